@@ -1,0 +1,2 @@
+//! Bytes to sheets and back.
+pub mod text;

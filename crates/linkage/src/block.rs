@@ -1,0 +1,347 @@
+//! Blocking: which pairs are compared at all.
+//!
+//! Every rule gives each record a key; records of one key form a block, and the pairs of a block are compared by the
+//! first rule that proposes them. Broad rules only work where a side is still unsettled.
+
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Serialize;
+
+use crate::compare::{pattern, rough_weight};
+use crate::encode::{Encoded, wide};
+use crate::field::{Kind, date};
+use crate::settings::{ColumnSettings, Settings, rule_parts};
+
+/// Bits of [`Pair::packed`] that carry the pattern; the rule's number stands above them.
+const PATTERN_BITS: u32 = 56;
+/// Pairs of a lower rough weight (quarter bits) are counted for the model but not kept. Pairs that end as links have
+/// well over this: on the bench data none was lost at 0 that is kept at −40.
+const ROUGH_FLOOR: i32 = 0;
+/// Blocks are built in so many parts, each of which fits the cache.
+const PARTS: usize = 256;
+
+/// A compared pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Pair {
+    pub left: u32,
+    pub right: u32,
+    packed: u64,
+}
+
+impl Pair {
+    pub fn new(left: u32, right: u32, rule: usize, pattern: u64) -> Self {
+        Self { left, right, packed: (rule as u64) << PATTERN_BITS | pattern }
+    }
+
+    pub fn pattern(self) -> u64 {
+        self.packed & ((1 << PATTERN_BITS) - 1)
+    }
+
+    pub fn rule(self) -> usize {
+        (self.packed >> PATTERN_BITS) as usize
+    }
+}
+
+/// Number of pairs by two sources and pattern.
+pub(crate) type Histogram = FxHashMap<(u16, u64), u64>;
+
+/// Two sources as one number; within one source when both are the same.
+pub(crate) fn source_pair(a: usize, b: usize, sources: usize) -> u16 {
+    (a.min(b) * sources + a.max(b)) as u16
+}
+
+/// What of a record makes a key.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Word(usize),
+    Wide(usize),
+    /// A wide number without its last places.
+    Head(usize, u64),
+    DateYear(usize),
+    DateMonth(usize),
+    Id(usize),
+    /// Shape of a name, looked up.
+    Shape(usize, usize),
+}
+
+impl Part {
+    /// 0 for no value.
+    fn value(self, encoded: &Encoded, r: &[u32]) -> u64 {
+        match self {
+            Part::Word(at) => u64::from(r[at]),
+            Part::Wide(at) => wide(r, at),
+            Part::Head(at, div) => {
+                let head = wide(r, at) / div;
+                // a code that ends in zeros names the larger place, not a smaller one
+                if head % 1000 == 0 { 0 } else { head }
+            }
+            Part::DateYear(at) => u64::from(date::year(r[at])),
+            Part::DateMonth(at) => u64::from(r[at] >> 5),
+            Part::Id(at) => wide(r, at) & !(1 << 63),
+            Part::Shape(field, at) => u64::from(encoded.fields[field].names.shape(r[at])),
+        }
+    }
+}
+
+struct Rule {
+    text: String,
+    parts: Vec<Part>,
+}
+
+impl Rule {
+    fn parse(text: &str, columns: &[ColumnSettings], encoded: &Encoded) -> Self {
+        let parts = rule_parts(text, columns).unwrap_or_default();
+        let parts = parts
+            .into_iter()
+            .map(|(i, key)| {
+                let at = encoded.fields[i].at;
+                match (columns[i].kind, key) {
+                    (Kind::PersonName, "pinyin") => Part::Word(at + 1),
+                    (Kind::PersonName, "first") => Part::Word(at + 2),
+                    (Kind::PersonName, "shape") => Part::Shape(i, at),
+                    (Kind::Date, "year") => Part::DateYear(at),
+                    (Kind::Date, "month") => Part::DateMonth(at),
+                    (Kind::PlaceCode, "county") => Part::Head(at, 1_000_000),
+                    (Kind::PlaceCode, "town") => Part::Head(at, 1_000),
+                    (Kind::Address, "") => Part::Word(at + 1),
+                    (Kind::NationalId, _) => Part::Id(at),
+                    (Kind::Phone | Kind::PlaceCode, _) => Part::Wide(at),
+                    _ => Part::Word(at),
+                }
+            })
+            .collect();
+        Self { text: text.to_owned(), parts }
+    }
+
+    /// 0 when a part has no value.
+    fn key(&self, encoded: &Encoded, r: &[u32]) -> u64 {
+        let mut h = 0u64;
+        for p in &self.parts {
+            let v = p.value(encoded, r);
+            if v == 0 {
+                return 0;
+            }
+            h = (h.rotate_left(23) ^ v).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            h ^= h >> 29;
+        }
+        h | 1
+    }
+
+    fn proposes(&self, encoded: &Encoded, a: &[u32], b: &[u32]) -> bool {
+        self.parts.iter().all(|p| {
+            let v = p.value(encoded, a);
+            v != 0 && v == p.value(encoded, b)
+        })
+    }
+}
+
+/// A block too large to compare even after splitting.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub struct CappedBlock {
+    /// The rule.
+    pub rule: String,
+    /// Blocks left out.
+    pub blocks: u64,
+    /// Pairs in them that this rule did not compare; other rules may have.
+    pub pairs: u64,
+}
+
+/// All rules of a run.
+pub(crate) struct Blocker<'a> {
+    encoded: &'a Encoded,
+    rules: Vec<Rule>,
+    sharp: usize,
+    /// Added to a rule's key, one after the other, where a block is too large.
+    splitters: Vec<Part>,
+    max_block_pairs: u64,
+    within: bool,
+    /// By rule: keys whose blocks were split, so that later rules do not take their pairs for compared.
+    oversized: Vec<FxHashSet<u64>>,
+}
+
+/// What a stage of blocking gave.
+#[derive(Default)]
+pub(crate) struct Proposed {
+    pub pairs: Vec<Pair>,
+    pub histogram: Histogram,
+    pub compared: u64,
+    pub capped: Vec<CappedBlock>,
+    oversized: Vec<u64>,
+}
+
+impl<'a> Blocker<'a> {
+    /// `within`: also pairs inside one source.
+    pub fn new(encoded: &'a Encoded, settings: &Settings, within: bool) -> Self {
+        let b = &settings.blocking;
+        let rules: Vec<Rule> = b.sharp.iter().chain(&b.broad).map(|t| Rule::parse(t, &settings.columns, encoded)).collect();
+        let mut splitters = Vec::new();
+        for (f, c) in encoded.fields.iter().zip(&settings.columns) {
+            match c.kind {
+                Kind::Date => splitters.push(Part::Word(f.at)),
+                Kind::PersonName if !f.household => splitters.push(Part::Word(f.at + 1)),
+                Kind::Phone => splitters.push(Part::Wide(f.at)),
+                _ => {}
+            }
+        }
+        let oversized = vec![FxHashSet::default(); rules.len()];
+        Self { encoded, rules, sharp: b.sharp.len(), splitters, max_block_pairs: b.max_block_pairs, within, oversized }
+    }
+
+    pub fn rule_text(&self, rule: usize) -> &str {
+        self.rules.get(rule).map_or("", |r| r.text.as_str())
+    }
+
+    /// Pairs of the sharp rules, over all records.
+    pub fn sharp(&mut self) -> Proposed {
+        self.stage(0..self.sharp, None)
+    }
+
+    /// Pairs of the broad rules in which a side is unsettled.
+    pub fn broad(&mut self, unsettled: &[bool]) -> Proposed {
+        self.stage(self.sharp..self.rules.len(), Some(unsettled))
+    }
+
+    fn stage(&mut self, rules: std::ops::Range<usize>, unsettled: Option<&[bool]>) -> Proposed {
+        let mut all = Proposed::default();
+        for k in rules {
+            let of_rule = self.run_rule(k, unsettled);
+            all.pairs.extend_from_slice(&of_rule.pairs);
+            for (key, n) in of_rule.histogram {
+                *all.histogram.entry(key).or_default() += n;
+            }
+            all.compared += of_rule.compared;
+            self.oversized[k].extend(of_rule.oversized);
+            all.capped.extend(of_rule.capped);
+        }
+        all
+    }
+
+    fn keys(&self, rule: &Rule, unsettled: Option<&[bool]>) -> Vec<(u64, u32)> {
+        let n = self.encoded.len() as u32;
+        let key = |i: u32| rule.key(self.encoded, self.encoded.record(i));
+        // a block without an unsettled record has nothing to give
+        let wanted: Option<FxHashSet<u64>> =
+            unsettled.map(|u| (0..n).filter(|i| u[*i as usize]).map(key).filter(|k| *k != 0).collect());
+        (0..n)
+            .into_par_iter()
+            .map(|i| (key(i), i))
+            .filter(|(k, _)| *k != 0 && wanted.as_ref().is_none_or(|w| w.contains(k)))
+            .collect()
+    }
+
+    fn run_rule(&self, k: usize, unsettled: Option<&[bool]>) -> Proposed {
+        let keyed = self.keys(&self.rules[k], unsettled);
+        let mut parts: Vec<Vec<(u64, u32)>> = (0..PARTS).map(|_| Vec::with_capacity(keyed.len() / PARTS + keyed.len() / PARTS / 8)).collect();
+        for e in keyed {
+            parts[(e.0 >> 56) as usize % PARTS].push(e);
+        }
+        let done: Vec<Proposed> = parts
+            .into_par_iter()
+            .map(|mut part| {
+                part.sort_unstable();
+                let mut out = Proposed::default();
+                for block in part.chunk_by(|a, b| a.0 == b.0) {
+                    let members: Vec<u32> = block.iter().map(|e| e.1).collect();
+                    if self.pairs_in(&members, unsettled) > self.max_block_pairs {
+                        out.oversized.push(block[0].0);
+                    }
+                    self.block(k, &members, 0, unsettled, &mut out);
+                }
+                out
+            })
+            .collect();
+        let mut all = Proposed::default();
+        let mut capped = CappedBlock { rule: self.rules[k].text.clone(), blocks: 0, pairs: 0 };
+        for d in done {
+            all.pairs.extend_from_slice(&d.pairs);
+            for (key, n) in d.histogram {
+                *all.histogram.entry(key).or_default() += n;
+            }
+            all.compared += d.compared;
+            all.oversized.extend(d.oversized);
+            for c in d.capped {
+                capped.blocks += c.blocks;
+                capped.pairs += c.pairs;
+            }
+        }
+        if capped.blocks > 0 {
+            all.capped.push(capped);
+        }
+        all
+    }
+
+    /// Compares a block's pairs, or splits it by the next column when it is too large.
+    fn block(&self, k: usize, members: &[u32], splits: usize, unsettled: Option<&[bool]>, out: &mut Proposed) {
+        let pairs = self.pairs_in(members, unsettled);
+        if pairs == 0 {
+            return;
+        }
+        if pairs <= self.max_block_pairs {
+            return self.compare_block(k, members, unsettled, out);
+        }
+        let Some(splitter) = self.splitters.get(splits) else {
+            out.capped.push(CappedBlock { rule: String::new(), blocks: 1, pairs });
+            return;
+        };
+        let mut keyed: Vec<(u64, u32)> = members
+            .iter()
+            .map(|&i| (splitter.value(self.encoded, self.encoded.record(i)), i))
+            .filter(|(v, _)| *v != 0)
+            .collect();
+        keyed.sort_unstable();
+        for sub in keyed.chunk_by(|a, b| a.0 == b.0) {
+            let members: Vec<u32> = sub.iter().map(|e| e.1).collect();
+            self.block(k, &members, splits + 1, unsettled, out);
+        }
+    }
+
+    /// Members stand in order of record, so those of one source stand together.
+    fn by_source<'m>(&self, members: &'m [u32]) -> impl Iterator<Item = &'m [u32]> {
+        members.chunk_by(|a, b| self.encoded.source_of(*a) == self.encoded.source_of(*b))
+    }
+
+    fn pairs_in(&self, members: &[u32], unsettled: Option<&[bool]>) -> u64 {
+        let n = members.len() as u64;
+        let within: u64 = if self.within { 0 } else { self.by_source(members).map(|g| (g.len() * (g.len() - 1) / 2) as u64).sum() };
+        let all = n * (n - 1) / 2 - within;
+        match unsettled {
+            None => all,
+            Some(u) => all.min(members.iter().filter(|i| u[**i as usize]).count() as u64 * (n - 1)),
+        }
+    }
+
+    fn compare_block(&self, k: usize, members: &[u32], unsettled: Option<&[bool]>, out: &mut Proposed) {
+        let groups: Vec<&[u32]> = self.by_source(members).collect();
+        let mut seen = 0;
+        for group in groups {
+            seen += group.len();
+            for (at, &a) in group.iter().enumerate() {
+                let others = if self.within { &members[seen - group.len() + at + 1..] } else { &members[seen..] };
+                for &b in others {
+                    if unsettled.is_none_or(|u| u[a as usize] || u[b as usize]) {
+                        self.compare_pair(k, a, b, out);
+                    }
+                }
+            }
+        }
+    }
+
+    fn compare_pair(&self, k: usize, a: u32, b: u32, out: &mut Proposed) {
+        let e = self.encoded;
+        let (x, y) = (e.record(a), e.record(b));
+        // where an earlier rule's block was split, the pair may be met twice: sorting mends that
+        let compared = |j: usize| {
+            let r = &self.rules[j];
+            r.proposes(e, x, y) && (self.oversized[j].is_empty() || !self.oversized[j].contains(&r.key(e, x)))
+        };
+        if (0..k).any(compared) {
+            return;
+        }
+        let p = pattern(e, a, b);
+        out.compared += 1;
+        *out.histogram.entry((source_pair(e.source_of(a), e.source_of(b), e.sources()), p)).or_default() += 1;
+        if rough_weight(e, p) >= ROUGH_FLOOR {
+            out.pairs.push(Pair::new(a, b, k, p));
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Encode once: every record becomes a short row of words that all later stages read.
+
+use arrow_array::{Array, StringArray};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use crate::field::{self, Kind, Level, NULL_LEVEL, date, name, national_id, phone, residence, text};
+use crate::settings::Settings;
+use crate::table::Table;
+
+/// A column inside the record.
+pub(crate) struct Field {
+    pub column: String,
+    pub kind: Kind,
+    pub household: bool,
+    /// First word of the field in a record.
+    pub at: usize,
+    /// Distinct names, of a name column.
+    pub names: name::Names,
+    /// Distinct texts, of a text column; number 0 is the missing one.
+    pub texts: Vec<String>,
+    /// For values with a number: on how many records it stands.
+    pub frequency: Vec<u32>,
+}
+
+/// How two records are compared on one or two fields.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Comparator {
+    NationalId { at: usize },
+    Name { field: usize, at: usize },
+    Date { at: usize },
+    Phone { at: usize },
+    Residence { code: Option<usize>, address: Option<usize> },
+    Text { field: usize, at: usize },
+    Same { at: usize },
+}
+
+/// One comparison: the evidence that EM weighs.
+pub(crate) struct Comparison {
+    pub name: String,
+    pub comparator: Comparator,
+    pub levels: &'static [Level],
+    pub household: bool,
+}
+
+/// All records of all sources, in order of source and record id.
+pub(crate) struct Encoded {
+    words: Vec<u32>,
+    stride: usize,
+    /// Record number at which each source begins, and the end.
+    pub starts: Vec<u32>,
+    pub fields: Vec<Field>,
+    pub comparisons: Vec<Comparison>,
+    /// How many records carry a telephone number that more than one carries.
+    pub phone_frequency: FxHashMap<u64, u32>,
+}
+
+/// Reads two words as one number.
+pub(crate) fn wide(record: &[u32], at: usize) -> u64 {
+    u64::from(record[at]) | u64::from(record[at + 1]) << 32
+}
+
+impl Encoded {
+    pub fn len(&self) -> usize {
+        *self.starts.last().unwrap_or(&0) as usize
+    }
+
+    pub fn record(&self, i: u32) -> &[u32] {
+        &self.words[i as usize * self.stride..][..self.stride]
+    }
+
+    /// The source a record belongs to.
+    pub fn source_of(&self, i: u32) -> usize {
+        self.starts.partition_point(|s| *s <= i) - 1
+    }
+
+    pub fn sources(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    pub fn range(&self, source: usize) -> std::ops::Range<u32> {
+        self.starts[source]..self.starts[source + 1]
+    }
+}
+
+/// Values of one column over all sources as small numbers, 0 for the missing one.
+struct Interned<'a> {
+    /// By source, in input order.
+    codes: Vec<Vec<u32>>,
+    /// Text of number n at n − 1.
+    values: Vec<&'a str>,
+}
+
+fn intern<'a>(columns: &[Option<&'a StringArray>]) -> Interned<'a> {
+    let locals: Vec<(Vec<u32>, Vec<&'a str>)> = columns
+        .par_iter()
+        .map(|column| {
+            let Some(column) = column else { return (Vec::new(), Vec::new()) };
+            let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();
+            let mut values = Vec::new();
+            let codes = (0..column.len())
+                .map(|i| match column.value(i) {
+                    "" => 0,
+                    s => *numbers.entry(s).or_insert_with(|| {
+                        values.push(s);
+                        values.len() as u32
+                    }),
+                })
+                .collect();
+            (codes, values)
+        })
+        .collect();
+    let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();
+    let mut values = Vec::new();
+    let mut codes = Vec::new();
+    for (mut local, distinct) in locals {
+        let to: Vec<u32> = std::iter::once(0)
+            .chain(distinct.into_iter().map(|s| {
+                *numbers.entry(s).or_insert_with(|| {
+                    values.push(s);
+                    values.len() as u32
+                })
+            }))
+            .collect();
+        local.iter_mut().for_each(|c| *c = to[*c as usize]);
+        codes.push(local);
+    }
+    Interned { codes, values }
+}
+
+impl Interned<'_> {
+    fn renumber(&mut self, to: &[u32]) {
+        for c in self.codes.iter_mut().flatten() {
+            *c = if *c == 0 { 0 } else { to[*c as usize - 1] };
+        }
+    }
+
+    fn frequency(&self, kinds: usize) -> Vec<u32> {
+        let mut out = vec![0; kinds];
+        for c in self.codes.iter().flatten() {
+            out[*c as usize] += 1;
+        }
+        out
+    }
+}
+
+/// A field with its words, one vector a source, in input order.
+struct Column {
+    field: Field,
+    width: usize,
+    words: Vec<Vec<u32>>,
+}
+
+fn encode_column(tables: &[Table], settings: &Settings, index: usize) -> Column {
+    let s = &settings.columns[index];
+    let source_columns: Vec<Option<&StringArray>> =
+        tables.iter().map(|t| s.headings().find_map(|h| t.column(h))).collect();
+    let mut field = Field {
+        column: s.name.clone(),
+        kind: s.kind,
+        household: s.household,
+        at: 0,
+        names: name::Names::default(),
+        texts: Vec::new(),
+        frequency: Vec::new(),
+    };
+    let direct = |width: usize, f: &(dyn Fn(&str) -> u64 + Sync)| -> Vec<Vec<u32>> {
+        source_columns
+            .par_iter()
+            .zip(tables)
+            .map(|(c, t)| {
+                let mut out = Vec::with_capacity(t.len() * width);
+                for i in 0..t.len() {
+                    let v = c.map_or(0, |c| f(c.value(i)));
+                    out.push(v as u32);
+                    if width == 2 {
+                        out.push((v >> 32) as u32);
+                    }
+                }
+                out
+            })
+            .collect()
+    };
+    let (width, mut words) = match s.kind {
+        Kind::NationalId => (2, direct(2, &national_id::encode)),
+        Kind::Phone => (2, direct(2, &phone::encode)),
+        Kind::PlaceCode => (2, direct(2, &residence::encode_code)),
+        Kind::Date => (1, direct(1, &|s| u64::from(date::encode(s)))),
+        Kind::Sex => (1, direct(1, &|s| u64::from(field::parse_sex(s)))),
+        Kind::Exact => {
+            let interned = intern(&source_columns);
+            field.frequency = interned.frequency(interned.values.len() + 1);
+            (1, interned.codes)
+        }
+        Kind::Text => {
+            let mut interned = intern(&source_columns);
+            let mut numbers: FxHashMap<String, u32> = FxHashMap::default();
+            let mut texts = vec![String::new()];
+            let to: Vec<u32> = interned
+                .values
+                .iter()
+                .map(|v| {
+                    let t = text::normalise(v);
+                    if t.is_empty() {
+                        return 0;
+                    }
+                    *numbers.entry(t).or_insert_with_key(|t| {
+                        texts.push(t.clone());
+                        texts.len() as u32 - 1
+                    })
+                })
+                .collect();
+            interned.renumber(&to);
+            field.frequency = interned.frequency(texts.len());
+            field.texts = texts;
+            (1, interned.codes)
+        }
+        Kind::PersonName => {
+            let mut interned = intern(&source_columns);
+            let (texts, to) = name::number(&interned.values);
+            interned.renumber(&to);
+            field.names = name::Names::build(texts);
+            field.frequency = interned.frequency(field.names.len());
+            let names = &field.names;
+            let widen = |codes: &Vec<u32>| codes.iter().flat_map(|&c| [c, names.pinyin[c as usize], names.first[c as usize]]).collect();
+            (3, interned.codes.par_iter().map(widen).collect())
+        }
+        Kind::Address => {
+            let interned = intern(&source_columns);
+            let parsed: Vec<residence::Parsed> = interned.values.par_iter().map(|v| residence::parse(v)).collect();
+            let (mut villages, mut doors) = (FxHashMap::default(), FxHashMap::default());
+            let pairs: Vec<[u32; 2]> = parsed.iter().map(|p| [number_of(&mut villages, p.village), number_of(&mut doors, p.door.as_deref())]).collect();
+            let widen = |codes: &Vec<u32>| codes.iter().flat_map(|&c| if c == 0 { [0, 0] } else { pairs[c as usize - 1] }).collect();
+            (2, interned.codes.iter().map(widen).collect())
+        }
+    };
+    for (w, t) in words.iter_mut().zip(tables) {
+        w.resize(t.len() * width, 0);
+    }
+    Column { field, width, words }
+}
+
+/// The number of a text, from 1, or 0 for none.
+fn number_of<'a>(numbers: &mut FxHashMap<&'a str, u32>, text: Option<&'a str>) -> u32 {
+    text.map_or(0, |t| {
+        let next = numbers.len() as u32 + 1;
+        *numbers.entry(t).or_insert(next)
+    })
+}
+
+/// Encodes all sources by the settings; the tables' columns are no longer needed afterwards.
+pub(crate) fn encode(tables: &[Table], settings: &Settings) -> Encoded {
+    let mut columns: Vec<Column> =
+        (0..settings.columns.len()).into_par_iter().map(|i| encode_column(tables, settings, i)).collect();
+    // a cache line holds 16 words: a record of the usual columns fits one
+    let mut at = 0;
+    for c in &mut columns {
+        c.field.at = at;
+        at += c.width;
+    }
+    let stride = at.max(1);
+    let mut starts = vec![0u32];
+    for t in tables {
+        starts.push(starts[starts.len() - 1] + t.len() as u32);
+    }
+    let mut words = vec![0u32; starts[tables.len()] as usize * stride];
+    for (source, table) in tables.iter().enumerate() {
+        let range = starts[source] as usize * stride..starts[source + 1] as usize * stride;
+        words[range].par_chunks_mut(stride).enumerate().for_each(|(rank, record)| {
+            let row = table.input_row(rank);
+            for c in &columns {
+                record[c.field.at..c.field.at + c.width].copy_from_slice(&c.words[source][row * c.width..][..c.width]);
+            }
+        });
+    }
+    let fields: Vec<Field> = columns.into_iter().map(|c| c.field).collect();
+    let comparisons = comparisons(&fields);
+    let mut encoded = Encoded { words, stride, starts, fields, comparisons, phone_frequency: FxHashMap::default() };
+    encoded.phone_frequency = phone_frequency(&encoded);
+    encoded
+}
+
+/// One comparison a field, but the first place code and the first address are one: the residence.
+fn comparisons(fields: &[Field]) -> Vec<Comparison> {
+    let mut out = Vec::new();
+    let first = |kind| fields.iter().position(|f| f.kind == kind);
+    let (code, address) = (first(Kind::PlaceCode), first(Kind::Address));
+    for (i, f) in fields.iter().enumerate() {
+        let at = f.at;
+        let (comparator, levels) = match f.kind {
+            Kind::NationalId => (Comparator::NationalId { at }, national_id::LEVELS),
+            Kind::PersonName if f.household => (Comparator::Name { field: i, at }, name::GUARDIAN_LEVELS),
+            Kind::PersonName => (Comparator::Name { field: i, at }, name::LEVELS),
+            Kind::Date => (Comparator::Date { at }, date::LEVELS),
+            Kind::Phone => (Comparator::Phone { at }, phone::LEVELS),
+            Kind::PlaceCode if Some(i) == code => {
+                (Comparator::Residence { code: Some(at), address: address.map(|a| fields[a].at) }, residence::LEVELS)
+            }
+            Kind::PlaceCode => (Comparator::Residence { code: Some(at), address: None }, residence::LEVELS),
+            Kind::Address if Some(i) == address && code.is_some() => continue,
+            Kind::Address => (Comparator::Residence { code: None, address: Some(at) }, residence::LEVELS),
+            Kind::Sex => (Comparator::Same { at }, field::SEX_LEVELS),
+            Kind::Exact => (Comparator::Same { at }, field::EXACT_LEVELS),
+            Kind::Text => (Comparator::Text { field: i, at }, text::LEVELS),
+        };
+        out.push(Comparison { name: f.column.clone(), comparator, levels, household: f.household });
+    }
+    out
+}
+
+fn phone_frequency(encoded: &Encoded) -> FxHashMap<u64, u32> {
+    let Some(at) = encoded.fields.iter().find(|f| f.kind == Kind::Phone).map(|f| f.at) else {
+        return FxHashMap::default();
+    };
+    let mut all: Vec<u64> = (0..encoded.len() as u32).map(|i| wide(encoded.record(i), at)).filter(|p| *p != 0).collect();
+    all.par_sort_unstable();
+    // a number on a row or two of each source is a family's; only the shared ones need to be known
+    let usual = 4 * encoded.sources();
+    all.chunk_by(|a, b| a == b).filter(|c| c.len() > usual).map(|c| (c[0], c.len() as u32)).collect()
+}
+
+impl Comparator {
+    /// Level of two records; [`NULL_LEVEL`] when either has no value.
+    pub fn level(self, fields: &[Field], a: &[u32], b: &[u32]) -> u8 {
+        match self {
+            Comparator::NationalId { at } => present(wide(a, at), wide(b, at), national_id::compare),
+            Comparator::Phone { at } => present(wide(a, at), wide(b, at), phone::compare),
+            Comparator::Name { field, at } => {
+                let (x, y) = (a[at], b[at]);
+                if x == 0 || y == 0 {
+                    NULL_LEVEL
+                } else if x == y {
+                    1
+                } else if a[at + 1] == b[at + 1] {
+                    2
+                } else {
+                    fields[field].names.compare_unlike(x, y)
+                }
+            }
+            Comparator::Date { at } => {
+                if a[at] == 0 || b[at] == 0 { NULL_LEVEL } else { date::compare(a[at], b[at]) }
+            }
+            Comparator::Residence { code, address } => residence::compare(residence_of(a, code, address), residence_of(b, code, address)),
+            Comparator::Text { field, at } => {
+                let (x, y) = (a[at], b[at]);
+                if x == 0 || y == 0 {
+                    NULL_LEVEL
+                } else if x == y {
+                    1
+                } else {
+                    let texts = &fields[field].texts;
+                    text::compare_different(&texts[x as usize], &texts[y as usize])
+                }
+            }
+            Comparator::Same { at } => match (a[at], b[at]) {
+                (0, _) | (_, 0) => NULL_LEVEL,
+                (x, y) => if x == y { 1 } else { 2 },
+            },
+        }
+    }
+}
+
+fn present(a: u64, b: u64, compare: fn(u64, u64) -> u8) -> u8 {
+    if a == 0 || b == 0 { NULL_LEVEL } else { compare(a, b) }
+}
+
+/// A record's residence.
+pub(crate) fn residence_of(r: &[u32], code: Option<usize>, address: Option<usize>) -> residence::Residence {
+    residence::Residence {
+        code: code.map_or(0, |at| wide(r, at)),
+        village: address.map_or(0, |at| r[at]),
+        door: address.map_or(0, |at| r[at + 1]),
+    }
+}

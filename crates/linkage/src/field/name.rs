@@ -1,0 +1,503 @@
+//! 姓名 (person names): normalised, interned, and compared by character, sound and shape.
+
+use std::sync::LazyLock;
+
+use pinyin::ToPinyin;
+use rustc_hash::FxHashMap;
+
+use super::{Level, level};
+
+pub(crate) const LEVELS: &[Level] = &[
+    level("same", 0.945, 0.62, 0.001, 0.001, 0.7, 44),
+    level("homophone", 0.015, 0.1, 0.01, 0.003, 0.26, 36),
+    level("look-alike", 0.008, 0.06, 0.01, 0.002, 0.001, 28),
+    level("one-character", 0.014, 0.1, 0.5, 0.05, 0.01, 16),
+    level("cut-short", 0.006, 0.03, 0.001, 0.001, 0.001, 24),
+    level("reordered", 0.001, 0.01, 0.01, 0.002, 0.001, 16),
+    level("same-surname", 0.006, 0.05, 0.4, 0.8, 0.02, -4),
+    level("different", 0.005, 0.03, 0.07, 0.14, 0.01, -24),
+];
+
+/// The same comparison on a guardian, who is shared by brothers and sisters and may be the father in one register
+/// and the grandmother in the next.
+pub(crate) const GUARDIAN_LEVELS: &[Level] = &[
+    level("same", 0.66, 0.55, 0.75, 0.75, 0.005, 40),
+    level("homophone", 0.012, 0.03, 0.012, 0.012, 0.003, 32),
+    level("look-alike", 0.004, 0.01, 0.004, 0.004, 0.001, 24),
+    level("one-character", 0.01, 0.03, 0.01, 0.01, 0.02, 8),
+    level("cut-short", 0.004, 0.01, 0.004, 0.004, 0.001, 16),
+    level("reordered", 0.001, 0.002, 0.001, 0.001, 0.001, 8),
+    level("same-surname", 0.11, 0.13, 0.08, 0.08, 0.1, 4),
+    level("different", 0.2, 0.24, 0.14, 0.14, 0.86, -4),
+];
+
+/// Characters that separate the parts of a minority name, as registers really write them.
+const DOTS: [char; 14] = ['·', '•', '・', '.', '．', '‧', '∙', '⋅', '。', '﹒', '･', '、', '-', '—'];
+/// A character that could not be typed.
+const WILDCARDS: [char; 7] = ['?', '？', '*', '＊', '□', '■', '某'];
+/// Ends of names given in place of a name (王某之子).
+const PLACEHOLDER_ENDS: [&str; 6] = ["之子", "之女", "之婴", "的儿子", "的女儿", "之长子"];
+/// Words that stand where a name is not yet known.
+const PLACEHOLDERS: [&str; 8] = ["未取名", "未命名", "无名", "待定", "无名氏", "新生儿", "婴儿", "未上户"];
+/// 异体字 (variant characters) that the traditional-to-simplified table leaves alone: variant then usual form.
+const VARIANTS: &str = "喆哲堃坤昇升珮佩淼渺犇奔甦苏晧皓皜皓翀冲勐猛芃蓬闫阎付傅肖萧祎袆斈学峯峰羣群綵彩燄焰煊煊";
+
+/// 形近字 (look-alike characters): each group is taken for one another by clerks and by recognisers of handwriting.
+const LOOKALIKES: &str = "己已巳 未末 士土 日曰 王玉 天夭 千干于 晴睛清请情 冉再 杨扬 侯候 祁祈 昊吴 晖辉挥 妤好 洋样祥 俊峻骏竣浚 涵函 晗唅 宇字 \
+轩斩 梓榟 欣欢 怡恰 馨磬 彤彬 诗待侍 琪棋祺淇 萱营 茜菡 瑶谣遥 静净 婷停 语悟 嫣焉 若苦 曦羲 沐休 昕听 悦说锐 嘉喜 琳林淋 雯雪 燕熹 娟捐涓 梅海悔 \
+芳芬 洁浩 颖颍 莹萤 莉利 倩请 媛暖缓 妮泥 娜那 婧靖 菲韭 薇微 蕾雷 蓉荣 萍苹 宁宇 然燃 文交 珍诊 珠株 瑾谨 璇旋 晶品 晨辰 星皇 博搏 泽译 明朋 志忘 \
+豪毫 伟纬 强弹 鹏鹃 涛焘 建健 华毕 铭茗 皓浩 奕弈 航杭 瑞端 磊垒 龙尤 云去 凯剀 锋峰 斌彬 永水 国固 庆床 思恩 源原 鸣呜 承丞 恒桓 平乎 正止 德徳 宏宠 \
+昌唱 刚纲 超起 亮壳 毅毂 翔翊 锐税 刘列 陈阵 孙孔 马乌 朱未 何河 罗萝 郑邓 梁粱 谢榭 宋宗 冯马 曹漕 肖尚 田由申 袁哀 于干 余佘 杜社 程呈 丁于 任仕 沈沉 \
+姚桃 卢户 汪江 石右 贾贸 白日 邹邵 熊态 秦泰奉 尹伊 薛薜 史吏 钱线 严亚 冷泠 治冶 崇祟 戊戌戍 免兔 鸟乌 衣农 壬王 予矛 拔拨 折拆 徒徙 汩汨 析折 茶荼 今令 仑仓 \
+戴载 兀元 万方 旭旮 熙煕 烨晔 钰珏 煊暄喧 炜玮纬 楠喃 钧钩 彦颜 璐露 翰瀚 栩诩 芮芷 苒荏 昀韵";
+
+/// Sentinel in [`Entry::chars`] for a character that could not be typed.
+const WILDCARD: u16 = 1;
+
+/// The levels speak of at most so many characters of a name; longer ones are told apart by their norm all the same.
+const KEPT_CHARS: usize = 12;
+
+/// One distinct normalised name.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    shape: u32,
+    len: u8,
+    latin: bool,
+    chars: [u16; KEPT_CHARS],
+}
+
+/// All distinct names of a column. Index 0 is the missing name.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    entries: Vec<Entry>,
+    /// Normalised text, kept for Latin names and for masks.
+    texts: Vec<String>,
+    /// Syllable of each interned character.
+    syllables: Vec<u16>,
+    pub pinyin: Vec<u32>,
+    pub first: Vec<u32>,
+    pub pinyin_kinds: usize,
+    pub first_kinds: usize,
+    pub shape_kinds: usize,
+}
+
+/// The form in which names are compared: no separators, blanks or remarks, simplified, usual variants, capitals.
+/// `None` for a name that says nothing (空, 王某之子, 未取名).
+pub(crate) fn normalise(raw: &str, simplify: &mut Simplifier) -> Option<String> {
+    let mut out = String::with_capacity(raw.len());
+    let latin = raw.chars().all(|c| !is_han(c));
+    let mut depth = 0;
+    for c in raw.chars() {
+        match c {
+            '(' | '（' | '[' | '【' => depth += 1,
+            ')' | '）' | ']' | '】' => depth -= 1,
+            _ if depth > 0 => {}
+            ' ' | '\u{3000}' | '\u{a0}' if latin => {
+                if !out.ends_with(' ') && !out.is_empty() {
+                    out.push(' ');
+                }
+            }
+            c if DOTS.contains(&c) && latin => out.push(' '),
+            c if c.is_whitespace() || is_invisible(c) || DOTS.contains(&c) => {}
+            c if WILDCARDS.contains(&c) => out.push('?'),
+            'a'..='z' => out.push(c.to_ascii_uppercase()),
+            'Ａ'..='Ｚ' => out.push(char::from_u32(c as u32 - 0xff21 + 0x41).unwrap_or(c)),
+            c => out.push(simplify.char(c)),
+        }
+    }
+    let text = out.trim();
+    if text.is_empty()
+        || text.chars().all(|c| c == '?')
+        || PLACEHOLDERS.contains(&text)
+        || PLACEHOLDER_ENDS.iter().any(|e| text.ends_with(e))
+    {
+        return None;
+    }
+    Some(if text.len() == out.len() { out } else { text.to_owned() })
+}
+
+fn is_han(c: char) -> bool {
+    matches!(c as u32, 0x3400..=0x9fff | 0xf900..=0xfaff | 0x2_0000..=0x3_ffff)
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c as u32, 0x200b..=0x200f | 0x202a..=0x202e | 0x2060 | 0xfeff | 0x00ad) || c.is_control()
+}
+
+/// Traditional and variant characters to their usual simplified form, one at a time.
+pub(crate) struct Simplifier {
+    cache: FxHashMap<char, char>,
+}
+
+impl Simplifier {
+    pub fn new() -> Self {
+        let mut cache = FxHashMap::default();
+        let v: Vec<char> = VARIANTS.chars().collect();
+        for pair in v.chunks_exact(2) {
+            cache.insert(pair[0], pair[1]);
+        }
+        Self { cache }
+    }
+
+    fn char(&mut self, c: char) -> char {
+        static CONVERTER: LazyLock<Option<ferrous_opencc::OpenCC>> =
+            LazyLock::new(|| ferrous_opencc::OpenCC::from_config(ferrous_opencc::config::BuiltinConfig::T2s).ok());
+        if !is_han(c) {
+            return c;
+        }
+        if let Some(&s) = self.cache.get(&c) {
+            return s;
+        }
+        let simple = CONVERTER.as_ref().map_or(c, |t| {
+            let s = t.convert(c.encode_utf8(&mut [0; 4]));
+            let mut chars = s.chars();
+            chars.next().filter(|_| chars.next().is_none()).unwrap_or(c)
+        });
+        let simple = *self.cache.get(&simple).unwrap_or(&simple);
+        self.cache.insert(c, simple);
+        simple
+    }
+}
+
+fn shape_class(c: char) -> char {
+    static CLASSES: LazyLock<FxHashMap<char, char>> = LazyLock::new(|| {
+        let mut classes: FxHashMap<char, char> = FxHashMap::default();
+        for group in LOOKALIKES.split_whitespace() {
+            let root = group.chars().find_map(|c| classes.get(&c).copied()).or_else(|| group.chars().next());
+            for c in group.chars() {
+                if let Some(root) = root {
+                    classes.entry(c).or_insert(root);
+                }
+            }
+        }
+        classes
+    });
+    *CLASSES.get(&c).unwrap_or(&c)
+}
+
+/// The toneless syllables of a name, one a character; other characters stand for themselves.
+pub fn pinyin_syllables(name: &str) -> Vec<String> {
+    name.chars()
+        .map(|c| c.to_pinyin().map_or_else(|| c.to_lowercase().to_string(), |p| p.plain().to_owned()))
+        .collect()
+}
+
+/// The first letters of a name's syllables (王小明 → wxm).
+pub fn pinyin_initials(name: &str) -> String {
+    pinyin_syllables(name).iter().filter_map(|s| s.chars().next()).collect()
+}
+
+/// Places (counted in characters) at which two texts of the same length differ; all of the longer one's when lengths differ.
+pub fn differing_chars(a: &str, b: &str) -> Vec<usize> {
+    let (x, y): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    (0..x.len().max(y.len())).filter(|&i| x.get(i) != y.get(i)).collect()
+}
+
+/// Gives each distinct key a small number, from 1.
+struct Numbering<K>(FxHashMap<K, u32>);
+
+impl<K: std::hash::Hash + Eq> Numbering<K> {
+    fn new() -> Self {
+        Self(FxHashMap::default())
+    }
+
+    fn of(&mut self, key: K) -> u32 {
+        let next = self.0.len() as u32 + 1;
+        *self.0.entry(key).or_insert(next)
+    }
+}
+
+/// The characters met so far, numbered, each with its syllable.
+struct Characters {
+    numbers: Numbering<char>,
+    syllable_numbers: Numbering<&'static str>,
+    /// Syllable by character number; 0 for none.
+    syllables: Vec<u16>,
+}
+
+impl Characters {
+    fn of(&mut self, c: char) -> u16 {
+        // a column may not bring more kinds of characters than 16 bits count: the rest share the last number
+        let number = self.numbers.of(c).min(u32::from(u16::MAX));
+        if number as usize == self.syllables.len() {
+            let syllable = c.to_pinyin().map_or(0, |p| self.syllable_numbers.of(p.plain()) as u16);
+            self.syllables.push(syllable);
+        }
+        number as u16
+    }
+}
+
+impl Names {
+    /// Builds the dictionary of distinct normalised names; number 0 is kept for the missing one.
+    pub fn build(texts: Vec<String>) -> Self {
+        let mut names = Names { texts: vec![String::new()], ..Names::default() };
+        names.texts.extend(texts);
+        let mut characters = Characters { numbers: Numbering::new(), syllable_numbers: Numbering::new(), syllables: vec![0] };
+        characters.of('?');
+        let (mut pinyins, mut shapes, mut firsts) = (Numbering::<u64>::new(), Numbering::<u64>::new(), Numbering::<u64>::new());
+        names.entries.push(Entry { shape: 0, len: 0, latin: false, chars: [0; KEPT_CHARS] });
+        names.pinyin.push(0);
+        names.first.push(0);
+        for text in &names.texts[1..] {
+            let latin = !text.chars().any(is_han);
+            let mut entry = Entry { shape: 0, len: 0, latin, chars: [0; KEPT_CHARS] };
+            let (mut sound, mut shape) = (0u64, 0u64);
+            for (i, c) in text.chars().enumerate() {
+                let number = characters.of(c);
+                let syllable = characters.syllables[usize::from(number)];
+                let heard = if syllable == 0 { 0x1_0000 + u64::from(number) } else { u64::from(syllable) };
+                sound = mix(sound, heard);
+                shape = mix(shape, u64::from(shape_class(c) as u32));
+                if i < KEPT_CHARS {
+                    entry.chars[i] = number;
+                }
+                entry.len = entry.len.saturating_add(1);
+            }
+            entry.shape = shapes.of(shape);
+            let end = if latin { text.find(' ').unwrap_or(text.len()) } else { text.chars().next().map_or(0, char::len_utf8) };
+            names.first.push(firsts.of(text[..end].bytes().fold(7, |h, b| mix(h, u64::from(b)))));
+            names.pinyin.push(pinyins.of(sound));
+            names.entries.push(entry);
+        }
+        names.syllables = characters.syllables;
+        names.pinyin_kinds = pinyins.0.len() + 1;
+        names.first_kinds = firsts.0.len() + 1;
+        names.shape_kinds = shapes.0.len() + 1;
+        names
+    }
+
+    /// Number of names, the missing one included.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    pub fn shape(&self, name: u32) -> u32 {
+        self.entries[name as usize].shape
+    }
+
+    /// Level of two names, both present, that are neither the same nor homophones.
+    pub fn compare_unlike(&self, a: u32, b: u32) -> u8 {
+        let (x, y) = (&self.entries[a as usize], &self.entries[b as usize]);
+        if x.latin || y.latin {
+            if x.latin != y.latin {
+                return 8;
+            }
+            return match super::text::compare_different(&self.texts[a as usize], &self.texts[b as usize]) {
+                2 => 4,
+                _ if self.first[a as usize] == self.first[b as usize] => 7,
+                _ => 8,
+            };
+        }
+        if x.shape == y.shape {
+            return 3;
+        }
+        let (short, long) = if x.len <= y.len { (x, y) } else { (y, x) };
+        let (n, m) = (usize::from(short.len).min(KEPT_CHARS), usize::from(long.len).min(KEPT_CHARS));
+        let (s, l) = (&short.chars[..n], &long.chars[..m]);
+        if n >= 2 && m >= 4 && m > n && l.starts_with(s) {
+            return 5;
+        }
+        if n == m {
+            let wrong = s.iter().zip(l).filter(|(a, b)| a != b && **a != WILDCARD && **b != WILDCARD).count();
+            if wrong == 0 || (wrong == 1 && n >= 3) {
+                return 4;
+            }
+            if self.reordered(s, l) {
+                return 6;
+            }
+            // transliterations of one name: most syllables alike
+            let alike = s.iter().zip(l).filter(|(a, b)| a == b || self.same_sound(**a, **b)).count();
+            if n >= 4 && alike * 5 >= n * 3 {
+                return 4;
+            }
+        } else if m == n + 1 && m >= 3 && one_left_out(s, l) {
+            return 4;
+        }
+        if s[0] == l[0] { 7 } else { 8 }
+    }
+
+    fn same_sound(&self, a: u16, b: u16) -> bool {
+        let (x, y) = (self.syllables[usize::from(a)], self.syllables[usize::from(b)]);
+        x != 0 && x == y
+    }
+
+    fn reordered(&self, s: &[u16], l: &[u16]) -> bool {
+        let (mut p, mut q) = ([0u16; KEPT_CHARS], [0u16; KEPT_CHARS]);
+        p[..s.len()].copy_from_slice(s);
+        q[..l.len()].copy_from_slice(l);
+        p.sort_unstable();
+        q.sort_unstable();
+        p == q
+    }
+
+    /// Pairs of names one character apart, by how often each stands on either side; homophones and the names
+    /// themselves are taken off.
+    pub fn one_character_mass(&self, left: &[u32], right: &[u32]) -> f64 {
+        let masked = |counts: &[u32], with_sound: bool| {
+            let mut keys: FxHashMap<u64, u32> = FxHashMap::default();
+            for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
+                let e = &self.entries[i];
+                let len = usize::from(e.len).min(KEPT_CHARS);
+                if e.latin || len < 3 {
+                    continue;
+                }
+                for hole in 0..len {
+                    let mut key = mix(len as u64, hole as u64);
+                    for (k, c) in e.chars[..len].iter().enumerate() {
+                        key = mix(key, if k == hole { 0 } else { u64::from(*c) });
+                    }
+                    if with_sound {
+                        key = mix(key, u64::from(self.pinyin[i]));
+                    }
+                    *keys.entry(key).or_default() += n;
+                }
+            }
+            keys
+        };
+        let joined = |with_sound| {
+            let (l, r) = (masked(left, with_sound), masked(right, with_sound));
+            l.iter().filter_map(|(k, n)| r.get(k).map(|m| f64::from(*n) * f64::from(*m))).sum::<f64>()
+        };
+        (joined(false) - joined(true)).max(0.0)
+    }
+
+    /// Pairs in which one name is the beginning of the other.
+    pub fn cut_short_mass(&self, left: &[u32], right: &[u32]) -> f64 {
+        let prefixes = |counts: &[u32]| {
+            let mut keys: FxHashMap<u64, f64> = FxHashMap::default();
+            for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
+                let e = &self.entries[i];
+                let len = usize::from(e.len).min(KEPT_CHARS);
+                if e.latin || len < 4 {
+                    continue;
+                }
+                let mut key = 0;
+                for (k, c) in e.chars[..len - 1].iter().enumerate() {
+                    key = mix(key, u64::from(*c));
+                    if k >= 1 {
+                        *keys.entry(key).or_default() += f64::from(n);
+                    }
+                }
+            }
+            keys
+        };
+        let whole = |counts: &[u32], others: &FxHashMap<u64, f64>| {
+            let mut sum = 0.0;
+            for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
+                let e = &self.entries[i];
+                let len = usize::from(e.len).min(KEPT_CHARS);
+                if e.latin || len < 2 {
+                    continue;
+                }
+                let key = e.chars[..len].iter().fold(0, |h, c| mix(h, u64::from(*c)));
+                sum += f64::from(n) * others.get(&key).copied().unwrap_or(0.0);
+            }
+            sum
+        };
+        whole(left, &prefixes(right)) + whole(right, &prefixes(left))
+    }
+
+}
+
+fn one_left_out(short: &[u16], long: &[u16]) -> bool {
+    let same = short.iter().zip(long).take_while(|(a, b)| a == b).count();
+    short[same..] == long[same + 1..]
+}
+
+fn mix(h: u64, v: u64) -> u64 {
+    (h.rotate_left(5) ^ v).wrapping_mul(0x517c_c1b7_2722_0a95)
+}
+
+/// Distinct normalised names of raw ones, in order of appearance, and the number of each raw one.
+pub(crate) fn number(raw: &[&str]) -> (Vec<String>, Vec<u32>) {
+    use rayon::prelude::*;
+    // a chunk is large enough that its own cache of characters pays
+    let normal: Vec<Option<String>> = raw
+        .par_chunks(16_384)
+        .flat_map_iter(|chunk| {
+            let mut simplify = Simplifier::new();
+            chunk.iter().map(|r| normalise(r, &mut simplify)).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();
+    let mut texts = Vec::new();
+    let of: Vec<u32> = normal
+        .iter()
+        .map(|n| {
+            n.as_deref().map_or(0, |n| {
+                *numbers.entry(n).or_insert_with(|| {
+                    texts.push(n.to_owned());
+                    texts.len() as u32
+                })
+            })
+        })
+        .collect();
+    (texts, of)
+}
+
+/// Whether no two groups of the table of look-alikes repeat a character within one group.
+#[cfg(test)]
+fn table_is_clean() -> bool {
+    LOOKALIKES.split_whitespace().all(|g| g.chars().collect::<std::collections::HashSet<_>>().len() == g.chars().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(a: &str, b: &str, label: &str) {
+        let (texts, of) = number(&[a, b]);
+        assert!(of[0] != 0 && of[1] != 0, "{a} {b}");
+        let names = Names::build(texts);
+        let (x, y) = (of[0], of[1]);
+        let level = if x == y {
+            1
+        } else if names.pinyin[x as usize] == names.pinyin[y as usize] {
+            2
+        } else {
+            assert_eq!(names.compare_unlike(x, y), names.compare_unlike(y, x), "{a} {b}");
+            names.compare_unlike(x, y)
+        };
+        assert_eq!(LEVELS[level as usize - 1].label, label, "{a} {b}");
+    }
+
+    #[test]
+    fn levels() {
+        check("王小明", "王小明", "same");
+        check("王 小 明", "王小明\u{200b}", "same");
+        check("陳國強", "陈国强", "same");
+        check("李喆", "李哲", "same");
+        check("阿依古丽·买买提", "阿依古丽•买买提", "same");
+        check("阿依古丽·买买提", "阿依古丽买买提", "same");
+        check("王小明(借读)", "王小明", "same");
+        check("张子轩", "章子萱", "homophone");
+        check("阿依古丽·买买提", "阿依古丽·麦麦提", "homophone");
+        check("杨晴", "扬睛", "look-alike");
+        check("王小明", "王大明", "one-character");
+        check("王小明", "王明", "one-character");
+        check("李䶮", "李?", "one-character");
+        check("阿依古丽·买买提", "阿依古丽", "cut-short");
+        check("王明小", "王小明", "reordered");
+        check("王小明", "王建国", "same-surname");
+        check("王小明", "李建国", "different");
+        check("John Smith", "JOHN  SMITH", "same");
+        check("Jonathan Smith", "Jonathon Smith", "one-character");
+        check("John Smith", "王小明", "different");
+    }
+
+    #[test]
+    fn names_that_say_nothing() {
+        let mut s = Simplifier::new();
+        for raw in ["", " ", "某某", "王某之子", "李秀英之女", "未取名", "???"] {
+            assert_eq!(normalise(raw, &mut s), None, "{raw}");
+        }
+        assert!(table_is_clean());
+    }
+
+    #[test]
+    fn sound() {
+        assert_eq!(pinyin_syllables("王小明"), ["wang", "xiao", "ming"]);
+        assert_eq!(pinyin_initials("王小明"), "wxm");
+        assert_eq!(differing_chars("王小明", "王晓明"), [1]);
+    }
+}

@@ -1,0 +1,35 @@
+//! 比对内核 (linkage kernel): who is the same child.
+//!
+//! Columns in, scored pairs and clusters out; nothing here knows a case, a school or a file.
+//! The stages keep the field's words (Fellegi and Sunter 1969; Splink):
+//!
+//! ```text
+//! encode → block → compare → weigh (EM) → assign → cluster → evaluate
+//! ```
+//!
+//! * [`Table`]: one source, an Arrow string column per field, sorted inside by record id.
+//! * [`Settings`]: columns and their [`Kind`]s, blocking rules, thresholds.
+//! * [`link`]: the whole run. The result depends on the rows and the settings only: not on the number of
+//!   threads, nor on the order of the rows.
+
+mod assign;
+mod block;
+mod cluster;
+mod compare;
+mod decisions;
+mod encode;
+pub mod evaluate;
+mod field;
+mod run;
+mod settings;
+mod table;
+mod weigh;
+
+pub use decisions::{Decision, Decisions, Judgement};
+pub use field::name::{differing_chars, pinyin_initials, pinyin_syllables};
+pub use field::{Kind, NULL_LEVEL};
+pub use run::{Cluster, Counts, Link, LinkError, Linkage, Member, Observer, Stage, link};
+pub use settings::{ColumnSettings, Settings, SettingsError, Thresholds, infer};
+pub use block::CappedBlock;
+pub use table::{Table, TableError};
+pub use weigh::{LatentClass, LevelReport, Model};

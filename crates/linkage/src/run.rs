@@ -1,0 +1,441 @@
+//! A whole run: tables and settings in, links and clusters out.
+
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::assign::{self, CANDIDATE_FLOOR, CERTAIN, Candidate, Chosen, assign, probability};
+use crate::block::{Blocker, CappedBlock, Pair};
+use crate::cluster::Clusters;
+use crate::compare::{pattern, pattern_text};
+use crate::decisions::{Decision, Judgement};
+use crate::encode::{Encoded, encode};
+use crate::settings::Settings;
+use crate::table::Table;
+use crate::weigh::{Model, Scorer, Weights, train};
+
+/// log2 odds from which a pair settles its rows, if nothing else comes near.
+const SETTLED_WEIGHT: f64 = 14.0;
+/// How far (in bits) the second-best pair of a settled row must lie behind.
+const SETTLED_LEAD: f64 = 10.0;
+
+/// A stage of a run, as reported to an [`Observer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Records become words.
+    Encode,
+    /// Sharp rules over all records.
+    BlockSharp,
+    /// Counting and EM.
+    Train,
+    /// Broad rules where unsettled.
+    BlockBroad,
+    /// Scores, assignment.
+    Assign,
+    /// Clusters and lists.
+    Cluster,
+}
+
+/// Is told of each stage as it begins, and may stop the run between stages.
+pub trait Observer: Sync {
+    /// A stage begins. `false` stops the run.
+    fn stage(&self, stage: Stage) -> bool;
+}
+
+impl Observer for () {
+    fn stage(&self, _: Stage) -> bool {
+        true
+    }
+}
+
+/// Why there is no result.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum LinkError {
+    /// The observer stopped the run.
+    #[error("比对已取消")]
+    Cancelled,
+    /// A decision names a row that no source has.
+    #[error("人工认定中的记录“{0}”不在本次名册中")]
+    UnknownRecord(String),
+    /// The kernel counts source pairs in 16 bits.
+    #[error("来源太多:最多 {0} 个")]
+    TooManySources(usize),
+}
+
+/// Most sources of one run.
+const MAX_SOURCES: usize = 64;
+
+/// A row: its source and its place in record-id order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Member {
+    /// Number of the source.
+    pub source: usize,
+    /// Rank of the row, see [`Table::id`].
+    pub row: u32,
+}
+
+/// Two rows held to be one child, or put before a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    /// The row of the earlier source.
+    pub left: Member,
+    /// The other row.
+    pub right: Member,
+    /// That they are one child, after assignment.
+    pub probability: f64,
+    /// log2 odds by the evidence of the pair alone.
+    pub weight: f64,
+    /// Number of the blocking rule that proposed the pair (see [`Linkage::rules`]), `None` for a person's decision.
+    pub rule: Option<usize>,
+    /// One digit a comparison, in the order of [`Linkage::comparisons`]: 0 missing, 1 same, then the further levels.
+    pub pattern: String,
+}
+
+/// All rows of one child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Two rows at least.
+    pub members: Vec<Member>,
+}
+
+/// How much was looked at.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Counts {
+    /// Rows by source.
+    pub rows: Vec<usize>,
+    /// Pairs compared.
+    pub compared: u64,
+    /// Of these by broad rules.
+    pub compared_broad: u64,
+    /// Rows unsettled after the sharp rules.
+    pub unsettled: usize,
+    /// Candidates of the assignment.
+    pub candidates: usize,
+    /// Links that clustering refused because they would join two children of one source.
+    pub refused: usize,
+}
+
+/// The result of a run.
+#[derive(Debug, Clone)]
+pub struct Linkage {
+    /// Accepted, ordered by left and right row.
+    pub links: Vec<Link>,
+    /// For a person to decide, likeliest first.
+    pub review: Vec<Link>,
+    /// Ordered by their first member.
+    pub clusters: Vec<Cluster>,
+    /// By source: rows in no link and in no review pair.
+    pub unmatched: Vec<Vec<u32>>,
+    /// Blocking rules by number.
+    pub rules: Vec<String>,
+    /// Comparisons with their levels, in the order of patterns.
+    pub comparisons: Vec<(String, Vec<&'static str>)>,
+    /// What was learned, by pair of sources.
+    pub models: Vec<Model>,
+    /// Blocks left out for their size.
+    pub capped: Vec<CappedBlock>,
+    /// How much was looked at.
+    pub counts: Counts,
+    /// Mean probability of the accepted links: the precision that the program expects of itself.
+    pub estimated_precision: f64,
+}
+
+/// Links rows of several sources, or of one source within itself. The tables' columns are dropped once encoded.
+pub fn link(tables: &mut [Table], settings: &Settings, decisions: &[Decision], observer: &dyn Observer) -> Result<Linkage, LinkError> {
+    if tables.len() > MAX_SOURCES {
+        return Err(LinkError::TooManySources(MAX_SOURCES));
+    }
+    let begin = |stage| if observer.stage(stage) { Ok(()) } else { Err(LinkError::Cancelled) };
+    begin(Stage::Encode)?;
+    let within = tables.len() == 1;
+    let encoded = encode(tables, settings);
+    tables.iter_mut().for_each(Table::drop_columns);
+    let decided = Decided::find(tables, &encoded, decisions)?;
+
+    begin(Stage::BlockSharp)?;
+    let mut blocker = Blocker::new(&encoded, settings, within);
+    let sharp = blocker.sharp();
+
+    begin(Stage::Train)?;
+    let weights = train(&encoded, &sharp.histogram);
+    let scorer = Scorer::new(&encoded, &weights);
+    let mut candidates = score(&scorer, sharp.pairs);
+    let unsettled = unsettled(&candidates, encoded.len());
+
+    begin(Stage::BlockBroad)?;
+    let broad = blocker.broad(&unsettled);
+    candidates.extend(score(&scorer, broad.pairs));
+    candidates.par_sort_unstable_by_key(|c| c.pair);
+    candidates.dedup_by_key(|c| (c.pair.left, c.pair.right));
+
+    begin(Stage::Assign)?;
+    decided.apply(&mut candidates, &encoded);
+    let chosen = choose(&encoded, &scorer, &weights, &candidates, within);
+
+    begin(Stage::Cluster)?;
+    let lists = Lists::build(&encoded, &scorer, &weights, chosen, &candidates, &decided, settings);
+    let mut rules = vec![];
+    while !blocker.rule_text(rules.len()).is_empty() {
+        rules.push(blocker.rule_text(rules.len()).to_owned());
+    }
+    let counts = Counts {
+        rows: tables.iter().map(Table::len).collect(),
+        compared: sharp.compared + broad.compared,
+        compared_broad: broad.compared,
+        unsettled: unsettled.iter().filter(|u| **u).count(),
+        candidates: candidates.len(),
+        refused: lists.refused,
+    };
+    let expected: f64 = lists.links.iter().map(|l| l.probability).sum();
+    let mut models: Vec<(u16, Model)> = weights
+        .iter()
+        .map(|(k, w)| {
+            let n = encoded.sources();
+            let name = |s: usize| tables[s].name.clone();
+            (*k, w.report(&encoded, [name(*k as usize / n), name(*k as usize % n)]))
+        })
+        .collect();
+    models.sort_by_key(|m| m.0);
+    Ok(Linkage {
+        estimated_precision: if lists.links.is_empty() { 1.0 } else { expected / lists.links.len() as f64 },
+        links: lists.links,
+        review: lists.review,
+        clusters: lists.clusters,
+        unmatched: lists.unmatched,
+        rules,
+        comparisons: encoded.comparisons.iter().map(|c| (c.name.clone(), c.levels.iter().map(|l| l.label).collect())).collect(),
+        models: models.into_iter().map(|m| m.1).collect(),
+        capped: sharp.capped.into_iter().chain(broad.capped).collect(),
+        counts,
+    })
+}
+
+fn score(scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
+    pairs
+        .into_par_iter()
+        .map(|pair| Candidate { pair, weight: scorer.score(pair) })
+        .filter(|c| c.weight >= CANDIDATE_FLOOR)
+        .collect()
+}
+
+/// Rows that no pair settles: the broad rules look further for them.
+fn unsettled(candidates: &[Candidate], records: usize) -> Vec<bool> {
+    let mut best = vec![(f64::MIN, f64::MIN); records];
+    for c in candidates {
+        for row in [c.pair.left, c.pair.right] {
+            let (first, second) = &mut best[row as usize];
+            if c.weight > *first {
+                *second = *first;
+                *first = c.weight;
+            } else if c.weight > *second {
+                *second = c.weight;
+            }
+        }
+    }
+    let settled = |row: u32| best[row as usize].0 >= SETTLED_WEIGHT && best[row as usize].0 - best[row as usize].1 >= SETTLED_LEAD;
+    let mut out = vec![true; records];
+    for c in candidates.iter().filter(|c| settled(c.pair.left) && settled(c.pair.right)) {
+        if c.weight >= best[c.pair.left as usize].0 {
+            out[c.pair.left as usize] = false;
+            out[c.pair.right as usize] = false;
+        }
+    }
+    out
+}
+
+/// Decisions as pairs of records.
+#[derive(Default)]
+struct Decided {
+    same: FxHashSet<(u32, u32)>,
+    different: FxHashSet<(u32, u32)>,
+}
+
+impl Decided {
+    fn find(tables: &[Table], encoded: &Encoded, decisions: &[Decision]) -> Result<Self, LinkError> {
+        let mut out = Self::default();
+        if decisions.is_empty() {
+            return Ok(out);
+        }
+        let find = |(source, id): &(usize, String)| {
+            let unknown = || LinkError::UnknownRecord(id.clone());
+            let table = tables.get(*source).ok_or_else(unknown)?;
+            let (mut low, mut high) = (0, table.len());
+            while low < high {
+                let middle = usize::midpoint(low, high);
+                if table.id(middle) < id.as_str() { low = middle + 1 } else { high = middle }
+            }
+            if low < table.len() && table.id(low) == id { Ok(encoded.starts[*source] + low as u32) } else { Err(unknown()) }
+        };
+        for d in decisions {
+            let (a, b) = (find(&d.left)?, find(&d.right)?);
+            let pair = (a.min(b), a.max(b));
+            match d.judgement {
+                Judgement::Same => out.same.insert(pair),
+                Judgement::Different => out.different.insert(pair),
+            };
+        }
+        Ok(out)
+    }
+
+    fn apply(&self, candidates: &mut Vec<Candidate>, encoded: &Encoded) {
+        if self.same.is_empty() && self.different.is_empty() {
+            return;
+        }
+        let key = |c: &Candidate| (c.pair.left, c.pair.right);
+        candidates.retain(|c| !self.different.contains(&key(c)) && !self.same.contains(&key(c)));
+        for &(a, b) in &self.same {
+            if encoded.source_of(a) != encoded.source_of(b) || encoded.sources() == 1 {
+                candidates.push(Candidate { pair: Pair::new(a, b, DECIDED_RULE, pattern(encoded, a, b)), weight: CERTAIN });
+            }
+        }
+        candidates.par_sort_unstable_by_key(|c| c.pair);
+    }
+}
+
+/// Rule number of pairs that a person decided.
+const DECIDED_RULE: usize = 255;
+
+/// Assignment, source pair by source pair.
+fn choose(encoded: &Encoded, scorer: &Scorer, weights: &FxHashMap<u16, Weights>, candidates: &[Candidate], within: bool) -> Vec<Chosen> {
+    if within {
+        return candidates.iter().map(|c| Chosen { candidate: *c, probability: probability(c.weight) }).collect();
+    }
+    let n = encoded.sources();
+    let duplicates = DuplicateModel::new(encoded, weights);
+    let odds = |a: u32, b: u32| duplicates.odds(scorer, a, b);
+    if n == 2 {
+        return assign(candidates, encoded.len(), &odds);
+    }
+    let mut of_pair: Vec<Vec<Candidate>> = vec![Vec::new(); n * n];
+    for c in candidates {
+        of_pair[encoded.source_of(c.pair.left) * n + encoded.source_of(c.pair.right)].push(*c);
+    }
+    of_pair.into_par_iter().flat_map_iter(|cs| assign(&cs, encoded.len(), &odds)).collect()
+}
+
+/// Whether two rows of one source are one child, by the weights that the source has with another.
+struct DuplicateModel<'a> {
+    encoded: &'a Encoded,
+    by_source: Vec<Option<Weights>>,
+}
+
+impl<'a> DuplicateModel<'a> {
+    fn new(encoded: &'a Encoded, weights: &FxHashMap<u16, Weights>) -> Self {
+        let n = encoded.sources();
+        let by_source = (0..n)
+            .map(|s| {
+                let rows = encoded.range(s).len() as f64;
+                let mut of_source: Vec<(&u16, &Weights)> =
+                    weights.iter().filter(|(k, _)| **k as usize / n == s || **k as usize % n == s).collect();
+                of_source.sort_by(|a, b| b.1.same_pairs().total_cmp(&a.1.same_pairs()).then(a.0.cmp(b.0)));
+                of_source.first().map(|(_, w)| w.for_duplicates(rows))
+            })
+            .collect();
+        Self { encoded, by_source }
+    }
+
+    fn odds(&self, scorer: &Scorer, a: u32, b: u32) -> f64 {
+        match &self.by_source[self.encoded.source_of(a)] {
+            Some(w) => scorer.weight_with(w, Pair::new(a, b, 0, pattern(self.encoded, a, b))),
+            None => assign::CANDIDATE_FLOOR,
+        }
+    }
+}
+
+/// Links, review and clusters from the chosen pairs.
+struct Lists {
+    links: Vec<Link>,
+    review: Vec<Link>,
+    clusters: Vec<Cluster>,
+    unmatched: Vec<Vec<u32>>,
+    refused: usize,
+}
+
+impl Lists {
+    fn build(
+        encoded: &Encoded,
+        scorer: &Scorer,
+        weights: &FxHashMap<u16, Weights>,
+        mut chosen: Vec<Chosen>,
+        candidates: &[Candidate],
+        decided: &Decided,
+        settings: &Settings,
+    ) -> Self {
+        let t = settings.thresholds;
+        chosen.retain(|c| c.probability >= t.review);
+        chosen.par_sort_unstable_by(|a, b| {
+            b.probability.total_cmp(&a.probability).then_with(|| b.candidate.weight.total_cmp(&a.candidate.weight)).then_with(|| a.candidate.pair.cmp(&b.candidate.pair))
+        });
+        let split = chosen.partition_point(|c| c.probability >= t.accept);
+        let duplicates = DuplicateModel::new(encoded, weights);
+        let one_source = encoded.sources() == 1;
+        let fits = |a: u32, b: u32| {
+            !decided.different.contains(&(a, b))
+                && (encoded.source_of(a) != encoded.source_of(b)
+                    || decided.same.contains(&(a, b))
+                    || if one_source { scorer.score(Pair::new(a, b, 0, pattern(encoded, a, b))) > CANDIDATE_FLOOR } else { duplicates.odds(scorer, a, b) > 0.0 })
+        };
+        let mut clusters = Clusters::new(encoded.len());
+        let mut same: Vec<&(u32, u32)> = decided.same.iter().collect();
+        same.sort_unstable();
+        for (a, b) in same {
+            clusters.join(*a, *b, &|a, b| !decided.different.contains(&(a, b)));
+        }
+        let mut refused = 0;
+        let mut probabilities: FxHashMap<(u32, u32), f64> = FxHashMap::default();
+        for c in &chosen[..split] {
+            let p = c.candidate.pair;
+            probabilities.insert((p.left, p.right), c.probability);
+            refused += usize::from(!clusters.join(p.left, p.right, &fits));
+        }
+        // every compared pair inside a cluster is a link: duplicates link to all rows of their child
+        let mut accepted: Vec<Chosen> = Vec::new();
+        let mut linked = vec![false; encoded.len()];
+        for c in candidates {
+            let p = c.pair;
+            if clusters.same(p.left, p.right) {
+                let known = probabilities.get(&(p.left, p.right)).copied();
+                accepted.push(Chosen { candidate: *c, probability: known.unwrap_or_else(|| probability(c.weight).max(t.accept)) });
+                linked[p.left as usize] = true;
+                linked[p.right as usize] = true;
+            }
+        }
+        let budget = (encoded.len() as f64 * t.max_review_share / 2.0) as usize;
+        let review: Vec<Chosen> =
+            chosen[split..].iter().filter(|c| !clusters.same(c.candidate.pair.left, c.candidate.pair.right)).take(budget).copied().collect();
+        for c in &review {
+            linked[c.candidate.pair.left as usize] = true;
+            linked[c.candidate.pair.right as usize] = true;
+        }
+        let unmatched = (0..encoded.sources())
+            .map(|s| encoded.range(s).filter(|i| !linked[*i as usize]).map(|i| i - encoded.starts[s]).collect())
+            .collect();
+        let to_link = |c: &Chosen| link_of(encoded, c);
+        Self {
+            links: accepted.par_iter().map(to_link).collect(),
+            review: review.iter().map(to_link).collect(),
+            clusters: clusters.into_sets().into_iter().map(|set| Cluster { members: set.into_iter().map(|i| member(encoded, i)).collect() }).collect(),
+            unmatched,
+            refused,
+        }
+    }
+}
+
+fn member(encoded: &Encoded, i: u32) -> Member {
+    let source = encoded.source_of(i);
+    Member { source, row: i - encoded.starts[source] }
+}
+
+fn link_of(encoded: &Encoded, c: &Chosen) -> Link {
+    let p = c.candidate.pair;
+    Link {
+        left: member(encoded, p.left),
+        right: member(encoded, p.right),
+        probability: c.probability,
+        weight: c.candidate.weight,
+        rule: (p.rule() != DECIDED_RULE).then_some(p.rule()),
+        pattern: pattern_text(p.pattern(), encoded.comparisons.len()),
+    }
+}

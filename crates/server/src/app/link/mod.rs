@@ -1,0 +1,159 @@
+//! Linking files of columns: read, run the kernel, write the answer.
+
+mod columns;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{Context, bail};
+use baoxue_linkage::evaluate::{Evaluation, evaluate};
+use baoxue_linkage::{Linkage, Observer, Settings, Stage, Table, infer, link};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::clock::{Stopwatch, peak_memory_bytes};
+
+/// What `baoxue link` is asked to do.
+pub struct Request {
+    /// One file with `dedupe`, else two or more.
+    pub files: Vec<PathBuf>,
+    /// Find rows of one child inside one file.
+    pub dedupe: bool,
+    /// Settings file; without one they are inferred.
+    pub settings: Option<PathBuf>,
+    /// Folder for the answer.
+    pub out: PathBuf,
+    /// Column that holds the truth, only to judge the run by.
+    pub truth: Option<String>,
+}
+
+/// What the run gave, for the terminal.
+pub struct Outcome {
+    pub settings: Settings,
+    pub inferred: bool,
+    pub linkage: Linkage,
+    pub evaluation: Option<Evaluation>,
+    pub timings: Vec<Timing>,
+    pub peak_memory_bytes: Option<u64>,
+    pub table_names: Vec<String>,
+}
+
+/// Seconds that a stage took.
+#[derive(Debug, Clone, Serialize)]
+pub struct Timing {
+    pub stage: String,
+    pub seconds: f64,
+}
+
+/// Notes when each stage began.
+pub struct Stages<'a> {
+    watch: Stopwatch,
+    began: Mutex<Vec<(String, f64)>>,
+    tell: &'a (dyn Fn(&str) + Sync),
+}
+
+impl<'a> Stages<'a> {
+    pub fn new(tell: &'a (dyn Fn(&str) + Sync)) -> Self {
+        Self { watch: Stopwatch::start(), began: Mutex::new(Vec::new()), tell }
+    }
+
+    pub fn begin(&self, stage: &str) {
+        (self.tell)(stage);
+        if let Ok(mut began) = self.began.lock() {
+            began.push((stage.to_owned(), self.watch.elapsed().as_secs_f64()));
+        }
+    }
+
+    pub fn timings(&self) -> Vec<Timing> {
+        let now = self.watch.elapsed().as_secs_f64();
+        let Ok(began) = self.began.lock() else { return Vec::new() };
+        began
+            .iter()
+            .enumerate()
+            .map(|(i, (stage, at))| {
+                let end = began.get(i + 1).map_or(now, |n| n.1);
+                Timing { stage: stage.clone(), seconds: ((end - at) * 1000.0).round() / 1000.0 }
+            })
+            .collect()
+    }
+}
+
+impl Observer for Stages<'_> {
+    fn stage(&self, stage: Stage) -> bool {
+        self.begin(match stage {
+            Stage::Encode => "encode",
+            Stage::BlockSharp => "block-sharp",
+            Stage::Train => "train",
+            Stage::BlockBroad => "block-broad",
+            Stage::Assign => "assign",
+            Stage::Cluster => "cluster",
+        });
+        true
+    }
+}
+
+/// Runs a request. Nothing is written unless the whole run succeeds.
+pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Outcome> {
+    match (request.files.len(), request.dedupe) {
+        (1, true) | (2.., false) => {}
+        (1, false) => bail!("只给了一个文件:要找同一文件内的重复,请加 --dedupe;要比对,请再给一个文件"),
+        (_, true) => bail!("--dedupe 只用于一个文件"),
+        (_, false) => bail!("请至少给两个文件"),
+    }
+    let stages = Stages::new(tell);
+    stages.begin("read");
+    let sources: Vec<columns::Source> = request.files.par_iter().map(|f| columns::open(f)).collect::<anyhow::Result<_>>()?;
+    let headings: Vec<Vec<String>> = sources.iter().map(columns::Source::headings).collect();
+    let (settings, inferred) = settings_for(request.settings.as_deref(), &headings)?;
+    check_columns(&settings, &headings, &request.files)?;
+    let truth_column = request.truth.as_deref();
+    let read: Vec<(Table, Option<arrow_array::StringArray>)> =
+        sources.into_par_iter().map(|s| s.into_table(&settings, truth_column)).collect::<anyhow::Result<_>>()?;
+    let (mut tables, truth): (Vec<Table>, Vec<_>) = read.into_iter().unzip();
+    let linkage = link(&mut tables, &settings, &[], &stages)?;
+    stages.begin("write");
+    let truth: Option<Vec<_>> = truth.into_iter().collect();
+    let evaluation = truth.map(|t| evaluate(&linkage, &tables, &t));
+    let table_names = tables.iter().map(|t| t.name.clone()).collect();
+    write::all(&request.out, &tables, &linkage)?;
+    let timings = stages.timings();
+    let peak_memory_bytes = peak_memory_bytes();
+    let outcome = Outcome { settings, inferred, linkage, evaluation, timings, peak_memory_bytes, table_names };
+    write::run_json(&request.out, &outcome)?;
+    Ok(outcome)
+}
+
+fn settings_for(file: Option<&Path>, headings: &[Vec<String>]) -> anyhow::Result<(Settings, bool)> {
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path).with_context(|| format!("无法读取设置文件 {}", path.display()))?;
+        return Ok((Settings::parse(&text).with_context(|| format!("{}", path.display()))?, false));
+    }
+    match infer(headings) {
+        Some(s) => Ok((s, true)),
+        None => bail!(
+            "从表头“{}”看不出哪一列是姓名、身份证号或出生日期;请用 --settings 写明各列(写法见 README)",
+            headings.first().map(|h| h.join("、")).unwrap_or_default()
+        ),
+    }
+}
+
+/// Every column must be in some file, and every file must have one at least.
+fn check_columns(settings: &Settings, headings: &[Vec<String>], files: &[PathBuf]) -> anyhow::Result<()> {
+    for c in &settings.columns {
+        if !headings.iter().any(|h| c.headings().any(|n| h.iter().any(|x| x == n))) {
+            bail!("设置中的列“{}”不在任何文件里;文件 {} 的表头是:{}", c.name, files[0].display(), headings[0].join("、"));
+        }
+    }
+    for (h, f) in headings.iter().zip(files) {
+        if !settings.columns.iter().any(|c| c.headings().any(|n| h.iter().any(|x| x == n))) {
+            bail!("文件 {} 没有设置中的任何一列;它的表头是:{}", f.display(), h.join("、"));
+        }
+        if let Some(id) = &settings.id
+            && !h.contains(id)
+        {
+            bail!("文件 {} 没有编号列“{id}”;请改正设置中的 id,或删去它(行号即编号)", f.display());
+        }
+    }
+    Ok(())
+}

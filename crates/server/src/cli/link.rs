@@ -1,0 +1,86 @@
+//! `baoxue link`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use baoxue_linkage::evaluate::Quality;
+
+use crate::app::link::{Outcome, Request, run as run_link};
+
+/// 比对两个或多个 CSV/Parquet 文件,或在一个文件内查重。
+#[derive(clap::Args)]
+pub struct Args {
+    /// 要比对的文件:左、右……
+    #[arg(required = true, value_name = "文件")]
+    files: Vec<PathBuf>,
+    /// 在一个文件内查找同一人的多条记录
+    #[arg(long)]
+    dedupe: bool,
+    /// 设置文件(TOML);不给时按表头推断
+    #[arg(long, value_name = "文件")]
+    settings: Option<PathBuf>,
+    /// 结果文件夹
+    #[arg(long, value_name = "文件夹")]
+    out: PathBuf,
+    /// 真值所在的列:只用来评价结果,不参与比对
+    #[arg(long, value_name = "列")]
+    truth: Option<String>,
+    /// 使用的线程数;默认用全部处理器。结果与线程数无关
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(n) = args.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(usize::from(n)).build_global()?;
+    }
+    let request = Request { files: args.files, dedupe: args.dedupe, settings: args.settings, out: args.out, truth: args.truth };
+    let progress = indicatif::ProgressBar::new_spinner();
+    let outcome = run_link(&request, &|stage| {
+        progress.set_message(stage_name(stage));
+        progress.tick();
+    })?;
+    progress.finish_and_clear();
+    print(&outcome, &request);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stage_name(stage: &str) -> &'static str {
+    match stage {
+        "read" => "读取文件",
+        "encode" => "整理记录",
+        "block-sharp" => "查找候选(精确规则)",
+        "train" => "学习权重",
+        "block-broad" => "查找候选(宽松规则)",
+        "assign" => "逐一配对",
+        "cluster" => "合并成人",
+        _ => "写出结果",
+    }
+}
+
+fn print(o: &Outcome, request: &Request) {
+    if o.inferred {
+        println!("按表头推断的设置(可存为文件,用 --settings 给出):\n\n{}", o.settings.to_toml());
+    }
+    let l = &o.linkage;
+    for (i, name) in o.table_names.iter().enumerate() {
+        println!("{name}:{} 行,未匹配 {} 行", l.counts.rows[i], l.unmatched[i].len());
+    }
+    println!("匹配 {} 对,待人工认定 {} 对,合并为 {} 人;预计准确率 {:.2}%", l.links.len(), l.review.len(), l.clusters.len(), l.estimated_precision * 100.0);
+    for c in &l.capped {
+        println!("提示:规则“{}”有 {} 组过大,{} 对未按此规则比较", c.rule, c.blocks, c.pairs);
+    }
+    if let Some(e) = &o.evaluation {
+        print_quality("匹配对", e.pairs);
+        for (name, q) in o.table_names.iter().zip(&e.unmatched) {
+            print_quality(&format!("未匹配名单 {name}"), *q);
+        }
+    }
+    let seconds: f64 = o.timings.iter().map(|t| t.seconds).sum();
+    let memory = o.peak_memory_bytes.map_or(String::new(), |b| format!(",内存峰值 {} MB", b >> 20));
+    println!("用时 {seconds:.1} 秒{memory};结果在 {}", request.out.display());
+}
+
+fn print_quality(what: &str, q: Quality) {
+    println!("{what}:准确率 {:.4},召回率 {:.4},F1 {:.4}(列出 {},其中对 {},应有 {})", q.precision, q.recall, q.f1, q.named, q.right, q.there);
+}
