@@ -19,6 +19,8 @@ const PATTERN_BITS: u32 = 56;
 const ROUGH_FLOOR: i32 = 0;
 /// Blocks are built in so many parts, each of which fits the cache.
 const PARTS: usize = 256;
+/// Records that one thread keys at a time.
+const CHUNK: u32 = 1 << 16;
 
 /// A compared pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,6 +171,19 @@ pub(crate) struct Proposed {
     oversized: Vec<u64>,
 }
 
+impl Proposed {
+    fn with(mut self, other: Proposed) -> Self {
+        self.pairs.extend_from_slice(&other.pairs);
+        for (key, n) in other.histogram {
+            *self.histogram.entry(key).or_default() += n;
+        }
+        self.compared += other.compared;
+        self.capped.extend(other.capped);
+        self.oversized.extend(other.oversized);
+        self
+    }
+}
+
 impl<'a> Blocker<'a> {
     /// `within`: also pairs inside one source.
     pub fn new(encoded: &'a Encoded, settings: &Settings, within: bool) -> Self {
@@ -204,44 +219,60 @@ impl<'a> Blocker<'a> {
     fn stage(&mut self, rules: std::ops::Range<usize>, unsettled: Option<&[bool]>) -> Proposed {
         let mut all = Proposed::default();
         for k in rules {
-            let of_rule = self.run_rule(k, unsettled);
-            all.pairs.extend_from_slice(&of_rule.pairs);
-            for (key, n) in of_rule.histogram {
-                *all.histogram.entry(key).or_default() += n;
-            }
-            all.compared += of_rule.compared;
-            self.oversized[k].extend(of_rule.oversized);
-            all.capped.extend(of_rule.capped);
+            let mut of_rule = self.run_rule(k, unsettled);
+            self.oversized[k].extend(std::mem::take(&mut of_rule.oversized));
+            all = all.with(of_rule);
         }
         all
     }
 
-    fn keys(&self, rule: &Rule, unsettled: Option<&[bool]>) -> Vec<(u64, u32)> {
+    /// Keyed records in [`PARTS`] parts by key, each sorted.
+    fn parts(&self, rule: &Rule, unsettled: Option<&[bool]>) -> Vec<Vec<(u64, u32)>> {
         let n = self.encoded.len() as u32;
         let key = |i: u32| rule.key(self.encoded, self.encoded.record(i));
         // a block without an unsettled record has nothing to give
         let wanted: Option<FxHashSet<u64>> =
             unsettled.map(|u| (0..n).filter(|i| u[*i as usize]).map(key).filter(|k| *k != 0).collect());
-        (0..n)
+        let part_of = |k: u64| (k >> 56) as usize % PARTS;
+        let chunks: Vec<(Vec<(u64, u32)>, [u32; PARTS + 1])> = (0..n.div_ceil(CHUNK))
             .into_par_iter()
-            .map(|i| (key(i), i))
-            .filter(|(k, _)| *k != 0 && wanted.as_ref().is_none_or(|w| w.contains(k)))
+            .map(|chunk| {
+                let keyed: Vec<(u64, u32)> = (chunk * CHUNK..((chunk + 1) * CHUNK).min(n))
+                    .map(|i| (key(i), i))
+                    .filter(|(k, _)| *k != 0 && wanted.as_ref().is_none_or(|w| w.contains(k)))
+                    .collect();
+                let mut starts = [0u32; PARTS + 1];
+                keyed.iter().for_each(|e| starts[part_of(e.0) + 1] += 1);
+                (0..PARTS).for_each(|p| starts[p + 1] += starts[p]);
+                let (mut next, mut by_part) = (starts, vec![(0, 0); keyed.len()]);
+                for e in keyed {
+                    let at = &mut next[part_of(e.0)];
+                    by_part[*at as usize] = e;
+                    *at += 1;
+                }
+                (by_part, starts)
+            })
+            .collect();
+        (0..PARTS)
+            .into_par_iter()
+            .map(|p| {
+                let mut part: Vec<(u64, u32)> =
+                    chunks.iter().flat_map(|(keyed, starts)| &keyed[starts[p] as usize..starts[p + 1] as usize]).copied().collect();
+                part.sort_unstable();
+                part
+            })
             .collect()
     }
 
     fn run_rule(&self, k: usize, unsettled: Option<&[bool]>) -> Proposed {
-        let keyed = self.keys(&self.rules[k], unsettled);
-        let mut parts: Vec<Vec<(u64, u32)>> = (0..PARTS).map(|_| Vec::with_capacity(keyed.len() / PARTS + keyed.len() / PARTS / 8)).collect();
-        for e in keyed {
-            parts[(e.0 >> 56) as usize % PARTS].push(e);
-        }
-        let done: Vec<Proposed> = parts
+        let mut all = self
+            .parts(&self.rules[k], unsettled)
             .into_par_iter()
-            .map(|mut part| {
-                part.sort_unstable();
-                let mut out = Proposed::default();
-                for block in part.chunk_by(|a, b| a.0 == b.0) {
-                    let members: Vec<u32> = block.iter().map(|e| e.1).collect();
+            .fold(Proposed::default, |mut out, part| {
+                let mut members = Vec::new();
+                for block in part.chunk_by(|a, b| a.0 == b.0).filter(|b| b.len() > 1) {
+                    members.clear();
+                    members.extend(block.iter().map(|e| e.1));
                     if self.pairs_in(&members, unsettled) > self.max_block_pairs {
                         out.oversized.push(block[0].0);
                     }
@@ -249,24 +280,9 @@ impl<'a> Blocker<'a> {
                 }
                 out
             })
-            .collect();
-        let mut all = Proposed::default();
-        let mut capped = CappedBlock { rule: self.rules[k].text.clone(), blocks: 0, pairs: 0 };
-        for d in done {
-            all.pairs.extend_from_slice(&d.pairs);
-            for (key, n) in d.histogram {
-                *all.histogram.entry(key).or_default() += n;
-            }
-            all.compared += d.compared;
-            all.oversized.extend(d.oversized);
-            for c in d.capped {
-                capped.blocks += c.blocks;
-                capped.pairs += c.pairs;
-            }
-        }
-        if capped.blocks > 0 {
-            all.capped.push(capped);
-        }
+            .reduce(Proposed::default, Proposed::with);
+        let (blocks, pairs) = (all.capped.iter().map(|c| c.blocks).sum(), all.capped.iter().map(|c| c.pairs).sum());
+        all.capped = if blocks > 0 { vec![CappedBlock { rule: self.rules[k].text.clone(), blocks, pairs }] } else { Vec::new() };
         all
     }
 

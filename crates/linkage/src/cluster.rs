@@ -1,7 +1,5 @@
 //! Cluster: all rows of one child over all sources.
 
-use rustc_hash::FxHashMap;
-
 /// Disjoint sets over record numbers; the root of a set is its smallest member.
 pub(crate) struct Components {
     parent: Vec<u32>,
@@ -28,39 +26,37 @@ impl Components {
     }
 }
 
-/// Clusters grown link by link, strongest first.
+/// Clusters grown link by link, strongest first. The members of a set form a ring.
 pub(crate) struct Clusters {
     sets: Components,
-    /// Members by root, for sets of more than one.
-    members: FxHashMap<u32, Vec<u32>>,
+    next: Vec<u32>,
 }
 
 impl Clusters {
     pub fn new(records: usize) -> Self {
-        Self { sets: Components::new(records), members: FxHashMap::default() }
+        Self { sets: Components::new(records), next: (0..records as u32).collect() }
     }
 
-    fn of(&mut self, i: u32) -> Vec<u32> {
-        let root = self.sets.root(i);
-        self.members.get(&root).cloned().unwrap_or_else(|| vec![i])
+    fn ring(&self, start: u32) -> impl Iterator<Item = u32> {
+        let mut at = Some(start);
+        std::iter::from_fn(move || {
+            let here = at?;
+            let next = self.next[here as usize];
+            at = (next != start).then_some(next);
+            Some(here)
+        })
     }
 
     /// Joins the sets of two rows unless `fits` refuses a pair of members, one of each.
     pub fn join(&mut self, a: u32, b: u32, fits: &dyn Fn(u32, u32) -> bool) -> bool {
-        let (ra, rb) = (self.sets.root(a), self.sets.root(b));
-        if ra == rb {
+        if self.sets.root(a) == self.sets.root(b) {
             return true;
         }
-        let (mut x, y) = (self.of(a), self.of(b));
-        if x.iter().any(|i| y.iter().any(|j| !fits(*i.min(j), *i.max(j)))) {
+        if self.ring(a).any(|i| self.ring(b).any(|j| !fits(i.min(j), i.max(j)))) {
             return false;
         }
-        self.members.remove(&ra);
-        self.members.remove(&rb);
-        x.extend(y);
-        x.sort_unstable();
-        let root = self.sets.join(ra, rb);
-        self.members.insert(root, x);
+        self.sets.join(a, b);
+        self.next.swap(a as usize, b as usize);
         true
     }
 
@@ -69,9 +65,35 @@ impl Clusters {
     }
 
     /// Sets of at least two, by their first member.
-    pub fn into_sets(self) -> Vec<Vec<u32>> {
-        let mut out: Vec<Vec<u32>> = self.members.into_values().collect();
-        out.sort_unstable();
+    pub fn sets(&self) -> Vec<Vec<u32>> {
+        let mut seen = vec![false; self.next.len()];
+        let mut out = Vec::new();
+        for i in 0..self.next.len() as u32 {
+            if seen[i as usize] || self.next[i as usize] == i {
+                continue;
+            }
+            let mut set: Vec<u32> = self.ring(i).collect();
+            set.iter().for_each(|m| seen[*m as usize] = true);
+            set.sort_unstable();
+            out.push(set);
+        }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rings_join_and_refuse() {
+        let mut c = Clusters::new(6);
+        let apart = |a: u32, b: u32| (a, b) != (0, 3);
+        assert!(c.join(0, 2, &apart));
+        assert!(c.join(3, 4, &apart));
+        assert!(!c.join(2, 4, &apart), "0 and 3 must not meet");
+        assert!(c.join(4, 5, &apart));
+        assert!(c.same(3, 5) && !c.same(0, 3));
+        assert_eq!(c.sets(), [vec![0, 2], vec![3, 4, 5]]);
     }
 }

@@ -32,8 +32,3 @@ pub(crate) fn rough_weight(encoded: &Encoded, pattern: u64) -> i32 {
         })
         .sum()
 }
-
-/// A pattern as people read it in files: one digit a comparison, in the order of `run.json`'s list.
-pub(crate) fn pattern_text(pattern: u64, comparisons: usize) -> String {
-    (0..comparisons).map(|i| char::from_digit(u32::from(level_at(pattern, i)), 16).unwrap_or('?')).collect()
-}

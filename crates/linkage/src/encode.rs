@@ -96,7 +96,7 @@ fn intern<'a>(columns: &[Option<&'a StringArray>]) -> Interned<'a> {
         .par_iter()
         .map(|column| {
             let Some(column) = column else { return (Vec::new(), Vec::new()) };
-            let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();
+            let mut numbers: FxHashMap<&str, u32> = FxHashMap::with_capacity_and_hasher(column.len() / 2, Default::default());
             let mut values = Vec::new();
             let codes = (0..column.len())
                 .map(|i| match column.value(i) {
@@ -144,17 +144,42 @@ impl Interned<'_> {
     }
 }
 
-/// A field with its words, one vector a source, in input order.
-struct Column {
-    field: Field,
-    width: usize,
-    words: Vec<Vec<u32>>,
+/// How a field's words come about.
+enum Filler {
+    /// Parsed from the text, two words when wide.
+    Parsed(fn(&str) -> u64),
+    /// Looked up by the number of the value: as many words as `table` has for a number.
+    Coded { codes: Vec<Vec<u32>>, table: Vec<u32> },
 }
 
-fn encode_column(tables: &[Table], settings: &Settings, index: usize) -> Column {
+struct Column<'a> {
+    field: Field,
+    width: usize,
+    filler: Filler,
+    sources: Vec<Option<&'a StringArray>>,
+}
+
+impl Column<'_> {
+    fn fill(&self, source: usize, row: usize, words: &mut [u32]) {
+        match &self.filler {
+            Filler::Parsed(parse) => {
+                let v = self.sources[source].map_or(0, |c| parse(c.value(row)));
+                words[0] = v as u32;
+                if self.width == 2 {
+                    words[1] = (v >> 32) as u32;
+                }
+            }
+            Filler::Coded { codes, table } => {
+                let code = codes[source].get(row).map_or(0, |c| *c as usize);
+                words.copy_from_slice(&table[code * self.width..][..self.width]);
+            }
+        }
+    }
+}
+
+fn column<'a>(tables: &'a [Table], settings: &Settings, index: usize) -> Column<'a> {
     let s = &settings.columns[index];
-    let source_columns: Vec<Option<&StringArray>> =
-        tables.iter().map(|t| s.headings().find_map(|h| t.column(h))).collect();
+    let sources: Vec<Option<&StringArray>> = tables.iter().map(|t| s.headings().find_map(|h| t.column(h))).collect();
     let mut field = Field {
         column: s.name.clone(),
         kind: s.kind,
@@ -164,94 +189,64 @@ fn encode_column(tables: &[Table], settings: &Settings, index: usize) -> Column 
         texts: Vec::new(),
         frequency: Vec::new(),
     };
-    let direct = |width: usize, f: &(dyn Fn(&str) -> u64 + Sync)| -> Vec<Vec<u32>> {
-        source_columns
-            .par_iter()
-            .zip(tables)
-            .map(|(c, t)| {
-                let mut out = Vec::with_capacity(t.len() * width);
-                for i in 0..t.len() {
-                    let v = c.map_or(0, |c| f(c.value(i)));
-                    out.push(v as u32);
-                    if width == 2 {
-                        out.push((v >> 32) as u32);
-                    }
-                }
-                out
-            })
-            .collect()
-    };
-    let (width, mut words) = match s.kind {
-        Kind::NationalId => (2, direct(2, &national_id::encode)),
-        Kind::Phone => (2, direct(2, &phone::encode)),
-        Kind::PlaceCode => (2, direct(2, &residence::encode_code)),
-        Kind::Date => (1, direct(1, &|s| u64::from(date::encode(s)))),
-        Kind::Sex => (1, direct(1, &|s| u64::from(field::parse_sex(s)))),
+    let (width, filler) = match s.kind {
+        Kind::NationalId => (2, Filler::Parsed(national_id::encode)),
+        Kind::Phone => (2, Filler::Parsed(phone::encode)),
+        Kind::PlaceCode => (2, Filler::Parsed(residence::encode_code)),
+        Kind::Date => (1, Filler::Parsed(|s| u64::from(date::encode(s)))),
+        Kind::Sex => (1, Filler::Parsed(|s| u64::from(field::parse_sex(s)))),
         Kind::Exact => {
-            let interned = intern(&source_columns);
+            let interned = intern(&sources);
             field.frequency = interned.frequency(interned.values.len() + 1);
-            (1, interned.codes)
+            let table = (0..=interned.values.len() as u32).collect();
+            (1, Filler::Coded { codes: interned.codes, table })
         }
         Kind::Text => {
-            let mut interned = intern(&source_columns);
-            let mut numbers: FxHashMap<String, u32> = FxHashMap::default();
-            let mut texts = vec![String::new()];
-            let to: Vec<u32> = interned
-                .values
-                .iter()
-                .map(|v| {
-                    let t = text::normalise(v);
-                    if t.is_empty() {
-                        return 0;
-                    }
-                    *numbers.entry(t).or_insert_with_key(|t| {
-                        texts.push(t.clone());
-                        texts.len() as u32 - 1
-                    })
-                })
-                .collect();
+            let mut interned = intern(&sources);
+            let (texts, to) = normal_texts(&interned.values);
             interned.renumber(&to);
             field.frequency = interned.frequency(texts.len());
             field.texts = texts;
-            (1, interned.codes)
+            (1, Filler::Coded { codes: interned.codes, table: (0..field.texts.len() as u32).collect() })
         }
         Kind::PersonName => {
-            let mut interned = intern(&source_columns);
+            let mut interned = intern(&sources);
             let (texts, to) = name::number(&interned.values);
             interned.renumber(&to);
             field.names = name::Names::build(texts);
             field.frequency = interned.frequency(field.names.len());
-            let names = &field.names;
-            let widen = |codes: &Vec<u32>| codes.iter().flat_map(|&c| [c, names.pinyin[c as usize], names.first[c as usize]]).collect();
-            (3, interned.codes.par_iter().map(widen).collect())
+            let n = &field.names;
+            let table = (0..n.len()).flat_map(|i| [i as u32, n.pinyin[i], n.first[i]]).collect();
+            (3, Filler::Coded { codes: interned.codes, table })
         }
-        Kind::Address => {
-            let interned = intern(&source_columns);
-            let parsed: Vec<residence::Parsed> = interned.values.par_iter().map(|v| residence::parse(v)).collect();
-            let (mut villages, mut doors) = (FxHashMap::default(), FxHashMap::default());
-            let pairs: Vec<[u32; 2]> = parsed.iter().map(|p| [number_of(&mut villages, p.village), number_of(&mut doors, p.door.as_deref())]).collect();
-            let widen = |codes: &Vec<u32>| codes.iter().flat_map(|&c| if c == 0 { [0, 0] } else { pairs[c as usize - 1] }).collect();
-            (2, interned.codes.iter().map(widen).collect())
-        }
+        Kind::Address => (2, Filler::Parsed(residence::encode_address)),
     };
-    for (w, t) in words.iter_mut().zip(tables) {
-        w.resize(t.len() * width, 0);
-    }
-    Column { field, width, words }
+    Column { field, width, filler, sources }
 }
 
-/// The number of a text, from 1, or 0 for none.
-fn number_of<'a>(numbers: &mut FxHashMap<&'a str, u32>, text: Option<&'a str>) -> u32 {
-    text.map_or(0, |t| {
-        let next = numbers.len() as u32 + 1;
-        *numbers.entry(t).or_insert(next)
-    })
+/// Distinct normalised texts (number 0 is the missing one) and the number of each value.
+fn normal_texts(values: &[&str]) -> (Vec<String>, Vec<u32>) {
+    let mut numbers: FxHashMap<String, u32> = FxHashMap::default();
+    let mut texts = vec![String::new()];
+    let to = values
+        .iter()
+        .map(|v| {
+            let t = text::normalise(v);
+            if t.is_empty() {
+                return 0;
+            }
+            *numbers.entry(t).or_insert_with_key(|t| {
+                texts.push(t.clone());
+                texts.len() as u32 - 1
+            })
+        })
+        .collect();
+    (texts, to)
 }
 
 /// Encodes all sources by the settings; the tables' columns are no longer needed afterwards.
 pub(crate) fn encode(tables: &[Table], settings: &Settings) -> Encoded {
-    let mut columns: Vec<Column> =
-        (0..settings.columns.len()).into_par_iter().map(|i| encode_column(tables, settings, i)).collect();
+    let mut columns: Vec<Column> = (0..settings.columns.len()).into_par_iter().map(|i| column(tables, settings, i)).collect();
     // a cache line holds 16 words: a record of the usual columns fits one
     let mut at = 0;
     for c in &mut columns {
@@ -269,7 +264,7 @@ pub(crate) fn encode(tables: &[Table], settings: &Settings) -> Encoded {
         words[range].par_chunks_mut(stride).enumerate().for_each(|(rank, record)| {
             let row = table.input_row(rank);
             for c in &columns {
-                record[c.field.at..c.field.at + c.width].copy_from_slice(&c.words[source][row * c.width..][..c.width]);
+                c.fill(source, row, &mut record[c.field.at..c.field.at + c.width]);
             }
         });
     }

@@ -65,7 +65,7 @@ pub fn evaluate(linkage: &Linkage, tables: &[Table], truth: &[StringArray]) -> E
     let right = linkage
         .links
         .iter()
-        .filter(|l| person(l.left.source, l.left.row) == person(l.right.source, l.right.row))
+        .filter(|l| person(l.left.source.into(), l.left.row) == person(l.right.source.into(), l.right.row))
         .count() as u64;
     let unmatched = tables
         .iter()

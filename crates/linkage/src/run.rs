@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::assign::{self, CANDIDATE_FLOOR, CERTAIN, Candidate, Chosen, assign, probability};
 use crate::block::{Blocker, CappedBlock, Pair};
 use crate::cluster::Clusters;
-use crate::compare::{pattern, pattern_text};
+use crate::compare::{level_at, pattern};
 use crate::decisions::{Decision, Judgement};
 use crate::encode::{Encoded, encode};
 use crate::settings::Settings;
@@ -71,7 +71,7 @@ const MAX_SOURCES: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Member {
     /// Number of the source.
-    pub source: usize,
+    pub source: u16,
     /// Rank of the row, see [`Table::id`].
     pub row: u32,
 }
@@ -88,9 +88,9 @@ pub struct Link {
     /// log2 odds by the evidence of the pair alone.
     pub weight: f64,
     /// Number of the blocking rule that proposed the pair (see [`Linkage::rules`]), `None` for a person's decision.
-    pub rule: Option<usize>,
-    /// One digit a comparison, in the order of [`Linkage::comparisons`]: 0 missing, 1 same, then the further levels.
-    pub pattern: String,
+    pub rule: Option<u8>,
+    /// Level of each comparison, see [`Linkage::levels`].
+    pub(crate) pattern: u64,
 }
 
 /// All rows of one child.
@@ -140,6 +140,20 @@ pub struct Linkage {
     pub counts: Counts,
     /// Mean probability of the accepted links: the precision that the program expects of itself.
     pub estimated_precision: f64,
+}
+
+impl Linkage {
+    /// The evidence of a link: by comparison, in the order of [`Linkage::comparisons`], 0 for a missing value, 1 for the
+    /// first level, and so on.
+    pub fn levels(&self, link: &Link) -> impl Iterator<Item = u8> {
+        let pattern = link.pattern;
+        (0..self.comparisons.len()).map(move |i| level_at(pattern, i))
+    }
+
+    /// The same as text: one digit a comparison.
+    pub fn pattern(&self, link: &Link) -> String {
+        self.levels(link).map(|l| char::from_digit(u32::from(l), 16).unwrap_or('?')).collect()
+    }
 }
 
 /// Links rows of several sources, or of one source within itself. The tables' columns are dropped once encoded.
@@ -384,19 +398,20 @@ impl Lists {
             clusters.join(*a, *b, &|a, b| !decided.different.contains(&(a, b)));
         }
         let mut refused = 0;
-        let mut probabilities: FxHashMap<(u32, u32), f64> = FxHashMap::default();
         for c in &chosen[..split] {
             let p = c.candidate.pair;
-            probabilities.insert((p.left, p.right), c.probability);
             refused += usize::from(!clusters.join(p.left, p.right, &fits));
         }
+        chosen[..split].par_sort_unstable_by_key(|c| c.candidate.pair);
         // every compared pair inside a cluster is a link: duplicates link to all rows of their child
         let mut accepted: Vec<Chosen> = Vec::new();
         let mut linked = vec![false; encoded.len()];
+        let mut by_pair = chosen[..split].iter().peekable();
         for c in candidates {
             let p = c.pair;
+            while by_pair.next_if(|o| o.candidate.pair < p).is_some() {}
             if clusters.same(p.left, p.right) {
-                let known = probabilities.get(&(p.left, p.right)).copied();
+                let known = by_pair.peek().filter(|o| o.candidate.pair == p).map(|o| o.probability);
                 accepted.push(Chosen { candidate: *c, probability: known.unwrap_or_else(|| probability(c.weight).max(t.accept)) });
                 linked[p.left as usize] = true;
                 linked[p.right as usize] = true;
@@ -416,7 +431,7 @@ impl Lists {
         Self {
             links: accepted.par_iter().map(to_link).collect(),
             review: review.iter().map(to_link).collect(),
-            clusters: clusters.into_sets().into_iter().map(|set| Cluster { members: set.into_iter().map(|i| member(encoded, i)).collect() }).collect(),
+            clusters: clusters.sets().into_iter().map(|set| Cluster { members: set.into_iter().map(|i| member(encoded, i)).collect() }).collect(),
             unmatched,
             refused,
         }
@@ -425,7 +440,7 @@ impl Lists {
 
 fn member(encoded: &Encoded, i: u32) -> Member {
     let source = encoded.source_of(i);
-    Member { source, row: i - encoded.starts[source] }
+    Member { source: source as u16, row: i - encoded.starts[source] }
 }
 
 fn link_of(encoded: &Encoded, c: &Chosen) -> Link {
@@ -435,7 +450,7 @@ fn link_of(encoded: &Encoded, c: &Chosen) -> Link {
         right: member(encoded, p.right),
         probability: c.probability,
         weight: c.candidate.weight,
-        rule: (p.rule() != DECIDED_RULE).then_some(p.rule()),
-        pattern: pattern_text(p.pattern(), encoded.comparisons.len()),
+        rule: (p.rule() != DECIDED_RULE).then_some(p.rule() as u8),
+        pattern: p.pattern(),
     }
 }

@@ -284,7 +284,6 @@ fn default_blocking(columns: &[ColumnSettings]) -> Blocking {
     let broad = rules(&[
         &["birth", "place.town"],
         &["birth", "name.first", "sex"],
-        &["birth", "name.shape"],
         &["address"],
         &["guardian.pinyin", "place.town"],
         &["guardian.pinyin", "address.village"],

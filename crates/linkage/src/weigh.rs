@@ -42,7 +42,7 @@ const SAME_CLASSES: usize = 2;
 /// How many pairs the defaults are worth against what is counted.
 const PRIOR_PAIRS: f64 = 60.0;
 /// EM stops when no class changes by more than this share.
-const CONVERGED: f64 = 1e-5;
+const CONVERGED: f64 = 1e-4;
 const MAX_ROUNDS: usize = 200;
 /// Share of a level's pairs that are taken for strangers' even where one child's pairs would explain them all: a
 /// number or a name may always have been copied to a stranger.
@@ -444,15 +444,19 @@ fn level_mass(encoded: &Encoded, c: &Comparison, a: usize, b: usize) -> Vec<f64>
                 counts(rows(s).map(|r| key(residence_of(r, code, address))))
             };
             let by = |key: &dyn Fn(crate::field::residence::Residence) -> u64| joined(&of(a, key), &of(b, key));
-            let number = |s: usize, key: &dyn Fn(crate::field::residence::Residence) -> u64| total(&of(s, key));
-            let has_village = |c: u64| c % 1000 != 0;
-            let door = by(&|r| u64::from(r.door));
-            let village_code = by(&|r| if has_village(r.code) { r.code } else { 0 });
-            let village_name = by(&|r| if r.village != 0 && r.code / 1000 % 1000 != 0 { u64::from(r.village) << 32 | r.code / 1000 } else { 0 });
-            let both = by(&|r| if r.village != 0 && has_village(r.code) { u64::from(r.village) << 40 | r.code } else { 0 });
-            let only_name = by(&|r| if r.code == 0 { u64::from(r.village) } else { 0 });
-            let town = by(&|r| if r.code / 1000 % 1000 != 0 { r.code / 1000 } else { 0 });
-            let county = by(&|r| r.code / 1_000_000);
+            let number = |s: usize, key: &dyn Fn(crate::field::residence::Residence) -> u64| rows(s).filter(|r| key(residence_of(r, code, address)) != 0).count() as f64;
+            type Key = fn(crate::field::residence::Residence) -> u64;
+            let keys: [Key; 7] = [
+                |r| u64::from(r.door),
+                |r| if r.code % 1000 != 0 { r.code } else { 0 },
+                |r| if r.village != 0 && r.code / 1000 % 1000 != 0 { u64::from(r.village) << 32 | r.code / 1000 } else { 0 },
+                |r| if r.village != 0 && r.code % 1000 != 0 { u64::from(r.village) << 40 | r.code } else { 0 },
+                |r| if r.code == 0 { u64::from(r.village) } else { 0 },
+                |r| if r.code / 1000 % 1000 != 0 { r.code / 1000 } else { 0 },
+                |r| r.code / 1_000_000,
+            ];
+            let mass: Vec<f64> = keys.par_iter().map(|k| by(k)).collect();
+            let [door, village_code, village_name, both, only_name, town, county] = mass[..] else { unreachable!("one mass a key") };
             let codes = number(a, &|r| r.code) * number(b, &|r| r.code);
             let names = number(a, &|r| if r.code == 0 { u64::from(r.village) } else { 0 }) * number(b, &|r| u64::from(r.village))
                 + number(a, &|r| if r.code != 0 { u64::from(r.village) } else { 0 }) * number(b, &|r| if r.code == 0 { u64::from(r.village) } else { 0 });

@@ -57,6 +57,9 @@ const WILDCARD: u16 = 1;
 /// The levels speak of at most so many characters of a name; longer ones are told apart by their norm all the same.
 const KEPT_CHARS: usize = 12;
 
+/// See [`Names::one_character_mass`].
+const KEY_THINNING: u64 = 8;
+
 /// One distinct normalised name.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -207,23 +210,41 @@ impl<K: std::hash::Hash + Eq> Numbering<K> {
     }
 }
 
-/// The characters met so far, numbered, each with its syllable.
+/// What is known of a character: its number, its syllable (0 for none), and the look-alikes it stands for.
+#[derive(Clone, Copy)]
+struct Known {
+    number: u16,
+    syllable: u16,
+    shape: char,
+}
+
+/// The characters met so far.
 struct Characters {
-    numbers: Numbering<char>,
+    known: FxHashMap<char, Known>,
     syllable_numbers: Numbering<&'static str>,
-    /// Syllable by character number; 0 for none.
+    /// Syllable by character number.
     syllables: Vec<u16>,
 }
 
 impl Characters {
-    fn of(&mut self, c: char) -> u16 {
-        // a column may not bring more kinds of characters than 16 bits count: the rest share the last number
-        let number = self.numbers.of(c).min(u32::from(u16::MAX));
-        if number as usize == self.syllables.len() {
-            let syllable = c.to_pinyin().map_or(0, |p| self.syllable_numbers.of(p.plain()) as u16);
-            self.syllables.push(syllable);
+    fn new() -> Self {
+        let mut new = Self { known: FxHashMap::default(), syllable_numbers: Numbering::new(), syllables: vec![0] };
+        let wildcard = new.of('?').number;
+        debug_assert_eq!(wildcard, WILDCARD);
+        new
+    }
+
+    fn of(&mut self, c: char) -> Known {
+        if let Some(known) = self.known.get(&c) {
+            return *known;
         }
-        number as u16
+        // a column may not bring more kinds of characters than 16 bits count: the rest share the last number
+        let number = self.syllables.len().min(usize::from(u16::MAX)) as u16;
+        let syllable = c.to_pinyin().map_or(0, |p| self.syllable_numbers.of(p.plain()) as u16);
+        self.syllables.push(syllable);
+        let known = Known { number, syllable, shape: shape_class(c) };
+        self.known.insert(c, known);
+        known
     }
 }
 
@@ -232,8 +253,7 @@ impl Names {
     pub fn build(texts: Vec<String>) -> Self {
         let mut names = Names { texts: vec![String::new()], ..Names::default() };
         names.texts.extend(texts);
-        let mut characters = Characters { numbers: Numbering::new(), syllable_numbers: Numbering::new(), syllables: vec![0] };
-        characters.of('?');
+        let mut characters = Characters::new();
         let (mut pinyins, mut shapes, mut firsts) = (Numbering::<u64>::new(), Numbering::<u64>::new(), Numbering::<u64>::new());
         names.entries.push(Entry { shape: 0, len: 0, latin: false, chars: [0; KEPT_CHARS] });
         names.pinyin.push(0);
@@ -243,13 +263,12 @@ impl Names {
             let mut entry = Entry { shape: 0, len: 0, latin, chars: [0; KEPT_CHARS] };
             let (mut sound, mut shape) = (0u64, 0u64);
             for (i, c) in text.chars().enumerate() {
-                let number = characters.of(c);
-                let syllable = characters.syllables[usize::from(number)];
-                let heard = if syllable == 0 { 0x1_0000 + u64::from(number) } else { u64::from(syllable) };
+                let known = characters.of(c);
+                let heard = if known.syllable == 0 { 0x1_0000 + u64::from(known.number) } else { u64::from(known.syllable) };
                 sound = mix(sound, heard);
-                shape = mix(shape, u64::from(shape_class(c) as u32));
+                shape = mix(shape, u64::from(known.shape as u32));
                 if i < KEPT_CHARS {
-                    entry.chars[i] = number;
+                    entry.chars[i] = known.number;
                 }
                 entry.len = entry.len.saturating_add(1);
             }
@@ -331,7 +350,8 @@ impl Names {
     }
 
     /// Pairs of names one character apart, by how often each stands on either side; homophones and the names
-    /// themselves are taken off.
+    /// themselves are taken off. Names meet under a key for each place left open; one key in [`KEY_THINNING`] is
+    /// counted, chosen by its digest, and stands for the others: millions of keys leave no error worth the time.
     pub fn one_character_mass(&self, left: &[u32], right: &[u32]) -> f64 {
         let masked = |counts: &[u32], with_sound: bool| {
             let mut keys: FxHashMap<u64, u32> = FxHashMap::default();
@@ -346,6 +366,9 @@ impl Names {
                     for (k, c) in e.chars[..len].iter().enumerate() {
                         key = mix(key, if k == hole { 0 } else { u64::from(*c) });
                     }
+                    if (key >> 32) % KEY_THINNING != 0 {
+                        continue;
+                    }
                     if with_sound {
                         key = mix(key, u64::from(self.pinyin[i]));
                     }
@@ -358,7 +381,7 @@ impl Names {
             let (l, r) = (masked(left, with_sound), masked(right, with_sound));
             l.iter().filter_map(|(k, n)| r.get(k).map(|m| f64::from(*n) * f64::from(*m))).sum::<f64>()
         };
-        (joined(false) - joined(true)).max(0.0)
+        (joined(false) - joined(true)).max(0.0) * KEY_THINNING as f64
     }
 
     /// Pairs in which one name is the beginning of the other.

@@ -1,5 +1,6 @@
 //! CSV and Parquet files as Arrow string columns.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -22,16 +23,28 @@ pub struct Source {
 }
 
 enum Content {
-    Csv { text: String, headings: Vec<String> },
+    Csv { headings: Vec<String>, encoding: CsvEncoding },
     Parquet { headings: Vec<String> },
 }
+
+/// UTF-8 is read as it streams by; anything else is first decoded whole.
+enum CsvEncoding {
+    Utf8,
+    Decoded(String),
+}
+
+/// So much of a file is looked at to tell its encoding and the usual length of its lines.
+const SAMPLE_BYTES: usize = 1 << 18;
 
 /// Opens a file by what it is, not by how it is called.
 pub fn open(path: &Path) -> anyhow::Result<Source> {
     let place = || format!("无法读取文件 {}", path.display());
     let size = std::fs::metadata(path).with_context(place)?.len();
     let mut head = [0u8; 4];
-    std::io::Read::read(&mut std::fs::File::open(path).with_context(place)?, &mut head).with_context(place)?;
+    let found = std::fs::File::open(path).with_context(place)?.read(&mut head).with_context(place)?;
+    if found == 0 {
+        bail!("{} 是空文件", path.display());
+    }
     let content = if &head == b"PAR1" {
         let builder = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(path)?)
             .with_context(|| format!("{} 不是完整的 Parquet 文件", path.display()))?;
@@ -43,20 +56,39 @@ pub fn open(path: &Path) -> anyhow::Result<Source> {
         if size > MAX_CSV_BYTES {
             bail!("{} 有 {} MB,超过 CSV 的上限 {} MB;请存为 Parquet", path.display(), size >> 20, MAX_CSV_BYTES >> 20);
         }
-        let text = decode(std::fs::read(path).with_context(place)?).with_context(|| format!("{} 不是文本", path.display()))?;
-        let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
+        let mut sample = Vec::new();
+        std::fs::File::open(path).with_context(place)?.take(SAMPLE_BYTES as u64).read_to_end(&mut sample).with_context(place)?;
+        let encoding = if is_utf8_so_far(&sample) {
+            CsvEncoding::Utf8
+        } else {
+            let text = decode(std::fs::read(path).with_context(place)?).with_context(|| format!("{} 不是文本", path.display()))?;
+            sample = text.as_bytes()[..text.len().min(SAMPLE_BYTES)].to_vec();
+            CsvEncoding::Decoded(text)
+        };
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(sample.strip_prefix(BOM).unwrap_or(&sample));
         let headings: Vec<String> = reader
-            .headers()
+            .byte_headers()
             .with_context(|| format!("{} 的表头读不出来", path.display()))?
             .iter()
-            .map(|h| h.trim().to_owned())
+            .map(|h| String::from_utf8_lossy(h).trim().to_owned())
             .collect();
         if headings.iter().all(String::is_empty) {
             bail!("{} 是空文件:没有表头", path.display());
         }
-        Content::Csv { text, headings }
+        Content::Csv { headings, encoding }
     };
     Ok(Source { path: path.to_owned(), content })
+}
+
+/// UTF-8's byte-order mark, which Excel writes.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Whether the beginning of a file is UTF-8; its end may cut a character.
+fn is_utf8_so_far(sample: &[u8]) -> bool {
+    match std::str::from_utf8(sample) {
+        Ok(_) => true,
+        Err(e) => e.error_len().is_none() && sample.len() == SAMPLE_BYTES,
+    }
 }
 
 impl Source {
@@ -80,7 +112,12 @@ impl Source {
         wanted.sort_unstable();
         wanted.dedup();
         let mut columns = match self.content {
-            Content::Csv { text, headings } => read_csv(&self.path, &text, &headings, &wanted)?,
+            Content::Csv { headings, encoding: CsvEncoding::Decoded(text) } => read_csv(&self.path, text.as_bytes(), text.len(), &headings, &wanted)?,
+            Content::Csv { headings, encoding: CsvEncoding::Utf8 } => {
+                let file = std::fs::File::open(&self.path)?;
+                let size = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+                read_csv(&self.path, std::io::BufReader::with_capacity(SAMPLE_BYTES, file), size, &headings, &wanted)?
+            }
             Content::Parquet { headings } => read_parquet(&self.path, &headings, &wanted)?,
         };
         let rows = columns.first().map_or(0, |c| c.1.len());
@@ -97,20 +134,29 @@ impl Source {
     }
 }
 
-fn read_csv(path: &Path, text: &str, headings: &[String], wanted: &[String]) -> anyhow::Result<Vec<(String, StringArray)>> {
+fn read_csv(path: &Path, mut input: impl std::io::BufRead, size: usize, headings: &[String], wanted: &[String]) -> anyhow::Result<Vec<(String, StringArray)>> {
+    let broken = || format!("{} 无法读取", path.display());
+    let sample = input.fill_buf().with_context(broken)?;
+    // room for all values from the first lines, so that columns need not grow
+    let lines = sample.iter().filter(|b| **b == b'\n').count().max(1);
+    let rows = size * lines / sample.len().max(1) * 21 / 20 + 1;
+    if sample.starts_with(BOM) {
+        input.consume(BOM.len());
+    }
     let places: Vec<usize> = wanted.iter().filter_map(|w| headings.iter().position(|h| h == w)).collect();
-    let rows = text.len() / 60;
-    let mut builders: Vec<StringBuilder> = places.iter().map(|_| StringBuilder::with_capacity(rows, rows * 12)).collect();
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    let mut builders: Vec<StringBuilder> = places.iter().map(|_| StringBuilder::with_capacity(rows, rows * 8)).collect();
+    let mut reader = csv::ReaderBuilder::new().flexible(true).buffer_capacity(SAMPLE_BYTES).from_reader(input);
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record).with_context(|| format!("{} 读到第 {} 行出错", path.display(), reader.position().line()))? {
-        if record.len() < headings.len() && record.iter().any(|f| !f.is_empty()) && record.len() > 1 {
-            let line = record.position().map_or(0, csv::Position::line);
-            bail!("{} 第 {line} 行只有 {} 列,表头有 {} 列;请检查引号和逗号", path.display(), record.len(), headings.len());
+        let line = || record.position().map_or(0, csv::Position::line);
+        if record.len() < headings.len() && record.len() > 1 && record.iter().any(|f| !f.is_empty()) {
+            bail!("{} 第 {} 行只有 {} 列,表头有 {} 列;请检查引号和逗号", path.display(), line(), record.len(), headings.len());
         }
         for (b, &i) in builders.iter_mut().zip(&places) {
-            let field = record.get(i).unwrap_or_default();
-            b.append_value(std::str::from_utf8(field).unwrap_or_default().trim());
+            match std::str::from_utf8(record.get(i).unwrap_or_default()) {
+                Ok(s) => b.append_value(s.trim()),
+                Err(_) => bail!("{} 第 {} 行有不是 UTF-8 的字符,而文件开头是 UTF-8;请另存为 UTF-8", path.display(), line()),
+            }
         }
     }
     Ok(wanted.iter().cloned().zip(builders.iter_mut().map(StringBuilder::finish)).collect())

@@ -46,9 +46,9 @@ fn pairs(path: &Path, links: &[Link], tables: &[Table], linkage: &Linkage) -> an
             use std::fmt::Write as _;
             let mut s = String::with_capacity(chunk.len() * 64);
             for l in chunk {
-                let (left, right) = (&tables[l.left.source], &tables[l.right.source]);
-                let rule = l.rule.map_or("人工认定", |r| linkage.rules[r].as_str());
-                let _ = write!(s, "{},{},{:.6},{:.3},{},{}", field(left.id(l.left.row as usize)), field(right.id(l.right.row as usize)), l.probability, l.weight, field(rule), l.pattern);
+                let (left, right) = (&tables[usize::from(l.left.source)], &tables[usize::from(l.right.source)]);
+                let rule = l.rule.map_or("人工认定", |r| linkage.rules[usize::from(r)].as_str());
+                let _ = write!(s, "{},{},{:.6},{:.3},{},{}", field(left.id(l.left.row as usize)), field(right.id(l.right.row as usize)), l.probability, l.weight, field(rule), linkage.pattern(l));
                 if many {
                     let _ = write!(s, ",{},{}", field(&left.name), field(&right.name));
                 }
@@ -69,7 +69,7 @@ fn clusters(path: &Path, tables: &[Table], linkage: &Linkage) -> anyhow::Result<
         writeln!(w, "cluster_id,source,record_id")?;
         for (i, c) in linkage.clusters.iter().enumerate() {
             for m in &c.members {
-                let t = &tables[m.source];
+                let t = &tables[usize::from(m.source)];
                 writeln!(w, "{},{},{}", i + 1, field(&t.name), field(t.id(m.row as usize)))?;
             }
         }
