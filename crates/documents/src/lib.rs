@@ -1,2 +1,11 @@
-//! Bytes to sheets and back.
+//! 文件 (documents): bytes to sheets and back. No rules, no database: what a column means is not known here.
+//!
+//! * [`read`]: a file as people send it → [`Sheet`]s with cell addresses, or a refusal that says the way out.
+//! * [`write`]: tables → `.xlsx` in the look of an office.
+
+pub mod read;
+mod sheet;
 pub mod text;
+pub mod write;
+
+pub use sheet::{Cell, CellKind, Sheet, SheetBuilder, address};

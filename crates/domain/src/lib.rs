@@ -1,1 +1,14 @@
-//! placeholder
+//! 控辍保学的规则 (the statutory rules): pure functions and enums. No I/O, async, SQL, HTML, clock or randomness.
+//!
+//! * [`person`]: identity numbers, birth dates, sex.
+//! * [`place`], [`school`]: codes of places and schools, student numbers, school years and cohorts.
+//! * [`roster`]: what a sheet's columns mean; rows and their problems as values.
+//! * [`verdict`]: one verdict a child, with its reason sentence.
+//! * [`ledger`]: 台账 entries and disposition codes.
+
+pub mod ledger;
+pub mod person;
+pub mod place;
+pub mod roster;
+pub mod school;
+pub mod verdict;

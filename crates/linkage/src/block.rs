@@ -68,6 +68,7 @@ enum Part {
 
 impl Part {
     /// 0 for no value.
+    #[inline]
     fn value(self, encoded: &Encoded, r: &[u32]) -> u64 {
         match self {
             Part::Word(at) => u64::from(r[at]),
@@ -318,6 +319,10 @@ impl<'a> Blocker<'a> {
 
     fn pairs_in(&self, members: &[u32], unsettled: Option<&[bool]>) -> u64 {
         let n = members.len() as u64;
+        // most blocks are a child and its other row: no need to count them exactly
+        if n <= 2 {
+            return n / 2;
+        }
         let within: u64 = if self.within { 0 } else { self.by_source(members).map(|g| (g.len() * (g.len() - 1) / 2) as u64).sum() };
         let all = n * (n - 1) / 2 - within;
         match unsettled {
@@ -327,17 +332,20 @@ impl<'a> Blocker<'a> {
     }
 
     fn compare_block(&self, k: usize, members: &[u32], unsettled: Option<&[bool]>, out: &mut Proposed) {
-        let groups: Vec<&[u32]> = self.by_source(members).collect();
-        let mut seen = 0;
-        for group in groups {
-            seen += group.len();
-            for (at, &a) in group.iter().enumerate() {
-                let others = if self.within { &members[seen - group.len() + at + 1..] } else { &members[seen..] };
-                for &b in others {
-                    if unsettled.is_none_or(|u| u[a as usize] || u[b as usize]) {
-                        self.compare_pair(k, a, b, out);
-                    }
-                }
+        // places of unsettled members: a settled one is only compared with these
+        let open: Vec<usize> = unsettled.map_or_else(Vec::new, |u| (0..members.len()).filter(|i| u[members[*i] as usize]).collect());
+        let mut end = 0;
+        for (at, &a) in members.iter().enumerate() {
+            // members of the same source stand together, and end at `end`
+            if at >= end {
+                let stop = self.encoded.starts[self.encoded.source_of(a) + 1];
+                end = at + members[at..].iter().take_while(|m| **m < stop).count();
+            }
+            let from = if self.within { at + 1 } else { end };
+            if unsettled.is_none_or(|u| u[a as usize]) {
+                members[from..].iter().for_each(|b| self.compare_pair(k, a, *b, out));
+            } else {
+                open.iter().skip_while(|o| **o < from).for_each(|o| self.compare_pair(k, a, members[*o], out));
             }
         }
     }

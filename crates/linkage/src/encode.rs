@@ -56,6 +56,7 @@ pub(crate) struct Encoded {
 }
 
 /// Reads two words as one number.
+#[inline]
 pub(crate) fn wide(record: &[u32], at: usize) -> u64 {
     u64::from(record[at]) | u64::from(record[at + 1]) << 32
 }
@@ -65,13 +66,16 @@ impl Encoded {
         *self.starts.last().unwrap_or(&0) as usize
     }
 
+    #[inline]
     pub fn record(&self, i: u32) -> &[u32] {
         &self.words[i as usize * self.stride..][..self.stride]
     }
 
     /// The source a record belongs to.
+    #[inline]
     pub fn source_of(&self, i: u32) -> usize {
-        self.starts.partition_point(|s| *s <= i) - 1
+        // sources are few
+        self.starts[1..].iter().take_while(|s| **s <= i).count()
     }
 
     pub fn sources(&self) -> usize {
@@ -80,6 +84,25 @@ impl Encoded {
 
     pub fn range(&self, source: usize) -> std::ops::Range<u32> {
         self.starts[source]..self.starts[source + 1]
+    }
+}
+
+/// Numbers distinct texts from 1.
+pub(crate) struct Numbers<'a> {
+    numbers: FxHashMap<&'a str, u32>,
+    pub values: Vec<&'a str>,
+}
+
+impl<'a> Numbers<'a> {
+    pub fn with_capacity(n: usize) -> Self {
+        Self { numbers: FxHashMap::with_capacity_and_hasher(n, Default::default()), values: Vec::new() }
+    }
+
+    pub fn of(&mut self, text: &'a str) -> u32 {
+        *self.numbers.entry(text).or_insert_with(|| {
+            self.values.push(text);
+            self.values.len() as u32
+        })
     }
 }
 
@@ -96,36 +119,24 @@ fn intern<'a>(columns: &[Option<&'a StringArray>]) -> Interned<'a> {
         .par_iter()
         .map(|column| {
             let Some(column) = column else { return (Vec::new(), Vec::new()) };
-            let mut numbers: FxHashMap<&str, u32> = FxHashMap::with_capacity_and_hasher(column.len() / 2, Default::default());
-            let mut values = Vec::new();
+            let mut numbers = Numbers::with_capacity(column.len() / 2);
             let codes = (0..column.len())
                 .map(|i| match column.value(i) {
                     "" => 0,
-                    s => *numbers.entry(s).or_insert_with(|| {
-                        values.push(s);
-                        values.len() as u32
-                    }),
+                    s => numbers.of(s),
                 })
                 .collect();
-            (codes, values)
+            (codes, numbers.values)
         })
         .collect();
-    let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();
-    let mut values = Vec::new();
+    let mut numbers = Numbers::with_capacity(locals.iter().map(|l| l.1.len()).max().unwrap_or(0));
     let mut codes = Vec::new();
     for (mut local, distinct) in locals {
-        let to: Vec<u32> = std::iter::once(0)
-            .chain(distinct.into_iter().map(|s| {
-                *numbers.entry(s).or_insert_with(|| {
-                    values.push(s);
-                    values.len() as u32
-                })
-            }))
-            .collect();
+        let to: Vec<u32> = std::iter::once(0).chain(distinct.into_iter().map(|s| numbers.of(s))).collect();
         local.iter_mut().for_each(|c| *c = to[*c as usize]);
         codes.push(local);
     }
-    Interned { codes, values }
+    Interned { codes, values: numbers.values }
 }
 
 impl Interned<'_> {

@@ -421,22 +421,29 @@ fn level_mass(encoded: &Encoded, c: &Comparison, a: usize, b: usize) -> Vec<f64>
         }
         Comparator::Name { field, at } => {
             let names = &encoded.fields[field].names;
-            let dense = |s: usize, kinds: usize, of: &dyn Fn(&[u32]) -> u32| {
-                let mut out = vec![0u32; kinds];
-                rows(s).filter(|r| r[at] != 0).for_each(|r| out[of(r) as usize] += 1);
+            let counted = |s: usize| {
+                let mut out = vec![0u32; names.len()];
+                rows(s).for_each(|r| out[r[at] as usize] += 1);
+                out[0] = 0;
                 out
             };
-            let (l, r) = (dense(a, names.len(), &|r| r[at]), dense(b, names.len(), &|r| r[at]));
-            let by = |kinds: usize, of: &dyn Fn(&[u32]) -> u32| dot(&dense(a, kinds, of), &dense(b, kinds, of));
+            let (l, r) = (counted(a), counted(b));
+            // names by what they share: their sound, shape or surname
+            let grouped = |counts: &[u32], kinds: usize, of: &dyn Fn(usize) -> u32| {
+                let mut out = vec![0u32; kinds];
+                counts.iter().enumerate().for_each(|(i, n)| out[of(i) as usize] += n);
+                out
+            };
+            let by = |kinds: usize, of: &dyn Fn(usize) -> u32| dot(&grouped(&l, kinds, of), &grouped(&r, kinds, of));
             let all = f64::from(l.iter().sum::<u32>()) * f64::from(r.iter().sum::<u32>());
             let same = dot(&l, &r);
-            let homophone = by(names.pinyin_kinds, &|r| r[at + 1]) - same;
-            let look_alike = (by(names.shape_kinds, &|r| names.shape(r[at])) - same).max(0.0);
+            let homophone = by(names.pinyin_kinds, &|i| names.pinyin[i]) - same;
+            let look_alike = (by(names.shape_kinds, &|i| names.shape(i as u32)) - same).max(0.0);
             let one = names.one_character_mass(&l, &r);
             let cut = names.cut_short_mass(&l, &r);
             // two of a name's characters swapped is as rare as an accident can make it: a homophone's chance is an upper bound
             let reordered = homophone * 0.1;
-            let surname = (by(names.first_kinds, &|r| r[at + 2]) - same - homophone - 0.8 * one - cut).max(0.0);
+            let surname = (by(names.first_kinds, &|i| names.first[i]) - same - homophone - 0.8 * one - cut).max(0.0);
             vec![same, homophone, look_alike, one, cut, reordered, surname, (all - same - homophone - look_alike - one - cut - reordered - surname).max(0.0)]
         }
         Comparator::Residence { code, address } => {

@@ -6,6 +6,7 @@ use pinyin::ToPinyin;
 use rustc_hash::FxHashMap;
 
 use super::{Level, level};
+use crate::encode::Numbers;
 
 pub(crate) const LEVELS: &[Level] = &[
     level("same", 0.945, 0.62, 0.001, 0.001, 0.7, 44),
@@ -442,20 +443,9 @@ pub(crate) fn number(raw: &[&str]) -> (Vec<String>, Vec<u32>) {
             chunk.iter().map(|r| normalise(r, &mut simplify)).collect::<Vec<_>>()
         })
         .collect();
-    let mut numbers: FxHashMap<&str, u32> = FxHashMap::default();
-    let mut texts = Vec::new();
-    let of: Vec<u32> = normal
-        .iter()
-        .map(|n| {
-            n.as_deref().map_or(0, |n| {
-                *numbers.entry(n).or_insert_with(|| {
-                    texts.push(n.to_owned());
-                    texts.len() as u32
-                })
-            })
-        })
-        .collect();
-    (texts, of)
+    let mut numbers = Numbers::with_capacity(normal.len());
+    let of = normal.iter().map(|n| n.as_deref().map_or(0, |n| numbers.of(n))).collect();
+    (numbers.values.iter().map(|s| (*s).to_owned()).collect(), of)
 }
 
 /// Whether no two groups of the table of look-alikes repeat a character within one group.

@@ -1,5 +1,7 @@
 //! 公民身份号码 (citizen identity number, GB 11643) as a comparable integer.
 
+use rustc_hash::FxHashMap;
+
 use super::{Level, level};
 
 /// Levels. Any single wrong digit and any swap of neighbours breaks the check digit (ISO 7064 MOD 11-2), so a typing
@@ -103,46 +105,51 @@ fn count_errors(x: &[u8; 18], y: &[u8; 18]) -> u32 {
 
 /// How many pairs of the two lists are one error apart: exact, because one side must fail its check and those are few.
 /// `left` and `right` map distinct numbers to how often they stand.
-pub(crate) fn one_error_mass(left: &rustc_hash::FxHashMap<u64, u32>, right: &rustc_hash::FxHashMap<u64, u32>) -> f64 {
-    let from = |a: &rustc_hash::FxHashMap<u64, u32>, b: &rustc_hash::FxHashMap<u64, u32>, unsound_too: bool| {
-        let mut sum = 0f64;
-        for (&id, &n) in a.iter().filter(|(id, _)| !is_sound(**id)) {
-            for other in neighbours(id) {
-                // the other side's check digit is free: look for the sound and the unsound form
-                if let Some(m) = b.get(&(other | SOUND)) {
-                    sum += f64::from(n) * f64::from(*m);
-                }
-                if unsound_too && let Some(m) = b.get(&other) {
-                    sum += f64::from(n) * f64::from(*m);
-                }
-            }
+pub(crate) fn one_error_mass(left: &FxHashMap<u64, u32>, right: &FxHashMap<u64, u32>) -> f64 {
+    let unsound = |m: &FxHashMap<u64, u32>| -> FxHashMap<u64, u32> { m.iter().filter(|(id, _)| !is_sound(**id)).map(|(i, n)| (*i, *n)).collect() };
+    let (left_unsound, right_unsound) = (unsound(left), unsound(right));
+    let of = |m: &FxHashMap<u64, u32>, id: u64| m.get(&id).map_or(0.0, |n| f64::from(*n));
+    let mut sum = 0.0;
+    for (&id, &n) in &left_unsound {
+        for other in neighbours(id) {
+            // of all neighbours only one in eleven can pass its check: the large list is asked for those alone
+            sum += f64::from(n) * if is_sound(other) { of(right, other) } else { of(&right_unsound, other) };
         }
-        sum
-    };
-    from(left, right, true) + from(right, left, false)
+    }
+    for (&id, &n) in &right_unsound {
+        sum += neighbours(id).filter(|o| is_sound(*o)).map(|o| f64::from(n) * of(left, o)).sum::<f64>();
+    }
+    sum
 }
 
-fn neighbours(id: u64) -> Vec<u64> {
+/// All numbers one error away, marked sound where they are.
+fn neighbours(id: u64) -> impl Iterator<Item = u64> {
     let x = places(id);
-    let join = |p: &[u8; 18]| p[..17].iter().fold(0u64, |v, d| v * 10 + u64::from(*d)) * 11 + u64::from(p[17]);
-    let mut out = Vec::with_capacity(190);
-    for i in 0..18 {
-        for d in 0..if i == 17 { 11 } else { 10 } {
-            if d != x[i] {
-                let mut y = x;
-                y[i] = d;
-                out.push(join(&y));
-            }
-        }
-    }
-    for i in 0..17 {
-        if x[i] != x[i + 1] && x[i + 1] < 10 {
+    let replaced = (0..18).flat_map(move |i| {
+        (0..if i == 17 { 11 } else { 10 }).filter(move |d| *d != x[i]).map(move |d| {
             let mut y = x;
-            y.swap(i, i + 1);
-            out.push(join(&y));
-        }
+            y[i] = d;
+            y
+        })
+    });
+    let swapped = (0..17).filter(move |&i| x[i] != x[i + 1] && x[i + 1] < 10).map(move |i| {
+        let mut y = x;
+        y.swap(i, i + 1);
+        y
+    });
+    replaced.chain(swapped).map(|y| join(&y))
+}
+
+/// The number of these places, marked when its check digit is right.
+fn join(places: &[u8; 18]) -> u64 {
+    let (mut value, mut sum) = (0u64, 0u64);
+    for (d, w) in places[..17].iter().zip(WEIGHTS) {
+        value = value * 10 + u64::from(*d);
+        sum += u64::from(*d) * w;
     }
-    out
+    let check = u64::from(places[17]);
+    let value = value * 11 + check;
+    if (12 - sum % 11) % 11 == check { value | SOUND } else { value }
 }
 
 #[cfg(test)]

@@ -1,0 +1,131 @@
+//! Zip files: Excel's own, or a parcel of files, one a class.
+
+use std::io::{Cursor, Read};
+
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use super::{MAX_MEMBERS, MAX_UNPACKED_BYTES, ReadError, excel, read_any};
+use crate::sheet::Sheet;
+
+pub(super) fn read(bytes: Vec<u8>, open_parcels: bool) -> Result<Vec<Sheet>, ReadError> {
+    let mut zip = ZipArchive::new(Cursor::new(bytes.as_slice())).map_err(damaged)?;
+    let names: Vec<String> = zip.file_names().filter_map(Result::ok).map(|n| n.into_owned()).collect();
+    let has = |n: &str| names.iter().any(|x| x == n);
+    if has("xl/workbook.xml") {
+        let merged = inspect(&mut zip)?;
+        return excel::read_xlsx(bytes, merged);
+    }
+    if has("xl/workbook.bin") {
+        inspect(&mut zip)?;
+        return excel::read_xlsb(bytes);
+    }
+    if has("word/document.xml") {
+        return Err(ReadError::NotSpreadsheet("Word 文档"));
+    }
+    if has("ppt/presentation.xml") {
+        return Err(ReadError::NotSpreadsheet("幻灯片"));
+    }
+    if has("content.xml") && has("mimetype") {
+        inspect(&mut zip)?;
+        return excel::read_ods(bytes);
+    }
+    if !open_parcels {
+        return Err(ReadError::NotSpreadsheet("压缩包里的压缩包(请只压缩一层)"));
+    }
+    parcel(zip)
+}
+
+/// Every member that is a table; the others must at least be few and harmless.
+fn parcel(mut zip: ZipArchive<Cursor<&[u8]>>) -> Result<Vec<Sheet>, ReadError> {
+    if zip.len() > MAX_MEMBERS {
+        return Err(ReadError::TooLarge);
+    }
+    let mut left = MAX_UNPACKED_BYTES;
+    let mut sheets = Vec::new();
+    let mut refused = None;
+    for i in 0..zip.len() {
+        let mut member = zip.by_index(i).map_err(damaged)?;
+        let path = member_name(member.name_raw());
+        // what a Mac adds
+        if member.is_dir() || path.starts_with("__MACOSX/") || path.ends_with(".DS_Store") {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        (&mut member).take(left + 1).read_to_end(&mut bytes).map_err(|e| ReadError::Damaged(e.to_string()))?;
+        left = left.checked_sub(bytes.len() as u64).ok_or(ReadError::Bomb)?;
+        match read_any(&path, bytes, false) {
+            Ok(of_member) => sheets.extend(of_member.into_iter().map(|mut s| {
+                if s.name != path {
+                    s.name = format!("{path}/{}", s.name);
+                }
+                s
+            })),
+            Err(e @ (ReadError::Bomb | ReadError::Encrypted | ReadError::Damaged(_))) => return Err(e),
+            Err(e) => refused = Some(e),
+        }
+    }
+    match refused {
+        Some(e) if sheets.is_empty() => Err(e),
+        _ if sheets.is_empty() => Err(ReadError::NotSpreadsheet("空的压缩包")),
+        _ => Ok(sheets),
+    }
+}
+
+/// Chinese Windows writes names in GBK without saying so.
+fn member_name(raw: &[u8]) -> String {
+    match std::str::from_utf8(raw) {
+        Ok(s) => s.to_owned(),
+        Err(_) => encoding_rs::GB18030.decode(raw).0.into_owned(),
+    }
+}
+
+/// Unpacks every member without keeping it: sizes in the directory may lie. Tells whether a sheet has merged cells,
+/// which Excel writes after the rows, so that they would otherwise cost a second reading.
+fn inspect(zip: &mut ZipArchive<Cursor<&[u8]>>) -> Result<bool, ReadError> {
+    const MARK: &[u8] = b"<mergeCell ";
+    let mut left = MAX_UNPACKED_BYTES;
+    let mut merged = false;
+    let mut buffer = vec![0u8; 1 << 16];
+    for i in 0..zip.len() {
+        let mut member = zip.by_index(i).map_err(damaged)?;
+        let is_sheet = member.name().is_ok_and(|n| n.starts_with("xl/worksheets/"));
+        let mut kept = 0;
+        loop {
+            let n = member.read(&mut buffer[kept..]).map_err(|e| ReadError::Damaged(e.to_string()))?;
+            if n == 0 {
+                break;
+            }
+            left = left.checked_sub(n as u64).ok_or(ReadError::Bomb)?;
+            let end = kept + n;
+            if is_sheet && !merged {
+                merged = find(&buffer[..end], MARK);
+            }
+            // the mark may stand across two pieces
+            kept = (MARK.len() - 1).min(end);
+            buffer.copy_within(end - kept..end, 0);
+        }
+    }
+    Ok(merged)
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> bool {
+    // '<' is frequent in a sheet, 'm' is not
+    let mut at = 0;
+    while let Some(i) = haystack[at..].iter().position(|b| *b == needle[1]) {
+        let start = at + i;
+        if start > 0 && haystack[start - 1..].starts_with(needle) {
+            return true;
+        }
+        at = start + 1;
+    }
+    false
+}
+
+fn damaged(e: ZipError) -> ReadError {
+    match e {
+        ZipError::UnsupportedArchive(m) if m.contains("assword") => ReadError::Encrypted,
+        ZipError::InvalidPassword => ReadError::Encrypted,
+        e => ReadError::Damaged(e.to_string()),
+    }
+}

@@ -1,0 +1,239 @@
+//! A sheet in memory: all text in one piece, so that two million cells cost no two million allocations.
+
+/// What a cell was in the file. Numbers and dates carry their text form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellKind {
+    /// Nothing.
+    Empty,
+    /// Text.
+    Text,
+    /// A number, in its shortest decimal form without exponent.
+    Number,
+    /// A number that the file shows as a date, as `YYYY-MM-DD`.
+    Date,
+    /// An Excel error value (`#N/A`).
+    Error,
+}
+
+/// One cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cell<'a> {
+    /// What it was.
+    pub kind: CellKind,
+    /// Its text; empty for an empty cell.
+    pub text: &'a str,
+}
+
+impl Cell<'_> {
+    /// A cell without anything.
+    pub const EMPTY: Cell<'static> = Cell { kind: CellKind::Empty, text: "" };
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stored {
+    start: u32,
+    /// Length in the low 29 bits, kind above.
+    len_kind: u32,
+}
+
+const LEN_BITS: u32 = 29;
+
+/// One sheet of a file. Rows and columns count from 0; [`address`] gives the name people see.
+#[derive(Debug, Clone, Default)]
+pub struct Sheet {
+    /// The sheet's name; for a zip, the member's name and the sheet's.
+    pub name: String,
+    cells: Vec<Stored>,
+    row_ends: Vec<u32>,
+    text: String,
+    width: usize,
+}
+
+impl Sheet {
+    /// Number of rows, empty ones before the last included.
+    pub fn height(&self) -> usize {
+        self.row_ends.len()
+    }
+
+    /// Number of columns of the widest row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// A cell; empty outside the sheet.
+    pub fn cell(&self, row: usize, column: usize) -> Cell<'_> {
+        self.row(row).nth(column).unwrap_or(Cell::EMPTY)
+    }
+
+    /// The cells of a row, up to its last one that is not empty.
+    pub fn row(&self, row: usize) -> impl ExactSizeIterator<Item = Cell<'_>> {
+        let end = self.row_ends.get(row).map_or(0, |e| *e as usize);
+        let start = if row == 0 || end == 0 { 0 } else { self.row_ends[row - 1] as usize };
+        self.cells[start..end.max(start)].iter().map(|s| self.get(*s))
+    }
+
+    fn get(&self, s: Stored) -> Cell<'_> {
+        let kind = match s.len_kind >> LEN_BITS {
+            1 => CellKind::Text,
+            2 => CellKind::Number,
+            3 => CellKind::Date,
+            4 => CellKind::Error,
+            _ => return Cell::EMPTY,
+        };
+        let len = (s.len_kind & ((1 << LEN_BITS) - 1)) as usize;
+        Cell { kind, text: &self.text[s.start as usize..s.start as usize + len] }
+    }
+}
+
+/// A sheet is too large to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLarge;
+
+/// Builds a sheet cell by cell, in order of rows, then columns.
+#[derive(Debug, Default)]
+pub struct SheetBuilder {
+    sheet: Sheet,
+    row: usize,
+    row_start: usize,
+}
+
+impl SheetBuilder {
+    /// An empty sheet of this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { sheet: Sheet { name: name.into(), ..Sheet::default() }, row: 0, row_start: 0 }
+    }
+
+    /// Puts a cell. Cells must come in order; one that comes out of order or twice is dropped.
+    pub fn put(&mut self, row: usize, column: usize, kind: CellKind, text: &str) -> Result<(), TooLarge> {
+        if row >= super::read::MAX_ROWS || column >= super::read::MAX_COLUMNS {
+            // an empty cell far out is formatting, not content
+            return if kind == CellKind::Empty || text.trim().is_empty() { Ok(()) } else { Err(TooLarge) };
+        }
+        if kind == CellKind::Empty || text.is_empty() {
+            return Ok(());
+        }
+        if row < self.row {
+            return Ok(());
+        }
+        while self.row < row {
+            self.end_row();
+        }
+        let have = self.sheet.cells.len() - self.row_start;
+        if column < have {
+            return Ok(());
+        }
+        let s = &mut self.sheet;
+        if s.cells.len() + column - have >= super::read::MAX_CELLS || s.text.len() + text.len() > u32::MAX as usize {
+            return Err(TooLarge);
+        }
+        s.cells.extend(std::iter::repeat_n(Stored { start: 0, len_kind: 0 }, column - have));
+        let tag = match kind {
+            CellKind::Empty => 0,
+            CellKind::Text => 1,
+            CellKind::Number => 2,
+            CellKind::Date => 3,
+            CellKind::Error => 4,
+        };
+        let text = clip(text);
+        s.cells.push(Stored { start: s.text.len() as u32, len_kind: text.len() as u32 | tag << LEN_BITS });
+        s.text.push_str(text);
+        s.width = s.width.max(column + 1);
+        Ok(())
+    }
+
+    fn end_row(&mut self) {
+        self.row_start = self.sheet.cells.len();
+        self.sheet.row_ends.push(self.row_start as u32);
+        self.row += 1;
+    }
+
+    /// The sheet.
+    pub fn finish(mut self) -> Sheet {
+        if self.sheet.cells.len() > self.row_start {
+            self.end_row();
+        }
+        self.sheet
+    }
+}
+
+/// A cell keeps as much text as Excel itself allows.
+fn clip(text: &str) -> &str {
+    const MAX_CELL_CHARS: usize = 32_767;
+    if text.len() <= MAX_CELL_CHARS {
+        return text;
+    }
+    text.char_indices().nth(MAX_CELL_CHARS).map_or(text, |(i, _)| &text[..i])
+}
+
+/// The address of a cell as Excel names it: row 0, column 27 is `AB1`.
+pub fn address(row: usize, column: usize) -> String {
+    let mut letters = Vec::new();
+    let mut c = column + 1;
+    while c > 0 {
+        letters.push(b'A' + ((c - 1) % 26) as u8);
+        c = (c - 1) / 26;
+    }
+    letters.reverse();
+    format!("{}{}", String::from_utf8_lossy(&letters), row + 1)
+}
+
+/// Copies a sheet with the first cell of each merged region repeated over the region.
+pub(crate) fn spread_merged(sheet: &Sheet, regions: &[((usize, usize), (usize, usize))]) -> Result<Sheet, TooLarge> {
+    let mut source: std::collections::HashMap<(usize, usize), (usize, usize)> = std::collections::HashMap::new();
+    for &((r0, c0), (r1, c1)) in regions {
+        let (r1, c1) = (r1.min(sheet.height().saturating_sub(1)), c1.min(super::read::MAX_COLUMNS - 1));
+        // a region larger than any table cell is a decoration
+        if r1 < r0 || c1 < c0 || (r1 - r0 + 1) * (c1 - c0 + 1) > 10_000 {
+            continue;
+        }
+        for r in r0..=r1 {
+            for c in c0..=c1 {
+                source.insert((r, c), (r0, c0));
+            }
+        }
+    }
+    let width = sheet.width().max(source.keys().map(|k| k.1 + 1).max().unwrap_or(0));
+    let mut out = SheetBuilder::new(sheet.name.clone());
+    for r in 0..sheet.height() {
+        for c in 0..width {
+            let (sr, sc) = source.get(&(r, c)).copied().unwrap_or((r, c));
+            let cell = sheet.cell(sr, sc);
+            out.put(r, c, cell.kind, cell.text)?;
+        }
+    }
+    Ok(out.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        assert_eq!([address(0, 0), address(9, 25), address(0, 26), address(1, 701), address(2, 702)], ["A1", "Z10", "AA1", "ZZ2", "AAA3"]);
+    }
+
+    #[test]
+    fn cells_stand_where_they_were_put() {
+        let mut b = SheetBuilder::new("s");
+        b.put(1, 2, CellKind::Text, "甲").unwrap();
+        b.put(3, 0, CellKind::Number, "5").unwrap();
+        let s = b.finish();
+        assert_eq!((s.height(), s.width()), (4, 3));
+        assert_eq!(s.cell(1, 2).text, "甲");
+        assert_eq!(s.cell(3, 0).kind, CellKind::Number);
+        assert_eq!(s.cell(2, 0), Cell::EMPTY);
+        assert_eq!(s.cell(99, 99), Cell::EMPTY);
+        assert_eq!(s.row(2).len(), 0);
+    }
+
+    #[test]
+    fn merged_cells_spread() {
+        let mut b = SheetBuilder::new("s");
+        b.put(0, 0, CellKind::Text, "村").unwrap();
+        b.put(1, 1, CellKind::Text, "x").unwrap();
+        let s = spread_merged(&b.finish(), &[((0, 0), (1, 0))]).unwrap();
+        assert_eq!(s.cell(1, 0).text, "村");
+        assert_eq!(s.cell(1, 1).text, "x");
+    }
+}

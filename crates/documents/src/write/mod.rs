@@ -1,0 +1,233 @@
+//! Spreadsheets in the look of an office: title, unit and date, frozen head, fitting widths, identity numbers as text.
+
+use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
+use thiserror::Error;
+
+/// A workbook could not be made.
+#[derive(Debug, Error)]
+#[error("无法生成表格:{0}")]
+pub struct WriteError(#[from] XlsxError);
+
+/// A cell to write. Text is always written as text, never as a formula.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Text; numbers that are names (identity numbers, telephones) are text too.
+    Text(String),
+    /// A number to reckon with.
+    Number(f64),
+    /// Text on a yellow ground: a cell to look at.
+    Marked(String),
+}
+
+impl From<&str> for Value {
+    fn from(s: &str) -> Self {
+        Self::Text(s.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(s: String) -> Self {
+        Self::Text(s)
+    }
+}
+
+impl From<usize> for Value {
+    fn from(n: usize) -> Self {
+        Self::Number(n as f64)
+    }
+}
+
+/// A column of a table.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Its heading.
+    pub heading: String,
+    /// Its width in characters of the Latin alphabet (a Chinese character is two).
+    pub width: f64,
+    /// Choices offered in every cell of it; empty for any text.
+    pub choices: Vec<String>,
+}
+
+impl Column {
+    /// A column of so many Latin characters.
+    pub fn new(heading: &str, width: f64) -> Self {
+        Self { heading: heading.to_owned(), width, choices: Vec::new() }
+    }
+
+    /// Offers a list to choose from.
+    pub fn with_choices(mut self, choices: &[&str]) -> Self {
+        self.choices = choices.iter().map(|c| (*c).to_owned()).collect();
+        self
+    }
+}
+
+/// A sheet to write.
+#[derive(Debug, Clone)]
+pub struct TableSheet {
+    /// Name of the sheet.
+    pub name: String,
+    /// Title over the table; none for plain data.
+    pub title: Option<String>,
+    /// Line under the title: unit on the left, date on the right.
+    pub subtitle: Option<(String, String)>,
+    /// Columns.
+    pub columns: Vec<Column>,
+    /// Rows.
+    pub rows: Vec<Vec<Value>>,
+    /// Lines under the table.
+    pub notes: Vec<String>,
+}
+
+/// Rows above which a sheet is written row by row without keeping it in memory; both ways give the same sheet.
+const MANY_ROWS: usize = 5_000;
+
+struct Look {
+    title: Format,
+    left: Format,
+    right: Format,
+    head: Format,
+    text: Format,
+    number: Format,
+    marked: Format,
+    note: Format,
+}
+
+impl Look {
+    fn new() -> Self {
+        let line = Color::RGB(0x00B0_B7C3);
+        let cell = || Format::new().set_border(FormatBorder::Thin).set_border_color(line).set_align(FormatAlign::VerticalCenter).set_font_name("宋体").set_font_size(10);
+        Self {
+            title: Format::new().set_font_name("黑体").set_font_size(16).set_align(FormatAlign::Center).set_align(FormatAlign::VerticalCenter),
+            left: Format::new().set_font_name("宋体").set_font_size(10),
+            right: Format::new().set_font_name("宋体").set_font_size(10).set_align(FormatAlign::Right),
+            head: cell().set_bold().set_align(FormatAlign::Center).set_text_wrap().set_background_color(Color::RGB(0x00E8_EDF4)),
+            text: cell().set_num_format("@"),
+            number: cell().set_num_format("0"),
+            marked: cell().set_num_format("@").set_background_color(Color::RGB(0x00FF_F2B3)),
+            note: Format::new().set_font_name("宋体").set_font_size(9).set_font_color(Color::RGB(0x0055_5555)),
+        }
+    }
+}
+
+/// Writes sheets as one `.xlsx`.
+pub fn workbook(sheets: &[TableSheet]) -> Result<Vec<u8>, WriteError> {
+    let mut book = Workbook::new();
+    let look = Look::new();
+    for s in sheets {
+        let sheet = if s.rows.len() > MANY_ROWS { book.add_worksheet_with_constant_memory()? } else { book.add_worksheet() };
+        write_sheet(sheet, s, &look)?;
+    }
+    Ok(book.save_to_buffer()?)
+}
+
+fn write_sheet(sheet: &mut Worksheet, s: &TableSheet, look: &Look) -> Result<(), XlsxError> {
+    sheet.set_name(sheet_name(&s.name))?;
+    let last = s.columns.len().saturating_sub(1) as u16;
+    for (c, column) in s.columns.iter().enumerate() {
+        sheet.set_column_width(c as u16, column.width)?;
+    }
+    let mut row = 0u32;
+    if let Some(title) = &s.title {
+        sheet.set_row_height(row, 30)?;
+        if last > 0 {
+            sheet.merge_range(row, 0, row, last, title, &look.title)?;
+        } else {
+            sheet.write_string_with_format(row, 0, title, &look.title)?;
+        }
+        row += 1;
+    }
+    if let Some((left, right)) = &s.subtitle {
+        sheet.write_string_with_format(row, 0, left, &look.left)?;
+        if last > 0 {
+            sheet.write_string_with_format(row, last, right, &look.right)?;
+        }
+        row += 1;
+    }
+    let head = row;
+    sheet.set_row_height(row, 28)?;
+    for (c, column) in s.columns.iter().enumerate() {
+        sheet.write_string_with_format(row, c as u16, &column.heading, &look.head)?;
+    }
+    sheet.set_freeze_panes(head + 1, 0)?;
+    // printing: the head on every page, all columns on one page's width
+    sheet.set_repeat_rows(0, head)?.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
+    sheet.set_footer("&C第 &P 页,共 &N 页");
+    for values in &s.rows {
+        row += 1;
+        for (c, value) in values.iter().enumerate() {
+            let c = c as u16;
+            match value {
+                Value::Text(t) => sheet.write_string_with_format(row, c, guard(t), &look.text)?,
+                Value::Number(n) => sheet.write_number_with_format(row, c, *n, &look.number)?,
+                Value::Marked(t) => sheet.write_string_with_format(row, c, guard(t), &look.marked)?,
+            };
+        }
+    }
+    if !s.rows.is_empty() && last > 0 {
+        sheet.autofilter(head, 0, row, last)?;
+    }
+    for (c, column) in s.columns.iter().enumerate().filter(|(_, c)| !c.choices.is_empty()) {
+        let list = rust_xlsxwriter::DataValidation::new().allow_list_strings(&column.choices)?;
+        sheet.add_data_validation(head + 1, c as u16, row.max(head + 1), c as u16, &list)?;
+    }
+    for note in &s.notes {
+        row += 1;
+        sheet.write_string_with_format(row, 0, note, &look.note)?;
+    }
+    Ok(())
+}
+
+/// Cells are typed as text, so Excel itself never runs them; but a table saved as CSV loses its types, and a text that
+/// begins like a formula would run then. Such text gets the apostrophe that Excel shows as nothing in the cell's edit line.
+fn guard(text: &str) -> String {
+    const MAX_CELL_CHARS: usize = 32_767;
+    let risky = text.starts_with(['=', '+', '@', '\t', '\r']) || (text.starts_with('-') && text.len() > 1 && !text[1..].bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+    let mut out = if risky { format!("'{text}") } else { text.to_owned() };
+    out.retain(|c| c == '\n' || c == '\t' || !c.is_control());
+    if out.chars().count() > MAX_CELL_CHARS { out.chars().take(MAX_CELL_CHARS).collect() } else { out }
+}
+
+/// Excel allows 31 characters and not these.
+fn sheet_name(name: &str) -> String {
+    let clean: String = name.chars().map(|c| if "[]:*?/\\'".contains(c) { ' ' } else { c }).take(31).collect();
+    if clean.trim().is_empty() { "表".to_owned() } else { clean }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CellKind;
+
+    fn table(rows: Vec<Vec<Value>>) -> TableSheet {
+        TableSheet {
+            name: "台账".into(),
+            title: Some("疑似辍学台账".into()),
+            subtitle: Some(("单位:青禾县".into(), "2023年11月1日".into())),
+            columns: vec![Column::new("姓名", 10.0), Column::new("身份证件号", 22.0)],
+            rows,
+            notes: vec!["说明".into()],
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back_as_text() {
+        for many in [1, MANY_ROWS + 1] {
+            let rows = vec![vec!["=1+1".into(), "528801201503020019".into()]; many];
+            let bytes = workbook(&[table(rows)]).unwrap();
+            let sheets = crate::read::read("x", bytes).unwrap();
+            let s = &sheets[0];
+            assert_eq!(s.cell(0, 1).text, "疑似辍学台账", "the title spans the table");
+            assert_eq!(s.cell(2, 1).text, "身份证件号");
+            let id = s.cell(3, 1);
+            assert_eq!((id.kind, id.text), (CellKind::Text, "528801201503020019"));
+            assert_eq!(s.cell(3, 0).text, "'=1+1");
+        }
+    }
+
+    #[test]
+    fn guards() {
+        for (from, to) in [("-5", "-5"), ("-cmd", "'-cmd"), ("@x", "'@x"), ("王小明", "王小明"), ("a\u{0}b", "ab")] {
+            assert_eq!(guard(from), to);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::Field;
+use crate::person::{NationalId, Sex};
+
+/// 名册行 (a row of a roster): one child as one source has it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RosterRow {
+    /// Number of the sheet in its file, from 0.
+    pub sheet: usize,
+    /// Row as Excel counts, from 1.
+    pub row: usize,
+    /// Which child of the row, where a row holds several; from 0.
+    pub child: usize,
+    /// 姓名 as written, cleaned.
+    pub name: Option<String>,
+    /// 公民身份号码, sound.
+    pub national_id: Option<NationalId>,
+    /// 18 characters that fail their check digit: one wrong digit is still evidence.
+    pub unsound_id: Option<String>,
+    /// 性别, from its column or else from the number.
+    pub sex: Option<Sex>,
+    /// 出生日期, from its column or else from the number.
+    pub birth_date: Option<Date>,
+    /// The other fields, cleaned, in order of field.
+    pub values: Vec<(Field, Box<str>)>,
+}
+
+impl RosterRow {
+    /// The cleaned text of a field other than name, number, sex and birth date.
+    pub fn get(&self, field: Field) -> Option<&str> {
+        self.values.iter().find(|(f, _)| *f == field).map(|(_, v)| &**v)
+    }
+
+    /// The number as compared: sound or not.
+    pub fn id_text(&self) -> &str {
+        self.national_id.as_ref().map(NationalId::as_str).or(self.unsound_id.as_deref()).unwrap_or("")
+    }
+
+    /// The telephone that reaches the family.
+    pub fn family_phone(&self) -> Option<&str> {
+        [Field::GuardianPhone, Field::Phone, Field::SecondGuardianPhone].into_iter().find_map(|f| self.get(f))
+    }
+
+    /// The adult named with the child.
+    pub fn family_adult(&self) -> Option<&str> {
+        [Field::Guardian, Field::Mother, Field::SecondGuardian].into_iter().find_map(|f| self.get(f))
+    }
+
+    /// Where the child lives or is registered.
+    pub fn any_address(&self) -> Option<&str> {
+        [Field::Address, Field::RegisterAddress].into_iter().find_map(|f| self.get(f))
+    }
+}

@@ -1,0 +1,291 @@
+use jiff::civil::Date;
+
+use super::kind::VerdictKind;
+use super::reason::{NearMiss, sentence};
+use crate::roster::{Field, RosterRow, SourceKind};
+use crate::school::{SchoolYear, TrackingWindow};
+
+/// One source's row about a child.
+#[derive(Debug, Clone)]
+pub struct EvidenceRow<'a> {
+    /// Its source.
+    pub source: SourceKind,
+    /// Where it stands: file, sheet and row, for people.
+    pub place: String,
+    /// The row.
+    pub row: &'a RosterRow,
+}
+
+/// 证据 (evidence): everything that the sources say of one child.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence<'a> {
+    /// The rows.
+    pub rows: Vec<EvidenceRow<'a>>,
+    /// A pair that a person has not decided, which would change the verdict.
+    pub undecided: bool,
+    /// The row of a school's register that came closest without being the same child.
+    pub nearest: Option<NearMiss>,
+}
+
+/// What holds for all children of a run.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The school year.
+    pub year: SchoolYear,
+    /// Whom the run keeps in sight.
+    pub window: TrackingWindow,
+    /// Sources at hand: a source that was not handed over proves nothing by its silence.
+    pub sources: Vec<SourceKind>,
+}
+
+/// 判定 (verdict) of one child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its kind.
+    pub kind: VerdictKind,
+    /// The reason, one sentence.
+    pub reason: String,
+}
+
+impl Setting {
+    /// Whether a source was handed over.
+    pub fn has(&self, source: SourceKind) -> bool {
+        self.sources.contains(&source)
+    }
+}
+
+impl<'a> Evidence<'a> {
+    /// Rows of a source.
+    pub fn of(&self, source: SourceKind) -> impl Iterator<Item = &RosterRow> {
+        self.rows.iter().filter(move |r| r.source == source).map(|r| r.row)
+    }
+
+    /// Whether a source has the child.
+    pub fn has(&self, source: SourceKind) -> bool {
+        self.of(source).next().is_some()
+    }
+
+    /// Birth date by the most trusted source that has one.
+    pub fn birth_date(&self) -> Option<Date> {
+        const TRUST: [SourceKind; 5] = [SourceKind::Household, SourceKind::Births, SourceKind::Student, SourceKind::InSchool, SourceKind::Disability];
+        let rows = TRUST.iter().flat_map(|s| self.of(*s)).chain(self.rows.iter().map(|r| r.row));
+        rows.into_iter().find_map(|r| r.birth_date)
+    }
+
+    fn active_records(&self) -> impl Iterator<Item = &RosterRow> {
+        self.of(SourceKind::Student).filter(|r| record_state(r).is_active())
+    }
+}
+
+/// What a student record's state says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RecordState {
+    Active,
+    Suspended,
+    DroppedOut,
+    Graduated,
+    Left,
+}
+
+impl RecordState {
+    fn is_active(self) -> bool {
+        matches!(self, Self::Active | Self::Suspended)
+    }
+}
+
+/// JY/T 1001 student states, by code or by name. A record without a state counts as active: it is on the register.
+fn record_state(row: &RosterRow) -> RecordState {
+    let Some(state) = row.get(Field::StudentState) else { return RecordState::Active };
+    let has = |words: &[&str]| words.iter().any(|w| state.contains(w) || state == *w);
+    if has(&["休学", "02"]) {
+        RecordState::Suspended
+    } else if has(&["流失", "辍学", "退学", "开除", "下落不明", "03", "06", "14", "15"]) {
+        RecordState::DroppedOut
+    } else if has(&["毕业", "结业", "07", "08"]) {
+        RecordState::Graduated
+    } else if has(&["转出", "死亡", "出国", "肄业", "09", "10", "11", "13"]) {
+        RecordState::Left
+    } else {
+        RecordState::Active
+    }
+}
+
+fn is_present(row: &RosterRow) -> bool {
+    row.get(Field::Present).is_none_or(|p| !p.starts_with('否') && !p.contains("不在") && !p.contains("未到"))
+}
+
+fn is_placed(row: &RosterRow) -> bool {
+    row.get(Field::Placement).is_some_and(|p| p.contains("送教") || p.contains("特教") || p.contains("特殊") || p.contains("随班") || p.contains("康复") || p.contains("福利"))
+}
+
+/// The verdict on a child.
+pub fn decide(evidence: &Evidence, setting: &Setting) -> Verdict {
+    let kind = kind_of(evidence, setting);
+    Verdict { kind, reason: sentence(kind, evidence, setting) }
+}
+
+fn kind_of(e: &Evidence, s: &Setting) -> VerdictKind {
+    let active: Vec<&RosterRow> = e.active_records().collect();
+    let present = e.of(SourceKind::InSchool).any(is_present);
+    match active.as_slice() {
+        [] if present => VerdictKind::RecordPending,
+        [] => without_record(e, s),
+        [_] => with_record(active[0], present, e, s),
+        _ if !present && s.has(SourceKind::InSchool) => VerdictKind::EnrolledNotPresent,
+        _ => VerdictKind::DoubleRecord,
+    }
+}
+
+fn with_record(record: &RosterRow, present: bool, e: &Evidence, s: &Setting) -> VerdictKind {
+    if !present && s.has(SourceKind::InSchool) {
+        if record_state(record) == RecordState::Suspended {
+            return VerdictKind::Suspended;
+        }
+        let home_taught = record.get(Field::AttendanceMode).is_some_and(|m| m.contains("送教")) || e.of(SourceKind::Disability).any(is_placed);
+        if home_taught {
+            return VerdictKind::HomeTaught;
+        }
+        let known = e.rows.iter().any(|r| r.source.is_population() || r.source == SourceKind::InSchool);
+        return if known || !s.has(SourceKind::Household) { VerdictKind::EnrolledNotPresent } else { VerdictKind::RecordWithoutChild };
+    }
+    if differs(record, e) {
+        return VerdictKind::IdentityMismatch;
+    }
+    if s.has(SourceKind::Household) && !e.has(SourceKind::Household) { VerdictKind::RecordNoHousehold } else { VerdictKind::EnrolledPresent }
+}
+
+/// The student record against the household register: another number, birth date or sex.
+fn differs(record: &RosterRow, e: &Evidence) -> bool {
+    e.of(SourceKind::Household).next().is_some_and(|h| {
+        let id = matches!((record.national_id, h.national_id), (Some(a), Some(b)) if a != b);
+        let unsound = record.unsound_id.is_some() && h.national_id.is_some();
+        let birth = matches!((record.birth_date, h.birth_date), (Some(a), Some(b)) if a != b);
+        let sex = matches!((record.sex, h.sex), (Some(a), Some(b)) if a != b);
+        id || unsound || birth || sex
+    })
+}
+
+fn without_record(e: &Evidence, s: &Setting) -> VerdictKind {
+    let state = e.of(SourceKind::Student).map(record_state).next();
+    let status = |words: &[&str]| {
+        let mut any = e.of(SourceKind::Household).peekable();
+        any.peek().is_some() && any.all(|r| r.get(Field::RegisterStatus).is_some_and(|t| words.iter().any(|w| t.contains(w))))
+    };
+    if status(&["死亡"]) {
+        return VerdictKind::Deceased;
+    }
+    let out_of_school = e.of(SourceKind::Poverty).any(|r| r.get(Field::OutOfSchool).is_some_and(|v| v.starts_with('是')));
+    if state == Some(RecordState::DroppedOut) || out_of_school {
+        return VerdictKind::RecordedDropout;
+    }
+    if state == Some(RecordState::Graduated) {
+        return VerdictKind::Graduated;
+    }
+    if e.of(SourceKind::InSchool).next().is_some() {
+        // on the school's own list as absent, and on no register
+        return VerdictKind::EnrolledNotPresent;
+    }
+    if e.has(SourceKind::Postponed) {
+        return VerdictKind::Postponed;
+    }
+    if e.of(SourceKind::Disability).any(is_placed) {
+        return VerdictKind::HomeTaught;
+    }
+    if e.undecided {
+        return VerdictKind::ReviewNeeded;
+    }
+    if status(&["迁出", "注销"]) {
+        return VerdictKind::MovedOut;
+    }
+    if e.has(SourceKind::Disability) {
+        return VerdictKind::DisabledNotPlaced;
+    }
+    if e.has(SourceKind::Poverty) {
+        return VerdictKind::PoorNotEnrolled;
+    }
+    if !e.has(SourceKind::Household) {
+        return VerdictKind::UnregisteredUnseen;
+    }
+    let entrant = e.birth_date().is_some_and(|b| s.year.regular_grade(b) <= 1);
+    if entrant { VerdictKind::NeverEnrolled } else { VerdictKind::HouseholdNoRecord }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use SourceKind::{Births, Disability, Household, InSchool, Postponed, Poverty, Student};
+
+    fn row(values: &[(Field, &str)]) -> RosterRow {
+        RosterRow {
+            sheet: 0,
+            row: 2,
+            child: 0,
+            name: Some("王小明".into()),
+            national_id: None,
+            unsound_id: None,
+            sex: None,
+            birth_date: Some(date(2013, 3, 2)),
+            values: values.iter().map(|(f, v)| (*f, (*v).into())).collect(),
+        }
+    }
+
+    fn setting() -> Setting {
+        Setting {
+            year: SchoolYear::starting(2023).unwrap(),
+            window: TrackingWindow::default(),
+            sources: vec![Household, Student, InSchool, Births, Poverty, Disability, Postponed],
+        }
+    }
+
+    fn check(rows: &[(SourceKind, &[(Field, &str)])], expected: VerdictKind) -> String {
+        let made: Vec<(SourceKind, RosterRow)> = rows.iter().map(|(s, v)| (*s, row(v))).collect();
+        let rows = made.iter().map(|(source, row)| EvidenceRow { source: *source, place: "x".into(), row }).collect();
+        let v = decide(&Evidence { rows, ..Evidence::default() }, &setting());
+        assert_eq!(v.kind, expected, "{made:?}");
+        assert!(!v.reason.contains("失踪"));
+        v.reason
+    }
+
+    #[test]
+    fn table() {
+        use VerdictKind as V;
+        check(&[(Household, &[]), (Student, &[]), (InSchool, &[])], V::EnrolledPresent);
+        check(&[(Household, &[]), (InSchool, &[])], V::RecordPending);
+        check(&[(Student, &[]), (InSchool, &[])], V::RecordNoHousehold);
+        check(&[(Household, &[]), (Student, &[]), (Student, &[]), (InSchool, &[])], V::DoubleRecord);
+        check(&[(Household, &[]), (Student, &[])], V::EnrolledNotPresent);
+        check(&[(Household, &[]), (Student, &[]), (InSchool, &[(Field::Present, "否")])], V::EnrolledNotPresent);
+        check(&[(Student, &[])], V::RecordWithoutChild);
+        check(&[(Household, &[]), (Student, &[(Field::StudentState, "休学")])], V::Suspended);
+        check(&[(Household, &[]), (Student, &[(Field::AttendanceMode, "送教上门")])], V::HomeTaught);
+        check(&[(Household, &[]), (Disability, &[(Field::Placement, "送教上门")])], V::HomeTaught);
+        check(&[(Household, &[]), (Disability, &[])], V::DisabledNotPlaced);
+        check(&[(Household, &[]), (Poverty, &[])], V::PoorNotEnrolled);
+        check(&[(Household, &[]), (Poverty, &[(Field::OutOfSchool, "是")])], V::RecordedDropout);
+        check(&[(Household, &[]), (Student, &[(Field::StudentState, "06流失")])], V::RecordedDropout);
+        check(&[(Household, &[]), (Postponed, &[])], V::Postponed);
+        check(&[(Household, &[(Field::RegisterStatus, "迁出")])], V::MovedOut);
+        check(&[(Household, &[(Field::RegisterStatus, "死亡注销")])], V::Deceased);
+        check(&[(Births, &[])], V::UnregisteredUnseen);
+        let reason = check(&[(Household, &[])], V::HouseholdNoRecord);
+        assert_eq!(reason, "户籍在册,2013-03-02 生,学籍、在校实名、卫健出生、乡村振兴、残联、延缓入学名册均未见就读记录。");
+    }
+
+    #[test]
+    fn a_source_that_was_not_handed_over_proves_nothing() {
+        let (h, r) = (row(&[]), row(&[]));
+        let rows = vec![EvidenceRow { source: Household, place: String::new(), row: &h }, EvidenceRow { source: Student, place: String::new(), row: &r }];
+        let s = Setting { sources: vec![Household, Student], ..setting() };
+        assert_eq!(decide(&Evidence { rows, ..Evidence::default() }, &s).kind, VerdictKind::EnrolledPresent);
+    }
+
+    #[test]
+    fn entrants_without_a_record_never_enrolled() {
+        let mut h = row(&[]);
+        h.birth_date = Some(date(2017, 3, 1));
+        let rows = vec![EvidenceRow { source: Household, place: String::new(), row: &h }];
+        assert_eq!(decide(&Evidence { rows, ..Evidence::default() }, &setting()).kind, VerdictKind::NeverEnrolled);
+    }
+}

@@ -1,0 +1,112 @@
+use super::decide::{Evidence, Setting};
+use super::kind::{VerdictGroup, VerdictKind};
+use crate::roster::{Field, RosterRow, SourceKind};
+
+/// The closest row of a school's register, and how it differs: so that nobody has to ask “are you sure?”.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearMiss {
+    /// Its source.
+    pub source: SourceKind,
+    /// Where it stands.
+    pub place: String,
+    /// Name there.
+    pub name: String,
+    /// What differs, in Chinese: 出生日期差 11 年.
+    pub difference: String,
+}
+
+/// 理由 (the reason sentence) of a verdict: what is on record, what is not, and what came closest.
+pub(super) fn sentence(kind: VerdictKind, e: &Evidence, s: &Setting) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let found: Vec<&str> = SourceKind::ALL.iter().filter(|k| e.has(**k)).map(|k| k.label()).collect();
+    if !found.is_empty() {
+        parts.push(format!("{}在册", found.join("、")));
+    }
+    if let Some(b) = e.birth_date() {
+        parts.push(format!("{b} 生"));
+    }
+    match kind.group() {
+        VerdictGroup::Missing | VerdictGroup::ToVerify => absent(kind, e, s, &mut parts),
+        VerdictGroup::InSchool | VerdictGroup::Explained => {}
+    }
+    parts.extend(particulars(kind, e, s));
+    let mut out = parts.join(",");
+    if let (VerdictGroup::Missing, Some(n)) = (kind.group(), &e.nearest) {
+        out.push_str(&format!(";最接近的一条是{}“{}”({}),不像同一人({})", n.source.label(), n.name, n.place, n.difference));
+    }
+    out.push('。');
+    out
+}
+
+/// Which sources at hand have no row.
+fn absent(kind: VerdictKind, e: &Evidence, s: &Setting, parts: &mut Vec<String>) {
+    if matches!(kind, VerdictKind::EnrolledNotPresent) && e.has(SourceKind::InSchool) {
+        return;
+    }
+    let none: Vec<&str> = SourceKind::ALL.iter().filter(|k| s.has(**k) && !e.has(**k)).map(|k| k.label()).collect();
+    if none.is_empty() {
+        return;
+    }
+    let all = if none.len() > 1 { "均" } else { "" };
+    parts.push(match kind {
+        VerdictKind::EnrolledNotPresent => "在校实名名册未见此人".to_owned(),
+        VerdictKind::RecordWithoutChild => format!("{}名册{all}未见此人", none.join("、")),
+        _ => format!("{}名册{all}未见就读记录", none.join("、")),
+    });
+}
+
+fn particulars(kind: VerdictKind, e: &Evidence, s: &Setting) -> Option<String> {
+    let value = |source: SourceKind, field: Field| e.of(source).find_map(|r| r.get(field));
+    match kind {
+        VerdictKind::EnrolledPresent | VerdictKind::RecordNoHousehold => {
+            let school = value(SourceKind::Student, Field::SchoolName).map(|n| format!("在{n}就读"));
+            let unsure = (!s.has(SourceKind::InSchool)).then(|| "未提供在校实名名册,是否在校未核对".to_owned());
+            let elsewhere = (kind == VerdictKind::RecordNoHousehold).then(|| "本县户籍名册未见".to_owned());
+            let all: Vec<String> = [school, elsewhere, unsure].into_iter().flatten().collect();
+            (!all.is_empty()).then(|| all.join(","))
+        }
+        VerdictKind::RecordPending => Some(format!("{}有此人,学籍名册未见", value(SourceKind::InSchool, Field::SchoolName).unwrap_or("学校在校名册"))),
+        VerdictKind::DoubleRecord => {
+            let schools: Vec<&str> = e.of(SourceKind::Student).filter_map(|r| r.get(Field::SchoolName)).collect();
+            Some(format!("学籍名册有 {} 条在籍记录({})", e.of(SourceKind::Student).count(), schools.join("、")))
+        }
+        VerdictKind::IdentityMismatch => mismatch(e),
+        VerdictKind::EnrolledNotPresent => {
+            let why = value(SourceKind::InSchool, Field::AbsentReason).map(|r| format!("学校登记不在校(原因:{r})"));
+            why.or_else(|| e.has(SourceKind::InSchool).then(|| "学校登记不在校".to_owned()))
+        }
+        VerdictKind::RecordedDropout => {
+            let state = value(SourceKind::Student, Field::StudentState).map(|t| format!("学籍状态为“{t}”"));
+            let reason = value(SourceKind::Poverty, Field::OutOfSchoolReason).map_or(String::new(), |r| format!("(原因:{r})"));
+            let poor = value(SourceKind::Poverty, Field::OutOfSchool).map(|_| format!("乡村振兴名册登记为失学辍学{reason}"));
+            state.or(poor)
+        }
+        VerdictKind::Suspended => value(SourceKind::Student, Field::StudentState).map(|t| format!("学籍状态为“{t}”")),
+        VerdictKind::HomeTaught => value(SourceKind::Disability, Field::Placement).map(|p| format!("残联登记安置方式为“{p}”")),
+        VerdictKind::Postponed => {
+            let by = value(SourceKind::Postponed, Field::ApprovedBy).map_or(String::new(), |a| format!("经{a}批准"));
+            Some(format!("{by}延缓入学{}", value(SourceKind::Postponed, Field::PostponedReason).map_or(String::new(), |r| format!("(原因:{r})"))))
+        }
+        VerdictKind::MovedOut | VerdictKind::Deceased => value(SourceKind::Household, Field::RegisterStatus).map(|t| format!("户籍状态为“{t}”")),
+        VerdictKind::Graduated => value(SourceKind::Student, Field::StudentState).map(|t| format!("学籍状态为“{t}”")),
+        VerdictKind::ReviewNeeded => Some("有一条相近的就读记录,机器不能断定是否同一人".to_owned()),
+        VerdictKind::DisabledNotPlaced => value(SourceKind::Disability, Field::DisabilityKind).map(|k| format!("残疾类别“{k}”,未见安置方式")),
+        _ => None,
+    }
+}
+
+/// What differs between the student record and the household register.
+fn mismatch(e: &Evidence) -> Option<String> {
+    let (record, household): (&RosterRow, &RosterRow) = (e.of(SourceKind::Student).next()?, e.of(SourceKind::Household).next()?);
+    let mut all = Vec::new();
+    if !record.id_text().is_empty() && !household.id_text().is_empty() && record.id_text() != household.id_text() {
+        all.push("身份证件号");
+    }
+    if record.birth_date.is_some() && household.birth_date.is_some() && record.birth_date != household.birth_date {
+        all.push("出生日期");
+    }
+    if record.sex.is_some() && household.sex.is_some() && record.sex != household.sex {
+        all.push("性别");
+    }
+    Some(format!("学籍与户籍的{}不一致", all.join("、")))
+}
