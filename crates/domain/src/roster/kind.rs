@@ -81,6 +81,9 @@ kinds! {
     Kindergarten "kindergarten" "幼儿园毕业" "幼儿园大班毕业名册" ["幼儿园", "大班", "学前"]
         []
         [SchoolName, Class, Name, NationalId, Sex, BirthDate, Guardian, GuardianPhone, Address],
+    LastYear "last-year" "上年学籍" "上学年学籍名册" ["上年学籍", "上学年", "去年学籍"]
+        []
+        [SchoolCode, SchoolName, StudentNumber, Name, Sex, BirthDate, NationalId, Grade, Class, StudentState, Guardian, GuardianPhone, Address],
     Cleared "cleared" "上年核销" "上年核销名册" ["核销", "已核实"]
         [Disposition]
         [Name, NationalId, Sex, BirthDate, Address, Disposition, Destination, Remarks],
@@ -124,9 +127,10 @@ pub fn recognise_kind(fields: &[Field], words: &[&str]) -> Option<KindGuess> {
                 why.push(format!("有“{}”列", f.heading()));
             }
             for (place, text) in words.iter().enumerate() {
-                if let Some(w) = kind.words().iter().find(|w| text.contains(**w)) {
+                // a longer word says more: 上年学籍 is not 学籍
+                if let Some(w) = kind.words().iter().filter(|w| text.contains(**w)).max_by_key(|w| w.len()) {
                     // the file's name first, then sheet and title
-                    score += if place == 0 { WORD } else { WORD - 1 };
+                    score += if place == 0 { WORD } else { WORD - 1 } + if w.chars().count() > 3 { 20 } else { 0 };
                     why.push(format!("名称含“{w}”"));
                 }
             }

@@ -194,6 +194,9 @@ fn without_record(e: &Evidence, s: &Setting) -> VerdictKind {
     if e.undecided {
         return VerdictKind::ReviewNeeded;
     }
+    if e.of(SourceKind::Cleared).any(|r| r.get(Field::Disposition).is_some_and(|d| d.contains("就读"))) {
+        return VerdictKind::EnrolledElsewhere;
+    }
     if status(&["迁出", "注销"]) {
         return VerdictKind::MovedOut;
     }
@@ -268,6 +271,7 @@ mod tests {
         check(&[(Household, &[]), (Postponed, &[])], V::Postponed);
         check(&[(Household, &[(Field::RegisterStatus, "迁出")])], V::MovedOut);
         check(&[(Household, &[(Field::RegisterStatus, "死亡注销")])], V::Deceased);
+        check(&[(Household, &[]), (SourceKind::Cleared, &[(Field::Disposition, "省外就读")])], V::EnrolledElsewhere);
         check(&[(Births, &[])], V::UnregisteredUnseen);
         let reason = check(&[(Household, &[])], V::HouseholdNoRecord);
         assert_eq!(reason, "户籍在册,2013-03-02 生,学籍、在校实名、卫健出生、乡村振兴、残联、延缓入学名册均未见就读记录。");

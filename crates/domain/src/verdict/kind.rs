@@ -77,6 +77,8 @@ verdicts! {
     Postponed "postponed" "延缓入学" Explained "期满前核实身体状况,按时入学",
     /// Approved suspension.
     Suspended "suspended" "休学" Explained "期满前核实,按时复学",
+    /// Cleared last year as a pupil elsewhere; the certificate runs out each term.
+    EnrolledElsewhere "enrolled-elsewhere" "县外就读(上年核实)" Explained "本学期重新取得就读证明",
     /// Moved out of the county's register and enrolled nowhere here.
     MovedOut "moved-out" "户籍已迁出" Explained "向迁入地核实就读去向",
     /// Struck off the register after death.

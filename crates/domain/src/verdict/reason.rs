@@ -88,6 +88,7 @@ fn particulars(kind: VerdictKind, e: &Evidence, s: &Setting) -> Option<String> {
             Some(format!("{by}延缓入学{}", value(SourceKind::Postponed, Field::PostponedReason).map_or(String::new(), |r| format!("(原因:{r})"))))
         }
         VerdictKind::MovedOut | VerdictKind::Deceased => value(SourceKind::Household, Field::RegisterStatus).map(|t| format!("户籍状态为“{t}”")),
+        VerdictKind::EnrolledElsewhere => value(SourceKind::Cleared, Field::Disposition).map(|d| format!("上年核实为“{d}”,本学期证明待更新")),
         VerdictKind::Graduated => value(SourceKind::Student, Field::StudentState).map(|t| format!("学籍状态为“{t}”")),
         VerdictKind::ReviewNeeded => Some("有一条相近的就读记录,机器不能断定是否同一人".to_owned()),
         VerdictKind::DisabledNotPlaced => value(SourceKind::Disability, Field::DisabilityKind).map(|k| format!("残疾类别“{k}”,未见安置方式")),

@@ -35,13 +35,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(n)).build_global()?;
     }
     let request = Request { files: args.files, dedupe: args.dedupe, settings: args.settings, out: args.out, truth: args.truth };
-    let progress = indicatif::ProgressBar::new_spinner();
-    let outcome = run_link(&request, &|stage| {
-        progress.set_message(stage_name(stage));
-        progress.tick();
-    })?;
-    progress.finish_and_clear();
-    print(&outcome, &request);
+    let bar = super::progress();
+    let outcome = run_link(&request, &|stage| bar.set_message(stage_name(stage)));
+    bar.finish_and_clear();
+    print(&outcome?, &request);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,10 @@
 //! The command line.
 
+mod check;
+mod compare;
+mod demo;
 mod link;
+mod template;
 
 use std::process::ExitCode;
 
@@ -16,14 +20,23 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Check(check::Args),
+    Template(template::Args),
+    Compare(compare::Args),
     Link(link::Args),
+    DemoData(demo::Args),
 }
 
 /// Parses the command line and runs it. Errors go to standard error, in Chinese, with their causes.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.command {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("BAOXUE_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let done = match Cli::parse().command {
+        Command::Check(args) => check::run(args),
+        Command::Template(args) => template::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Link(args) => link::run(args),
+        Command::DemoData(args) => demo::run(args),
     };
     match done {
         Ok(code) => code,
@@ -35,4 +48,11 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A line on the terminal that says what is being done.
+fn progress() -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::new_spinner();
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    bar
 }

@@ -1,0 +1,146 @@
+//! One child from all rows that belong together, and the verdict on it.
+
+use std::collections::HashMap;
+
+use baoxue_domain::person::age_on;
+use baoxue_domain::roster::{RosterRow, SourceKind};
+use baoxue_domain::verdict::{Evidence, EvidenceRow, NearMiss, Setting, Verdict, VerdictGroup, VerdictKind, decide};
+use baoxue_linkage::{Linkage, Member, Table, pinyin_syllables};
+use jiff::civil::Date;
+use rayon::prelude::*;
+
+use super::sources::{SourceRow, Sources};
+
+/// A child with its verdict.
+pub struct Child<'a> {
+    /// Rows, by source.
+    pub rows: Vec<(SourceKind, &'a SourceRow<'a>)>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Birth date by the most trusted source.
+    pub birth_date: Option<Date>,
+    /// Lowest probability of the links that hold the rows together; 1 for a single row.
+    pub certainty: f64,
+}
+
+impl<'a> Child<'a> {
+    /// The most trusted row: what tables show.
+    pub fn main_row(&self) -> &'a RosterRow {
+        const TRUST: [SourceKind; 4] = [SourceKind::Household, SourceKind::Student, SourceKind::InSchool, SourceKind::Births];
+        TRUST.iter().find_map(|s| self.of(*s)).unwrap_or_else(|| self.rows[0].1.row)
+    }
+
+    /// A source's row.
+    pub fn of(&self, source: SourceKind) -> Option<&'a RosterRow> {
+        self.rows.iter().find(|(s, _)| *s == source).map(|(_, r)| r.row)
+    }
+
+    /// Name by the most trusted row that has one.
+    pub fn name(&self) -> &'a str {
+        let main = self.main_row().name.as_deref();
+        main.or_else(|| self.rows.iter().find_map(|(_, r)| r.row.name.as_deref())).unwrap_or("(未登记姓名)")
+    }
+
+    /// What finds the child again in another run: its number, or name and birth date.
+    pub fn key(&self) -> String {
+        let id = self.main_row().national_id.or_else(|| self.rows.iter().find_map(|(_, r)| r.row.national_id));
+        match id {
+            Some(id) => id.to_string(),
+            None => format!("{}|{}", self.name(), self.birth_date.map(|d| d.to_string()).unwrap_or_default()),
+        }
+    }
+}
+
+/// Oldest age at which a pupil on a register is still looked at: beyond it the birth date is wrong.
+const OLDEST_PUPIL: i16 = 20;
+
+/// Groups the rows, leaves out who is not of age, and decides.
+pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Linkage, setting: &Setting) -> Vec<Child<'a>> {
+    let mut groups: Vec<Vec<Member>> = linkage.clusters.iter().map(|c| c.members.clone()).collect();
+    let mut seen: Vec<Vec<bool>> = tables.iter().map(|t| vec![false; t.len()]).collect();
+    groups.iter().flatten().for_each(|m| seen[usize::from(m.source)][m.row as usize] = true);
+    for (source, rows) in seen.iter().enumerate() {
+        groups.extend(rows.iter().enumerate().filter(|(_, s)| !**s).map(|(row, _)| vec![Member { source: source as u16, row: row as u32 }]));
+    }
+    let mut certainty: HashMap<Member, f64> = HashMap::new();
+    for l in &linkage.links {
+        for m in [l.left, l.right] {
+            let c = certainty.entry(m).or_insert(1.0);
+            *c = c.min(l.probability);
+        }
+    }
+    let undecided: std::collections::HashSet<Member> = linkage.review.iter().flat_map(|l| [l.left, l.right]).collect();
+    let near = NearIndex::new(sources);
+    let mut children: Vec<Child> = groups
+        .par_iter()
+        .filter_map(|members| {
+            let rows: Vec<(SourceKind, &SourceRow)> = members.iter().map(|m| (sources.kind(m.source.into()), sources.row(tables, *m))).collect();
+            let evidence_rows = rows.iter().map(|(source, r)| EvidenceRow { source: *source, place: r.place(), row: r.row }).collect();
+            let mut evidence = Evidence { rows: evidence_rows, undecided: members.iter().any(|m| undecided.contains(m)), nearest: None };
+            if !in_sight(&evidence, setting) {
+                return None;
+            }
+            let mut verdict = decide(&evidence, setting);
+            if verdict.kind.group() == VerdictGroup::Missing {
+                evidence.nearest = near.nearest(&evidence);
+                verdict = decide(&evidence, setting);
+            }
+            let certainty = members.iter().filter_map(|m| certainty.get(m)).copied().fold(1.0, f64::min);
+            Some(Child { verdict, birth_date: evidence.birth_date(), rows, certainty })
+        })
+        .collect();
+    children.sort_by_cached_key(|c| (c.verdict.kind, c.birth_date, c.name().to_owned(), c.rows[0].1.fingerprint.clone()));
+    children
+}
+
+/// Of age, or on a school's register; known to more than a list of names from outside.
+fn in_sight(e: &Evidence, s: &Setting) -> bool {
+    let school = e.has(SourceKind::Student) || e.has(SourceKind::InSchool);
+    let known = school || e.rows.iter().any(|r| r.source.is_population() || r.source == SourceKind::LastYear || r.source == SourceKind::Kindergarten);
+    let of_age = e.birth_date().is_none_or(|b| s.window.contains(b, s.year));
+    let plausible = e.birth_date().is_none_or(|b| age_on(b, s.year.first_day()) <= OLDEST_PUPIL);
+    // a kindergarten or last year's register alone is only a question for the transition check
+    let alone = e.rows.iter().all(|r| matches!(r.source, SourceKind::LastYear | SourceKind::Kindergarten));
+    known && plausible && (of_age || school) && !(alone && !of_age)
+}
+
+/// School rows by the sound of their names, to show what came closest.
+struct NearIndex<'a> {
+    by_sound: HashMap<String, Vec<(SourceKind, &'a SourceRow<'a>)>>,
+}
+
+impl<'a> NearIndex<'a> {
+    fn new(sources: &'a Sources<'a>) -> Self {
+        let mut by_sound: HashMap<String, Vec<_>> = HashMap::new();
+        for (kind, rows) in sources.iter().filter(|(k, _)| matches!(k, SourceKind::Student | SourceKind::InSchool)) {
+            for r in rows {
+                if let Some(name) = &r.row.name {
+                    by_sound.entry(pinyin_syllables(name).join(" ")).or_default().push((kind, r));
+                }
+            }
+        }
+        Self { by_sound }
+    }
+
+    /// The row of the same-sounding name whose birth date is closest.
+    fn nearest(&self, e: &Evidence) -> Option<NearMiss> {
+        let name = e.rows.iter().find_map(|r| r.row.name.as_deref())?;
+        let birth = e.birth_date()?;
+        let days = |r: &RosterRow| r.birth_date.map_or(i32::MAX, |b| birth.since(b).map_or(i32::MAX, |s| s.get_days().abs()));
+        let rows = self.by_sound.get(&pinyin_syllables(name).join(" "))?;
+        let (kind, r) = rows.iter().min_by_key(|(k, r)| (days(r.row), *k, &r.fingerprint))?;
+        let difference = match days(r.row) {
+            i32::MAX => "该条没有出生日期".to_owned(),
+            0 => "姓名、出生日期相近,证件号和家长不同".to_owned(),
+            d if d < 60 => format!("出生日期差 {d} 天,证件号和家长不同"),
+            d if d < 730 => format!("出生日期差 {} 个月", d / 30),
+            d => format!("出生日期差 {} 年", d / 365),
+        };
+        Some(NearMiss { source: *kind, place: r.place(), name: r.row.name.clone().unwrap_or_default(), difference })
+    }
+}
+
+/// Number of children by kind of verdict.
+pub fn count(children: &[Child], kind: VerdictKind) -> usize {
+    children.iter().filter(|c| c.verdict.kind == kind).count()
+}

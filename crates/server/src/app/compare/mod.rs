@@ -1,0 +1,105 @@
+//! 比对 (the comparison): rosters in, one verdict a child and three ledgers out. No database.
+
+mod children;
+mod review;
+mod sources;
+mod summary;
+mod transition;
+mod write;
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use baoxue_domain::roster::{Mapping, SourceKind};
+use baoxue_domain::school::{SchoolYear, TrackingWindow};
+use baoxue_domain::verdict::Setting;
+use baoxue_linkage::link;
+use jiff::civil::Date;
+use rayon::prelude::*;
+
+use super::clock::peak_memory_bytes;
+use super::link::{Stages, Timing};
+use super::roster::{Reading, RosterFile, read};
+
+
+pub use summary::Summary;
+
+/// What `baoxue compare` is asked to do.
+pub struct Request {
+    /// Files, with the kind where it was said.
+    pub files: Vec<(PathBuf, Option<SourceKind>)>,
+    /// The school year.
+    pub year: SchoolYear,
+    /// Folder for the result.
+    pub out: PathBuf,
+    /// Review files that people filled in.
+    pub decisions: Vec<PathBuf>,
+    /// What was said of headings.
+    pub mapping: Mapping,
+    /// Folder of an earlier run to compare with; by default what stands in `out`.
+    pub previous: Option<PathBuf>,
+    /// The day of the comparison.
+    pub today: Date,
+    /// Name of the unit, for titles.
+    pub unit: String,
+}
+
+/// What a run gave.
+pub struct Outcome {
+    /// The figures.
+    pub summary: Summary,
+    /// Seconds by stage.
+    pub timings: Vec<Timing>,
+    /// Largest memory held.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// Fewest sources that can be compared.
+const MIN_SOURCES: usize = 2;
+
+/// Runs a comparison. The result folder is only touched when everything has succeeded.
+pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Outcome> {
+    let target = write::Target::prepare(&request.out)?;
+    let stages = Stages::new(tell);
+    stages.begin("read");
+    let files: Vec<RosterFile> = request
+        .files
+        .par_iter()
+        .map(|(path, kind)| read(path, &Reading { kind: *kind, mapping: &request.mapping, today: request.today }))
+        .collect::<anyhow::Result<_>>()?;
+    let sources = sources::Sources::gather(&files)?;
+    let kinds = sources.kinds();
+    if kinds.len() < MIN_SOURCES {
+        bail!("只有{}一种名册,没有可比对的;请至少再给一种(例如学籍或户籍)", kinds.first().map_or("", |k| k.label()));
+    }
+    if !kinds.iter().any(|k| matches!(k, SourceKind::Student | SourceKind::InSchool)) {
+        bail!("没有学籍或在校实名名册,无从判断谁在学;请加上其中一种");
+    }
+    let said = review::read_decisions(&request.decisions, &sources)?;
+    let settings = sources.settings();
+    let mut tables = sources.tables()?;
+    let linkage = link(&mut tables, &settings, &said.decisions, &stages)?;
+    stages.begin("decide");
+    let setting = Setting { year: request.year, window: TrackingWindow::default(), sources: kinds };
+    let children = children::decide_all(&sources, &tables, &linkage, &setting);
+    let transitions = transition::check(&children, &sources);
+    let previous = summary::Previous::load(request.previous.as_deref().unwrap_or(&request.out))?;
+    let summary = summary::build(request, &files, &sources, &linkage, &children, &transitions, &said, previous.as_ref());
+    stages.begin("write");
+    let result = write::Result {
+        request,
+        files: &files,
+        sources: &sources,
+        tables: &tables,
+        linkage: &linkage,
+        children: &children,
+        transitions: &transitions,
+        summary: &summary,
+    };
+    result.write(&target)?;
+    let timings = stages.timings();
+    let peak_memory_bytes = peak_memory_bytes();
+    summary::write_json(&target.folder, &summary, &timings, peak_memory_bytes, &settings)?;
+    target.put_in_place()?;
+    Ok(Outcome { summary, timings, peak_memory_bytes })
+}

@@ -1,0 +1,142 @@
+//! Rosters of one kind are one source; every row gets a fingerprint by which people's decisions find it again.
+
+use std::collections::HashMap;
+
+use arrow_array::StringArray;
+use baoxue_domain::roster::{Field, RosterRow, SourceKind};
+use baoxue_linkage::{ColumnSettings, Kind, Member, Settings, Table};
+use sha2::{Digest, Sha256};
+
+use crate::app::roster::RosterFile;
+
+/// A row with where it stands.
+pub struct SourceRow<'a> {
+    pub file: &'a RosterFile,
+    pub row: &'a RosterRow,
+    pub fingerprint: String,
+}
+
+impl SourceRow<'_> {
+    /// File, sheet and row, for people.
+    pub fn place(&self) -> String {
+        let sheet = &self.file.sheets[self.row.sheet].name;
+        if self.file.sheets.len() > 1 && *sheet != self.file.name {
+            format!("{}“{sheet}”第{}行", self.file.name, self.row.row)
+        } else {
+            format!("{}第{}行", self.file.name, self.row.row)
+        }
+    }
+}
+
+/// All sources of a run.
+pub struct Sources<'a> {
+    kinds: Vec<SourceKind>,
+    /// By source, in order of input.
+    rows: Vec<Vec<SourceRow<'a>>>,
+}
+
+impl<'a> Sources<'a> {
+    /// Puts files of one kind together.
+    pub fn gather(files: &'a [RosterFile]) -> anyhow::Result<Self> {
+        let mut kinds: Vec<SourceKind> = files.iter().map(|f| f.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let mut rows: Vec<Vec<SourceRow>> = kinds.iter().map(|_| Vec::new()).collect();
+        for (source, kind) in kinds.iter().enumerate() {
+            let mut seen: HashMap<String, usize> = HashMap::new();
+            for file in files.iter().filter(|f| f.kind == *kind) {
+                for row in &file.roster.rows {
+                    let base = fingerprint(*kind, row);
+                    // a row that stands twice to the letter is two rows all the same
+                    let n = seen.entry(base.clone()).or_default();
+                    *n += 1;
+                    let fingerprint = if *n == 1 { base } else { format!("{base}-{n}") };
+                    rows[source].push(SourceRow { file, row, fingerprint });
+                }
+            }
+        }
+        Ok(Self { kinds, rows })
+    }
+
+    /// Kinds of the sources, in order.
+    pub fn kinds(&self) -> Vec<SourceKind> {
+        self.kinds.clone()
+    }
+
+    /// The kind of a source.
+    pub fn kind(&self, source: usize) -> SourceKind {
+        self.kinds[source]
+    }
+
+    /// Rows of a source.
+    pub fn rows(&self, source: usize) -> &[SourceRow<'a>] {
+        &self.rows[source]
+    }
+
+    /// All sources with their rows.
+    pub fn iter(&self) -> impl Iterator<Item = (SourceKind, &[SourceRow<'a>])> {
+        self.kinds.iter().copied().zip(self.rows.iter().map(Vec::as_slice))
+    }
+
+    /// The row that the kernel names.
+    pub fn row(&self, tables: &[Table], m: Member) -> &SourceRow<'a> {
+        let source = usize::from(m.source);
+        &self.rows[source][tables[source].input_row(m.row as usize)]
+    }
+
+    /// Source and row of a fingerprint.
+    pub fn find(&self, fingerprint: &str) -> Option<usize> {
+        self.rows.iter().position(|rows| rows.iter().any(|r| r.fingerprint == fingerprint))
+    }
+
+    /// Settings of the kernel for rosters.
+    pub fn settings(&self) -> Settings {
+        let column = |name: &str, kind, household| ColumnSettings { name: name.into(), kind, headings: Vec::new(), household };
+        let columns = vec![
+            column("id", Kind::NationalId, false),
+            column("name", Kind::PersonName, false),
+            column("sex", Kind::Sex, false),
+            column("birth", Kind::Date, false),
+            column("guardian", Kind::PersonName, true),
+            column("phone", Kind::Phone, true),
+            column("place", Kind::PlaceCode, true),
+            column("address", Kind::Address, true),
+        ];
+        Settings::for_columns(None, columns)
+    }
+
+    /// The rows as columns.
+    pub fn tables(&self) -> anyhow::Result<Vec<Table>> {
+        self.iter()
+            .map(|(kind, rows)| {
+                let texts = |of: &dyn Fn(&RosterRow) -> String| StringArray::from_iter_values(rows.iter().map(|r| of(r.row)));
+                let get = |r: &RosterRow, f: Field| r.get(f).unwrap_or("").to_owned();
+                let columns = vec![
+                    ("id".to_owned(), texts(&|r| r.id_text().to_owned())),
+                    ("name".to_owned(), texts(&|r| r.name.clone().unwrap_or_default())),
+                    ("sex".to_owned(), texts(&|r| r.sex.map_or(String::new(), |s| s.label().to_owned()))),
+                    ("birth".to_owned(), texts(&|r| r.birth_date.map_or(String::new(), |d| d.to_string()))),
+                    ("guardian".to_owned(), texts(&|r| r.family_adult().unwrap_or("").to_owned())),
+                    ("phone".to_owned(), texts(&|r| r.family_phone().unwrap_or("").to_owned())),
+                    ("place".to_owned(), texts(&|r| get(r, Field::PlaceCode))),
+                    ("address".to_owned(), texts(&|r| r.any_address().unwrap_or("").to_owned())),
+                ];
+                let ids = StringArray::from_iter_values(rows.iter().map(|r| &r.fingerprint));
+                Ok(Table::new(kind.label(), ids, columns)?)
+            })
+            .collect()
+    }
+}
+
+/// 行指纹 (fingerprint): the same for the same content wherever the row stands, so that a decision survives sorting and
+/// new exports, and dies when the child's data change.
+fn fingerprint(kind: SourceKind, r: &RosterRow) -> String {
+    let birth = r.birth_date.map(|d| d.to_string()).unwrap_or_default();
+    let parts = [kind.name(), r.name.as_deref().unwrap_or(""), r.id_text(), &birth, r.family_adult().unwrap_or(""), r.get(Field::StudentNumber).unwrap_or(""), r.get(Field::SchoolName).unwrap_or("")];
+    let mut hash = Sha256::new();
+    for p in parts {
+        hash.update(p.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(12).map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,278 @@
+//! The result as files: ledgers, lists, review sheet, record of the run.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use baoxue_documents::write::{Column, TableSheet, Value, workbook};
+use baoxue_domain::ledger::LedgerKind;
+use baoxue_domain::roster::{Field, SourceKind};
+use baoxue_domain::verdict::VerdictKind;
+use baoxue_linkage::{Linkage, Table};
+use rayon::prelude::*;
+
+use super::children::Child;
+use super::sources::Sources;
+use super::summary::{CHILDREN_FILE, SUMMARY_FILE, Summary, record};
+use super::transition::Checked;
+use super::{Request, review};
+use crate::app::bad_rows;
+use crate::app::roster::RosterFile;
+
+/// Where a result goes: first beside its place, then into it, so that no half result is ever seen.
+pub struct Target {
+    pub folder: PathBuf,
+    place: PathBuf,
+}
+
+impl Target {
+    pub fn prepare(out: &Path) -> anyhow::Result<Self> {
+        if out.is_file() {
+            bail!("{} 是一个文件;请给一个文件夹", out.display());
+        }
+        let occupied = out.is_dir() && std::fs::read_dir(out).with_context(|| format!("无法打开 {}", out.display()))?.next().is_some();
+        if occupied && !out.join(SUMMARY_FILE).exists() {
+            bail!("文件夹 {} 里有别的文件,不会覆盖;请给一个新的文件夹,或上次比对的结果文件夹", out.display());
+        }
+        let name = out.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_else(|| "out".into());
+        let folder = out.with_file_name(format!(".{name}.{}.partial", std::process::id()));
+        std::fs::create_dir_all(&folder).with_context(|| format!("无法建立文件夹 {}", folder.display()))?;
+        Ok(Self { folder, place: out.to_owned() })
+    }
+
+    /// Puts the finished result in its place; the one before is kept until then.
+    pub fn put_in_place(&self) -> anyhow::Result<()> {
+        let old = self.folder.with_extension("old");
+        if self.place.exists() {
+            std::fs::rename(&self.place, &old).with_context(|| format!("无法替换 {};其中的文件可能正被 Excel 打开,请关闭后重试", self.place.display()))?;
+        }
+        std::fs::rename(&self.folder, &self.place).with_context(|| format!("无法写入 {}", self.place.display()))?;
+        if old.exists() {
+            std::fs::remove_dir_all(&old).with_context(|| format!("无法删除旧结果 {}", old.display()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // after success there is nothing left here; after an error the half result goes
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Everything that is written.
+pub struct Result<'a> {
+    pub request: &'a Request,
+    pub files: &'a [RosterFile],
+    pub sources: &'a Sources<'a>,
+    pub tables: &'a [Table],
+    pub linkage: &'a Linkage,
+    pub children: &'a [Child<'a>],
+    pub transitions: &'a [Checked],
+    pub summary: &'a Summary,
+}
+
+impl Result<'_> {
+    pub fn write(&self, target: &Target) -> anyhow::Result<()> {
+        let folder = &target.folder;
+        let (lists, bad) = (folder.join("名单"), folder.join("问题行"));
+        std::fs::create_dir_all(&lists)?;
+        let mut jobs: Vec<(PathBuf, Vec<TableSheet>)> = Vec::new();
+        for ledger in LedgerKind::ALL {
+            jobs.push((folder.join(format!("{}.xlsx", ledger.title())), vec![self.ledger(ledger)]));
+        }
+        for (i, kind) in VerdictKind::ALL.iter().enumerate() {
+            jobs.push((lists.join(format!("{:02}-{}.xlsx", i + 1, kind.label())), vec![self.verdict_list(*kind)]));
+        }
+        jobs.push((folder.join("review.xlsx"), vec![review::sheet(self.linkage, self.sources, self.tables, &self.request.unit, &self.day())]));
+        if !self.transitions.is_empty() {
+            jobs.push((folder.join("衔接核查.xlsx"), self.transitions.iter().map(|t| self.transition(t)).collect()));
+        }
+        if let Some(vanished) = self.vanished() {
+            jobs.push((folder.join("来源中消失的儿童.xlsx"), vec![vanished]));
+        }
+        for f in self.files {
+            let sheets = bad_rows::sheets(f);
+            if !sheets.is_empty() {
+                std::fs::create_dir_all(&bad)?;
+                let stem = Path::new(&f.name).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+                jobs.push((bad.join(format!("{stem}-问题行.xlsx")), sheets));
+            }
+        }
+        // the largest first, so that it does not run alone at the end
+        jobs.sort_by_key(|(_, sheets)| std::cmp::Reverse(sheets.iter().map(|s| s.rows.len()).sum::<usize>()));
+        jobs.into_par_iter().try_for_each(|(path, sheets)| {
+            std::fs::write(&path, workbook(&sheets)?).with_context(|| format!("无法写入 {}", path.display()))
+        })?;
+        let mut csv = csv::Writer::from_path(folder.join(CHILDREN_FILE))?;
+        for c in self.children {
+            csv.serialize(record(c))?;
+        }
+        csv.flush()?;
+        Ok(())
+    }
+
+    fn day(&self) -> String {
+        let d = self.request.today;
+        format!("{}年{}月{}日", d.year(), d.month(), d.day())
+    }
+
+    fn subtitle(&self, n: usize) -> Option<(String, String)> {
+        Some((format!("单位:{}    {}    共 {n} 人", self.request.unit, self.request.year), self.day()))
+    }
+
+    fn ledger(&self, ledger: LedgerKind) -> TableSheet {
+        let children: Vec<&Child> = self.children.iter().filter(|c| ledger.holds(c.verdict.kind)).collect();
+        let mut columns = person_columns();
+        columns.extend([Column::new("判定", 22.0), Column::new("理由", 70.0)]);
+        if ledger != LedgerKind::SchoolAge {
+            columns.extend([Column::new("下一步", 40.0), Column::new("核实结论", 14.0), Column::new("核实人", 10.0), Column::new("核实日期", 12.0)]);
+        }
+        let rows = children
+            .iter()
+            .enumerate()
+            .map(|(i, c)| {
+                let mut row = person_values(i, c);
+                row.extend([c.verdict.kind.label().into(), c.verdict.reason.as_str().into()]);
+                if ledger != LedgerKind::SchoolAge {
+                    row.extend([c.verdict.kind.next_step().into(), "".into(), "".into(), "".into()]);
+                }
+                row
+            })
+            .collect();
+        TableSheet {
+            name: ledger.title().into(),
+            title: Some(format!("{}{}", self.request.unit, ledger.title())),
+            subtitle: self.subtitle(children.len()),
+            columns,
+            rows,
+            notes: empty_note(children.len()),
+        }
+    }
+
+    /// A verdict's children with the evidence row of each source.
+    fn verdict_list(&self, kind: VerdictKind) -> TableSheet {
+        let children: Vec<&Child> = self.children.iter().filter(|c| c.verdict.kind == kind).collect();
+        let sources = self.sources.kinds();
+        let mut columns = person_columns();
+        columns.extend([Column::new("理由", 70.0), Column::new("把握", 8.0)]);
+        columns.extend(sources.iter().map(|s| Column::new(&format!("{}依据", s.label()), 40.0)));
+        let rows = children
+            .iter()
+            .enumerate()
+            .map(|(i, c)| {
+                let mut row = person_values(i, c);
+                row.extend([c.verdict.reason.as_str().into(), certainty(c.certainty).into()]);
+                row.extend(sources.iter().map(|s| Value::Text(evidence(c, *s))));
+                row
+            })
+            .collect();
+        TableSheet {
+            name: kind.label().into(),
+            title: Some(format!("{}“{}”名单", self.request.unit, kind.label())),
+            subtitle: self.subtitle(children.len()),
+            columns,
+            rows,
+            notes: if children.is_empty() { empty_note(0) } else { vec![format!("下一步:{}。", kind.next_step())] },
+        }
+    }
+
+    fn transition(&self, t: &Checked) -> TableSheet {
+        let mut columns = person_columns();
+        columns.push(Column::new("情况", 70.0));
+        let rows = t.unseen.iter().enumerate().map(|(i, (child, what))| [person_values(i, &self.children[*child]), vec![what.as_str().into()]].concat()).collect();
+        TableSheet {
+            name: t.passage.label().into(),
+            title: Some(format!("{}{}衔接核查", self.request.unit, t.passage.label())),
+            subtitle: Some((format!("应衔接 {} 人,未见 {} 人", t.leavers, t.unseen.len()), self.day())),
+            columns,
+            rows,
+            notes: empty_note(t.unseen.len()),
+        }
+    }
+
+    fn vanished(&self) -> Option<TableSheet> {
+        let change = self.summary.change.as_ref().filter(|c| c.vanished > 0)?;
+        let columns = [("序号", 6.0), ("姓名", 14.0), ("出生日期", 12.0), ("上次判定", 22.0), ("上次来源", 40.0)];
+        let label = |code: &str| VerdictKind::ALL.iter().find(|k| k.code() == code).map_or("", |k| k.label());
+        let rows = change
+            .vanished_children
+            .iter()
+            .enumerate()
+            .map(|(i, c)| vec![Value::from(i + 1), c.name.as_str().into(), c.birth_date.as_str().into(), label(&c.verdict).into(), c.sources.as_str().into()])
+            .collect();
+        Some(TableSheet {
+            name: "来源中消失".into(),
+            title: Some(format!("{}来源中消失的儿童", self.request.unit)),
+            subtitle: Some((format!("上次比对({})有、本次所有名册都没有的儿童", change.since), self.day())),
+            columns: columns.iter().map(|(h, w)| Column::new(h, *w)).collect(),
+            rows,
+            notes: vec!["超龄离开跟踪范围的也列在此;其余请逐一核实去向,系统不会自行删除。".into()],
+        })
+    }
+}
+
+fn empty_note(n: usize) -> Vec<String> {
+    if n == 0 { vec!["本次比对没有此类儿童。".into()] } else { Vec::new() }
+}
+
+fn person_columns() -> Vec<Column> {
+    [("序号", 6.0), ("姓名", 14.0), ("性别", 6.0), ("出生日期", 12.0), ("身份证件号", 22.0), ("家长", 14.0), ("联系电话", 14.0), ("地址", 36.0), ("学校", 22.0), ("年级班级", 16.0)]
+        .iter()
+        .map(|(h, w)| Column::new(h, *w))
+        .collect()
+}
+
+fn person_values(i: usize, c: &Child) -> Vec<Value> {
+    let main = c.main_row();
+    let any = |of: &dyn Fn(&baoxue_domain::roster::RosterRow) -> Option<String>| -> Value {
+        of(main).or_else(|| c.rows.iter().find_map(|(_, r)| of(r.row))).unwrap_or_default().into()
+    };
+    let school = |f: Field| {
+        [SourceKind::InSchool, SourceKind::Student, SourceKind::LastYear].iter().find_map(|s| c.of(*s).and_then(|r| r.get(f))).unwrap_or("").to_owned()
+    };
+    let (grade, class) = (school(Field::Grade), school(Field::Class));
+    // 三(1)班 says its grade itself
+    let class = if !grade.is_empty() && class.starts_with(grade.trim_end_matches("年级")) { class } else { format!("{grade}{class}") };
+    vec![
+        Value::from(i + 1),
+        c.name().into(),
+        any(&|r| r.sex.map(|s| s.label().to_owned())),
+        c.birth_date.map(|d| d.to_string()).unwrap_or_default().into(),
+        any(&|r| Some(r.id_text().to_owned()).filter(|t| !t.is_empty())),
+        any(&|r| r.family_adult().map(str::to_owned)),
+        any(&|r| r.family_phone().map(str::to_owned)),
+        any(&|r| r.any_address().map(str::to_owned)),
+        school(Field::SchoolName).into(),
+        class.into(),
+    ]
+}
+
+/// People meet words, not probabilities.
+fn certainty(p: f64) -> &'static str {
+    if p >= 0.99 {
+        "很高"
+    } else if p >= 0.9 {
+        "较高"
+    } else {
+        "一般"
+    }
+}
+
+/// A source's rows in one cell: where, and what they say.
+fn evidence(c: &Child, source: SourceKind) -> String {
+    c.rows
+        .iter()
+        .filter(|(s, _)| *s == source)
+        .map(|(_, r)| {
+            let said: Vec<&str> =
+                [Field::SchoolName, Field::Class, Field::StudentState, Field::Present, Field::AbsentReason, Field::RegisterStatus, Field::OutOfSchoolReason, Field::Placement, Field::Remarks]
+                    .iter()
+                    .filter_map(|f| r.row.get(*f))
+                    .collect();
+            let id = if r.row.id_text().is_empty() { "无证件号" } else { r.row.id_text() };
+            format!("{}:{} {id} {}", r.place(), r.row.name.as_deref().unwrap_or(""), said.join(" "))
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}

@@ -1,0 +1,130 @@
+//! Reading a roster file: bytes → sheets → layout → rows and problems.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use baoxue_documents::{CellKind, Sheet};
+use baoxue_domain::roster::{
+    Grid, KindGuess, Layout, Mapping, RawCell, RawKind, ReadRoster, SheetContext, SourceKind, find_layout, read_rows, recognise_kind,
+};
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+
+/// A roster as read.
+pub struct RosterFile {
+    /// Where it was.
+    pub path: PathBuf,
+    /// File name.
+    pub name: String,
+    /// SHA-256 of the bytes, in hexadecimal.
+    pub digest: String,
+    /// What it was recognised or said to be.
+    pub kind: SourceKind,
+    /// How, unless it was said.
+    pub guess: Option<KindGuess>,
+    /// Sheets of the file.
+    pub sheets: Vec<Sheet>,
+    /// Layouts of the sheets that were read, by number of sheet.
+    pub layouts: Vec<(usize, Layout)>,
+    /// Sheets without a head.
+    pub ignored: Vec<String>,
+    /// Rows and problems.
+    pub roster: ReadRoster,
+}
+
+/// A sheet as the domain sees it.
+pub struct SheetGrid<'a>(pub &'a Sheet);
+
+impl Grid for SheetGrid<'_> {
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    fn height(&self) -> usize {
+        self.0.height()
+    }
+
+    fn width(&self) -> usize {
+        self.0.width()
+    }
+
+    fn cell(&self, row: usize, column: usize) -> RawCell<'_> {
+        let cell = self.0.cell(row, column);
+        let kind = match cell.kind {
+            CellKind::Empty => RawKind::Empty,
+            CellKind::Text => RawKind::Text,
+            CellKind::Number => RawKind::Number,
+            CellKind::Date => RawKind::Date,
+            CellKind::Error => RawKind::Error,
+        };
+        RawCell { kind, text: cell.text }
+    }
+}
+
+/// How a file is to be read.
+pub struct Reading<'a> {
+    /// What it is, if somebody said so.
+    pub kind: Option<SourceKind>,
+    /// What somebody said of its headings.
+    pub mapping: &'a Mapping,
+    /// The day up to which dates may lie.
+    pub today: Date,
+}
+
+/// Reads a mapping file: TOML, a heading to a field's name or to 忽略.
+pub fn read_mapping(path: &Path) -> anyhow::Result<Mapping> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("无法读取列对应文件 {}", path.display()))?;
+    let mapping: Mapping = toml::from_str(&text).with_context(|| format!("列对应文件 {} 写法不对,每行应为 \"表头\" = \"字段\"", path.display()))?;
+    if let Some((heading, value)) = mapping.unknown_value() {
+        bail!("列对应文件 {}:“{heading}”对应的“{value}”不是已知字段;可写字段名(如 name、national-id)、常用表头(如 姓名)或“忽略”", path.display());
+    }
+    Ok(mapping)
+}
+
+/// The headings of a file with what they were taken for, as a mapping file to be corrected and kept.
+pub fn mapping_of(file: &RosterFile) -> Mapping {
+    let mut out = BTreeMap::new();
+    for (_, layout) in &file.layouts {
+        for c in &layout.columns {
+            let value = c.slot.map_or("忽略", |s| s.field.name());
+            out.entry(c.heading.clone()).or_insert_with(|| value.to_owned());
+        }
+    }
+    Mapping(out)
+}
+
+/// Reads a file. An error says what is wrong with the file as a whole; problems of rows are in the result.
+pub fn read(path: &Path, reading: &Reading) -> anyhow::Result<RosterFile> {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let place = || format!("文件“{name}”");
+    let size = std::fs::metadata(path).with_context(|| format!("找不到文件 {}", path.display()))?.len();
+    if size > baoxue_documents::read::MAX_FILE_BYTES as u64 {
+        return Err(baoxue_documents::read::ReadError::TooLarge).with_context(place);
+    }
+    let bytes = std::fs::read(path).with_context(|| format!("无法读取 {}", path.display()))?;
+    let digest = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let sheets = baoxue_documents::read::read(&name, bytes).with_context(place)?;
+    let found: Vec<(usize, Layout)> =
+        sheets.iter().enumerate().filter_map(|(i, s)| find_layout(&SheetGrid(s), reading.mapping).map(|l| (i, l))).collect();
+    if found.is_empty() {
+        bail!("文件“{name}”里找不到表头:前 30 行没有一行同时写着“姓名”和“身份证件号”“出生日期”等列名。请补上表头,或用 --mapping 说明各列");
+    }
+    let guess_of = |sheet: &Sheet, layout: &Layout| recognise_kind(&layout.fields(), &[&name, &sheet.name, &layout.title]);
+    let guess = found.iter().filter_map(|(i, l)| guess_of(&sheets[*i], l).map(|g| (l.fields().len(), g))).max_by_key(|(n, _)| *n).map(|(_, g)| g);
+    let Some(kind) = reading.kind.or(guess.as_ref().map(|g| g.kind)) else {
+        let kinds: Vec<&str> = SourceKind::ALL.iter().map(|k| k.label()).collect();
+        bail!("看不出文件“{name}”是哪一种名册({});请用 --kind 或相应的选项说明", kinds.join("、"));
+    };
+    // sheets of another kind in the same file are left out, and said so
+    let (layouts, others): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|(i, l)| reading.kind.is_some() || guess_of(&sheets[*i], l).is_none_or(|g| g.kind == kind || g.doubtful));
+    let mut roster = ReadRoster::default();
+    for (i, layout) in &layouts {
+        roster.extend(read_rows(&SheetGrid(&sheets[*i]), layout, SheetContext { sheet: *i, today: reading.today }));
+    }
+    let mut ignored: Vec<String> = others.iter().map(|(i, _)| sheets[*i].name.clone()).collect();
+    ignored.extend(sheets.iter().enumerate().filter(|(i, _)| !layouts.iter().chain(&others).any(|(l, _)| l == i)).map(|(_, s)| s.name.clone()));
+    let guess = if reading.kind.is_some() { None } else { guess };
+    Ok(RosterFile { path: path.to_owned(), name, digest, kind, guess, sheets, layouts, ignored, roster })
+}
