@@ -62,14 +62,32 @@ impl Sheet {
 
     /// A cell; empty outside the sheet.
     pub fn cell(&self, row: usize, column: usize) -> Cell<'_> {
-        self.row(row).nth(column).unwrap_or(Cell::EMPTY)
+        self.stored(row).get(column).map_or(Cell::EMPTY, |s| self.get(*s))
     }
 
     /// The cells of a row, up to its last one that is not empty.
     pub fn row(&self, row: usize) -> impl ExactSizeIterator<Item = Cell<'_>> {
-        let end = self.row_ends.get(row).map_or(0, |e| *e as usize);
-        let start = if row == 0 || end == 0 { 0 } else { self.row_ends[row - 1] as usize };
-        self.cells[start..end.max(start)].iter().map(|s| self.get(*s))
+        self.stored(row).iter().map(|s| self.get(*s))
+    }
+
+    fn stored(&self, row: usize) -> &[Stored] {
+        let Some(end) = self.row_ends.get(row) else { return &[] };
+        let start = if row == 0 { 0 } else { self.row_ends[row - 1] };
+        &self.cells[start as usize..*end as usize]
+    }
+
+    /// Gives up the memory of all rows but those wanted, which stay where they are.
+    pub fn keep_rows(&mut self, wanted: impl Fn(usize) -> bool) {
+        let mut kept = Sheet { name: std::mem::take(&mut self.name), width: self.width, ..Sheet::default() };
+        for row in 0..self.height() {
+            for s in if wanted(row) { self.stored(row) } else { &[] } {
+                let text = &self.text[s.start as usize..][..(s.len_kind & ((1 << LEN_BITS) - 1)) as usize];
+                kept.cells.push(Stored { start: kept.text.len() as u32, len_kind: s.len_kind });
+                kept.text.push_str(text);
+            }
+            kept.row_ends.push(kept.cells.len() as u32);
+        }
+        *self = kept;
     }
 
     fn get(&self, s: Stored) -> Cell<'_> {
@@ -177,8 +195,11 @@ pub fn address(row: usize, column: usize) -> String {
     format!("{}{}", String::from_utf8_lossy(&letters), row + 1)
 }
 
+/// First and last row and column of a merged region.
+pub(crate) type Region = ((usize, usize), (usize, usize));
+
 /// Copies a sheet with the first cell of each merged region repeated over the region.
-pub(crate) fn spread_merged(sheet: &Sheet, regions: &[((usize, usize), (usize, usize))]) -> Result<Sheet, TooLarge> {
+pub(crate) fn spread_merged(sheet: &Sheet, regions: &[Region]) -> Result<Sheet, TooLarge> {
     let mut source: std::collections::HashMap<(usize, usize), (usize, usize)> = std::collections::HashMap::new();
     for &((r0, c0), (r1, c1)) in regions {
         let (r1, c1) = (r1.min(sheet.height().saturating_sub(1)), c1.min(super::read::MAX_COLUMNS - 1));
@@ -210,7 +231,10 @@ mod tests {
 
     #[test]
     fn addresses() {
-        assert_eq!([address(0, 0), address(9, 25), address(0, 26), address(1, 701), address(2, 702)], ["A1", "Z10", "AA1", "ZZ2", "AAA3"]);
+        assert_eq!(
+            [address(0, 0), address(9, 25), address(0, 26), address(1, 701), address(2, 702)],
+            ["A1", "Z10", "AA1", "ZZ2", "AAA3"]
+        );
     }
 
     #[test]

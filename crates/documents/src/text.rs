@@ -44,7 +44,8 @@ fn accept(text: String) -> Result<String, NotText> {
     let (mut all, mut bad) = (0usize, 0usize);
     for c in text.chars().take(100_000) {
         all += 1;
-        bad += usize::from(c == '\u{fffd}' || (c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{b}' | '\u{c}' | '\u{1a}')));
+        bad +=
+            usize::from(c == '\u{fffd}' || (c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{b}' | '\u{c}' | '\u{1a}')));
     }
     if bad * 1000 > all * MAX_BAD_PER_MILLE { Err(NotText) } else { Ok(text) }
 }

@@ -116,8 +116,13 @@ impl<'a> Rows<'a> {
         for c in self.candidates.iter().filter(worth) {
             groups.join(c.pair.left, c.pair.right);
         }
-        let mut members: Vec<(u32, u32)> =
-            self.candidates.iter().enumerate().filter(|(_, c)| worth(c)).map(|(i, c)| (groups.root(c.pair.left), i as u32)).collect();
+        let mut members: Vec<(u32, u32)> = self
+            .candidates
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| worth(c))
+            .map(|(i, c)| (groups.root(c.pair.left), i as u32))
+            .collect();
         members.par_sort_unstable();
         members
             .par_chunk_by(|a, b| a.0 == b.0)
@@ -237,7 +242,8 @@ mod tests {
     use super::*;
 
     fn candidates(list: &[(u32, u32, f64)]) -> Vec<Candidate> {
-        let mut v: Vec<Candidate> = list.iter().map(|&(l, r, weight)| Candidate { pair: Pair::new(l, r, 0, 0), weight }).collect();
+        let mut v: Vec<Candidate> =
+            list.iter().map(|&(l, r, weight)| Candidate { pair: Pair::new(l, r, 0, 0), weight }).collect();
         v.sort_by_key(|c| c.pair);
         v
     }

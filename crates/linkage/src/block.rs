@@ -86,6 +86,9 @@ impl Part {
     }
 }
 
+/// A key and the record that has it.
+type Keyed = (u64, u32);
+
 struct Rule {
     text: String,
     parts: Vec<Part>,
@@ -228,14 +231,14 @@ impl<'a> Blocker<'a> {
     }
 
     /// Keyed records in [`PARTS`] parts by key, each sorted.
-    fn parts(&self, rule: &Rule, unsettled: Option<&[bool]>) -> Vec<Vec<(u64, u32)>> {
+    fn parts(&self, rule: &Rule, unsettled: Option<&[bool]>) -> Vec<Vec<Keyed>> {
         let n = self.encoded.len() as u32;
         let key = |i: u32| rule.key(self.encoded, self.encoded.record(i));
         // a block without an unsettled record has nothing to give
         let wanted: Option<FxHashSet<u64>> =
             unsettled.map(|u| (0..n).filter(|i| u[*i as usize]).map(key).filter(|k| *k != 0).collect());
         let part_of = |k: u64| (k >> 56) as usize % PARTS;
-        let chunks: Vec<(Vec<(u64, u32)>, [u32; PARTS + 1])> = (0..n.div_ceil(CHUNK))
+        let chunks: Vec<(Vec<Keyed>, [u32; PARTS + 1])> = (0..n.div_ceil(CHUNK))
             .into_par_iter()
             .map(|chunk| {
                 let keyed: Vec<(u64, u32)> = (chunk * CHUNK..((chunk + 1) * CHUNK).min(n))
@@ -257,8 +260,11 @@ impl<'a> Blocker<'a> {
         (0..PARTS)
             .into_par_iter()
             .map(|p| {
-                let mut part: Vec<(u64, u32)> =
-                    chunks.iter().flat_map(|(keyed, starts)| &keyed[starts[p] as usize..starts[p + 1] as usize]).copied().collect();
+                let mut part: Vec<(u64, u32)> = chunks
+                    .iter()
+                    .flat_map(|(keyed, starts)| &keyed[starts[p] as usize..starts[p + 1] as usize])
+                    .copied()
+                    .collect();
                 part.sort_unstable();
                 part
             })
@@ -300,11 +306,8 @@ impl<'a> Blocker<'a> {
             out.capped.push(CappedBlock { rule: String::new(), blocks: 1, pairs });
             return;
         };
-        let mut keyed: Vec<(u64, u32)> = members
-            .iter()
-            .map(|&i| (splitter.value(self.encoded, self.encoded.record(i)), i))
-            .filter(|(v, _)| *v != 0)
-            .collect();
+        let mut keyed: Vec<(u64, u32)> =
+            members.iter().map(|&i| (splitter.value(self.encoded, self.encoded.record(i)), i)).filter(|(v, _)| *v != 0).collect();
         keyed.sort_unstable();
         for sub in keyed.chunk_by(|a, b| a.0 == b.0) {
             let members: Vec<u32> = sub.iter().map(|e| e.1).collect();
@@ -323,7 +326,8 @@ impl<'a> Blocker<'a> {
         if n <= 2 {
             return n / 2;
         }
-        let within: u64 = if self.within { 0 } else { self.by_source(members).map(|g| (g.len() * (g.len() - 1) / 2) as u64).sum() };
+        let within: u64 =
+            if self.within { 0 } else { self.by_source(members).map(|g| (g.len() * (g.len() - 1) / 2) as u64).sum() };
         let all = n * (n - 1) / 2 - within;
         match unsettled {
             None => all,
@@ -333,7 +337,8 @@ impl<'a> Blocker<'a> {
 
     fn compare_block(&self, k: usize, members: &[u32], unsettled: Option<&[bool]>, out: &mut Proposed) {
         // places of unsettled members: a settled one is only compared with these
-        let open: Vec<usize> = unsettled.map_or_else(Vec::new, |u| (0..members.len()).filter(|i| u[members[*i] as usize]).collect());
+        let open: Vec<usize> =
+            unsettled.map_or_else(Vec::new, |u| (0..members.len()).filter(|i| u[members[*i] as usize]).collect());
         let mut end = 0;
         for (at, &a) in members.iter().enumerate() {
             // members of the same source stand together, and end at `end`

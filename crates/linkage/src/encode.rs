@@ -344,9 +344,15 @@ impl Comparator {
                 }
             }
             Comparator::Date { at } => {
-                if a[at] == 0 || b[at] == 0 { NULL_LEVEL } else { date::compare(a[at], b[at]) }
+                if a[at] == 0 || b[at] == 0 {
+                    NULL_LEVEL
+                } else {
+                    date::compare(a[at], b[at])
+                }
             }
-            Comparator::Residence { code, address } => residence::compare(residence_of(a, code, address), residence_of(b, code, address)),
+            Comparator::Residence { code, address } => {
+                residence::compare(residence_of(a, code, address), residence_of(b, code, address))
+            }
             Comparator::Text { field, at } => {
                 let (x, y) = (a[at], b[at]);
                 if x == 0 || y == 0 {
@@ -360,7 +366,13 @@ impl Comparator {
             }
             Comparator::Same { at } => match (a[at], b[at]) {
                 (0, _) | (_, 0) => NULL_LEVEL,
-                (x, y) => if x == y { 1 } else { 2 },
+                (x, y) => {
+                    if x == y {
+                        1
+                    } else {
+                        2
+                    }
+                }
             },
         }
     }

@@ -25,11 +25,11 @@ mod settings;
 mod table;
 mod weigh;
 
+pub use block::CappedBlock;
 pub use decisions::{Decision, Decisions, Judgement};
 pub use field::name::{differing_chars, pinyin_initials, pinyin_syllables};
 pub use field::{Kind, NULL_LEVEL};
 pub use run::{Cluster, Counts, Link, LinkError, Linkage, Member, Observer, Stage, link};
 pub use settings::{ColumnSettings, Settings, SettingsError, Thresholds, infer};
-pub use block::CappedBlock;
 pub use table::{Table, TableError};
 pub use weigh::{LatentClass, LevelReport, Model};

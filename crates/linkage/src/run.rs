@@ -157,7 +157,12 @@ impl Linkage {
 }
 
 /// Links rows of several sources, or of one source within itself. The tables' columns are dropped once encoded.
-pub fn link(tables: &mut [Table], settings: &Settings, decisions: &[Decision], observer: &dyn Observer) -> Result<Linkage, LinkError> {
+pub fn link(
+    tables: &mut [Table],
+    settings: &Settings,
+    decisions: &[Decision],
+    observer: &dyn Observer,
+) -> Result<Linkage, LinkError> {
     if tables.len() > MAX_SOURCES {
         return Err(LinkError::TooManySources(MAX_SOURCES));
     }
@@ -248,7 +253,8 @@ fn unsettled(candidates: &[Candidate], records: usize) -> Vec<bool> {
             }
         }
     }
-    let settled = |row: u32| best[row as usize].0 >= SETTLED_WEIGHT && best[row as usize].0 - best[row as usize].1 >= SETTLED_LEAD;
+    let settled =
+        |row: u32| best[row as usize].0 >= SETTLED_WEIGHT && best[row as usize].0 - best[row as usize].1 >= SETTLED_LEAD;
     let mut out = vec![true; records];
     for c in candidates.iter().filter(|c| settled(c.pair.left) && settled(c.pair.right)) {
         if c.weight >= best[c.pair.left as usize].0 {
@@ -312,7 +318,13 @@ impl Decided {
 const DECIDED_RULE: usize = 255;
 
 /// Assignment, source pair by source pair.
-fn choose(encoded: &Encoded, scorer: &Scorer, weights: &FxHashMap<u16, Weights>, candidates: &[Candidate], within: bool) -> Vec<Chosen> {
+fn choose(
+    encoded: &Encoded,
+    scorer: &Scorer,
+    weights: &FxHashMap<u16, Weights>,
+    candidates: &[Candidate],
+    within: bool,
+) -> Vec<Chosen> {
     if within {
         return candidates.iter().map(|c| Chosen { candidate: *c, probability: probability(c.weight) }).collect();
     }
@@ -380,7 +392,10 @@ impl Lists {
         let t = settings.thresholds;
         chosen.retain(|c| c.probability >= t.review);
         chosen.par_sort_unstable_by(|a, b| {
-            b.probability.total_cmp(&a.probability).then_with(|| b.candidate.weight.total_cmp(&a.candidate.weight)).then_with(|| a.candidate.pair.cmp(&b.candidate.pair))
+            b.probability
+                .total_cmp(&a.probability)
+                .then_with(|| b.candidate.weight.total_cmp(&a.candidate.weight))
+                .then_with(|| a.candidate.pair.cmp(&b.candidate.pair))
         });
         let split = chosen.partition_point(|c| c.probability >= t.accept);
         let duplicates = DuplicateModel::new(encoded, weights);
@@ -389,7 +404,11 @@ impl Lists {
             !decided.different.contains(&(a, b))
                 && (encoded.source_of(a) != encoded.source_of(b)
                     || decided.same.contains(&(a, b))
-                    || if one_source { scorer.score(Pair::new(a, b, 0, pattern(encoded, a, b))) > CANDIDATE_FLOOR } else { duplicates.odds(scorer, a, b) > 0.0 })
+                    || if one_source {
+                        scorer.score(Pair::new(a, b, 0, pattern(encoded, a, b))) > CANDIDATE_FLOOR
+                    } else {
+                        duplicates.odds(scorer, a, b) > 0.0
+                    })
         };
         let mut clusters = Clusters::new(encoded.len());
         let mut same: Vec<&(u32, u32)> = decided.same.iter().collect();
@@ -412,14 +431,19 @@ impl Lists {
             while by_pair.next_if(|o| o.candidate.pair < p).is_some() {}
             if clusters.same(p.left, p.right) {
                 let known = by_pair.peek().filter(|o| o.candidate.pair == p).map(|o| o.probability);
-                accepted.push(Chosen { candidate: *c, probability: known.unwrap_or_else(|| probability(c.weight).max(t.accept)) });
+                accepted
+                    .push(Chosen { candidate: *c, probability: known.unwrap_or_else(|| probability(c.weight).max(t.accept)) });
                 linked[p.left as usize] = true;
                 linked[p.right as usize] = true;
             }
         }
         let budget = (encoded.len() as f64 * t.max_review_share / 2.0) as usize;
-        let review: Vec<Chosen> =
-            chosen[split..].iter().filter(|c| !clusters.same(c.candidate.pair.left, c.candidate.pair.right)).take(budget).copied().collect();
+        let review: Vec<Chosen> = chosen[split..]
+            .iter()
+            .filter(|c| !clusters.same(c.candidate.pair.left, c.candidate.pair.right))
+            .take(budget)
+            .copied()
+            .collect();
         for c in &review {
             linked[c.candidate.pair.left as usize] = true;
             linked[c.candidate.pair.right as usize] = true;
@@ -431,7 +455,11 @@ impl Lists {
         Self {
             links: accepted.par_iter().map(to_link).collect(),
             review: review.iter().map(to_link).collect(),
-            clusters: clusters.sets().into_iter().map(|set| Cluster { members: set.into_iter().map(|i| member(encoded, i)).collect() }).collect(),
+            clusters: clusters
+                .sets()
+                .into_iter()
+                .map(|set| Cluster { members: set.into_iter().map(|i| member(encoded, i)).collect() })
+                .collect(),
             unmatched,
             refused,
         }

@@ -135,7 +135,8 @@ fn line_of(text: &str, span: &Range<usize>) -> usize {
 impl Settings {
     /// Reads settings. Every error names its line and the way to mend it.
     pub fn parse(text: &str) -> Result<Self, SettingsError> {
-        let fail = |span: Range<usize>, problem: String, mend: String| SettingsError { line: line_of(text, &span), problem, mend };
+        let fail =
+            |span: Range<usize>, problem: String, mend: String| SettingsError { line: line_of(text, &span), problem, mend };
         let raw: RawSettings = toml::from_str(text).map_err(|e| {
             let message = e.message().to_owned();
             let mend = if message.contains("unknown field") {
@@ -150,11 +151,19 @@ impl Settings {
         let mut columns: Vec<ColumnSettings> = Vec::new();
         for c in raw.column {
             let kind = Kind::ALL.iter().find(|(_, s)| s == c.kind.get_ref()).map(|(k, _)| *k).ok_or_else(|| {
-                fail(c.kind.span(), format!("列种类“{}”不存在", c.kind.get_ref()), format!("请改为其中之一:{}", Kind::ALL.map(|(_, s)| s).join("、")))
+                fail(
+                    c.kind.span(),
+                    format!("列种类“{}”不存在", c.kind.get_ref()),
+                    format!("请改为其中之一:{}", Kind::ALL.map(|(_, s)| s).join("、")),
+                )
             })?;
             let name = c.name.get_ref().clone();
             if name.is_empty() || name.contains(['+', '.']) {
-                return Err(fail(c.name.span(), format!("列名“{name}”不能用"), "列名不能为空,也不能含“+”或“.”;可以另取名字,把原表头写入 headings".into()));
+                return Err(fail(
+                    c.name.span(),
+                    format!("列名“{name}”不能用"),
+                    "列名不能为空,也不能含“+”或“.”;可以另取名字,把原表头写入 headings".into(),
+                ));
             }
             if columns.iter().any(|x| x.name == name) {
                 return Err(fail(c.name.span(), format!("列“{name}”写了两次"), "请删去其中一处".into()));
@@ -166,7 +175,11 @@ impl Settings {
             return Err(fail(0..0, "没有写任何列".into(), "请至少写一个 [[column]],给出 name 和 kind".into()));
         }
         if columns.len() > MAX_COMPARISONS {
-            return Err(fail(0..0, format!("写了 {} 列", columns.len()), format!("最多 {MAX_COMPARISONS} 列,请只留能分辨人的列")));
+            return Err(fail(
+                0..0,
+                format!("写了 {} 列", columns.len()),
+                format!("最多 {MAX_COMPARISONS} 列,请只留能分辨人的列"),
+            ));
         }
         for rule in raw.blocking.sharp.iter().flatten().chain(raw.blocking.broad.iter().flatten()) {
             rule_parts(rule.get_ref(), &columns).map_err(|(problem, mend)| fail(rule.span(), problem, mend))?;
@@ -181,15 +194,23 @@ impl Settings {
         let default = Thresholds::default();
         let thresholds = Thresholds {
             accept: share(&raw.thresholds.accept, default.accept)?,
-            review: share(&raw.thresholds.review, default.review.min(raw.thresholds.accept.as_ref().map_or(1.0, |a| *a.get_ref())))?,
+            review: share(
+                &raw.thresholds.review,
+                default.review.min(raw.thresholds.accept.as_ref().map_or(1.0, |a| *a.get_ref())),
+            )?,
             max_review_share: share(&raw.thresholds.max_review_share, default.max_review_share)?,
         };
         if thresholds.review > thresholds.accept {
             let span = raw.thresholds.review.map_or(0..0, |r| r.span());
-            return Err(fail(span, format!("review({})大于 accept({})", thresholds.review, thresholds.accept), "请让 review 不大于 accept".into()));
+            return Err(fail(
+                span,
+                format!("review({})大于 accept({})", thresholds.review, thresholds.accept),
+                "请让 review 不大于 accept".into(),
+            ));
         }
         let default = default_blocking(&columns);
-        let texts = |v: Option<Vec<Spanned<String>>>, d: Vec<String>| v.map_or(d, |v| v.into_iter().map(Spanned::into_inner).collect());
+        let texts =
+            |v: Option<Vec<Spanned<String>>>, d: Vec<String>| v.map_or(d, |v| v.into_iter().map(Spanned::into_inner).collect());
         let blocking = Blocking {
             sharp: texts(raw.blocking.sharp, default.sharp),
             broad: texts(raw.blocking.broad, default.broad),
@@ -230,7 +251,11 @@ pub(crate) fn rule_parts(rule: &str, columns: &[ColumnSettings]) -> Result<Vec<(
             ""
         } else {
             keys.iter().find(|k| **k == key).copied().ok_or_else(|| {
-                let mend = if keys.is_empty() { format!("请只写“{name}”") } else { format!("“{name}”后可写:{}", keys.join("、")) };
+                let mend = if keys.is_empty() {
+                    format!("请只写“{name}”")
+                } else {
+                    format!("“{name}”后可写:{}", keys.join("、"))
+                };
                 (format!("分块规则“{rule}”中“{name}”没有键“{key}”"), mend)
             })?
         };
@@ -252,7 +277,9 @@ fn shared_by_household(kind: Kind, name: &str) -> bool {
 
 /// Rules that fit the kinds of columns at hand, sharpest first.
 fn default_blocking(columns: &[ColumnSettings]) -> Blocking {
-    let find = |kind: Kind, household: bool| columns.iter().find(|c| c.kind == kind && c.household == household).map(|c| c.name.as_str());
+    let find = |kind: Kind, household: bool| {
+        columns.iter().find(|c| c.kind == kind && c.household == household).map(|c| c.name.as_str())
+    };
     let of = |part: &str| -> Option<String> {
         let (what, key) = part.split_once('.').map_or((part, ""), |(w, k)| (w, k));
         let name = match what {
@@ -305,12 +332,48 @@ fn default_blocking(columns: &[ColumnSettings]) -> Blocking {
 
 /// Headings by which a column's kind is guessed: the kind, whether the household shares it, and words of which one is the heading.
 const KNOWN: &[(Kind, bool, &[&str])] = &[
-    (Kind::NationalId, false, &["id_no", "idno", "national_id", "id_number", "citizen_id", "身份证", "身份证号", "身份证件号", "公民身份号码", "身份证号码", "证件号码", "证件号"]),
+    (
+        Kind::NationalId,
+        false,
+        &[
+            "id_no",
+            "idno",
+            "national_id",
+            "id_number",
+            "citizen_id",
+            "身份证",
+            "身份证号",
+            "身份证件号",
+            "公民身份号码",
+            "身份证号码",
+            "证件号码",
+            "证件号",
+        ],
+    ),
     (Kind::PersonName, false, &["name", "full_name", "child_name", "student_name", "姓名", "学生姓名", "儿童姓名", "孩子姓名"]),
     (Kind::Sex, false, &["sex", "gender", "性别"]),
     (Kind::Date, false, &["dob", "birth_date", "birthdate", "date_of_birth", "birthday", "出生日期", "出生年月", "出生年月日"]),
-    (Kind::PersonName, true, &["guardian", "guardian_name", "parent", "parent_name", "监护人", "监护人姓名", "家长姓名", "户主姓名", "母亲姓名", "父亲姓名"]),
-    (Kind::Phone, true, &["phone", "mobile", "telephone", "tel", "phone_no", "联系电话", "电话", "手机", "手机号", "监护人电话", "家长电话"]),
+    (
+        Kind::PersonName,
+        true,
+        &[
+            "guardian",
+            "guardian_name",
+            "parent",
+            "parent_name",
+            "监护人",
+            "监护人姓名",
+            "家长姓名",
+            "户主姓名",
+            "母亲姓名",
+            "父亲姓名",
+        ],
+    ),
+    (
+        Kind::Phone,
+        true,
+        &["phone", "mobile", "telephone", "tel", "phone_no", "联系电话", "电话", "手机", "手机号", "监护人电话", "家长电话"],
+    ),
     (Kind::PlaceCode, true, &["area_code", "place_code", "region_code", "行政区划代码", "地区代码", "户籍地代码", "区划代码"]),
     (Kind::Address, true, &["address", "addr", "home_address", "地址", "住址", "现住址", "家庭住址", "家庭地址", "户籍地址"]),
 ];
@@ -338,7 +401,8 @@ pub fn infer(sources: &[Vec<String>]) -> Option<Settings> {
     if columns.is_empty() {
         return None;
     }
-    let id = KNOWN_IDS.iter().find(|w| sources.iter().all(|s| s.iter().any(|h| norm(h) == **w))).and_then(|w| has(&sources[0], &[w]));
+    let id =
+        KNOWN_IDS.iter().find(|w| sources.iter().all(|s| s.iter().any(|h| norm(h) == **w))).and_then(|w| has(&sources[0], &[w]));
     Some(Settings::for_columns(id, columns))
 }
 
@@ -384,7 +448,11 @@ accept = 0.8
     #[test]
     fn inferred_settings_read_back() {
         let heads = |s: &str| s.split(',').map(str::to_owned).collect::<Vec<_>>();
-        let s = infer(&[heads("rec_id,person_id,id_no,name,sex,dob,guardian,phone,area_code,address,note"), heads("rec_id,姓名,id_no")]).unwrap();
+        let s = infer(&[
+            heads("rec_id,person_id,id_no,name,sex,dob,guardian,phone,area_code,address,note"),
+            heads("rec_id,姓名,id_no"),
+        ])
+        .unwrap();
         assert_eq!(s.id.as_deref(), Some("rec_id"));
         assert_eq!(s.columns.len(), 8);
         assert_eq!(s.columns[1].headings, ["姓名"]);

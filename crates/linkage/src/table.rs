@@ -46,41 +46,20 @@ pub enum TableError {
 
 impl Table {
     /// Sorts by `ids` (numbers of different length sort as text) and checks that they are unique.
-    pub fn new(
-        name: impl Into<String>,
-        ids: StringArray,
-        columns: Vec<(String, StringArray)>,
-    ) -> Result<Self, TableError> {
+    pub fn new(name: impl Into<String>, ids: StringArray, columns: Vec<(String, StringArray)>) -> Result<Self, TableError> {
         use rayon::prelude::*;
         let name = name.into();
         let rows = u32::try_from(ids.len()).map_err(|_| TableError::TooManyRows(name.clone()))?;
         for (column, values) in &columns {
             if values.len() != ids.len() {
-                return Err(TableError::Ragged {
-                    source_name: name,
-                    column: column.clone(),
-                    rows: values.len(),
-                    ids: ids.len(),
-                });
+                return Err(TableError::Ragged { source_name: name, column: column.clone(), rows: values.len(), ids: ids.len() });
             }
         }
-        let mut order: Vec<(u64, u32)> = (0..rows)
-            .into_par_iter()
-            .map(|i| (prefix(ids.value(i as usize)), i))
-            .collect();
-        order.par_sort_unstable_by(|a, b| {
-            a.0.cmp(&b.0)
-                .then_with(|| ids.value(a.1 as usize).cmp(ids.value(b.1 as usize)))
-        });
+        let mut order: Vec<(u64, u32)> = (0..rows).into_par_iter().map(|i| (prefix(ids.value(i as usize)), i)).collect();
+        order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| ids.value(a.1 as usize).cmp(ids.value(b.1 as usize))));
         let input_row: Vec<u32> = order.into_iter().map(|(_, i)| i).collect();
-        if let Some(w) = input_row
-            .windows(2)
-            .find(|w| ids.value(w[0] as usize) == ids.value(w[1] as usize))
-        {
-            return Err(TableError::RepeatedId {
-                source_name: name,
-                id: ids.value(w[0] as usize).to_owned(),
-            });
+        if let Some(w) = input_row.windows(2).find(|w| ids.value(w[0] as usize) == ids.value(w[1] as usize)) {
+            return Err(TableError::RepeatedId { source_name: name, id: ids.value(w[0] as usize).to_owned() });
         }
         Ok(Self { name, ids, columns, input_row })
     }

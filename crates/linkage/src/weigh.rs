@@ -30,7 +30,8 @@ pub enum LatentClass {
     Namesake,
 }
 
-const CLASSES: [LatentClass; CLASS_COUNT] = [LatentClass::Careful, LatentClass::Careless, LatentClass::Twin, LatentClass::Sibling, LatentClass::Namesake];
+const CLASSES: [LatentClass; CLASS_COUNT] =
+    [LatentClass::Careful, LatentClass::Careless, LatentClass::Twin, LatentClass::Sibling, LatentClass::Namesake];
 const CLASS_COUNT: usize = 5;
 const CAREFUL: usize = 0;
 const CARELESS: usize = 1;
@@ -95,8 +96,7 @@ pub(crate) struct Weights {
 /// Weights of all pairs of sources that the histogram knows.
 pub(crate) fn train(encoded: &Encoded, histogram: &Histogram) -> FxHashMap<u16, Weights> {
     let n = encoded.sources();
-    let mut keys: Vec<(u16, usize, usize)> =
-        (0..n).flat_map(|a| (a..n).map(move |b| (source_pair(a, b, n), a, b))).collect();
+    let mut keys: Vec<(u16, usize, usize)> = (0..n).flat_map(|a| (a..n).map(move |b| (source_pair(a, b, n), a, b))).collect();
     keys.retain(|(k, _, _)| histogram.keys().any(|(p, _)| p == k));
     // sorted, so that sums of floats do not depend on a hash
     let patterns = |wanted: Option<u16>| {
@@ -110,8 +110,7 @@ pub(crate) fn train(encoded: &Encoded, histogram: &Histogram) -> FxHashMap<u16, 
         v.sort_unstable_by_key(|e| e.0);
         v
     };
-    let starts: Vec<(u16, Weights)> =
-        keys.par_iter().map(|&(k, a, b)| (k, Weights::start(encoded, a, b))).collect();
+    let starts: Vec<(u16, Weights)> = keys.par_iter().map(|&(k, a, b)| (k, Weights::start(encoded, a, b))).collect();
     // sources with few rows in common lean on what all sources together teach
     let pooled = (starts.len() > 1).then(|| {
         let mut sum = Weights::sum(starts.iter().map(|(_, w)| w));
@@ -298,7 +297,8 @@ impl Weights {
         let mut w = self.clone();
         let share = if self.same_pairs() > 0.0 { rows / self.same_pairs() } else { 0.0 };
         w.all_pairs = rows * rows / 2.0;
-        w.class_pairs = std::array::from_fn(|k| self.class_pairs[k] * share * if k < SAME_CLASSES { DUPLICATE_SHARE } else { 0.5 });
+        w.class_pairs =
+            std::array::from_fn(|k| self.class_pairs[k] * share * if k < SAME_CLASSES { DUPLICATE_SHARE } else { 0.5 });
         w
     }
 
@@ -336,7 +336,8 @@ fn tie_careless(levels: &mut [[f64; CLASS_COUNT]]) {
 }
 
 fn default_shares(c: &Comparison) -> Vec<[f64; CLASS_COUNT]> {
-    let mut shares: Vec<[f64; CLASS_COUNT]> = c.levels.iter().map(|l| [l.careful, l.careless, l.twin, l.sibling, l.namesake]).collect();
+    let mut shares: Vec<[f64; CLASS_COUNT]> =
+        c.levels.iter().map(|l| [l.careful, l.careless, l.twin, l.sibling, l.namesake]).collect();
     for k in 0..CLASS_COUNT {
         let total: f64 = shares.iter().map(|s| s[k]).sum();
         shares.iter_mut().for_each(|s| s[k] /= total);
@@ -444,14 +445,25 @@ fn level_mass(encoded: &Encoded, c: &Comparison, a: usize, b: usize) -> Vec<f64>
             // two of a name's characters swapped is as rare as an accident can make it: a homophone's chance is an upper bound
             let reordered = homophone * 0.1;
             let surname = (by(names.first_kinds, &|i| names.first[i]) - same - homophone - 0.8 * one - cut).max(0.0);
-            vec![same, homophone, look_alike, one, cut, reordered, surname, (all - same - homophone - look_alike - one - cut - reordered - surname).max(0.0)]
+            vec![
+                same,
+                homophone,
+                look_alike,
+                one,
+                cut,
+                reordered,
+                surname,
+                (all - same - homophone - look_alike - one - cut - reordered - surname).max(0.0),
+            ]
         }
         Comparator::Residence { code, address } => {
             let of = |s: usize, key: &dyn Fn(crate::field::residence::Residence) -> u64| {
                 counts(rows(s).map(|r| key(residence_of(r, code, address))))
             };
             let by = |key: &dyn Fn(crate::field::residence::Residence) -> u64| joined(&of(a, key), &of(b, key));
-            let number = |s: usize, key: &dyn Fn(crate::field::residence::Residence) -> u64| rows(s).filter(|r| key(residence_of(r, code, address)) != 0).count() as f64;
+            let number = |s: usize, key: &dyn Fn(crate::field::residence::Residence) -> u64| {
+                rows(s).filter(|r| key(residence_of(r, code, address)) != 0).count() as f64
+            };
             type Key = fn(crate::field::residence::Residence) -> u64;
             let keys: [Key; 7] = [
                 |r| u64::from(r.door),
@@ -463,10 +475,13 @@ fn level_mass(encoded: &Encoded, c: &Comparison, a: usize, b: usize) -> Vec<f64>
                 |r| r.code / 1_000_000,
             ];
             let mass: Vec<f64> = keys.par_iter().map(|k| by(k)).collect();
-            let [door, village_code, village_name, both, only_name, town, county] = mass[..] else { unreachable!("one mass a key") };
+            let [door, village_code, village_name, both, only_name, town, county] = mass[..] else {
+                unreachable!("one mass a key")
+            };
             let codes = number(a, &|r| r.code) * number(b, &|r| r.code);
             let names = number(a, &|r| if r.code == 0 { u64::from(r.village) } else { 0 }) * number(b, &|r| u64::from(r.village))
-                + number(a, &|r| if r.code != 0 { u64::from(r.village) } else { 0 }) * number(b, &|r| if r.code == 0 { u64::from(r.village) } else { 0 });
+                + number(a, &|r| if r.code != 0 { u64::from(r.village) } else { 0 })
+                    * number(b, &|r| if r.code == 0 { u64::from(r.village) } else { 0 });
             let village = (village_code + village_name - both + only_name - door).max(0.0);
             let town = (town - village - door).max(0.0);
             let county = (county - town - village - door).max(0.0);
@@ -480,7 +495,8 @@ fn level_mass(encoded: &Encoded, c: &Comparison, a: usize, b: usize) -> Vec<f64>
         }
         Comparator::Text { field, at } => {
             let texts = &encoded.fields[field].texts;
-            let compare = |x: u32, y: u32| if x == y { 1 } else { text::compare_different(&texts[x as usize], &texts[y as usize]) };
+            let compare =
+                |x: u32, y: u32| if x == y { 1 } else { text::compare_different(&texts[x as usize], &texts[y as usize]) };
             by_values(rows(a).map(|r| r[at]), rows(b).map(|r| r[at]), c.levels.len(), compare)
         }
     };
@@ -496,7 +512,9 @@ fn national_id_mass<'r>(a: impl Iterator<Item = &'r [u32]>, b: impl Iterator<Ite
         m.iter().for_each(|(id, n)| *out.entry((id & !(1 << 63)) / 11_000).or_default() += n);
         out
     };
-    let unsound = |m: &FxHashMap<u64, u32>| m.iter().filter(|(id, _)| !national_id::is_sound(**id)).map(|(_, n)| f64::from(*n)).sum::<f64>();
+    let unsound = |m: &FxHashMap<u64, u32>| {
+        m.iter().filter(|(id, _)| !national_id::is_sound(**id)).map(|(_, n)| f64::from(*n)).sum::<f64>()
+    };
     let same = joined(&l, &r);
     let one = (national_id::one_error_mass(&l, &r)).min(nl * nr);
     // a second error has 18 places to fall on, nine digits each, but must again meet a number in use
@@ -529,7 +547,12 @@ fn dot(l: &[u32], r: &[u32]) -> f64 {
 }
 
 /// Levels counted over all pairs of distinct values; evenly thinned when there are too many of them.
-fn by_values(a: impl Iterator<Item = u32>, b: impl Iterator<Item = u32>, levels: usize, compare: impl Fn(u32, u32) -> u8 + Sync) -> Vec<f64> {
+fn by_values(
+    a: impl Iterator<Item = u32>,
+    b: impl Iterator<Item = u32>,
+    levels: usize,
+    compare: impl Fn(u32, u32) -> u8 + Sync,
+) -> Vec<f64> {
     let distinct = |values: &mut dyn Iterator<Item = u32>| {
         let mut v: Vec<(u64, u32)> = counts(values.map(u64::from)).into_iter().collect();
         v.sort_unstable();

@@ -22,7 +22,8 @@ fn separator(text: &str) -> u8 {
 
 pub(super) fn read(name: &str, text: &str) -> Result<Sheet, ReadError> {
     let mut sheet = SheetBuilder::new(name);
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator(text)).from_reader(text.as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator(text)).from_reader(text.as_bytes());
     let mut record = csv::StringRecord::new();
     loop {
         match reader.read_record(&mut record) {
@@ -33,7 +34,11 @@ pub(super) fn read(name: &str, text: &str) -> Result<Sheet, ReadError> {
         // the line in the file, so that addresses are those that people see
         let row = record.position().map_or(0, |p| {
             // the reader passes over empty lines, but counts from before them
-            let blank = text.as_bytes()[p.byte() as usize..].iter().take_while(|b| matches!(b, b'\n' | b'\r')).filter(|b| **b == b'\n').count();
+            let blank = text.as_bytes()[p.byte() as usize..]
+                .iter()
+                .take_while(|b| matches!(b, b'\n' | b'\r'))
+                .filter(|b| **b == b'\n')
+                .count();
             p.line() as usize - 1 + blank
         });
         for (column, field) in record.iter().enumerate() {
@@ -51,7 +56,9 @@ mod tests {
 
     #[test]
     fn separators() {
-        for (text, sep) in [("a,b\n1,2", b','), ("a\tb\n1,5\t2", b'\t'), ("a;b;c\n1;2;3", b';'), ("a|b\n1|2", b'|'), ("only\none", b',')] {
+        for (text, sep) in
+            [("a,b\n1,2", b','), ("a\tb\n1,5\t2", b'\t'), ("a;b;c\n1;2;3", b';'), ("a|b\n1|2", b'|'), ("only\none", b',')]
+        {
             assert_eq!(separator(text), sep, "{text}");
         }
     }

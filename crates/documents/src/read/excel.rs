@@ -7,11 +7,15 @@ use jiff::ToSpan;
 use jiff::civil::{Date, date};
 
 use super::ReadError;
-use crate::sheet::{CellKind, Sheet, SheetBuilder, spread_merged};
+use crate::sheet::{CellKind, Region, Sheet, SheetBuilder, spread_merged};
 
 /// Sheets that people can see and that hold cells.
 fn visible<R: Reader<Cursor<Vec<u8>>>>(book: &R) -> Vec<String> {
-    book.sheets_metadata().iter().filter(|s| s.typ == SheetType::WorkSheet && s.visible == SheetVisible::Visible).map(|s| s.name.clone()).collect()
+    book.sheets_metadata()
+        .iter()
+        .filter(|s| s.typ == SheetType::WorkSheet && s.visible == SheetVisible::Visible)
+        .map(|s| s.name.clone())
+        .collect()
 }
 
 pub(super) fn read_xlsx(bytes: Vec<u8>, merged: bool) -> Result<Vec<Sheet>, ReadError> {
@@ -41,7 +45,7 @@ pub(super) fn read_xlsx(bytes: Vec<u8>, merged: bool) -> Result<Vec<Sheet>, Read
     Ok(sheets)
 }
 
-fn region(d: &calamine::Dimensions) -> ((usize, usize), (usize, usize)) {
+fn region(d: &calamine::Dimensions) -> Region {
     ((d.start.0 as usize, d.start.1 as usize), (d.end.0 as usize, d.end.1 as usize))
 }
 

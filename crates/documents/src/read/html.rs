@@ -79,7 +79,12 @@ pub(super) fn read(name: &str, text: &str) -> Result<Vec<Sheet>, ReadError> {
         let Ok(token) = token;
         match token {
             Token::StartTag(tag) => {
-                let attribute = |n: &str| tag.attributes.iter().find(|(k, _)| k.as_slice() == n.as_bytes()).map(|(_, v)| String::from_utf8_lossy(v).into_owned());
+                let attribute = |n: &str| {
+                    tag.attributes
+                        .iter()
+                        .find(|(k, _)| k.as_slice() == n.as_bytes())
+                        .map(|(_, v)| String::from_utf8_lossy(v).into_owned())
+                };
                 let number = |n: &str| attribute(n).and_then(|v| v.trim().parse::<usize>().ok()).unwrap_or(0).min(MAX_SPAN);
                 match tag.name.as_slice() {
                     b"table" => {
@@ -117,7 +122,9 @@ pub(super) fn read(name: &str, text: &str) -> Result<Vec<Sheet>, ReadError> {
             Token::EndTag(tag) => match tag.name.as_slice() {
                 b"table" => {
                     depth = depth.saturating_sub(1);
-                    if depth == 0 && let Some(t) = table.take() {
+                    if depth == 0
+                        && let Some(t) = table.take()
+                    {
                         sheets.push(t.finish(sheet_name(name, sheets.len()), next_row)?);
                     }
                 }

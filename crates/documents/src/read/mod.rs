@@ -121,7 +121,8 @@ fn sniff(bytes: &[u8]) -> Format {
 /// Reads all sheets that have content. `name` is only used to name sheets of files that have none.
 pub fn read(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>, ReadError> {
     // the readers of old formats may panic on damaged bytes: a bad file must never stop the program
-    let sheets = std::panic::catch_unwind(|| read_any(name, bytes, true)).map_err(|_| ReadError::Damaged("内部结构错误".into()))??;
+    let sheets =
+        std::panic::catch_unwind(|| read_any(name, bytes, true)).map_err(|_| ReadError::Damaged("内部结构错误".into()))??;
     let sheets: Vec<Sheet> = sheets.into_iter().filter(|s| s.height() > 0).collect();
     if sheets.is_empty() { Err(ReadError::NoContent) } else { Ok(sheets) }
 }

@@ -1,5 +1,7 @@
 //! Spreadsheets in the look of an office: title, unit and date, frozen head, fitting widths, identity numbers as text.
 
+use std::borrow::Cow;
+
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
 use thiserror::Error;
 
@@ -95,9 +97,20 @@ struct Look {
 impl Look {
     fn new() -> Self {
         let line = Color::RGB(0x00B0_B7C3);
-        let cell = || Format::new().set_border(FormatBorder::Thin).set_border_color(line).set_align(FormatAlign::VerticalCenter).set_font_name("宋体").set_font_size(10);
+        let cell = || {
+            Format::new()
+                .set_border(FormatBorder::Thin)
+                .set_border_color(line)
+                .set_align(FormatAlign::VerticalCenter)
+                .set_font_name("宋体")
+                .set_font_size(10)
+        };
         Self {
-            title: Format::new().set_font_name("黑体").set_font_size(16).set_align(FormatAlign::Center).set_align(FormatAlign::VerticalCenter),
+            title: Format::new()
+                .set_font_name("黑体")
+                .set_font_size(16)
+                .set_align(FormatAlign::Center)
+                .set_align(FormatAlign::VerticalCenter),
             left: Format::new().set_font_name("宋体").set_font_size(10),
             right: Format::new().set_font_name("宋体").set_font_size(10).set_align(FormatAlign::Right),
             head: cell().set_bold().set_align(FormatAlign::Center).set_text_wrap().set_background_color(Color::RGB(0x00E8_EDF4)),
@@ -179,12 +192,20 @@ fn write_sheet(sheet: &mut Worksheet, s: &TableSheet, look: &Look) -> Result<(),
 
 /// Cells are typed as text, so Excel itself never runs them; but a table saved as CSV loses its types, and a text that
 /// begins like a formula would run then. Such text gets the apostrophe that Excel shows as nothing in the cell's edit line.
-fn guard(text: &str) -> String {
+fn guard(text: &str) -> Cow<'_, str> {
     const MAX_CELL_CHARS: usize = 32_767;
-    let risky = text.starts_with(['=', '+', '@', '\t', '\r']) || (text.starts_with('-') && text.len() > 1 && !text[1..].bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+    let risky = text.starts_with(['=', '+', '@', '\t', '\r'])
+        || (text.starts_with('-') && text.len() > 1 && !text[1..].bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+    // nearly every cell is written as it is
+    if !risky && text.len() <= MAX_CELL_CHARS && text.bytes().all(|b| b >= b' ') {
+        return text.into();
+    }
     let mut out = if risky { format!("'{text}") } else { text.to_owned() };
     out.retain(|c| c == '\n' || c == '\t' || !c.is_control());
-    if out.chars().count() > MAX_CELL_CHARS { out.chars().take(MAX_CELL_CHARS).collect() } else { out }
+    if out.chars().count() > MAX_CELL_CHARS {
+        out = out.chars().take(MAX_CELL_CHARS).collect();
+    }
+    out.into()
 }
 
 /// Excel allows 31 characters and not these.

@@ -82,7 +82,13 @@ mod tests {
 
     #[test]
     fn a_day_is_shown_as_it_was_known() {
-        let entry = |verdict, on: Date, at: Date| LedgerEntry { child: 1, ledger: LedgerKind::SchoolAge, verdict, effective_on: on, recorded_at: at.at(12, 0, 0, 0) };
+        let entry = |verdict, on: Date, at: Date| LedgerEntry {
+            child: 1,
+            ledger: LedgerKind::SchoolAge,
+            verdict,
+            effective_on: on,
+            recorded_at: at.at(12, 0, 0, 0),
+        };
         let entries = [
             entry(VerdictKind::HouseholdNoRecord, date(2023, 9, 10), date(2023, 9, 10)),
             // written down later for an earlier day: 补录

@@ -41,7 +41,11 @@ pub fn read_date(text: &str) -> Result<ReadDate, DateError> {
         .filter(|c| !matches!(c, '农' | '阴' | '旧' | '历' | '公' | '阳' | '闰' | '(' | ')' | '（' | '）' | ':' | '：'))
         .collect();
     let plain = strip_time(plain.trim());
-    let numbers = if plain.chars().any(|c| chinese_digit(c).is_some() || c == '十') { chinese_numbers(plain) } else { plain_numbers(plain) };
+    let numbers = if plain.chars().any(|c| chinese_digit(c).is_some() || c == '十') {
+        chinese_numbers(plain)
+    } else {
+        plain_numbers(plain)
+    };
     let numbers = numbers.ok_or(DateError::Unreadable)?;
     let (y, m, d, short_year) = match numbers.as_slice() {
         [n] => return compact(n, lunar, leap),
@@ -90,7 +94,8 @@ fn resolve(y: i32, m: i32, d: i32, lunar: bool, leap: bool) -> Result<Date, Date
     }
     let month = if leap { Month::leap(m as u8) } else { Month::new(m as u8) };
     let iso = CalendarDate::try_new_chinese_traditional(y, month, d as u8).map_err(|_| DateError::NoSuchDay)?.to_calendar(Iso);
-    Date::new(iso.year().extended_year() as i16, iso.month().ordinal as i8, iso.day_of_month().0 as i8).map_err(|_| DateError::NoSuchDay)
+    Date::new(iso.year().extended_year() as i16, iso.month().ordinal as i8, iso.day_of_month().0 as i8)
+        .map_err(|_| DateError::NoSuchDay)
 }
 
 fn number(s: &str) -> Option<i32> {
@@ -118,7 +123,11 @@ fn chinese_digit(c: char) -> Option<u32> {
 fn chinese_numbers(s: &str) -> Option<Vec<String>> {
     let s = s.replace("正月", "一月").replace("冬月", "十一月").replace("腊月", "十二月").replace('廿', "二十").replace('初', "");
     let (y, rest) = s.split_once('年')?;
-    let year: String = y.trim().chars().map(|c| chinese_digit(c).or_else(|| c.to_digit(10)).and_then(|d| char::from_digit(d, 10))).collect::<Option<_>>()?;
+    let year: String = y
+        .trim()
+        .chars()
+        .map(|c| chinese_digit(c).or_else(|| c.to_digit(10)).and_then(|d| char::from_digit(d, 10)))
+        .collect::<Option<_>>()?;
     let Some((m, d)) = rest.split_once('月') else { return Some(vec![year, small(rest)?]) };
     let d = d.trim().trim_end_matches(['日', '号']);
     if d.is_empty() { Some(vec![year, small(m)?]) } else { Some(vec![year, small(m)?, small(d)?]) }
@@ -160,8 +169,21 @@ mod tests {
     #[test]
     fn table() {
         for text in [
-            "2015-03-02", "2015/3/2", "2015.3.2", "2015.03.02", "20150302", "2015年3月2日", "2015年03月02", "二〇一五年三月二日",
-            "二零一五年三月二日", "42065", "2015-03-02 00:00:00", "2015-03-02T00:00:00", "15.3.2", "农历2015年正月十二", "2015年正月十二(农历)",
+            "2015-03-02",
+            "2015/3/2",
+            "2015.3.2",
+            "2015.03.02",
+            "20150302",
+            "2015年3月2日",
+            "2015年03月02",
+            "二〇一五年三月二日",
+            "二零一五年三月二日",
+            "42065",
+            "2015-03-02 00:00:00",
+            "2015-03-02T00:00:00",
+            "15.3.2",
+            "农历2015年正月十二",
+            "2015年正月十二(农历)",
         ] {
             check(text, Ok("2015-03-02"));
         }

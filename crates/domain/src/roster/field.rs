@@ -69,7 +69,8 @@ pub(super) fn normalise(heading: &str) -> String {
             '(' | '[' | '【' | '〔' => depth += 1,
             ')' | ']' | '】' | '〕' => depth -= 1,
             _ if depth > 0 => {}
-            c if c.is_whitespace() || matches!(c, '*' | '※' | ':' | '、' | '/' | '-' | '_' | '.' | '。' | '"' | '\'' | '#') => {}
+            c if c.is_whitespace() || matches!(c, '*' | '※' | ':' | '、' | '/' | '-' | '_' | '.' | '。' | '"' | '\'' | '#') =>
+                {}
             c => out.extend(c.to_lowercase()),
         }
     }

@@ -142,7 +142,8 @@ pub fn recognise_kind(fields: &[Field], words: &[&str]) -> Option<KindGuess> {
     if best == 0 {
         // a bare list of children in classes is a school's roll
         let bare = fields.contains(&Field::Class) && fields.contains(&Field::Name);
-        return bare.then(|| KindGuess { kind: SourceKind::InSchool, doubtful: true, why: "有“班级”和“姓名”列".into() });
+        return bare
+            .then(|| KindGuess { kind: SourceKind::InSchool, doubtful: true, why: "有“班级”和“姓名”列".into() });
     }
     let (_, kind, why) = scored.swap_remove(0);
     Some(KindGuess { kind, doubtful: best - second < 2, why: why.join(",") })

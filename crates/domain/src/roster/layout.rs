@@ -103,7 +103,8 @@ pub fn find_layout(grid: &dyn Grid, mapping: &Mapping) -> Option<Layout> {
                 continue;
             }
             let columns = map_columns(grid, head, head_rows, mapping);
-            let named: std::collections::BTreeSet<(Field, usize)> = columns.iter().filter_map(|c| c.slot.map(|s| (s.field, s.child))).collect();
+            let named: std::collections::BTreeSet<(Field, usize)> =
+                columns.iter().filter_map(|c| c.slot.map(|s| (s.field, s.child))).collect();
             let identifies = named.iter().any(|(f, _)| matches!(f, Field::Name | Field::NationalId | Field::Mother));
             if named.len() < MIN_FIELDS || !identifies {
                 continue;
@@ -122,7 +123,10 @@ pub fn find_layout(grid: &dyn Grid, mapping: &Mapping) -> Option<Layout> {
 /// Whether a row names groups of columns: 学生信息, 家长情况, 成员1.
 fn has_groups(grid: &dyn Grid, row: usize) -> bool {
     (0..grid.width()).map(|c| grid.cell(row, c).text).any(|t| {
-        owner_of(t) != Owner::Child(0) || numbered_child(t).is_some() || ["信息", "情况"].iter().any(|w| t.ends_with(w)) || recognise_heading(t).is_some()
+        owner_of(t) != Owner::Child(0)
+            || numbered_child(t).is_some()
+            || ["信息", "情况"].iter().any(|w| t.ends_with(w))
+            || recognise_heading(t).is_some()
     })
 }
 
@@ -193,7 +197,9 @@ fn map_columns(grid: &dyn Grid, head: usize, head_rows: usize, mapping: &Mapping
             Some(said) => said.map(|field| Slot { field, child: 0 }),
             None => {
                 // national template: member 1 and member 2 repeat 姓名 关系 … without saying whose
-                let repeated_name = recognise_heading(&own) == Some(Field::Name) && taken.contains(&(Field::Name, 0)) && followed_by_relation(grid, head + head_rows - 1, c);
+                let repeated_name = recognise_heading(&own) == Some(Field::Name)
+                    && taken.contains(&(Field::Name, 0))
+                    && followed_by_relation(grid, head + head_rows - 1, c);
                 if repeated_name {
                     members += 1;
                     in_member = true;
@@ -285,7 +291,10 @@ fn free(field: Field, child: usize, taken: &std::collections::HashSet<(Field, us
     if !taken.contains(&(field, child)) {
         return Some(Slot { field, child });
     }
-    let personal = matches!(field, Field::Name | Field::NationalId | Field::Sex | Field::BirthDate | Field::SchoolName | Field::Grade | Field::Class);
+    let personal = matches!(
+        field,
+        Field::Name | Field::NationalId | Field::Sex | Field::BirthDate | Field::SchoolName | Field::Grade | Field::Class
+    );
     let next = (child + 1..MAX_CHILDREN).find(|c| !taken.contains(&(field, *c)))?;
     // only after a further child's name, or as that name
     (personal && (field == Field::Name || taken.contains(&(Field::Name, next)))).then_some(Slot { field, child: next })
@@ -335,14 +344,20 @@ pub(super) mod tests {
     fn check(text: &str, head: usize, head_rows: usize, slots: &[(usize, Field, usize)]) {
         let layout = find_layout(&TextGrid::new("s", text), &Mapping::default()).unwrap();
         assert_eq!((layout.head, layout.head_rows), (head, head_rows), "{text}");
-        let found: Vec<(usize, Field, usize)> = layout.columns.iter().filter_map(|c| c.slot.map(|s| (c.column, s.field, s.child))).collect();
+        let found: Vec<(usize, Field, usize)> =
+            layout.columns.iter().filter_map(|c| c.slot.map(|s| (c.column, s.field, s.child))).collect();
         assert_eq!(found, slots, "{text}");
     }
 
     #[test]
     fn heads() {
         check("姓名|身份证号\n王小明|528801201503020019", 0, 1, &[(0, Field::Name, 0), (1, Field::NationalId, 0)]);
-        check("青禾县学籍名册\n单位:某校||2023年\n序号|姓 名|性别\n1|王小明|男", 2, 1, &[(1, Field::Name, 0), (2, Field::Sex, 0)]);
+        check(
+            "青禾县学籍名册\n单位:某校||2023年\n序号|姓 名|性别\n1|王小明|男",
+            2,
+            1,
+            &[(1, Field::Name, 0), (2, Field::Sex, 0)],
+        );
         check(
             "学生信息|学生信息|家长信息|家长信息\n姓名|身份证号|姓名|电话\n王小明|5|王大|1",
             0,
@@ -353,7 +368,13 @@ pub(super) mod tests {
             "户主姓名|子女1姓名|子女1身份证号|子女2姓名|子女2身份证号\n王大|王一|1|王二|2",
             0,
             1,
-            &[(0, Field::Guardian, 0), (1, Field::Name, 0), (2, Field::NationalId, 0), (3, Field::Name, 1), (4, Field::NationalId, 1)],
+            &[
+                (0, Field::Guardian, 0),
+                (1, Field::Name, 0),
+                (2, Field::NationalId, 0),
+                (3, Field::Name, 1),
+                (4, Field::NationalId, 1),
+            ],
         );
     }
 

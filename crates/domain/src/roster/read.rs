@@ -2,15 +2,33 @@ use std::collections::HashMap;
 
 use jiff::civil::Date;
 
-use super::{Field, Grid, IssueCode, Layout, RawCell, RawKind, RosterRow, RowIssue, all_rules, clean_text, strip_remark};
+use super::{
+    ColumnMapping, Field, Grid, IssueCode, Layout, RawCell, RawKind, RosterRow, RowIssue, all_rules, clean_text, strip_remark,
+};
 use crate::person::{IdError, NationalId, Sex, age_on, read_date};
 use crate::place::PlaceCode;
 use crate::school::{SchoolCode, StudentNumber};
 
 /// Words at the beginning of a line that is no child.
 const SUMS: [&str; 8] = ["合计", "总计", "小计", "共计", "总人数", "合 计", "总 计", "本页合计"];
-const SIGN_OFFS: [&str; 16] =
-    ["填表人", "审核人", "负责人", "制表", "填报单位", "填报人", "经办人", "校长", "单位负责人", "注:", "注：", "说明", "备注:", "备注：", "填表说明", "联系人"];
+const SIGN_OFFS: [&str; 16] = [
+    "填表人",
+    "审核人",
+    "负责人",
+    "制表",
+    "填报单位",
+    "填报人",
+    "经办人",
+    "校长",
+    "单位负责人",
+    "注:",
+    "注：",
+    "说明",
+    "备注:",
+    "备注：",
+    "填表说明",
+    "联系人",
+];
 /// Most characters of a name: the longest minority names of registers have about twenty.
 const MAX_NAME_CHARS: usize = 30;
 /// Numbers from here on have more digits than Excel keeps.
@@ -50,7 +68,9 @@ impl ReadRoster {
 
 /// Reads the rows below a sheet's head.
 pub fn read_rows(grid: &dyn Grid, layout: &Layout, context: SheetContext) -> ReadRoster {
-    let mut reader = Reader { grid, layout, context, out: ReadRoster::default(), above: HashMap::new() };
+    let mut by_column: Vec<Option<&ColumnMapping>> = vec![None; grid.width()];
+    layout.columns.iter().for_each(|m| by_column[m.column] = Some(m));
+    let mut reader = Reader { grid, layout, by_column, context, out: ReadRoster::default() };
     for row in layout.head + layout.head_rows..grid.height() {
         if reader.is_no_child(row) {
             reader.out.passed_over += 1;
@@ -67,10 +87,9 @@ pub fn read_rows(grid: &dyn Grid, layout: &Layout, context: SheetContext) -> Rea
 struct Reader<'a> {
     grid: &'a dyn Grid,
     layout: &'a Layout,
+    by_column: Vec<Option<&'a ColumnMapping>>,
     context: SheetContext,
     out: ReadRoster,
-    /// The last value of each column, for 同上.
-    above: HashMap<usize, String>,
 }
 
 /// A value with where it stood.
@@ -87,20 +106,22 @@ impl<'a> Reader<'a> {
             (0..self.grid.width()).map(|c| (c, self.grid.cell(row, c).text.trim())).filter(|(_, t)| !t.is_empty()).collect();
         let Some((_, first)) = cells.first() else { return true };
         // the head again, on the next printed page
-        let same = cells.iter().filter(|(c, t)| self.layout.columns.iter().any(|m| m.column == *c && m.heading.ends_with(*t) && !t.is_empty())).count();
+        let same = cells.iter().filter(|(c, t)| self.by_column[*c].is_some_and(|m| m.heading.ends_with(*t))).count();
         if same * 2 > cells.len() {
             return true;
         }
-        let identity = self.layout.columns.iter().filter(|m| m.slot.is_some_and(|s| matches!(s.field, Field::NationalId | Field::BirthDate)));
-        let identified = identity.into_iter().any(|m| !self.grid.cell(row, m.column).text.trim().is_empty());
+        let field_of = |c: usize| self.by_column[c].and_then(|m| m.slot).map(|s| s.field);
+        let identified = cells.iter().any(|(c, _)| matches!(field_of(*c), Some(Field::NationalId | Field::BirthDate)));
         let starts = |words: &[&str]| cells.iter().any(|(_, t)| words.iter().any(|w| t.starts_with(w)));
         if starts(&SUMS) && !identified || starts(&SIGN_OFFS) && !identified && cells.len() <= 8 {
             return true;
         }
         // column numbers under the head (1 2 3 …, 甲 乙 1 2 …)
-        let counting = cells.len() >= 3 && cells.iter().all(|(_, t)| t.len() <= 3 && (t.bytes().all(|b| b.is_ascii_digit()) || "甲乙丙丁".contains(t)));
+        let counting = cells.len() >= 3
+            && cells.iter().all(|(_, t)| t.len() <= 3 && (t.bytes().all(|b| b.is_ascii_digit()) || "甲乙丙丁".contains(t)));
         // one text over the whole width: a section's title
-        let section = cells.len() > 1 && cells.iter().all(|(_, t)| t == first) || (cells.len() == 1 && self.grid.width() > 2 && !identified && self.layout.columns.iter().all(|m| m.column != cells[0].0 || m.slot.is_none_or(|s| s.field != Field::Name)));
+        let alone = cells.len() == 1 && self.grid.width() > 2 && !identified && field_of(cells[0].0) != Some(Field::Name);
+        let section = alone || cells.len() > 1 && cells.iter().all(|(_, t)| t == first);
         counting || section
     }
 
@@ -111,7 +132,16 @@ impl<'a> Reader<'a> {
             None => format!("第 {} 行", row + 1),
         };
         let message = format!("{place}{says}");
-        self.out.issues.push(RowIssue { sheet: self.context.sheet, row: row + 1, column, field, code, rule: None, found: text.chars().take(80).collect(), message });
+        self.out.issues.push(RowIssue {
+            sheet: self.context.sheet,
+            row: row + 1,
+            column,
+            field,
+            code,
+            rule: None,
+            found: text.chars().take(80).collect(),
+            message,
+        });
     }
 
     /// Values of a child in its row, cleaned; 同上 replaced, errors and masked values reported and left out.
@@ -123,24 +153,39 @@ impl<'a> Reader<'a> {
             let cell = grid.cell(row, m.column);
             let mut found = Found { column: m.column, field: slot.field, cell, text: clean_text(cell.text) };
             if cell.kind == RawKind::Error {
-                self.issue(row, Some(&found), IssueCode::ExcelError, cell.text, &format!("是公式错误 {},请改成实际内容", cell.text));
+                self.issue(
+                    row,
+                    Some(&found),
+                    IssueCode::ExcelError,
+                    cell.text,
+                    &format!("是公式错误 {},请改成实际内容", cell.text),
+                );
                 continue;
             }
-            if matches!(&*found.text, "同上" | "〃" | "″" | "\"" | "''" | "〞" | "同 上") {
-                if let Some(above) = self.above.get(&m.column) {
-                    found.text = above.clone().into();
-                    self.issue(row, Some(&found), IssueCode::SameAsAbove, cell.text, &format!("写“{}”,已按上一行填为“{}”", cell.text.trim(), found.text.clone()));
-                }
+            if is_ditto(&found.text)
+                && let Some(above) = self.above(row, m.column)
+            {
+                let says = format!("写“{}”,已按上一行填为“{above}”", cell.text.trim());
+                self.issue(row, Some(&found), IssueCode::SameAsAbove, cell.text, &says);
+                found.text = above;
             }
-            if matches!(&*found.text, "" | "无" | "-" | "--" | "/" | "\\" | "—" | "空" | "NULL" | "null" | "N/A" | "暂无" | "不详" | "未知") {
+            if matches!(
+                &*found.text,
+                "" | "无" | "-" | "--" | "/" | "\\" | "—" | "空" | "NULL" | "null" | "N/A" | "暂无" | "不详" | "未知"
+            ) {
                 continue;
-            }
-            if child == 0 && self.above.get(&m.column).is_none_or(|a| a != &*found.text) {
-                self.above.insert(m.column, found.text.to_string());
             }
             out.push(found);
         }
         out
+    }
+
+    /// What 同上 stands for: the next value above it in its column.
+    fn above(&self, row: usize, column: usize) -> Option<std::borrow::Cow<'a, str>> {
+        let grid = self.grid;
+        let first = self.layout.head + self.layout.head_rows;
+        let mut values = (first..row).rev().filter(|r| !self.is_no_child(*r)).map(|r| clean_text(grid.cell(r, column).text));
+        values.find(|t| !t.is_empty() && !is_ditto(t))
     }
 
     fn child(&mut self, row: usize, child: usize) {
@@ -154,7 +199,11 @@ impl<'a> Reader<'a> {
             self.value(row, f, &mut of);
         }
         self.compare_with_id(row, &found, &mut of);
-        if of.row.name.is_none() && of.row.national_id.is_none() && of.row.unsound_id.is_none() && of.row.get(Field::Mother).is_none() {
+        if of.row.name.is_none()
+            && of.row.national_id.is_none()
+            && of.row.unsound_id.is_none()
+            && of.row.get(Field::Mother).is_none()
+        {
             let all: Vec<&str> = found.iter().map(|f| &*f.text).collect();
             self.issue(row, None, IssueCode::NoIdentity, &all.join(" "), "没有姓名,也没有能用的证件号,无法比对;请补上其中一项");
             self.out.rejected += 1;
@@ -205,22 +254,31 @@ impl<'a> Reader<'a> {
                 of.row.name = Some(name);
             }
             Field::NationalId => self.national_id(row, f, of),
-            Field::BirthDate => match self.date(row, f) {
-                Some(date) => of.row.birth_date = Some(date),
-                None => of.bad_birth_date = true,
-            },
+            Field::BirthDate => of.row.birth_date = self.date(row, f),
             Field::Sex => match Sex::read(text) {
                 Some(sex) => of.row.sex = Some(sex),
                 None => self.issue(row, Some(f), IssueCode::SexUnreadable, text, &format!("“{text}”看不出性别,请写“男”或“女”")),
             },
             Field::Phone | Field::GuardianPhone | Field::SecondGuardianPhone => self.phone(row, f, of),
             Field::SchoolCode if SchoolCode::parse(text).is_none() => {
-                self.issue(row, Some(f), IssueCode::SchoolCodeShape, text, "应为 10 位学校标识码(类别 2 位、省 2 位、顺序 6 位),请核对");
+                self.issue(
+                    row,
+                    Some(f),
+                    IssueCode::SchoolCodeShape,
+                    text,
+                    "应为 10 位学校标识码(类别 2 位、省 2 位、顺序 6 位),请核对",
+                );
                 of.put(f);
             }
             Field::StudentNumber => {
                 if let Err(e) = StudentNumber::parse(text) {
-                    self.issue(row, Some(f), IssueCode::StudentNumberShape, text, &format!("不对:字母后的部分{e},请对照学籍系统改正"));
+                    self.issue(
+                        row,
+                        Some(f),
+                        IssueCode::StudentNumberShape,
+                        text,
+                        &format!("不对:字母后的部分{e},请对照学籍系统改正"),
+                    );
                 }
                 of.put(f);
             }
@@ -299,21 +357,46 @@ impl<'a> Reader<'a> {
             return None;
         }
         if read.lunar {
-            self.issue(row, Some(f), IssueCode::DateLunar, &f.text, &format!("写的是农历,已换算为公历 {},请对照户口簿确认", read.date));
+            self.issue(
+                row,
+                Some(f),
+                IssueCode::DateLunar,
+                &f.text,
+                &format!("写的是农历,已换算为公历 {},请对照户口簿确认", read.date),
+            );
         }
         if read.short_year {
-            self.issue(row, Some(f), IssueCode::DateShortYear, &f.text, &format!("“{}”的年份只有两位,按 {} 处理,请确认", f.text, read.date));
+            self.issue(
+                row,
+                Some(f),
+                IssueCode::DateShortYear,
+                &f.text,
+                &format!("“{}”的年份只有两位,按 {} 处理,请确认", f.text, read.date),
+            );
         }
         Some(read.date)
     }
 
     fn phone(&mut self, row: usize, f: &Found, of: &mut Values) {
         // 13800138000/13900139000: the first that is a number serves
-        let mut numbers = f.text.split(['/', '、', ',', ';', ' ', '，', '；', '\n']).map(|p| p.chars().filter(char::is_ascii_digit).collect::<String>());
-        let is_phone = |n: &String| (n.len() == 11 && n.starts_with('1')) || (7..=8).contains(&n.len()) || ((10..=12).contains(&n.len()) && n.starts_with('0'));
+        let mut numbers = f
+            .text
+            .split(['/', '、', ',', ';', ' ', '，', '；', '\n'])
+            .map(|p| p.chars().filter(char::is_ascii_digit).collect::<String>());
+        let is_phone = |n: &String| {
+            (n.len() == 11 && n.starts_with('1'))
+                || (7..=8).contains(&n.len())
+                || ((10..=12).contains(&n.len()) && n.starts_with('0'))
+        };
         match numbers.find(is_phone) {
             Some(n) => of.row.values.push((f.field, n.into())),
-            None => self.issue(row, Some(f), IssueCode::PhoneShape, &f.text, &format!("“{}”不像电话号码(手机应为 11 位),请核对", f.text)),
+            None => self.issue(
+                row,
+                Some(f),
+                IssueCode::PhoneShape,
+                &f.text,
+                &format!("“{}”不像电话号码(手机应为 11 位),请核对", f.text),
+            ),
         }
     }
 
@@ -332,7 +415,13 @@ impl<'a> Reader<'a> {
             }
             match (of.row.sex, at(Field::Sex)) {
                 (Some(sex), Some(f)) if sex != id.sex() => {
-                    self.issue(row, Some(f), IssueCode::SexMismatch, &f.text, &format!("“{}”与证件号(第 17 位表示{})不一致,请核对", sex.label(), id.sex().label()));
+                    self.issue(
+                        row,
+                        Some(f),
+                        IssueCode::SexMismatch,
+                        &f.text,
+                        &format!("“{}”与证件号(第 17 位表示{})不一致,请核对", sex.label(), id.sex().label()),
+                    );
                 }
                 (None, _) => of.row.sex = Some(id.sex()),
                 _ => {}
@@ -342,7 +431,13 @@ impl<'a> Reader<'a> {
             let age = age_on(date, self.context.today);
             if !(3..=20).contains(&age) {
                 let f = at(Field::BirthDate).or_else(|| at(Field::NationalId));
-                self.issue(row, f, IssueCode::AgeOutOfRange, &date.to_string(), &format!("表示 {age} 岁,不在 3 至 20 岁之间,请核对是否填错"));
+                self.issue(
+                    row,
+                    f,
+                    IssueCode::AgeOutOfRange,
+                    &date.to_string(),
+                    &format!("表示 {age} 岁,不在 3 至 20 岁之间,请核对是否填错"),
+                );
             }
         }
     }
@@ -380,13 +475,22 @@ impl<'a> Reader<'a> {
 /// A row on its way.
 struct Values {
     row: RosterRow,
-    bad_birth_date: bool,
 }
 
 impl Default for Values {
     fn default() -> Self {
-        let row = RosterRow { sheet: 0, row: 0, child: 0, name: None, national_id: None, unsound_id: None, sex: None, birth_date: None, values: Vec::new() };
-        Self { row, bad_birth_date: false }
+        let row = RosterRow {
+            sheet: 0,
+            row: 0,
+            child: 0,
+            name: None,
+            national_id: None,
+            unsound_id: None,
+            sex: None,
+            birth_date: None,
+            values: Vec::new(),
+        };
+        Self { row }
     }
 }
 
@@ -396,13 +500,31 @@ impl Values {
     }
 }
 
+/// 同上 and the marks for it.
+fn is_ditto(text: &str) -> bool {
+    matches!(text, "同上" | "〃" | "″" | "\"" | "''" | "〞" | "同 上")
+}
+
 /// Columns that hold for every child of a row.
 fn is_shared(field: Field) -> bool {
     matches!(
         field,
-        Field::Guardian | Field::GuardianPhone | Field::GuardianId | Field::SecondGuardian | Field::SecondGuardianPhone | Field::Phone | Field::Mother
-            | Field::MotherId | Field::Address | Field::RegisterAddress | Field::PlaceCode | Field::Town | Field::Village | Field::HouseholdNumber
-            | Field::HouseholdKind | Field::MonitoredKind
+        Field::Guardian
+            | Field::GuardianPhone
+            | Field::GuardianId
+            | Field::SecondGuardian
+            | Field::SecondGuardianPhone
+            | Field::Phone
+            | Field::Mother
+            | Field::MotherId
+            | Field::Address
+            | Field::RegisterAddress
+            | Field::PlaceCode
+            | Field::Town
+            | Field::Village
+            | Field::HouseholdNumber
+            | Field::HouseholdKind
+            | Field::MonitoredKind
     )
 }
 
@@ -435,7 +557,12 @@ mod tests {
     /// One row under a head; the codes it gives.
     fn check(head: &str, row: &str, codes: &[IssueCode]) -> ReadRoster {
         let out = read(&format!("{head}\n{row}"));
-        assert_eq!(out.issues.iter().map(|i| i.code).collect::<Vec<_>>(), codes, "{row}: {:?}", out.issues.iter().map(|i| &i.message).collect::<Vec<_>>());
+        assert_eq!(
+            out.issues.iter().map(|i| i.code).collect::<Vec<_>>(),
+            codes,
+            "{row}: {:?}",
+            out.issues.iter().map(|i| &i.message).collect::<Vec<_>>()
+        );
         out
     }
 
@@ -494,7 +621,9 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_children() {
-        let out = read("学籍名册|||\n序号|姓名|出生日期|村\n1|2|3|4\n1|王小明|2015-03-02|石桥\n2|李小红|2014-05-06|同上\n\n序号|姓名|出生日期|村\n3|张三|2013-01-02|〃\n合计|3||\n填表人:某|审核人:某||");
+        let out = read(
+            "学籍名册|||\n序号|姓名|出生日期|村\n1|2|3|4\n1|王小明|2015-03-02|石桥\n2|李小红|2014-05-06|同上\n\n序号|姓名|出生日期|村\n3|张三|2013-01-02|〃\n合计|3||\n填表人:某|审核人:某||",
+        );
         let names: Vec<&str> = out.rows.iter().filter_map(|r| r.name.as_deref()).collect();
         assert_eq!(names, ["王小明", "李小红", "张三"]);
         assert_eq!(out.rows[2].get(Field::Village), Some("石桥"));
@@ -503,8 +632,11 @@ mod tests {
 
     #[test]
     fn several_children_in_a_row() {
-        let out = read("户主姓名|电话|子女1姓名|子女1出生日期|子女2姓名|子女2出生日期\n王大|13800138000|王一|2013-01-02|王二|2015-03-04\n李大||李一|2012-01-02||");
-        let found: Vec<(&str, Option<&str>, usize)> = out.rows.iter().map(|r| (r.name.as_deref().unwrap(), r.get(Field::Guardian), r.row)).collect();
+        let out = read(
+            "户主姓名|电话|子女1姓名|子女1出生日期|子女2姓名|子女2出生日期\n王大|13800138000|王一|2013-01-02|王二|2015-03-04\n李大||李一|2012-01-02||",
+        );
+        let found: Vec<(&str, Option<&str>, usize)> =
+            out.rows.iter().map(|r| (r.name.as_deref().unwrap(), r.get(Field::Guardian), r.row)).collect();
         assert_eq!(found, [("王一", Some("王大"), 2), ("王二", Some("王大"), 2), ("李一", Some("李大"), 3)]);
     }
 

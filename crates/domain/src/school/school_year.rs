@@ -61,7 +61,9 @@ impl std::str::FromStr for SchoolYear {
 
     fn from_str(s: &str) -> Result<Self, SchoolYearError> {
         let year = s.split(['-', '/', '—']).next().unwrap_or(s).trim_end_matches("学年").trim_end_matches('年');
-        year.parse().map_err(|_| SchoolYearError(s.to_owned())).and_then(|y| Self::starting(y).map_err(|_| SchoolYearError(s.to_owned())))
+        year.parse()
+            .map_err(|_| SchoolYearError(s.to_owned()))
+            .and_then(|y| Self::starting(y).map_err(|_| SchoolYearError(s.to_owned())))
     }
 }
 

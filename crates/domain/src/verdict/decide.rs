@@ -67,7 +67,8 @@ impl<'a> Evidence<'a> {
 
     /// Birth date by the most trusted source that has one.
     pub fn birth_date(&self) -> Option<Date> {
-        const TRUST: [SourceKind; 5] = [SourceKind::Household, SourceKind::Births, SourceKind::Student, SourceKind::InSchool, SourceKind::Disability];
+        const TRUST: [SourceKind; 5] =
+            [SourceKind::Household, SourceKind::Births, SourceKind::Student, SourceKind::InSchool, SourceKind::Disability];
         let rows = TRUST.iter().flat_map(|s| self.of(*s)).chain(self.rows.iter().map(|r| r.row));
         rows.into_iter().find_map(|r| r.birth_date)
     }
@@ -115,7 +116,14 @@ fn is_present(row: &RosterRow) -> bool {
 }
 
 fn is_placed(row: &RosterRow) -> bool {
-    row.get(Field::Placement).is_some_and(|p| p.contains("送教") || p.contains("特教") || p.contains("特殊") || p.contains("随班") || p.contains("康复") || p.contains("福利"))
+    row.get(Field::Placement).is_some_and(|p| {
+        p.contains("送教")
+            || p.contains("特教")
+            || p.contains("特殊")
+            || p.contains("随班")
+            || p.contains("康复")
+            || p.contains("福利")
+    })
 }
 
 /// The verdict on a child.
@@ -141,17 +149,26 @@ fn with_record(record: &RosterRow, present: bool, e: &Evidence, s: &Setting) -> 
         if record_state(record) == RecordState::Suspended {
             return VerdictKind::Suspended;
         }
-        let home_taught = record.get(Field::AttendanceMode).is_some_and(|m| m.contains("送教")) || e.of(SourceKind::Disability).any(is_placed);
+        let home_taught =
+            record.get(Field::AttendanceMode).is_some_and(|m| m.contains("送教")) || e.of(SourceKind::Disability).any(is_placed);
         if home_taught {
             return VerdictKind::HomeTaught;
         }
         let known = e.rows.iter().any(|r| r.source.is_population() || r.source == SourceKind::InSchool);
-        return if known || !s.has(SourceKind::Household) { VerdictKind::EnrolledNotPresent } else { VerdictKind::RecordWithoutChild };
+        return if known || !s.has(SourceKind::Household) {
+            VerdictKind::EnrolledNotPresent
+        } else {
+            VerdictKind::RecordWithoutChild
+        };
     }
     if differs(record, e) {
         return VerdictKind::IdentityMismatch;
     }
-    if s.has(SourceKind::Household) && !e.has(SourceKind::Household) { VerdictKind::RecordNoHousehold } else { VerdictKind::EnrolledPresent }
+    if s.has(SourceKind::Household) && !e.has(SourceKind::Household) {
+        VerdictKind::RecordNoHousehold
+    } else {
+        VerdictKind::EnrolledPresent
+    }
 }
 
 /// The student record against the household register: another number, birth date or sex.
@@ -280,7 +297,10 @@ mod tests {
     #[test]
     fn a_source_that_was_not_handed_over_proves_nothing() {
         let (h, r) = (row(&[]), row(&[]));
-        let rows = vec![EvidenceRow { source: Household, place: String::new(), row: &h }, EvidenceRow { source: Student, place: String::new(), row: &r }];
+        let rows = vec![
+            EvidenceRow { source: Household, place: String::new(), row: &h },
+            EvidenceRow { source: Student, place: String::new(), row: &r },
+        ];
         let s = Setting { sources: vec![Household, Student], ..setting() };
         assert_eq!(decide(&Evidence { rows, ..Evidence::default() }, &s).kind, VerdictKind::EnrolledPresent);
     }

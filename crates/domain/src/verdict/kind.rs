@@ -108,7 +108,9 @@ verdicts! {
 impl VerdictKind {
     /// Whether the child belongs on 疑似辍学台账.
     pub fn is_suspected(self) -> bool {
-        matches!(self.group(), VerdictGroup::Missing | VerdictGroup::ToVerify) && self != Self::RecordedDropout && self != Self::ReviewNeeded
+        matches!(self.group(), VerdictGroup::Missing | VerdictGroup::ToVerify)
+            && self != Self::RecordedDropout
+            && self != Self::ReviewNeeded
     }
 
     /// Whether the child belongs on 辍学台账.

@@ -65,7 +65,9 @@ fn particulars(kind: VerdictKind, e: &Evidence, s: &Setting) -> Option<String> {
             let all: Vec<String> = [school, elsewhere, unsure].into_iter().flatten().collect();
             (!all.is_empty()).then(|| all.join(","))
         }
-        VerdictKind::RecordPending => Some(format!("{}有此人,学籍名册未见", value(SourceKind::InSchool, Field::SchoolName).unwrap_or("学校在校名册"))),
+        VerdictKind::RecordPending => {
+            Some(format!("{}有此人,学籍名册未见", value(SourceKind::InSchool, Field::SchoolName).unwrap_or("学校在校名册")))
+        }
         VerdictKind::DoubleRecord => {
             let schools: Vec<&str> = e.of(SourceKind::Student).filter_map(|r| r.get(Field::SchoolName)).collect();
             Some(format!("学籍名册有 {} 条在籍记录({})", e.of(SourceKind::Student).count(), schools.join("、")))
@@ -85,13 +87,22 @@ fn particulars(kind: VerdictKind, e: &Evidence, s: &Setting) -> Option<String> {
         VerdictKind::HomeTaught => value(SourceKind::Disability, Field::Placement).map(|p| format!("残联登记安置方式为“{p}”")),
         VerdictKind::Postponed => {
             let by = value(SourceKind::Postponed, Field::ApprovedBy).map_or(String::new(), |a| format!("经{a}批准"));
-            Some(format!("{by}延缓入学{}", value(SourceKind::Postponed, Field::PostponedReason).map_or(String::new(), |r| format!("(原因:{r})"))))
+            Some(format!(
+                "{by}延缓入学{}",
+                value(SourceKind::Postponed, Field::PostponedReason).map_or(String::new(), |r| format!("(原因:{r})"))
+            ))
         }
-        VerdictKind::MovedOut | VerdictKind::Deceased => value(SourceKind::Household, Field::RegisterStatus).map(|t| format!("户籍状态为“{t}”")),
-        VerdictKind::EnrolledElsewhere => value(SourceKind::Cleared, Field::Disposition).map(|d| format!("上年核实为“{d}”,本学期证明待更新")),
+        VerdictKind::MovedOut | VerdictKind::Deceased => {
+            value(SourceKind::Household, Field::RegisterStatus).map(|t| format!("户籍状态为“{t}”"))
+        }
+        VerdictKind::EnrolledElsewhere => {
+            value(SourceKind::Cleared, Field::Disposition).map(|d| format!("上年核实为“{d}”,本学期证明待更新"))
+        }
         VerdictKind::Graduated => value(SourceKind::Student, Field::StudentState).map(|t| format!("学籍状态为“{t}”")),
         VerdictKind::ReviewNeeded => Some("有一条相近的就读记录,机器不能断定是否同一人".to_owned()),
-        VerdictKind::DisabledNotPlaced => value(SourceKind::Disability, Field::DisabilityKind).map(|k| format!("残疾类别“{k}”,未见安置方式")),
+        VerdictKind::DisabledNotPlaced => {
+            value(SourceKind::Disability, Field::DisabilityKind).map(|k| format!("残疾类别“{k}”,未见安置方式"))
+        }
         _ => None,
     }
 }

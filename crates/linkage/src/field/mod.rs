@@ -87,8 +87,10 @@ const fn level(label: &'static str, careful: f64, careless: f64, twin: f64, sibl
 }
 
 /// Levels of 性别 and of `exact` columns.
-pub(crate) const SEX_LEVELS: &[Level] = &[level("same", 0.997, 0.97, 0.8, 0.5, 0.7, 4), level("different", 0.003, 0.03, 0.2, 0.5, 0.3, -20)];
-pub(crate) const EXACT_LEVELS: &[Level] = &[level("same", 0.95, 0.7, 0.6, 0.5, 0.7, 24), level("different", 0.05, 0.3, 0.4, 0.5, 0.3, -16)];
+pub(crate) const SEX_LEVELS: &[Level] =
+    &[level("same", 0.997, 0.97, 0.8, 0.5, 0.7, 4), level("different", 0.003, 0.03, 0.2, 0.5, 0.3, -20)];
+pub(crate) const EXACT_LEVELS: &[Level] =
+    &[level("same", 0.95, 0.7, 0.6, 0.5, 0.7, 24), level("different", 0.05, 0.3, 0.4, 0.5, 0.3, -16)];
 
 /// 1 for 男, 2 for 女, 0 for anything else.
 pub(crate) fn parse_sex(s: &str) -> u32 {

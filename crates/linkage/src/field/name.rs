@@ -181,9 +181,7 @@ fn shape_class(c: char) -> char {
 
 /// The toneless syllables of a name, one a character; other characters stand for themselves.
 pub fn pinyin_syllables(name: &str) -> Vec<String> {
-    name.chars()
-        .map(|c| c.to_pinyin().map_or_else(|| c.to_lowercase().to_string(), |p| p.plain().to_owned()))
-        .collect()
+    name.chars().map(|c| c.to_pinyin().map_or_else(|| c.to_lowercase().to_string(), |p| p.plain().to_owned())).collect()
 }
 
 /// The first letters of a name's syllables (王小明 → wxm).
@@ -420,7 +418,6 @@ impl Names {
         };
         whole(left, &prefixes(right)) + whole(right, &prefixes(left))
     }
-
 }
 
 fn one_left_out(short: &[u16], long: &[u16]) -> bool {

@@ -106,7 +106,9 @@ fn count_errors(x: &[u8; 18], y: &[u8; 18]) -> u32 {
 /// How many pairs of the two lists are one error apart: exact, because one side must fail its check and those are few.
 /// `left` and `right` map distinct numbers to how often they stand.
 pub(crate) fn one_error_mass(left: &FxHashMap<u64, u32>, right: &FxHashMap<u64, u32>) -> f64 {
-    let unsound = |m: &FxHashMap<u64, u32>| -> FxHashMap<u64, u32> { m.iter().filter(|(id, _)| !is_sound(**id)).map(|(i, n)| (*i, *n)).collect() };
+    let unsound = |m: &FxHashMap<u64, u32>| -> FxHashMap<u64, u32> {
+        m.iter().filter(|(id, _)| !is_sound(**id)).map(|(i, n)| (*i, *n)).collect()
+    };
     let (left_unsound, right_unsound) = (unsound(left), unsound(right));
     let of = |m: &FxHashMap<u64, u32>, id: u64| m.get(&id).map_or(0.0, |n| f64::from(*n));
     let mut sum = 0.0;

@@ -35,10 +35,8 @@ const LARGE: [char; 10] = ['省', '州', '市', '盟', '县', '区', '旗', '镇
 
 /// Finds the smallest named place and the numbers after it. `云岭州青禾县柳林镇石桥村3组45号` → 石桥, 3-45.
 pub(crate) fn parse(address: &str) -> Parsed<'_> {
-    let Some((at, suffix)) = SMALL
-        .iter()
-        .filter_map(|s| address.rfind(s).map(|at| (at, *s)))
-        .max_by_key(|(at, s)| (*at + s.len(), s.len()))
+    let Some((at, suffix)) =
+        SMALL.iter().filter_map(|s| address.rfind(s).map(|at| (at, *s))).max_by_key(|(at, s)| (*at + s.len(), s.len()))
     else {
         return Parsed::default();
     };
@@ -72,7 +70,8 @@ pub(crate) fn parse(address: &str) -> Parsed<'_> {
 /// agreement of two doors of one town is rarer than a clerk's.
 pub(crate) fn encode_address(address: &str) -> u64 {
     let p = parse(address);
-    let digest = |s: &str| s.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)) >> 32 | 1;
+    let digest =
+        |s: &str| s.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)) >> 32 | 1;
     p.village.map_or(0, digest) | p.door.as_deref().map_or(0, digest) << 32
 }
 

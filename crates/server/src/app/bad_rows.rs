@@ -7,6 +7,11 @@ use baoxue_domain::roster::{RowIssue, Severity};
 
 use super::roster::RosterFile;
 
+/// Whether a file has such rows.
+pub fn any(file: &RosterFile) -> bool {
+    file.roster.issues.iter().any(|i| i.severity() >= Severity::Confirm)
+}
+
 /// Sheets of the rows that have problems worth a person's time; empty when there are none.
 pub fn sheets(file: &RosterFile) -> Vec<TableSheet> {
     let mut out = Vec::new();

@@ -1,20 +1,19 @@
 //! Reading a roster file: bytes → sheets → layout → rows and problems.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use baoxue_documents::{CellKind, Sheet};
 use baoxue_domain::roster::{
-    Grid, KindGuess, Layout, Mapping, RawCell, RawKind, ReadRoster, SheetContext, SourceKind, find_layout, read_rows, recognise_kind,
+    Grid, KindGuess, Layout, Mapping, RawCell, RawKind, ReadRoster, SheetContext, SourceKind, find_layout, read_rows,
+    recognise_kind,
 };
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 /// A roster as read.
 pub struct RosterFile {
-    /// Where it was.
-    pub path: PathBuf,
     /// File name.
     pub name: String,
     /// SHA-256 of the bytes, in hexadecimal.
@@ -23,7 +22,7 @@ pub struct RosterFile {
     pub kind: SourceKind,
     /// How, unless it was said.
     pub guess: Option<KindGuess>,
-    /// Sheets of the file.
+    /// Sheets of the file; of their rows only those with problems still have their cells.
     pub sheets: Vec<Sheet>,
     /// Layouts of the sheets that were read, by number of sheet.
     pub layouts: Vec<(usize, Layout)>,
@@ -75,9 +74,13 @@ pub struct Reading<'a> {
 /// Reads a mapping file: TOML, a heading to a field's name or to 忽略.
 pub fn read_mapping(path: &Path) -> anyhow::Result<Mapping> {
     let text = std::fs::read_to_string(path).with_context(|| format!("无法读取列对应文件 {}", path.display()))?;
-    let mapping: Mapping = toml::from_str(&text).with_context(|| format!("列对应文件 {} 写法不对,每行应为 \"表头\" = \"字段\"", path.display()))?;
+    let mapping: Mapping =
+        toml::from_str(&text).with_context(|| format!("列对应文件 {} 写法不对,每行应为 \"表头\" = \"字段\"", path.display()))?;
     if let Some((heading, value)) = mapping.unknown_value() {
-        bail!("列对应文件 {}:“{heading}”对应的“{value}”不是已知字段;可写字段名(如 name、national-id)、常用表头(如 姓名)或“忽略”", path.display());
+        bail!(
+            "列对应文件 {}:“{heading}”对应的“{value}”不是已知字段;可写字段名(如 name、national-id)、常用表头(如 姓名)或“忽略”",
+            path.display()
+        );
     }
     Ok(mapping)
 }
@@ -104,27 +107,43 @@ pub fn read(path: &Path, reading: &Reading) -> anyhow::Result<RosterFile> {
     }
     let bytes = std::fs::read(path).with_context(|| format!("无法读取 {}", path.display()))?;
     let digest = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
-    let sheets = baoxue_documents::read::read(&name, bytes).with_context(place)?;
+    let mut sheets = baoxue_documents::read::read(&name, bytes).with_context(place)?;
     let found: Vec<(usize, Layout)> =
         sheets.iter().enumerate().filter_map(|(i, s)| find_layout(&SheetGrid(s), reading.mapping).map(|l| (i, l))).collect();
     if found.is_empty() {
-        bail!("文件“{name}”里找不到表头:前 30 行没有一行同时写着“姓名”和“身份证件号”“出生日期”等列名。请补上表头,或用 --mapping 说明各列");
+        bail!(
+            "文件“{name}”里找不到表头:前 30 行没有一行同时写着“姓名”和“身份证件号”“出生日期”等列名。请补上表头,或用 --mapping 说明各列"
+        );
     }
     let guess_of = |sheet: &Sheet, layout: &Layout| recognise_kind(&layout.fields(), &[&name, &sheet.name, &layout.title]);
-    let guess = found.iter().filter_map(|(i, l)| guess_of(&sheets[*i], l).map(|g| (l.fields().len(), g))).max_by_key(|(n, _)| *n).map(|(_, g)| g);
+    let guess = found
+        .iter()
+        .filter_map(|(i, l)| guess_of(&sheets[*i], l).map(|g| (l.fields().len(), g)))
+        .max_by_key(|(n, _)| *n)
+        .map(|(_, g)| g);
     let Some(kind) = reading.kind.or(guess.as_ref().map(|g| g.kind)) else {
         let kinds: Vec<&str> = SourceKind::ALL.iter().map(|k| k.label()).collect();
         bail!("看不出文件“{name}”是哪一种名册({});请用 --kind 或相应的选项说明", kinds.join("、"));
     };
     // sheets of another kind in the same file are left out, and said so
-    let (layouts, others): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|(i, l)| reading.kind.is_some() || guess_of(&sheets[*i], l).is_none_or(|g| g.kind == kind || g.doubtful));
+    let (layouts, others): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|(i, l)| reading.kind.is_some() || guess_of(&sheets[*i], l).is_none_or(|g| g.kind == kind || g.doubtful));
     let mut roster = ReadRoster::default();
     for (i, layout) in &layouts {
         roster.extend(read_rows(&SheetGrid(&sheets[*i]), layout, SheetContext { sheet: *i, today: reading.today }));
     }
     let mut ignored: Vec<String> = others.iter().map(|(i, _)| sheets[*i].name.clone()).collect();
-    ignored.extend(sheets.iter().enumerate().filter(|(i, _)| !layouts.iter().chain(&others).any(|(l, _)| l == i)).map(|(_, s)| s.name.clone()));
+    ignored.extend(
+        sheets
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| !layouts.iter().chain(&others).any(|(l, _)| l == i))
+            .map(|(_, s)| s.name.clone()),
+    );
+    // of the cells only those of rows with problems are shown again
+    let troubled: std::collections::HashSet<(usize, usize)> = roster.issues.iter().map(|i| (i.sheet, i.row - 1)).collect();
+    sheets.iter_mut().enumerate().for_each(|(i, s)| s.keep_rows(|row| troubled.contains(&(i, row))));
     let guess = if reading.kind.is_some() { None } else { guess };
-    Ok(RosterFile { path: path.to_owned(), name, digest, kind, guess, sheets, layouts, ignored, roster })
+    Ok(RosterFile { name, digest, kind, guess, sheets, layouts, ignored, roster })
 }

@@ -111,7 +111,13 @@ fn print(file: &RosterFile) {
     println!("{}:{}{how}", file.name, file.kind.long_label());
     for (i, layout) in &file.layouts {
         let known: Vec<&str> = layout.columns.iter().filter(|c| c.slot.is_some()).map(|c| c.heading.as_str()).collect();
-        println!("  工作表“{}”:表头在第 {} 行,认出 {} 列:{}", file.sheets[*i].name, layout.head + layout.head_rows, known.len(), known.join("、"));
+        println!(
+            "  工作表“{}”:表头在第 {} 行,认出 {} 列:{}",
+            file.sheets[*i].name,
+            layout.head + layout.head_rows,
+            known.len(),
+            known.join("、")
+        );
         let unknown: Vec<&str> = layout.unknown_headings().collect();
         if !unknown.is_empty() {
             println!("    未使用的列:{}", unknown.join("、"));
@@ -154,7 +160,11 @@ fn as_json(file: &RosterFile) -> serde_json::Value {
     let columns: Vec<serde_json::Value> = file
         .layouts
         .iter()
-        .flat_map(|(s, l)| l.columns.iter().map(move |c| json!({ "sheet": file.sheets[*s].name, "heading": c.heading, "field": c.slot.map(|s| s.field) })))
+        .flat_map(|(s, l)| {
+            l.columns
+                .iter()
+                .map(move |c| json!({ "sheet": file.sheets[*s].name, "heading": c.heading, "field": c.slot.map(|s| s.field) }))
+        })
         .collect();
     json!({
         "file": file.name, "sha256": file.digest, "kind": file.kind, "label": file.kind.label(),

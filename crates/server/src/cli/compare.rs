@@ -144,7 +144,12 @@ fn print(o: &Outcome, request: &Request) {
         of(VerdictGroup::Missing)
     );
     for group in [VerdictGroup::Missing, VerdictGroup::ToVerify, VerdictGroup::Explained, VerdictGroup::InSchool] {
-        let list: Vec<String> = s.verdicts.iter().filter(|v| v.group == group && v.children > 0).map(|v| format!("{} {}", v.label, v.children)).collect();
+        let list: Vec<String> = s
+            .verdicts
+            .iter()
+            .filter(|v| v.group == group && v.children > 0)
+            .map(|v| format!("{} {}", v.label, v.children))
+            .collect();
         if !list.is_empty() {
             println!("  {}:{}", group.label(), list.join(";"));
         }
@@ -153,7 +158,7 @@ fn print(o: &Outcome, request: &Request) {
     for l in LedgerKind::ALL {
         println!("  {}:{} 人", l.title(), s.ledgers.get(&l).copied().unwrap_or(0));
     }
-    for t in &s.transitions {
+    for t in s.transitions.iter().filter(|t| t.leavers > 0) {
         println!("  {}:应衔接 {} 人,未见 {} 人", t.passage, t.leavers, t.unseen);
     }
     changes(s);
@@ -167,7 +172,10 @@ fn print(o: &Outcome, request: &Request) {
 
 fn changes(s: &Summary) {
     if s.decisions_used + s.decisions_outdated + s.decisions_blank > 0 {
-        println!("  人工认定:采用 {} 条,已失效(名册已改)的 {} 条,未填 {} 条", s.decisions_used, s.decisions_outdated, s.decisions_blank);
+        println!(
+            "  人工认定:采用 {} 条,已失效(名册已改)的 {} 条,未填 {} 条",
+            s.decisions_used, s.decisions_outdated, s.decisions_blank
+        );
     }
     if let Some(c) = &s.change {
         println!(

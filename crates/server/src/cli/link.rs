@@ -63,7 +63,13 @@ fn print(o: &Outcome, request: &Request) {
     for (i, name) in o.table_names.iter().enumerate() {
         println!("{name}:{} 行,未匹配 {} 行", l.counts.rows[i], l.unmatched[i].len());
     }
-    println!("匹配 {} 对,待人工认定 {} 对,合并为 {} 人;预计准确率 {:.2}%", l.links.len(), l.review.len(), l.clusters.len(), l.estimated_precision * 100.0);
+    println!(
+        "匹配 {} 对,待人工认定 {} 对,合并为 {} 人;预计准确率 {:.2}%",
+        l.links.len(),
+        l.review.len(),
+        l.clusters.len(),
+        l.estimated_precision * 100.0
+    );
     for c in &l.capped {
         println!("提示:规则“{}”有 {} 组过大,{} 对未按此规则比较", c.rule, c.blocks, c.pairs);
     }
@@ -79,5 +85,8 @@ fn print(o: &Outcome, request: &Request) {
 }
 
 fn print_quality(what: &str, q: Quality) {
-    println!("{what}:准确率 {:.4},召回率 {:.4},F1 {:.4}(列出 {},其中对 {},应有 {})", q.precision, q.recall, q.f1, q.named, q.right, q.there);
+    println!(
+        "{what}:准确率 {:.4},召回率 {:.4},F1 {:.4}(列出 {},其中对 {},应有 {})",
+        q.precision, q.recall, q.f1, q.named, q.right, q.there
+    );
 }

@@ -22,19 +22,17 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Template(template::Args),
-    Compare(compare::Args),
+    Compare(Box<compare::Args>),
     Link(link::Args),
     DemoData(demo::Args),
 }
 
 /// Parses the command line and runs it. Errors go to standard error, in Chinese, with their causes.
 pub fn run() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("BAOXUE_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = match Cli::parse().command {
         Command::Check(args) => check::run(args),
         Command::Template(args) => template::run(args),
-        Command::Compare(args) => compare::run(args),
+        Command::Compare(args) => compare::run(*args),
         Command::Link(args) => link::run(args),
         Command::DemoData(args) => demo::run(args),
     };

@@ -30,7 +30,16 @@ pub struct CrossRule {
 
 /// All rules, in order of number.
 pub fn all_rules() -> &'static [CrossRule] {
-    const RULES: &[CrossRule] = &[x01_health_and_reason::RULE, x02_out_without_reason::RULE, x03_no_status_at_all::RULE, x04_out_but_in_school::RULE, x05_reason_but_not_out::RULE, x06_disability_in_part::RULE, x07_postponed_without_approval::RULE, x08_grade_and_age::RULE];
+    const RULES: &[CrossRule] = &[
+        x01_health_and_reason::RULE,
+        x02_out_without_reason::RULE,
+        x03_no_status_at_all::RULE,
+        x04_out_but_in_school::RULE,
+        x05_reason_but_not_out::RULE,
+        x06_disability_in_part::RULE,
+        x07_postponed_without_approval::RULE,
+        x08_grade_and_age::RULE,
+    ];
     RULES
 }
 
@@ -41,7 +50,9 @@ fn says_yes(value: Option<&str>) -> bool {
 
 /// 三年级, 初二, 七年级, 3 → 1 to 9.
 fn grade_number(text: &str) -> Option<i16> {
-    let digit = |c: char| "一二三四五六七八九".chars().position(|x| x == c).map(|p| p as i16 + 1).or_else(|| c.to_digit(10).map(|d| d as i16));
+    let digit = |c: char| {
+        "一二三四五六七八九".chars().position(|x| x == c).map(|p| p as i16 + 1).or_else(|| c.to_digit(10).map(|d| d as i16))
+    };
     let junior = text.strip_prefix("初中").or_else(|| text.strip_prefix('初'));
     let number = digit(junior.unwrap_or(text).trim_start_matches("小学").chars().next()?)?;
     let number = if junior.is_some() && number <= 3 { number + 6 } else { number };
@@ -53,7 +64,17 @@ fn grade_number(text: &str) -> Option<i16> {
 fn check(rule: &CrossRule, values: &[(Field, &str)], broken: bool) {
     use jiff::civil::date;
     let values = values.iter().map(|(f, v)| (*f, (*v).into())).collect();
-    let row = RosterRow { sheet: 0, row: 2, child: 0, name: None, national_id: None, unsound_id: None, sex: None, birth_date: Some(date(2015, 3, 2)), values };
+    let row = RosterRow {
+        sheet: 0,
+        row: 2,
+        child: 0,
+        name: None,
+        national_id: None,
+        unsound_id: None,
+        sex: None,
+        birth_date: Some(date(2015, 3, 2)),
+        values,
+    };
     assert_eq!((rule.broken)(&row, date(2023, 10, 1)), broken, "{} {:?}", rule.number, row.values);
 }
 

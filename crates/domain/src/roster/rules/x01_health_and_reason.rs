@@ -4,7 +4,13 @@ use super::CrossRule;
 use crate::roster::{Field, RosterRow};
 
 /// 健康状况与未上学原因矛盾
-pub(super) const RULE: CrossRule = CrossRule { number: "X01", title: "健康状况与未上学原因矛盾", field: Field::Health, message: "健康状况写“健康”,未上学原因却是“因病”,请核对其中一项", broken };
+pub(super) const RULE: CrossRule = CrossRule {
+    number: "X01",
+    title: "健康状况与未上学原因矛盾",
+    field: Field::Health,
+    message: "健康状况写“健康”,未上学原因却是“因病”,请核对其中一项",
+    broken,
+};
 
 fn broken(row: &RosterRow, _today: Date) -> bool {
     let healthy = row.get(Field::Health).is_some_and(|h| h.contains("健康") || h.contains("良好"));

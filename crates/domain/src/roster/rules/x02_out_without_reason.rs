@@ -4,7 +4,13 @@ use super::CrossRule;
 use crate::roster::{Field, RosterRow};
 
 /// 失学辍学没有原因
-pub(super) const RULE: CrossRule = CrossRule { number: "X02", title: "失学辍学没有原因", field: Field::OutOfSchoolReason, message: "写明失学辍学,却没有写未上学原因,请补上", broken };
+pub(super) const RULE: CrossRule = CrossRule {
+    number: "X02",
+    title: "失学辍学没有原因",
+    field: Field::OutOfSchoolReason,
+    message: "写明失学辍学,却没有写未上学原因,请补上",
+    broken,
+};
 
 fn broken(row: &RosterRow, _today: Date) -> bool {
     super::says_yes(row.get(Field::OutOfSchool)) && row.get(Field::OutOfSchoolReason).is_none()

@@ -5,7 +5,13 @@ use crate::person::age_on;
 use crate::roster::{Field, RosterRow};
 
 /// 适龄儿童既无就学状况也无原因
-pub(super) const RULE: CrossRule = CrossRule { number: "X03", title: "适龄儿童既无就学状况也无原因", field: Field::InSchoolStatus, message: "年满 6 至 16 岁,却没有写在校生状况、是否失学辍学和原因,请补上其中一项", broken };
+pub(super) const RULE: CrossRule = CrossRule {
+    number: "X03",
+    title: "适龄儿童既无就学状况也无原因",
+    field: Field::InSchoolStatus,
+    message: "年满 6 至 16 岁,却没有写在校生状况、是否失学辍学和原因,请补上其中一项",
+    broken,
+};
 
 fn broken(row: &RosterRow, today: Date) -> bool {
     const FIELDS: [Field; 3] = [Field::InSchoolStatus, Field::OutOfSchool, Field::OutOfSchoolReason];

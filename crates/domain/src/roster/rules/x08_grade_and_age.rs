@@ -5,7 +5,13 @@ use crate::person::age_on;
 use crate::roster::{Field, RosterRow};
 
 /// 年级与年龄相差太远
-pub(super) const RULE: CrossRule = CrossRule { number: "X08", title: "年级与年龄相差太远", field: Field::Grade, message: "年级与年龄相差 4 年以上,请核对年级和出生日期", broken };
+pub(super) const RULE: CrossRule = CrossRule {
+    number: "X08",
+    title: "年级与年龄相差太远",
+    field: Field::Grade,
+    message: "年级与年龄相差 4 年以上,请核对年级和出生日期",
+    broken,
+};
 
 fn broken(row: &RosterRow, today: Date) -> bool {
     const MOST_YEARS_APART: i16 = 4;

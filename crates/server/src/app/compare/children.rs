@@ -60,7 +60,9 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
     let mut seen: Vec<Vec<bool>> = tables.iter().map(|t| vec![false; t.len()]).collect();
     groups.iter().flatten().for_each(|m| seen[usize::from(m.source)][m.row as usize] = true);
     for (source, rows) in seen.iter().enumerate() {
-        groups.extend(rows.iter().enumerate().filter(|(_, s)| !**s).map(|(row, _)| vec![Member { source: source as u16, row: row as u32 }]));
+        groups.extend(
+            rows.iter().enumerate().filter(|(_, s)| !**s).map(|(row, _)| vec![Member { source: source as u16, row: row as u32 }]),
+        );
     }
     let mut certainty: HashMap<Member, f64> = HashMap::new();
     for l in &linkage.links {
@@ -74,9 +76,12 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
     let mut children: Vec<Child> = groups
         .par_iter()
         .filter_map(|members| {
-            let rows: Vec<(SourceKind, &SourceRow)> = members.iter().map(|m| (sources.kind(m.source.into()), sources.row(tables, *m))).collect();
-            let evidence_rows = rows.iter().map(|(source, r)| EvidenceRow { source: *source, place: r.place(), row: r.row }).collect();
-            let mut evidence = Evidence { rows: evidence_rows, undecided: members.iter().any(|m| undecided.contains(m)), nearest: None };
+            let rows: Vec<(SourceKind, &SourceRow)> =
+                members.iter().map(|m| (sources.kind(m.source.into()), sources.row(tables, *m))).collect();
+            let evidence_rows =
+                rows.iter().map(|(source, r)| EvidenceRow { source: *source, place: r.place(), row: r.row }).collect();
+            let mut evidence =
+                Evidence { rows: evidence_rows, undecided: members.iter().any(|m| undecided.contains(m)), nearest: None };
             if !in_sight(&evidence, setting) {
                 return None;
             }
@@ -96,12 +101,13 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
 /// Of age, or on a school's register; known to more than a list of names from outside.
 fn in_sight(e: &Evidence, s: &Setting) -> bool {
     let school = e.has(SourceKind::Student) || e.has(SourceKind::InSchool);
-    let known = school || e.rows.iter().any(|r| r.source.is_population() || r.source == SourceKind::LastYear || r.source == SourceKind::Kindergarten);
+    let known = school
+        || e.rows
+            .iter()
+            .any(|r| r.source.is_population() || r.source == SourceKind::LastYear || r.source == SourceKind::Kindergarten);
     let of_age = e.birth_date().is_none_or(|b| s.window.contains(b, s.year));
     let plausible = e.birth_date().is_none_or(|b| age_on(b, s.year.first_day()) <= OLDEST_PUPIL);
-    // a kindergarten or last year's register alone is only a question for the transition check
-    let alone = e.rows.iter().all(|r| matches!(r.source, SourceKind::LastYear | SourceKind::Kindergarten));
-    known && plausible && (of_age || school) && !(alone && !of_age)
+    known && plausible && (of_age || school)
 }
 
 /// School rows by the sound of their names, to show what came closest.

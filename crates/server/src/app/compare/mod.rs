@@ -21,7 +21,6 @@ use super::clock::peak_memory_bytes;
 use super::link::{Stages, Timing};
 use super::roster::{Reading, RosterFile, read};
 
-
 pub use summary::Summary;
 
 /// What `baoxue compare` is asked to do.

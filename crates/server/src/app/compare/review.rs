@@ -98,12 +98,18 @@ const SIDES: [Side; 8] = [
     Side { heading: "家长", of: |r| r.row.family_adult().unwrap_or("").to_owned() },
     Side { heading: "电话", of: |r| r.row.family_phone().unwrap_or("").to_owned() },
     Side { heading: "地址", of: |r| r.row.any_address().unwrap_or("").to_owned() },
-    Side { heading: "学校班级", of: |r| [Field::SchoolName, Field::Grade, Field::Class].iter().filter_map(|f| r.row.get(*f)).collect::<Vec<_>>().join(" ") },
+    Side {
+        heading: "学校班级",
+        of: |r| {
+            [Field::SchoolName, Field::Grade, Field::Class].iter().filter_map(|f| r.row.get(*f)).collect::<Vec<_>>().join(" ")
+        },
+    },
 ];
 
 /// The review sheet: both rows side by side, differing values on a yellow ground.
 pub fn sheet(linkage: &Linkage, sources: &Sources, tables: &[Table], unit: &str, day: &str) -> TableSheet {
-    let mut columns = vec![Column::new("序号", 6.0), Column::new(VERDICT, 13.0).with_choices(&[SAME, DIFFERENT]), Column::new("相异处", 24.0)];
+    let mut columns =
+        vec![Column::new("序号", 6.0), Column::new(VERDICT, 13.0).with_choices(&[SAME, DIFFERENT]), Column::new("相异处", 24.0)];
     columns.extend(["甲方来源", "乙方来源"].map(|h| Column::new(h, 26.0)));
     for s in &SIDES {
         let width = match s.heading {
@@ -134,8 +140,11 @@ pub fn sheet(linkage: &Linkage, sources: &Sources, tables: &[Table], unit: &str,
                     values.push(if differ && !v.is_empty() { Value::Marked(v) } else { Value::Text(v) });
                 }
             }
-            let source = |m: baoxue_linkage::Member, r: &SourceRow| Value::Text(format!("{}:{}", sources.kind(m.source.into()).label(), r.place()));
-            let mut row: Vec<Value> = vec![Value::from(i + 1), "".into(), differing.join(";").into(), source(l.left, a), source(l.right, b)];
+            let source = |m: baoxue_linkage::Member, r: &SourceRow| {
+                Value::Text(format!("{}:{}", sources.kind(m.source.into()).label(), r.place()))
+            };
+            let mut row: Vec<Value> =
+                vec![Value::from(i + 1), "".into(), differing.join(";").into(), source(l.left, a), source(l.right, b)];
             row.extend(values);
             row.extend([Value::Text(a.fingerprint.clone()), Value::Text(b.fingerprint.clone())]);
             row
@@ -147,7 +156,9 @@ pub fn sheet(linkage: &Linkage, sources: &Sources, tables: &[Table], unit: &str,
         subtitle: Some((format!("单位:{unit}"), day.to_owned())),
         columns,
         rows,
-        notes: vec![format!("在“{VERDICT}”列选“{SAME}”或“{DIFFERENT}”,保存后用 --decisions 交回,下次比对即按此办理。最右两列请勿改动。")],
+        notes: vec![format!(
+            "在“{VERDICT}”列选“{SAME}”或“{DIFFERENT}”,保存后用 --decisions 交回,下次比对即按此办理。最右两列请勿改动。"
+        )],
     }
 }
 

@@ -68,11 +68,6 @@ impl<'a> Sources<'a> {
         self.kinds[source]
     }
 
-    /// Rows of a source.
-    pub fn rows(&self, source: usize) -> &[SourceRow<'a>] {
-        &self.rows[source]
-    }
-
     /// All sources with their rows.
     pub fn iter(&self) -> impl Iterator<Item = (SourceKind, &[SourceRow<'a>])> {
         self.kinds.iter().copied().zip(self.rows.iter().map(Vec::as_slice))
@@ -82,11 +77,6 @@ impl<'a> Sources<'a> {
     pub fn row(&self, tables: &[Table], m: Member) -> &SourceRow<'a> {
         let source = usize::from(m.source);
         &self.rows[source][tables[source].input_row(m.row as usize)]
-    }
-
-    /// Source and row of a fingerprint.
-    pub fn find(&self, fingerprint: &str) -> Option<usize> {
-        self.rows.iter().position(|rows| rows.iter().any(|r| r.fingerprint == fingerprint))
     }
 
     /// Settings of the kernel for rosters.
@@ -132,7 +122,15 @@ impl<'a> Sources<'a> {
 /// new exports, and dies when the child's data change.
 fn fingerprint(kind: SourceKind, r: &RosterRow) -> String {
     let birth = r.birth_date.map(|d| d.to_string()).unwrap_or_default();
-    let parts = [kind.name(), r.name.as_deref().unwrap_or(""), r.id_text(), &birth, r.family_adult().unwrap_or(""), r.get(Field::StudentNumber).unwrap_or(""), r.get(Field::SchoolName).unwrap_or("")];
+    let parts = [
+        kind.name(),
+        r.name.as_deref().unwrap_or(""),
+        r.id_text(),
+        &birth,
+        r.family_adult().unwrap_or(""),
+        r.get(Field::StudentNumber).unwrap_or(""),
+        r.get(Field::SchoolName).unwrap_or(""),
+    ];
     let mut hash = Sha256::new();
     for p in parts {
         hash.update(p.as_bytes());

@@ -122,19 +122,30 @@ impl Previous {
             return Ok(None);
         }
         let broken = || format!("上次比对的结果 {} 读不出来;可改用 --previous 指定别的结果,或换一个结果文件夹", folder.display());
-        let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(summary).with_context(broken)?).with_context(broken)?;
+        let json: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(summary).with_context(broken)?).with_context(broken)?;
         let since = json["compared_on"].as_str().unwrap_or_default().to_owned();
-        let children = csv::Reader::from_path(children).with_context(broken)?.deserialize().collect::<Result<_, _>>().with_context(broken)?;
+        let children = csv::Reader::from_path(children)
+            .with_context(broken)?
+            .deserialize()
+            .collect::<Result<_, _>>()
+            .with_context(broken)?;
         Ok(Some(Self { since, children }))
     }
 
     fn change(&self, now: &[Child]) -> Change {
-        let missing_then: BTreeSet<&str> = self.children.iter().filter(|c| is_missing(&c.verdict)).map(|c| c.key.as_str()).collect();
+        let missing_then: BTreeSet<&str> =
+            self.children.iter().filter(|c| is_missing(&c.verdict)).map(|c| c.key.as_str()).collect();
         let keys: Vec<String> = now.iter().map(Child::key).collect();
-        let missing_now: BTreeSet<&str> =
-            now.iter().zip(&keys).filter(|(c, _)| c.verdict.kind.group() == VerdictGroup::Missing).map(|(_, k)| k.as_str()).collect();
+        let missing_now: BTreeSet<&str> = now
+            .iter()
+            .zip(&keys)
+            .filter(|(c, _)| c.verdict.kind.group() == VerdictGroup::Missing)
+            .map(|(_, k)| k.as_str())
+            .collect();
         let all_now: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
-        let vanished_children: Vec<ChildRecord> = self.children.iter().filter(|c| !all_now.contains(c.key.as_str())).cloned().collect();
+        let vanished_children: Vec<ChildRecord> =
+            self.children.iter().filter(|c| !all_now.contains(c.key.as_str())).cloned().collect();
         Change {
             since: self.since.clone(),
             newly_missing: missing_now.difference(&missing_then).count(),
@@ -163,8 +174,10 @@ pub fn build(
     previous: Option<&Previous>,
 ) -> Summary {
     debug_assert!(sources.kinds().len() >= 2);
-    let verdicts: Vec<VerdictFigures> =
-        VerdictKind::ALL.iter().map(|k| VerdictFigures { kind: *k, label: k.label(), group: k.group(), children: count(children, *k) }).collect();
+    let verdicts: Vec<VerdictFigures> = VerdictKind::ALL
+        .iter()
+        .map(|k| VerdictFigures { kind: *k, label: k.label(), group: k.group(), children: count(children, *k) })
+        .collect();
     let mut groups = BTreeMap::new();
     verdicts.iter().for_each(|v| *groups.entry(v.group).or_default() += v.children);
     Summary {
@@ -178,7 +191,10 @@ pub fn build(
         groups,
         ledgers: LedgerKind::ALL.iter().map(|l| (*l, children.iter().filter(|c| l.holds(c.verdict.kind)).count())).collect(),
         verdicts,
-        transitions: transitions.iter().map(|t| TransitionFigures { passage: t.passage.label(), leavers: t.leavers, unseen: t.unseen.len() }).collect(),
+        transitions: transitions
+            .iter()
+            .map(|t| TransitionFigures { passage: t.passage.label(), leavers: t.leavers, unseen: t.unseen.len() })
+            .collect(),
         links: linkage.links.len(),
         review_pairs: linkage.review.len(),
         decisions_used: said.decisions.len(),
@@ -190,7 +206,9 @@ pub fn build(
 }
 
 fn roster_figures(f: &RosterFile) -> RosterFigures {
-    let with = |s: Severity| f.roster.issues.iter().filter(|i| i.severity() == s).map(|i| (i.sheet, i.row)).collect::<BTreeSet<_>>().len();
+    let with = |s: Severity| {
+        f.roster.issues.iter().filter(|i| i.severity() == s).map(|i| (i.sheet, i.row)).collect::<BTreeSet<_>>().len()
+    };
     let mut unknown: Vec<String> = f.layouts.iter().flat_map(|(_, l)| l.unknown_headings()).map(str::to_owned).collect();
     unknown.sort_unstable();
     unknown.dedup();
@@ -220,7 +238,13 @@ struct RunRecord<'a> {
 }
 
 /// Writes `summary.json`.
-pub fn write_json(folder: &Path, summary: &Summary, timings: &[Timing], peak_memory_bytes: Option<u64>, settings: &Settings) -> anyhow::Result<()> {
+pub fn write_json(
+    folder: &Path,
+    summary: &Summary,
+    timings: &[Timing],
+    peak_memory_bytes: Option<u64>,
+    settings: &Settings,
+) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(&RunRecord { summary, timings, peak_memory_bytes, settings })?;
     std::fs::write(folder.join(SUMMARY_FILE), text + "\n").context("无法写入 summary.json")
 }

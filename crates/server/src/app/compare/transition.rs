@@ -48,14 +48,17 @@ pub fn check(children: &[Child], sources: &Sources) -> Vec<Checked> {
             continue;
         }
         let leavers: Vec<usize> = (0..children.len()).filter(|i| leaves(&children[*i], passage)).collect();
-        let unseen = leavers.iter().filter_map(|i| unseen(&children[*i], passage, has(SourceKind::Exam)).map(|w| (*i, w))).collect();
+        let unseen =
+            leavers.iter().filter_map(|i| unseen(&children[*i], passage, has(SourceKind::Exam)).map(|w| (*i, w))).collect();
         out.push(Checked { passage, leavers: leavers.len(), unseen });
     }
     out
 }
 
 fn leaves(child: &Child, passage: Passage) -> bool {
-    let last = |grades: &[&str]| child.of(SourceKind::LastYear).and_then(|r| r.get(Field::Grade)).is_some_and(|g| grades.iter().any(|x| g.starts_with(x)));
+    let last = |grades: &[&str]| {
+        child.of(SourceKind::LastYear).and_then(|r| r.get(Field::Grade)).is_some_and(|g| grades.iter().any(|x| g.starts_with(x)))
+    };
     match passage {
         Passage::KindergartenToPrimary => child.of(SourceKind::Kindergarten).is_some(),
         Passage::PrimaryToJunior => last(&["六年级", "小学六"]),
@@ -68,11 +71,14 @@ fn unseen(child: &Child, passage: Passage, exam_known: bool) -> Option<String> {
     if passage == Passage::JuniorLeavers {
         // 提前分流、弃考 apart
         return match child.of(SourceKind::Exam) {
-            Some(e) if e.get(Field::ExamAbsence).is_some_and(|a| a.starts_with('是') || a.contains("缺考")) => Some("中考报名后缺考,请核实去向".to_owned()),
+            Some(e) if e.get(Field::ExamAbsence).is_some_and(|a| a.starts_with('是') || a.contains("缺考")) => {
+                Some("中考报名后缺考,请核实去向".to_owned())
+            }
             Some(_) => None,
             None if exam_known => Some("未见中考报名,请核实是否提前分流到职业学校".to_owned()),
             None => None,
         };
     }
-    (child.verdict.kind.group() != VerdictGroup::InSchool).then(|| format!("{}:{}", child.verdict.kind.label(), child.verdict.reason))
+    (child.verdict.kind.group() != VerdictGroup::InSchool)
+        .then(|| format!("{}:{}", child.verdict.kind.label(), child.verdict.reason))
 }

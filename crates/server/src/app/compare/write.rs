@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::children::Child;
 use super::sources::Sources;
-use super::summary::{CHILDREN_FILE, SUMMARY_FILE, Summary, record};
+use super::summary::{CHILDREN_FILE, Change, SUMMARY_FILE, Summary, record};
 use super::transition::Checked;
 use super::{Request, review};
 use crate::app::bad_rows;
@@ -29,7 +29,8 @@ impl Target {
         if out.is_file() {
             bail!("{} 是一个文件;请给一个文件夹", out.display());
         }
-        let occupied = out.is_dir() && std::fs::read_dir(out).with_context(|| format!("无法打开 {}", out.display()))?.next().is_some();
+        let occupied =
+            out.is_dir() && std::fs::read_dir(out).with_context(|| format!("无法打开 {}", out.display()))?.next().is_some();
         if occupied && !out.join(SUMMARY_FILE).exists() {
             bail!("文件夹 {} 里有别的文件,不会覆盖;请给一个新的文件夹,或上次比对的结果文件夹", out.display());
         }
@@ -43,7 +44,8 @@ impl Target {
     pub fn put_in_place(&self) -> anyhow::Result<()> {
         let old = self.folder.with_extension("old");
         if self.place.exists() {
-            std::fs::rename(&self.place, &old).with_context(|| format!("无法替换 {};其中的文件可能正被 Excel 打开,请关闭后重试", self.place.display()))?;
+            std::fs::rename(&self.place, &old)
+                .with_context(|| format!("无法替换 {};其中的文件可能正被 Excel 打开,请关闭后重试", self.place.display()))?;
         }
         std::fs::rename(&self.folder, &self.place).with_context(|| format!("无法写入 {}", self.place.display()))?;
         if old.exists() {
@@ -59,6 +61,9 @@ impl Drop for Target {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
+
+/// Makes the sheets of a file when their turn comes.
+type Sheets<'a> = Box<dyn Fn() -> Vec<TableSheet> + Sync + Send + 'a>;
 
 /// Everything that is written.
 pub struct Result<'a> {
@@ -77,32 +82,41 @@ impl Result<'_> {
         let folder = &target.folder;
         let (lists, bad) = (folder.join("名单"), folder.join("问题行"));
         std::fs::create_dir_all(&lists)?;
-        let mut jobs: Vec<(PathBuf, Vec<TableSheet>)> = Vec::new();
+        // sheets are made one by one as they are written: all at once would not fit a bureau's PC
+        let mut jobs: Vec<(PathBuf, usize, Sheets)> = Vec::new();
         for ledger in LedgerKind::ALL {
-            jobs.push((folder.join(format!("{}.xlsx", ledger.title())), vec![self.ledger(ledger)]));
+            let weight = self.children.iter().filter(|c| ledger.holds(c.verdict.kind)).count();
+            jobs.push((folder.join(format!("{}.xlsx", ledger.title())), weight, Box::new(move || vec![self.ledger(ledger)])));
         }
         for (i, kind) in VerdictKind::ALL.iter().enumerate() {
-            jobs.push((lists.join(format!("{:02}-{}.xlsx", i + 1, kind.label())), vec![self.verdict_list(*kind)]));
+            let weight = super::children::count(self.children, *kind);
+            jobs.push((
+                lists.join(format!("{:02}-{}.xlsx", i + 1, kind.label())),
+                weight,
+                Box::new(|| vec![self.verdict_list(*kind)]),
+            ));
         }
-        jobs.push((folder.join("review.xlsx"), vec![review::sheet(self.linkage, self.sources, self.tables, &self.request.unit, &self.day())]));
+        let review = || vec![review::sheet(self.linkage, self.sources, self.tables, &self.request.unit, &self.day())];
+        jobs.push((folder.join("review.xlsx"), self.linkage.review.len(), Box::new(review)));
         if !self.transitions.is_empty() {
-            jobs.push((folder.join("衔接核查.xlsx"), self.transitions.iter().map(|t| self.transition(t)).collect()));
+            jobs.push((
+                folder.join("衔接核查.xlsx"),
+                0,
+                Box::new(|| self.transitions.iter().map(|t| self.transition(t)).collect()),
+            ));
         }
-        if let Some(vanished) = self.vanished() {
-            jobs.push((folder.join("来源中消失的儿童.xlsx"), vec![vanished]));
+        if let Some(change) = self.summary.change.as_ref().filter(|c| c.vanished > 0) {
+            jobs.push((folder.join("来源中消失的儿童.xlsx"), change.vanished, Box::new(|| vec![self.vanished(change)])));
         }
-        for f in self.files {
-            let sheets = bad_rows::sheets(f);
-            if !sheets.is_empty() {
-                std::fs::create_dir_all(&bad)?;
-                let stem = Path::new(&f.name).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-                jobs.push((bad.join(format!("{stem}-问题行.xlsx")), sheets));
-            }
+        for f in self.files.iter().filter(|f| bad_rows::any(f)) {
+            std::fs::create_dir_all(&bad)?;
+            let stem = Path::new(&f.name).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            jobs.push((bad.join(format!("{stem}-问题行.xlsx")), f.roster.issues.len(), Box::new(|| bad_rows::sheets(f))));
         }
         // the largest first, so that it does not run alone at the end
-        jobs.sort_by_key(|(_, sheets)| std::cmp::Reverse(sheets.iter().map(|s| s.rows.len()).sum::<usize>()));
-        jobs.into_par_iter().try_for_each(|(path, sheets)| {
-            std::fs::write(&path, workbook(&sheets)?).with_context(|| format!("无法写入 {}", path.display()))
+        jobs.sort_by_key(|(_, weight, _)| std::cmp::Reverse(*weight));
+        jobs.into_par_iter().with_max_len(1).try_for_each(|(path, _, sheets)| {
+            std::fs::write(&path, workbook(&sheets())?).with_context(|| format!("无法写入 {}", path.display()))
         })?;
         let mut csv = csv::Writer::from_path(folder.join(CHILDREN_FILE))?;
         for c in self.children {
@@ -126,7 +140,12 @@ impl Result<'_> {
         let mut columns = person_columns();
         columns.extend([Column::new("判定", 22.0), Column::new("理由", 70.0)]);
         if ledger != LedgerKind::SchoolAge {
-            columns.extend([Column::new("下一步", 40.0), Column::new("核实结论", 14.0), Column::new("核实人", 10.0), Column::new("核实日期", 12.0)]);
+            columns.extend([
+                Column::new("下一步", 40.0),
+                Column::new("核实结论", 14.0),
+                Column::new("核实人", 10.0),
+                Column::new("核实日期", 12.0),
+            ]);
         }
         let rows = children
             .iter()
@@ -180,7 +199,12 @@ impl Result<'_> {
     fn transition(&self, t: &Checked) -> TableSheet {
         let mut columns = person_columns();
         columns.push(Column::new("情况", 70.0));
-        let rows = t.unseen.iter().enumerate().map(|(i, (child, what))| [person_values(i, &self.children[*child]), vec![what.as_str().into()]].concat()).collect();
+        let rows = t
+            .unseen
+            .iter()
+            .enumerate()
+            .map(|(i, (child, what))| [person_values(i, &self.children[*child]), vec![what.as_str().into()]].concat())
+            .collect();
         TableSheet {
             name: t.passage.label().into(),
             title: Some(format!("{}{}衔接核查", self.request.unit, t.passage.label())),
@@ -191,24 +215,31 @@ impl Result<'_> {
         }
     }
 
-    fn vanished(&self) -> Option<TableSheet> {
-        let change = self.summary.change.as_ref().filter(|c| c.vanished > 0)?;
+    fn vanished(&self, change: &Change) -> TableSheet {
         let columns = [("序号", 6.0), ("姓名", 14.0), ("出生日期", 12.0), ("上次判定", 22.0), ("上次来源", 40.0)];
         let label = |code: &str| VerdictKind::ALL.iter().find(|k| k.code() == code).map_or("", |k| k.label());
         let rows = change
             .vanished_children
             .iter()
             .enumerate()
-            .map(|(i, c)| vec![Value::from(i + 1), c.name.as_str().into(), c.birth_date.as_str().into(), label(&c.verdict).into(), c.sources.as_str().into()])
+            .map(|(i, c)| {
+                vec![
+                    Value::from(i + 1),
+                    c.name.as_str().into(),
+                    c.birth_date.as_str().into(),
+                    label(&c.verdict).into(),
+                    c.sources.as_str().into(),
+                ]
+            })
             .collect();
-        Some(TableSheet {
+        TableSheet {
             name: "来源中消失".into(),
             title: Some(format!("{}来源中消失的儿童", self.request.unit)),
             subtitle: Some((format!("上次比对({})有、本次所有名册都没有的儿童", change.since), self.day())),
             columns: columns.iter().map(|(h, w)| Column::new(h, *w)).collect(),
             rows,
             notes: vec!["超龄离开跟踪范围的也列在此;其余请逐一核实去向,系统不会自行删除。".into()],
-        })
+        }
     }
 }
 
@@ -217,10 +248,21 @@ fn empty_note(n: usize) -> Vec<String> {
 }
 
 fn person_columns() -> Vec<Column> {
-    [("序号", 6.0), ("姓名", 14.0), ("性别", 6.0), ("出生日期", 12.0), ("身份证件号", 22.0), ("家长", 14.0), ("联系电话", 14.0), ("地址", 36.0), ("学校", 22.0), ("年级班级", 16.0)]
-        .iter()
-        .map(|(h, w)| Column::new(h, *w))
-        .collect()
+    [
+        ("序号", 6.0),
+        ("姓名", 14.0),
+        ("性别", 6.0),
+        ("出生日期", 12.0),
+        ("身份证件号", 22.0),
+        ("家长", 14.0),
+        ("联系电话", 14.0),
+        ("地址", 36.0),
+        ("学校", 22.0),
+        ("年级班级", 16.0),
+    ]
+    .iter()
+    .map(|(h, w)| Column::new(h, *w))
+    .collect()
 }
 
 fn person_values(i: usize, c: &Child) -> Vec<Value> {
@@ -229,11 +271,16 @@ fn person_values(i: usize, c: &Child) -> Vec<Value> {
         of(main).or_else(|| c.rows.iter().find_map(|(_, r)| of(r.row))).unwrap_or_default().into()
     };
     let school = |f: Field| {
-        [SourceKind::InSchool, SourceKind::Student, SourceKind::LastYear].iter().find_map(|s| c.of(*s).and_then(|r| r.get(f))).unwrap_or("").to_owned()
+        [SourceKind::InSchool, SourceKind::Student, SourceKind::LastYear]
+            .iter()
+            .find_map(|s| c.of(*s).and_then(|r| r.get(f)))
+            .unwrap_or("")
+            .to_owned()
     };
     let (grade, class) = (school(Field::Grade), school(Field::Class));
     // 三(1)班 says its grade itself
-    let class = if !grade.is_empty() && class.starts_with(grade.trim_end_matches("年级")) { class } else { format!("{grade}{class}") };
+    let class =
+        if !grade.is_empty() && class.starts_with(grade.trim_end_matches("年级")) { class } else { format!("{grade}{class}") };
     vec![
         Value::from(i + 1),
         c.name().into(),
@@ -265,11 +312,20 @@ fn evidence(c: &Child, source: SourceKind) -> String {
         .iter()
         .filter(|(s, _)| *s == source)
         .map(|(_, r)| {
-            let said: Vec<&str> =
-                [Field::SchoolName, Field::Class, Field::StudentState, Field::Present, Field::AbsentReason, Field::RegisterStatus, Field::OutOfSchoolReason, Field::Placement, Field::Remarks]
-                    .iter()
-                    .filter_map(|f| r.row.get(*f))
-                    .collect();
+            let said: Vec<&str> = [
+                Field::SchoolName,
+                Field::Class,
+                Field::StudentState,
+                Field::Present,
+                Field::AbsentReason,
+                Field::RegisterStatus,
+                Field::OutOfSchoolReason,
+                Field::Placement,
+                Field::Remarks,
+            ]
+            .iter()
+            .filter_map(|f| r.row.get(*f))
+            .collect();
             let id = if r.row.id_text().is_empty() { "无证件号" } else { r.row.id_text() };
             format!("{}:{} {id} {}", r.place(), r.row.name.as_deref().unwrap_or(""), said.join(" "))
         })

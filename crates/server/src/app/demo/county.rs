@@ -118,13 +118,15 @@ impl County {
 /// One class a grade in every school that has the grade, the others where pupils are most; then pupils to classes.
 fn spread_classes(schools: &[School], classes: &mut Vec<Class>, grades: std::ops::RangeInclusive<u8>, count: u32, pupils: u32) {
     // points teach the first three grades
-    let weight = |s: &School, grade: u8| -> u32 { match (s.kind, grade) {
-        (SchoolType::Point, 1..=3) => 12,
-        (SchoolType::Special, 1..=6) => 8,
-        (SchoolType::Primary | SchoolType::NineYear, 1..=6) => 43,
-        (SchoolType::NineYear | SchoolType::Junior, 7..=9) => 47,
-        _ => 0,
-    } };
+    let weight = |s: &School, grade: u8| -> u32 {
+        match (s.kind, grade) {
+            (SchoolType::Point, 1..=3) => 12,
+            (SchoolType::Special, 1..=6) => 8,
+            (SchoolType::Primary | SchoolType::NineYear, 1..=6) => 43,
+            (SchoolType::NineYear | SchoolType::Junior, 7..=9) => 47,
+            _ => 0,
+        }
+    };
     let mut slots: Vec<(usize, u8, u32)> = Vec::new();
     for grade in grades {
         slots.extend(schools.iter().enumerate().filter(|(_, s)| weight(s, grade) > 0).map(|(i, _)| (i, grade, 1)));
@@ -162,7 +164,10 @@ mod tests {
         let c = County::build(PUPILS);
         let kinds = |k| c.schools.iter().filter(|s| s.kind == k).count();
         assert_eq!(c.schools.len(), 85);
-        assert_eq!([SchoolType::Junior, SchoolType::NineYear, SchoolType::Primary, SchoolType::Point, SchoolType::Special].map(kinds), [12, 7, 32, 33, 1]);
+        assert_eq!(
+            [SchoolType::Junior, SchoolType::NineYear, SchoolType::Primary, SchoolType::Point, SchoolType::Special].map(kinds),
+            [12, 7, 32, 33, 1]
+        );
         assert_eq!(c.classes.len(), 886);
         assert_eq!(c.classes.iter().map(|c| c.pupils).sum::<u32>(), PUPILS);
         assert_eq!(c.classes.iter().filter(|c| c.grade <= 6).map(|c| c.pupils).sum::<u32>(), PRIMARY);

@@ -17,8 +17,10 @@ pub struct Care {
 }
 
 impl Care {
-    pub const GOOD: Care = Care { id_wrong: 0.0008, id_missing: 0.0005, name_wrong: 0.001, birth_wrong: 0.0005, phone_changed: 0.1 };
-    pub const USUAL: Care = Care { id_wrong: 0.004, id_missing: 0.008, name_wrong: 0.01, birth_wrong: 0.003, phone_changed: 0.15 };
+    pub const GOOD: Care =
+        Care { id_wrong: 0.0008, id_missing: 0.0005, name_wrong: 0.001, birth_wrong: 0.0005, phone_changed: 0.1 };
+    pub const USUAL: Care =
+        Care { id_wrong: 0.004, id_missing: 0.008, name_wrong: 0.01, birth_wrong: 0.003, phone_changed: 0.15 };
     pub const POOR: Care = Care { id_wrong: 0.01, id_missing: 0.03, name_wrong: 0.02, birth_wrong: 0.01, phone_changed: 0.2 };
 }
 

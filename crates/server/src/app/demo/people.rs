@@ -27,8 +27,9 @@ pub struct Names {
 }
 
 pub fn names() -> &'static Names {
-    static NAMES: LazyLock<Names> =
-        LazyLock::new(|| toml::from_str(include_str!("../../../../../reference/demo_names.toml")).expect("the file is part of the program"));
+    static NAMES: LazyLock<Names> = LazyLock::new(|| {
+        toml::from_str(include_str!("../../../../../reference/demo_names.toml")).expect("the file is part of the program")
+    });
     &NAMES
 }
 
@@ -297,7 +298,9 @@ pub fn populate(county: &County, rng: &mut ChaCha8Rng) -> Vec<Child> {
         }
     }
     // six-year-olds on the disability list who are in class
-    let grade_one: Vec<usize> = (0..pupils).filter(|i| out[*i].on.kindergarten && !out[*i].disabled && out[*i].verdict == VerdictKind::EnrolledPresent).collect();
+    let grade_one: Vec<usize> = (0..pupils)
+        .filter(|i| out[*i].on.kindergarten && !out[*i].disabled && out[*i].verdict == VerdictKind::EnrolledPresent)
+        .collect();
     for i in grade_one.into_iter().rev().take(county.count(24).saturating_sub(six) as usize) {
         out[i].disabled = true;
         out[i].on.disability = true;

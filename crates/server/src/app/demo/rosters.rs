@@ -83,10 +83,13 @@ fn class_of<'a>(county: &'a County, c: &Child) -> (&'a str, &'a str, u8, u8) {
             (&school.name, &school.code, class.grade, class.number)
         }
         None => {
-            let grade = (super::SCHOOL_YEAR - (c.birth.year() + 6 + i16::from((c.birth.month(), c.birth.day()) >= (9, 1))) + 1).clamp(1, 9) as u8;
+            let grade = (super::SCHOOL_YEAR - (c.birth.year() + 6 + i16::from((c.birth.month(), c.birth.day()) >= (9, 1))) + 1)
+                .clamp(1, 9) as u8;
             let fits = |i: &&super::county::Class| i.grade == grade && county.schools[i.school].town == c.family.town;
             let class = county.classes.iter().find(fits).or_else(|| county.classes.iter().find(|i| i.grade == grade));
-            class.map_or(("", "", grade, 1), |class| (county.schools[class.school].name.as_str(), county.schools[class.school].code.as_str(), grade, class.number))
+            class.map_or(("", "", grade, 1), |class| {
+                (county.schools[class.school].name.as_str(), county.schools[class.school].code.as_str(), grade, class.number)
+            })
         }
     }
 }
@@ -101,7 +104,9 @@ fn value(county: &County, c: &Child, roster: &Roster, field: Field, adult: usize
     let yes = |b: bool| if b { "是" } else { "否" }.to_owned();
     match field {
         Field::Name => match roster.kind {
-            SourceKind::Births if rng.random_bool(0.02) => format!("{}之{}", c.family.adults[1], if c.sex == baoxue_domain::person::Sex::Male { "子" } else { "女" }),
+            SourceKind::Births if rng.random_bool(0.02) => {
+                format!("{}之{}", c.family.adults[1], if c.sex == baoxue_domain::person::Sex::Male { "子" } else { "女" })
+            }
             _ => errors::name(rng, &c.name, care),
         },
         Field::NationalId => id.to_owned(),
@@ -134,7 +139,14 @@ fn value(county: &County, c: &Child, roster: &Roster, field: Field, adult: usize
         Field::StudentNumber if id.is_empty() => format!("J{}", &c.national_id.as_str()[..17].replace('5', "0")) + "1",
         Field::StudentNumber => format!("G{}", c.national_id),
         Field::StudentState => c.student_state.to_owned(),
-        Field::AttendanceMode => if c.home_taught { "送教上门" } else if grade >= 7 { "住校" } else { "走读" }.to_owned(),
+        Field::AttendanceMode => if c.home_taught {
+            "送教上门"
+        } else if grade >= 7 {
+            "住校"
+        } else {
+            "走读"
+        }
+        .to_owned(),
         Field::EnrolledOn => format!("{}-09", super::SCHOOL_YEAR - i16::from(if grade > 6 { grade - 7 } else { grade - 1 })),
         Field::LeftBehind => if c.left_behind { "双亲留守儿童" } else { "非留守儿童" }.to_owned(),
         Field::Migrant => if c.migrant { "进城务工人员随迁子女" } else { "否" }.to_owned(),
@@ -152,7 +164,13 @@ fn value(county: &County, c: &Child, roster: &Roster, field: Field, adult: usize
         .to_owned(),
         Field::Education => if grade > 6 { "初中" } else { "小学" }.to_owned(),
         Field::OutOfSchool => "否".to_owned(),
-        Field::DisabilityCertificate => if id.is_empty() { String::new() } else { format!("{id}4{}", 1 + grade % 4) },
+        Field::DisabilityCertificate => {
+            if id.is_empty() {
+                String::new()
+            } else {
+                format!("{id}4{}", 1 + grade % 4)
+            }
+        }
         Field::DisabilityKind => ["视力", "听力", "肢体", "智力"][usize::from(grade % 4)].to_owned(),
         Field::DisabilityGrade => ["一级", "二级", "三级"][usize::from(number % 3)].to_owned(),
         Field::Placement if c.home_taught => "送教上门".to_owned(),

@@ -61,7 +61,8 @@ pub fn open(path: &Path) -> anyhow::Result<Source> {
         let encoding = if is_utf8_so_far(&sample) {
             CsvEncoding::Utf8
         } else {
-            let text = decode(std::fs::read(path).with_context(place)?).with_context(|| format!("{} 不是文本", path.display()))?;
+            let text =
+                decode(std::fs::read(path).with_context(place)?).with_context(|| format!("{} 不是文本", path.display()))?;
             sample = text.as_bytes()[..text.len().min(SAMPLE_BYTES)].to_vec();
             CsvEncoding::Decoded(text)
         };
@@ -101,7 +102,11 @@ impl Source {
     /// Reads the columns that settings name, and the column of truth.
     pub fn into_table(self, settings: &Settings, truth: Option<&str>) -> anyhow::Result<(Table, Option<StringArray>)> {
         let headings = self.headings();
-        let mut wanted: Vec<String> = settings.columns.iter().filter_map(|c| c.headings().find(|n| headings.iter().any(|h| h == n)).map(str::to_owned)).collect();
+        let mut wanted: Vec<String> = settings
+            .columns
+            .iter()
+            .filter_map(|c| c.headings().find(|n| headings.iter().any(|h| h == n)).map(str::to_owned))
+            .collect();
         wanted.extend(settings.id.clone());
         if let Some(t) = truth {
             if !headings.iter().any(|h| h == t) {
@@ -112,7 +117,9 @@ impl Source {
         wanted.sort_unstable();
         wanted.dedup();
         let mut columns = match self.content {
-            Content::Csv { headings, encoding: CsvEncoding::Decoded(text) } => read_csv(&self.path, text.as_bytes(), text.len(), &headings, &wanted)?,
+            Content::Csv { headings, encoding: CsvEncoding::Decoded(text) } => {
+                read_csv(&self.path, text.as_bytes(), text.len(), &headings, &wanted)?
+            }
             Content::Csv { headings, encoding: CsvEncoding::Utf8 } => {
                 let file = std::fs::File::open(&self.path)?;
                 let size = usize::try_from(file.metadata()?.len()).unwrap_or(0);
@@ -134,7 +141,13 @@ impl Source {
     }
 }
 
-fn read_csv(path: &Path, mut input: impl std::io::BufRead, size: usize, headings: &[String], wanted: &[String]) -> anyhow::Result<Vec<(String, StringArray)>> {
+fn read_csv(
+    path: &Path,
+    mut input: impl std::io::BufRead,
+    size: usize,
+    headings: &[String],
+    wanted: &[String],
+) -> anyhow::Result<Vec<(String, StringArray)>> {
     let broken = || format!("{} 无法读取", path.display());
     let sample = input.fill_buf().with_context(broken)?;
     // room for all values from the first lines, so that columns need not grow
@@ -147,7 +160,10 @@ fn read_csv(path: &Path, mut input: impl std::io::BufRead, size: usize, headings
     let mut builders: Vec<StringBuilder> = places.iter().map(|_| StringBuilder::with_capacity(rows, rows * 8)).collect();
     let mut reader = csv::ReaderBuilder::new().flexible(true).buffer_capacity(SAMPLE_BYTES).from_reader(input);
     let mut record = csv::ByteRecord::new();
-    while reader.read_byte_record(&mut record).with_context(|| format!("{} 读到第 {} 行出错", path.display(), reader.position().line()))? {
+    while reader
+        .read_byte_record(&mut record)
+        .with_context(|| format!("{} 读到第 {} 行出错", path.display(), reader.position().line()))?
+    {
         let line = || record.position().map_or(0, csv::Position::line);
         if record.len() < headings.len() && record.len() > 1 && record.iter().any(|f| !f.is_empty()) {
             bail!("{} 第 {} 行只有 {} 列,表头有 {} 列;请检查引号和逗号", path.display(), line(), record.len(), headings.len());
@@ -173,7 +189,8 @@ fn read_parquet(path: &Path, headings: &[String], wanted: &[String]) -> anyhow::
         let batch = batch.with_context(broken)?;
         for (b, w) in builders.iter_mut().zip(wanted) {
             let column: ArrayRef = batch.column_by_name(w).cloned().with_context(broken)?;
-            let text = cast(&column, &DataType::Utf8).with_context(|| format!("{} 的列“{w}”不是文本、数字或日期", path.display()))?;
+            let text =
+                cast(&column, &DataType::Utf8).with_context(|| format!("{} 的列“{w}”不是文本、数字或日期", path.display()))?;
             let text = text.as_any().downcast_ref::<StringArray>().with_context(broken)?;
             text.iter().for_each(|v| b.append_value(v.unwrap_or_default().trim()));
         }

@@ -48,7 +48,16 @@ fn pairs(path: &Path, links: &[Link], tables: &[Table], linkage: &Linkage) -> an
             for l in chunk {
                 let (left, right) = (&tables[usize::from(l.left.source)], &tables[usize::from(l.right.source)]);
                 let rule = l.rule.map_or("人工认定", |r| linkage.rules[usize::from(r)].as_str());
-                let _ = write!(s, "{},{},{:.6},{:.3},{},{}", field(left.id(l.left.row as usize)), field(right.id(l.right.row as usize)), l.probability, l.weight, field(rule), linkage.pattern(l));
+                let _ = write!(
+                    s,
+                    "{},{},{:.6},{:.3},{},{}",
+                    field(left.id(l.left.row as usize)),
+                    field(right.id(l.right.row as usize)),
+                    l.probability,
+                    l.weight,
+                    field(rule),
+                    linkage.pattern(l)
+                );
                 if many {
                     let _ = write!(s, ",{},{}", field(&left.name), field(&right.name));
                 }
@@ -86,11 +95,7 @@ fn write_file(path: &Path, body: impl FnOnce(&mut BufWriter<File>) -> std::io::R
 
 /// A CSV field, quoted where it must be.
 fn field(s: &str) -> std::borrow::Cow<'_, str> {
-    if s.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", s.replace('"', "\"\"")).into()
-    } else {
-        s.into()
-    }
+    if s.contains([',', '"', '\n', '\r']) { format!("\"{}\"", s.replace('"', "\"\"")).into() } else { s.into() }
 }
 
 #[derive(Serialize)]
@@ -141,7 +146,10 @@ pub fn run_json(out: &Path, outcome: &Outcome) -> anyhow::Result<()> {
         comparisons: l
             .comparisons
             .iter()
-            .map(|(name, levels)| Comparison { name, levels: std::iter::once((0, "missing")).chain(levels.iter().enumerate().map(|(i, s)| (i + 1, *s))).collect() })
+            .map(|(name, levels)| Comparison {
+                name,
+                levels: std::iter::once((0, "missing")).chain(levels.iter().enumerate().map(|(i, s)| (i + 1, *s))).collect(),
+            })
             .collect(),
         models: &l.models,
     };

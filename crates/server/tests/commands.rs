@@ -1,0 +1,133 @@
+//! The commands as a user runs them.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn baoxue(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_baoxue")).args(args).current_dir(folder).output().expect("the program starts")
+}
+
+fn good(folder: &Path, args: &[&str]) -> String {
+    let out = baoxue(folder, args);
+    assert!(out.status.success(), "{args:?}: {}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).expect("output is UTF-8")
+}
+
+fn bad(folder: &Path, args: &[&str]) -> String {
+    let out = baoxue(folder, args);
+    assert!(!out.status.success(), "{args:?}");
+    format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+#[test]
+fn what_is_no_roster_is_refused_with_the_way_out() {
+    let f = folder();
+    let check = |name: &str, bytes: &[u8], says: &str| {
+        std::fs::write(f.path().join(name), bytes).unwrap();
+        let said = bad(f.path(), &["check", name]);
+        assert!(said.contains(says), "{name}: {said}");
+        assert!(!said.contains("panicked"), "{name}: {said}");
+    };
+    check("空.xlsx", b"", "0 字节");
+    check("图片.xlsx", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "图片");
+    check("文档.xls", b"%PDF-1.7\n", "PDF");
+    check("随机.xlsx", &(0..=255u8).cycle().take(4000).collect::<Vec<_>>(), "不是电子表格");
+    check("没有表头.csv", "甲,乙\n1,2\n".as_bytes(), "找不到表头");
+    check("只有一半.xlsx", b"PK\x03\x04\x14\0\0\0", "不完整");
+    assert!(bad(f.path(), &["check", "没有这个文件.xlsx"]).contains("找不到文件"));
+    // a good file cut short
+    good(f.path(), &["template", "students", "--out", "样表.xlsx"]);
+    let whole = std::fs::read(f.path().join("样表.xlsx")).unwrap();
+    check("截断.xlsx", &whole[..whole.len() / 2], "不完整");
+    assert!(bad(f.path(), &["template", "students", "--out", "样表.xlsx"]).contains("不会覆盖"));
+    assert!(bad(f.path(), &["template", "花名册"]).contains("household(户籍)"));
+}
+
+#[test]
+fn check_says_where_and_how_to_mend() {
+    let f = folder();
+    let text = "学籍名册,,,\n姓名,身份证件号,出生日期,学籍状态\n王小明,4.11E+17,2015-03-02,在读\n李小红,528801201503020013,农历2015年正月十二,在读\n合计,2,,\n";
+    std::fs::write(f.path().join("学籍.csv"), text).unwrap();
+    let said =
+        good(f.path(), &["check", "学籍.csv", "--today", "2023-10-08", "--bad-rows", "退回.xlsx", "--save-mapping", "列.toml"]);
+    assert!(said.contains("可用 2 行,未载入 0 行,跳过 1 行"), "{said}");
+    assert!(said.contains("B3 第 3 行“身份证件号”“4.11E+17”是被 Excel 转成数字的号码"), "{said}");
+    let back = baoxue_documents::read::read("x", std::fs::read(f.path().join("退回.xlsx")).unwrap()).unwrap();
+    let row: Vec<&str> = back[0].row(3).map(|c| c.text).collect();
+    assert_eq!(row[..3], ["3", "该值未采用", "王小明"]);
+    assert!(row[4].starts_with("第 3 行"), "the reason stands beside its cell: {row:?}");
+    let mapping = std::fs::read_to_string(f.path().join("列.toml")).unwrap();
+    assert!(mapping.contains("\"姓名\" = \"name\"") || mapping.contains("姓名 = \"name\""), "{mapping}");
+    let json: serde_json::Value = serde_json::from_str(&good(f.path(), &["check", "学籍.csv", "--json"])).unwrap();
+    assert_eq!(json[0]["kind"], "student");
+    // said otherwise
+    std::fs::write(f.path().join("改.toml"), "\"学籍状态\" = \"忽略\"\n").unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&good(f.path(), &["check", "学籍.csv", "--json", "--kind", "户籍", "--mapping", "改.toml"]))
+            .unwrap();
+    assert_eq!((&json[0]["kind"], &json[0]["columns"][3]["field"]), (&"household".into(), &serde_json::Value::Null));
+    std::fs::write(f.path().join("错.toml"), "\"学籍状态\" = \"没有这个字段\"\n").unwrap();
+    assert!(bad(f.path(), &["check", "学籍.csv", "--mapping", "错.toml"]).contains("没有这个字段"));
+}
+
+const LEFT: &str = "rec_id,name,id_no,dob,phone,p\n\
+    L1,王小明,528801201503020013,2015-03-02,12000000001,1\nL2,李小红,528801201405180026,2014-05-18,12000000002,2\nL3,张三,,2013-01-02,12000000003,3\n";
+const RIGHT: &str = "rec_id,name,id_no,dob,phone,p\n\
+    R1,王晓明,528801201503020013,2015-03-02,12000000001,1\nR2,李小红,528801201405180026,2014-05-18,12000000009,2\nR9,赵六,528801201206070038,2012-06-07,12000000008,9\n";
+
+#[test]
+fn link_writes_its_lists_the_same_for_any_threads_and_order() {
+    let f = folder();
+    std::fs::write(f.path().join("l.csv"), LEFT).unwrap();
+    std::fs::write(f.path().join("r.csv"), RIGHT).unwrap();
+    let mut turned: Vec<&str> = RIGHT.lines().collect();
+    turned[1..].reverse();
+    std::fs::create_dir(f.path().join("t")).unwrap();
+    std::fs::write(f.path().join("t/r.csv"), turned.join("\r\n")).unwrap();
+    let said = good(f.path(), &["link", "l.csv", "r.csv", "--out", "a", "--truth", "p", "--threads", "1"]);
+    assert!(said.contains("匹配对:准确率 1.0000,召回率 1.0000"), "{said}");
+    good(f.path(), &["link", "l.csv", "t/r.csv", "--out", "b", "--threads", "2"]);
+    let read = |run: &str, file: &str| std::fs::read_to_string(f.path().join(run).join(file)).unwrap();
+    for file in ["pairs.csv", "review.csv", "clusters.csv", "unmatched_left.csv", "unmatched_right.csv"] {
+        assert_eq!(read("a", file), read("b", file), "{file}");
+    }
+    assert!(read("a", "pairs.csv").starts_with("left_id,right_id,probability,weight,rule,pattern\nL1,R1,"));
+    assert_eq!(read("a", "unmatched_left.csv"), "left_id\nL3\n");
+    assert_eq!(read("a", "unmatched_right.csv"), "right_id\nR9\n");
+    let run: serde_json::Value = serde_json::from_str(&read("a", "run.json")).unwrap();
+    assert_eq!((&run["links"], &run["settings_inferred"]), (&2.into(), &true.into()));
+}
+
+#[test]
+fn link_says_what_is_wrong_with_its_input() {
+    let f = folder();
+    std::fs::write(f.path().join("l.csv"), LEFT).unwrap();
+    std::fs::write(f.path().join("twice.csv"), LEFT.replace("L2", "L1")).unwrap();
+    std::fs::write(f.path().join("other.csv"), "a,b\n1,2\n").unwrap();
+    std::fs::write(f.path().join("s.toml"), "id = \"rec_id\"\n[[column]]\nname = \"id_no\"\nkind = \"idcard\"\n").unwrap();
+    assert!(bad(f.path(), &["link", "l.csv", "--out", "o"]).contains("--dedupe"));
+    assert!(bad(f.path(), &["link", "l.csv", "twice.csv", "--out", "o"]).contains("“L1”出现了不止一次"));
+    assert!(bad(f.path(), &["link", "other.csv", "other.csv", "--out", "o"]).contains("--settings"));
+    assert!(bad(f.path(), &["link", "l.csv", "other.csv", "--out", "o"]).contains("other.csv"));
+    let said = bad(f.path(), &["link", "l.csv", "l.csv", "--settings", "s.toml", "--out", "o"]);
+    assert!(said.contains("第 4 行") && said.contains("national-id"), "{said}");
+    assert!(!f.path().join("o").exists(), "nothing is half done");
+}
+
+#[test]
+fn dedupe_finds_rows_of_one_child() {
+    let f = folder();
+    std::fs::write(
+        f.path().join("one.csv"),
+        format!("{LEFT}{}", RIGHT.lines().skip(1).map(|l| format!("{l}\n")).collect::<String>()),
+    )
+    .unwrap();
+    good(f.path(), &["link", "one.csv", "--dedupe", "--out", "o"]);
+    let clusters = std::fs::read_to_string(f.path().join("o/clusters.csv")).unwrap();
+    assert_eq!(clusters.lines().count(), 5, "{clusters}");
+    assert!(clusters.contains("1,one,L1\n1,one,R1\n"), "{clusters}");
+}

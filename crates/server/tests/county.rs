@@ -1,0 +1,136 @@
+//! The whole main job on a demo county whose truth is known.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use baoxue_documents::{CellKind, Sheet};
+
+fn baoxue(folder: &Path, args: &[&str]) -> String {
+    let out = Command::new(env!("CARGO_BIN_EXE_baoxue")).args(args).current_dir(folder).output().expect("the program starts");
+    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).expect("output is UTF-8")
+}
+
+const ROSTERS: [&str; 10] = [
+    "r/户籍.xlsx",
+    "r/学籍.xlsx",
+    "r/在校实名.xlsx",
+    "r/卫健出生.xlsx",
+    "r/乡村振兴.xls",
+    "r/残联.xlsx",
+    "r/延缓入学.xlsx",
+    "r/中考报名.csv",
+    "r/上年学籍.xlsx",
+    "r/上年核销.xlsx",
+];
+
+fn compare(folder: &Path, rosters: &[&str], more: &[&str]) -> String {
+    let fixed = ["--school-year", "2023", "--today", "2023-10-08", "--unit", "青禾县", "--out", "o"];
+    baoxue(folder, &[&["compare"], rosters, &fixed, more].concat())
+}
+
+fn sheet(path: &Path) -> Sheet {
+    baoxue_documents::read::read("x", std::fs::read(path).unwrap()).unwrap().remove(0)
+}
+
+fn records(path: &Path) -> Vec<BTreeMap<String, String>> {
+    csv::Reader::from_path(path).unwrap().deserialize().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn the_county_is_judged_as_the_truth_says() {
+    let f = tempfile::tempdir().unwrap();
+    baoxue(f.path(), &["demo-data", "--pupils", "4000", "--seed", "7", "--out", "r"]);
+    let said = compare(f.path(), &ROSTERS, &[]);
+    assert!(said.contains("疑似辍学台账"), "{said}");
+
+    // every child of the truth is found with its verdict; a clerk's error in a number makes a mismatch of a sound pupil
+    let found: BTreeMap<String, String> = records(&f.path().join("o/children.csv"))
+        .into_iter()
+        .map(|mut r| (r["key"].clone(), r.remove("verdict").unwrap()))
+        .collect();
+    let named: BTreeMap<(String, String), String> = records(&f.path().join("o/children.csv"))
+        .into_iter()
+        .map(|r| ((r["name"].clone(), r["birth_date"].clone()), r["verdict"].clone()))
+        .collect();
+    let (mut right, mut wrong) = (0, Vec::new());
+    for t in records(&f.path().join("r/truth/truth.csv")) {
+        let by_name = || named.get(&(t["name"].clone(), t["birth_date"].clone()));
+        let verdict = found.get(&t["national_id"]).or_else(by_name).map_or("", String::as_str);
+        let clerk = t["verdict"] == "enrolled-present" && verdict == "identity-mismatch";
+        if verdict == t["verdict"] || clerk { right += 1 } else { wrong.push((t["verdict"].clone(), verdict.to_owned())) }
+    }
+    assert!(right > 4000);
+    assert!(wrong.len() <= 4, "{wrong:?}");
+    // a child missed is the cost of a bug here
+    let school = ["enrolled-present", "record-no-household", "double-record", "record-pending", "identity-mismatch"];
+    let missing = ["never-enrolled", "household-no-record", "poor-not-enrolled", "disabled-not-placed", "recorded-dropout"];
+    assert!(wrong.iter().all(|(t, v)| !(missing.contains(&t.as_str()) && school.contains(&v.as_str()))), "{wrong:?}");
+
+    // the ledger as an office would look at it
+    let ledger = sheet(&f.path().join("o/疑似辍学台账.xlsx"));
+    assert_eq!(ledger.cell(0, 0).text, "青禾县疑似辍学台账");
+    assert!(ledger.cell(1, 0).text.starts_with("单位:青禾县    2023—2024学年    共"));
+    let head: Vec<&str> = ledger.row(2).map(|c| c.text).collect();
+    assert_eq!(head[..5], ["序号", "姓名", "性别", "出生日期", "身份证件号"]);
+    assert!((3..ledger.height()).all(|r| ledger.cell(r, 4).kind != CellKind::Number), "numbers of identity are text");
+    let reason = ledger.cell(ledger.height() - 1, 11).text;
+    assert!(reason.contains("在册") && reason.ends_with('。'), "{reason}");
+    assert!(sheet(&f.path().join("o/名单/21-有户籍无学籍.xlsx")).row(2).any(|c| c.text == "户籍依据"));
+
+    // a second run knows the first; a roster that lost rows loses nobody silently
+    let said = compare(f.path(), &ROSTERS, &[]);
+    assert!(said.contains("与 2023-10-08 相比:未见就读记录新增 0,减少 0"), "{said}");
+    let said = compare(f.path(), &ROSTERS[1..4], &[]);
+    assert!(f.path().join("o/来源中消失的儿童.xlsx").exists(), "{said}");
+}
+
+/// A household child and a pupil who may or may not be the same: another name, another number, no telephone.
+#[test]
+fn what_a_person_decides_is_honoured() {
+    let f = tempfile::tempdir().unwrap();
+    baoxue(f.path(), &["demo-data", "--pupils", "3000", "--seed", "3", "--out", "r"]);
+    let rosters = ["r/户籍.xlsx", "r/学籍.xlsx", "r/在校实名.xlsx"];
+    compare(f.path(), &rosters, &[]);
+    // take a true pair of the run and call it different: both rows must come apart
+    let path = f.path().join("o/review.xlsx");
+    let review = sheet(&path);
+    let heads: Vec<&str> = review.row(2).map(|c| c.text).collect();
+    assert!(heads.contains(&"甲方指纹") && heads.contains(&"认定"), "{heads:?}");
+    let summary = || -> serde_json::Value {
+        serde_json::from_str(&std::fs::read_to_string(f.path().join("o/summary.json")).unwrap()).unwrap()
+    };
+    let decide = |left: &str, right: &str, word: &str| {
+        let csv = format!("认定,甲方指纹,乙方指纹\n{word},{left},{right}\n,{left},{right}\n");
+        std::fs::write(f.path().join("认定.csv"), csv).unwrap();
+        compare(f.path(), &rosters, &["--decisions", "认定.csv"])
+    };
+    let said = decide("没有这个指纹", "也没有", "同一人");
+    assert!(said.contains("采用 0 条,已失效(名册已改)的 1 条,未填 1 条"), "{said}");
+    assert_eq!(summary()["decisions_outdated"], 1);
+    let out = Command::new(env!("CARGO_BIN_EXE_baoxue"))
+        .args(["compare", "r/户籍.xlsx", "r/学籍.xlsx", "--school-year", "2023", "--out", "o", "--decisions", "r/学籍.xlsx"])
+        .current_dir(f.path())
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&out.stderr).contains("不是本系统生成的认定表"));
+    assert!(f.path().join("o/summary.json").exists(), "a failed run leaves the result before it alone");
+}
+
+#[test]
+fn mistakes_of_use_are_explained() {
+    let f = tempfile::tempdir().unwrap();
+    baoxue(f.path(), &["demo-data", "--pupils", "500", "--out", "r"]);
+    let fails = |args: &[&str], says: &str| {
+        let out = Command::new(env!("CARGO_BIN_EXE_baoxue")).args(args).current_dir(f.path()).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(!out.status.success() && said.contains(says), "{args:?}: {said}");
+    };
+    fails(&["compare", "r/户籍.xlsx", "--school-year", "2023", "--out", "o"], "没有可比对的");
+    fails(&["compare", "r/户籍.xlsx", "r/残联.xlsx", "--school-year", "2023", "--out", "o"], "没有学籍或在校实名");
+    fails(&["compare", "r/户籍.xlsx", "r/学籍.xlsx", "--school-year", "23", "--out", "o"], "学年开始的年份");
+    fails(&["compare", "r/户籍.xlsx", "r/学籍.xlsx", "--school-year", "2023", "--out", "r"], "不会覆盖");
+    fails(&["demo-data", "--pupils", "1", "--out", "x"], "--pupils");
+    assert!(!f.path().join("o").exists());
+}

@@ -1,0 +1,112 @@
+//! The house keeps its shape: who may depend on whom, licences, crates that stand in the lock file twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn metadata() -> Value {
+    let out = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .output()
+        .expect("cargo runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).expect("cargo metadata is JSON")
+}
+
+fn packages(m: &Value) -> &Vec<Value> {
+    m["packages"].as_array().expect("packages")
+}
+
+fn text<'a>(v: &'a Value, key: &str) -> &'a str {
+    v[key].as_str().unwrap_or_default()
+}
+
+#[test]
+fn crates_depend_only_as_drawn() {
+    // ARCHITECTURE.md draws this
+    let allowed: BTreeMap<&str, &[&str]> = [
+        ("baoxue-domain", &[][..]),
+        ("baoxue-linkage", &[]),
+        ("baoxue-documents", &[]),
+        ("baoxue", &["baoxue-documents", "baoxue-domain", "baoxue-linkage"]),
+    ]
+    .into();
+    let m = metadata();
+    let ours: Vec<&Value> = packages(&m).iter().filter(|p| p["source"].is_null()).collect();
+    assert_eq!(ours.len(), allowed.len());
+    for p in ours {
+        let found: BTreeSet<&str> = p["dependencies"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|d| d["source"].is_null())
+            .map(|d| text(d, "name"))
+            .collect();
+        let expected: BTreeSet<&str> = allowed[text(p, "name")].iter().copied().collect();
+        assert_eq!(found, expected, "{}", text(p, "name"));
+    }
+}
+
+#[test]
+fn domain_and_linkage_do_no_input_or_output() {
+    let m = metadata();
+    let io = ["tokio", "axum", "sqlx", "csv", "calamine", "rust_xlsxwriter", "parquet", "indicatif", "rand", "tempfile"];
+    for p in packages(&m).iter().filter(|p| ["baoxue-domain", "baoxue-linkage"].contains(&text(p, "name"))) {
+        for d in p["dependencies"].as_array().into_iter().flatten().filter(|d| d["kind"].is_null()) {
+            assert!(!io.contains(&text(d, "name")), "{} must not use {}", text(p, "name"), text(d, "name"));
+        }
+    }
+}
+
+/// Free licences without a duty to publish; one of an `OR` is enough, all of an `AND` are needed.
+const LICENCES: [&str; 13] = [
+    "MIT",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "MPL-2.0",
+    "ISC",
+    "Zlib",
+    "Unicode-3.0",
+    "Unlicense",
+    "0BSD",
+    "CC0-1.0",
+    "BSL-1.0",
+    "Apache-2.0 WITH LLVM-exception",
+];
+
+fn is_free(expression: &str) -> bool {
+    let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
+    plain.split(" AND ").all(|all| all.split(" OR ").any(|one| LICENCES.contains(&one.trim())))
+}
+
+#[test]
+fn every_dependency_is_free_and_from_the_registry() {
+    for p in packages(&metadata()).iter().filter(|p| !p["source"].is_null()) {
+        let name = format!("{} {}", text(p, "name"), text(p, "version"));
+        assert!(text(p, "source").starts_with("registry+"), "{name} comes from {}", text(p, "source"));
+        assert!(is_free(text(p, "license")), "{name} has the licence {:?}", text(p, "license"));
+    }
+}
+
+/// Crates that stand in the lock file twice, each with the reason.
+const TWICE: [(&str, &str); 6] = [
+    ("getrandom", "0.3 by ahash of arrow 59, 0.4 by tempfile"),
+    ("syn", "3 by serde and clap, 2 by zerocopy and others that lag"),
+    ("r-efi", "by the two getrandom, on UEFI only"),
+    ("wit-bindgen", "by the two getrandom, on WASI only"),
+    ("wasip2", "by the two getrandom, on WASI only"),
+    ("thiserror-impl", "by crates that lag"),
+];
+
+#[test]
+fn no_crate_stands_in_the_lock_file_twice_without_a_reason() {
+    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for p in packages(&metadata()) {
+        versions.entry(text(p, "name").to_owned()).or_default().insert(text(p, "version").to_owned());
+    }
+    let twice: Vec<_> = versions.into_iter().filter(|(n, v)| v.len() > 1 && !TWICE.iter().any(|(t, _)| t == n)).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
