@@ -111,7 +111,11 @@ impl<'a> Reader<'a> {
             return true;
         }
         let field_of = |c: usize| self.by_column[c].and_then(|m| m.slot).map(|s| s.field);
-        let identified = cells.iter().any(|(c, _)| matches!(field_of(*c), Some(Field::NationalId | Field::BirthDate)));
+        // the column of numbers may hold a sum
+        const SHORTEST_DATE: usize = 6;
+        let identified = cells
+            .iter()
+            .any(|(c, t)| t.len() >= SHORTEST_DATE && matches!(field_of(*c), Some(Field::NationalId | Field::BirthDate)));
         let starts = |words: &[&str]| cells.iter().any(|(_, t)| words.iter().any(|w| t.starts_with(w)));
         if starts(&SUMS) && !identified || starts(&SIGN_OFFS) && !identified && cells.len() <= 8 {
             return true;
