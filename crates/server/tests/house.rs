@@ -93,7 +93,10 @@ fn every_dependency_is_free_and_from_the_registry() {
 
 /// Crates that stand in the lock file more than once, each with the reason.
 const TWICE: [(&str, &str); 3] = [
-    ("getrandom", "0.3 by ahash of arrow 59 and 0.2 by ring-free const-random, 0.4 by tempfile and zip: none is used for our randomness"),
+    (
+        "getrandom",
+        "0.3 by ahash and 0.2 by const-random (compile time), both of arrow 59; 0.4 by tempfile: none is our randomness",
+    ),
     ("r-efi", "by the getrandom versions, on UEFI only"),
     ("syn", "3 by serde and clap, 2 by the macros of pathfinding, rkyv and zerocopy, which lag; compile time only"),
 ];

@@ -392,6 +392,46 @@ pub(super) mod tests {
         assert_eq!(layout.children(), 1);
     }
 
+    /// The two exports that R-SRC 2 names, all headings in order.
+    #[test]
+    fn national_template_and_rural_export_as_they_come() {
+        const STUDENT: &str = "学校标识码|姓名|性别|出生日期|出生地|籍贯|民族|国籍/地区|身份证件类型|港澳台侨外|健康状况|政治面貌|身份证件号|户口性质|户口所在地|\
+            班级|入学年月|入学方式|就读方式|现住址|通信地址|家庭地址|联系电话|邮政编码|独生子女|学前教育|留守儿童|需申请资助|享受一补|孤儿|\
+            烈士优抚|上下学距离|交通方式|校车|曾用名|证件有效期|血型|特长|学籍辅号|班内学号|学生来源|电子信箱|主页|残疾类型|政府购买学位|\
+            随班就读|姓名|关系|关系说明|现住址|户口所在地|电话|监护人|证件类型|证件号|民族|单位|职务|姓名|关系|关系说明|现住址|户口所在地|电话|监护人|证件类型|证件号|民族|单位|职务|随迁子女";
+        const RURAL: &str = "户类型|监测对象类别|户编号|姓名|证件号码|在校生状况|文化程度|是否义务教育阶段适龄儿童少年失学辍学|义务教育阶段未上学原因";
+        let read = |head: &str| find_layout(&TextGrid::new("s", &head.replace(' ', "")), &Mapping::default()).unwrap();
+        let student = read(STUDENT);
+        let at = |column: usize| student.columns[column].slot.map(|s| (s.field, s.child));
+        for (column, field) in [
+            (0, Field::SchoolCode),
+            (1, Field::Name),
+            (2, Field::Sex),
+            (3, Field::BirthDate),
+            (12, Field::NationalId),
+            (15, Field::Class),
+            (18, Field::AttendanceMode),
+            (19, Field::Address),
+            (22, Field::Phone),
+            (26, Field::LeftBehind),
+            (34, Field::FormerName),
+            (38, Field::StudentNumber),
+            (46, Field::Guardian),
+            (51, Field::GuardianPhone),
+            (54, Field::GuardianId),
+            (58, Field::SecondGuardian),
+            (63, Field::SecondGuardianPhone),
+            (70, Field::Migrant),
+        ] {
+            assert_eq!(at(column), Some((field, 0)), "{}", student.columns[column].heading);
+        }
+        assert_eq!(student.children(), 1);
+        assert_eq!(crate::roster::recognise_kind(&student.fields(), &[]).unwrap().kind, crate::roster::SourceKind::Student);
+        let rural = read(RURAL);
+        assert_eq!(rural.unknown_headings().count(), 0);
+        assert_eq!(crate::roster::recognise_kind(&rural.fields(), &[]).unwrap().kind, crate::roster::SourceKind::Poverty);
+    }
+
     #[test]
     fn a_mapping_is_heard_first() {
         let mapping = Mapping([("娃娃".to_owned(), "name".to_owned()), ("身份证号".to_owned(), "忽略".to_owned())].into());
