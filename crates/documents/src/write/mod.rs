@@ -83,12 +83,20 @@ pub struct TableSheet {
 /// Rows above which a sheet is written row by row without keeping it in memory; both ways give the same sheet.
 const MANY_ROWS: usize = 5_000;
 
+/// Columns from this width on hold sentences, which wrap.
+const SENTENCE_WIDTH: f64 = 36.0;
+/// Excel's numbers of paper, and the sum of widths that A4 still shows in letters that can be read.
+const A3: u8 = 8;
+const A4: u8 = 9;
+const A4_WIDTH: f64 = 170.0;
+
 struct Look {
     title: Format,
     left: Format,
     right: Format,
     head: Format,
     text: Format,
+    wrapped: Format,
     number: Format,
     marked: Format,
     note: Format,
@@ -115,6 +123,7 @@ impl Look {
             right: Format::new().set_font_name("宋体").set_font_size(10).set_align(FormatAlign::Right),
             head: cell().set_bold().set_align(FormatAlign::Center).set_text_wrap().set_background_color(Color::RGB(0x00E8_EDF4)),
             text: cell().set_num_format("@"),
+            wrapped: cell().set_num_format("@").set_text_wrap(),
             number: cell().set_num_format("0"),
             marked: cell().set_num_format("@").set_background_color(Color::RGB(0x00FF_F2B3)),
             note: Format::new().set_font_name("宋体").set_font_size(9).set_font_color(Color::RGB(0x0055_5555)),
@@ -163,13 +172,17 @@ fn write_sheet(sheet: &mut Worksheet, s: &TableSheet, look: &Look) -> Result<(),
     }
     sheet.set_freeze_panes(head + 1, 0)?;
     // printing: the head on every page, all columns on one page's width
-    sheet.set_repeat_rows(0, head)?.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
+    let paper = if s.columns.iter().map(|c| c.width).sum::<f64>() > A4_WIDTH { A3 } else { A4 };
+    sheet.set_repeat_rows(0, head)?.set_landscape().set_paper_size(paper).set_print_fit_to_pages(1, 0);
+    sheet.set_margins(0.4, 0.4, 0.5, 0.6, 0.2, 0.3);
     sheet.set_footer("&C第 &P 页,共 &N 页");
+    let wraps: Vec<bool> = s.columns.iter().map(|c| c.width >= SENTENCE_WIDTH).collect();
     for values in &s.rows {
         row += 1;
         for (c, value) in values.iter().enumerate() {
             let c = c as u16;
             match value {
+                Value::Text(t) if wraps[usize::from(c)] => sheet.write_string_with_format(row, c, guard(t), &look.wrapped)?,
                 Value::Text(t) => sheet.write_string_with_format(row, c, guard(t), &look.text)?,
                 Value::Number(n) => sheet.write_number_with_format(row, c, *n, &look.number)?,
                 Value::Marked(t) => sheet.write_string_with_format(row, c, guard(t), &look.marked)?,

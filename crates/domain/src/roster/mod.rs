@@ -18,7 +18,7 @@ pub use issue::{IssueCode, RowIssue, Severity};
 pub use kind::{KindGuess, SourceKind, recognise_kind};
 pub use layout::{ColumnMapping, Layout, Mapping, Slot, find_layout};
 pub use read::{ReadRoster, SheetContext, read_rows};
-pub use row::RosterRow;
+pub use row::{FieldValues, RosterRow};
 pub use rules::{CrossRule, all_rules};
 
 /// A cell as a sheet gives it.

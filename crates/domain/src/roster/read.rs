@@ -3,7 +3,8 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 
 use super::{
-    ColumnMapping, Field, Grid, IssueCode, Layout, RawCell, RawKind, RosterRow, RowIssue, all_rules, clean_text, strip_remark,
+    ColumnMapping, Field, FieldValues, Grid, IssueCode, Layout, RawCell, RawKind, RosterRow, RowIssue, all_rules, clean_text,
+    strip_remark,
 };
 use crate::person::{IdError, NationalId, Sex, age_on, read_date};
 use crate::place::PlaceCode;
@@ -224,7 +225,7 @@ impl<'a> Reader<'a> {
         of.row.sheet = self.context.sheet;
         of.row.row = row + 1;
         of.row.child = child;
-        of.row.values.sort_by_key(|v| v.0);
+        of.row.values.shrink();
         for rule in all_rules().iter().filter(|r| (r.broken)(&of.row, self.context.today)) {
             let column = self.layout.columns.iter().find(|m| m.slot.is_some_and(|s| s.field == rule.field)).map(|m| m.column);
             self.out.issues.push(RowIssue {
@@ -287,7 +288,7 @@ impl<'a> Reader<'a> {
                 of.put(f);
             }
             Field::PlaceCode => match PlaceCode::parse(text) {
-                Some(code) => of.row.values.push((f.field, code.to_string().into())),
+                Some(code) => of.row.values.push(f.field, &code.to_string()),
                 None => self.issue(row, Some(f), IssueCode::PlaceCodeShape, text, "应为 6、9 或 12 位行政区划代码,请核对"),
             },
             Field::EnrolledOn | Field::PostponedUntil => {
@@ -301,7 +302,7 @@ impl<'a> Reader<'a> {
     fn remark(&mut self, row: usize, f: &Found, remark: Option<&str>, of: &mut Values) {
         if let Some(remark) = remark {
             self.issue(row, Some(f), IssueCode::RemarkInCell, &f.text, &format!("里的括注“{remark}”已移入备注"));
-            of.row.values.push((Field::Remarks, remark.into()));
+            of.row.values.push(Field::Remarks, remark);
         }
     }
 
@@ -315,7 +316,7 @@ impl<'a> Reader<'a> {
         }
         // temporary numbers and other documents are no citizen numbers, and no mistakes
         if text.starts_with(['L', 'J', 'l', 'j', 'G', 'g']) && text.len() == 19 {
-            of.row.values.push((Field::StudentNumber, text.clone().into()));
+            of.row.values.push(Field::StudentNumber, &text);
             if let Some(Ok(id)) = text.strip_prefix(['G', 'g']).map(NationalId::parse) {
                 of.row.national_id = Some(id);
             }
@@ -393,7 +394,7 @@ impl<'a> Reader<'a> {
                 || ((10..=12).contains(&n.len()) && n.starts_with('0'))
         };
         match numbers.find(is_phone) {
-            Some(n) => of.row.values.push((f.field, n.into())),
+            Some(n) => of.row.values.push(f.field, &n),
             None => self.issue(
                 row,
                 Some(f),
@@ -492,7 +493,7 @@ impl Default for Values {
             unsound_id: None,
             sex: None,
             birth_date: None,
-            values: Vec::new(),
+            values: FieldValues::default(),
         };
         Self { row }
     }
@@ -500,7 +501,7 @@ impl Default for Values {
 
 impl Values {
     fn put(&mut self, f: &Found) {
-        self.row.values.push((f.field, (&*f.text).into()));
+        self.row.values.push(f.field, &f.text);
     }
 }
 

@@ -23,14 +23,51 @@ pub struct RosterRow {
     pub sex: Option<Sex>,
     /// 出生日期, from its column or else from the number.
     pub birth_date: Option<Date>,
-    /// The other fields, cleaned, in order of field.
-    pub values: Vec<(Field, Box<str>)>,
+    /// The other fields, cleaned.
+    pub values: FieldValues,
+}
+
+/// Values by field, all text in one piece: a county's rosters have four million of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FieldValues {
+    text: String,
+    /// Each field with the end of its value in `text`.
+    ends: Vec<(Field, u32)>,
+}
+
+impl FieldValues {
+    /// Adds a value; of several values of a field the first is the one that [`FieldValues::get`] gives.
+    pub fn push(&mut self, field: Field, value: &str) {
+        self.text.push_str(value);
+        self.ends.push((field, self.text.len() as u32));
+    }
+
+    /// The first value of a field.
+    pub fn get(&self, field: Field) -> Option<&str> {
+        let i = self.ends.iter().position(|(f, _)| *f == field)?;
+        let start = if i == 0 { 0 } else { self.ends[i - 1].1 };
+        Some(&self.text[start as usize..self.ends[i].1 as usize])
+    }
+
+    /// Gives back the room kept for more values.
+    pub fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+}
+
+impl<'a> FromIterator<(Field, &'a str)> for FieldValues {
+    fn from_iter<T: IntoIterator<Item = (Field, &'a str)>>(values: T) -> Self {
+        let mut out = Self::default();
+        values.into_iter().for_each(|(f, v)| out.push(f, v));
+        out
+    }
 }
 
 impl RosterRow {
     /// The cleaned text of a field other than name, number, sex and birth date.
     pub fn get(&self, field: Field) -> Option<&str> {
-        self.values.iter().find(|(f, _)| *f == field).map(|(_, v)| &**v)
+        self.values.get(field)
     }
 
     /// The number as compared: sound or not.

@@ -10,8 +10,6 @@ use crate::school::{SchoolYear, TrackingWindow};
 pub struct EvidenceRow<'a> {
     /// Its source.
     pub source: SourceKind,
-    /// Where it stands: file, sheet and row, for people.
-    pub place: String,
     /// The row.
     pub row: &'a RosterRow,
 }
@@ -247,7 +245,7 @@ mod tests {
             unsound_id: None,
             sex: None,
             birth_date: Some(date(2013, 3, 2)),
-            values: values.iter().map(|(f, v)| (*f, (*v).into())).collect(),
+            values: values.iter().copied().collect(),
         }
     }
 
@@ -261,7 +259,7 @@ mod tests {
 
     fn check(rows: &[(SourceKind, &[(Field, &str)])], expected: VerdictKind) -> String {
         let made: Vec<(SourceKind, RosterRow)> = rows.iter().map(|(s, v)| (*s, row(v))).collect();
-        let rows = made.iter().map(|(source, row)| EvidenceRow { source: *source, place: "x".into(), row }).collect();
+        let rows = made.iter().map(|(source, row)| EvidenceRow { source: *source, row }).collect();
         let v = decide(&Evidence { rows, ..Evidence::default() }, &setting());
         assert_eq!(v.kind, expected, "{made:?}");
         assert!(!v.reason.contains("失踪"));
@@ -291,16 +289,13 @@ mod tests {
         check(&[(Household, &[]), (SourceKind::Cleared, &[(Field::Disposition, "省外就读")])], V::EnrolledElsewhere);
         check(&[(Births, &[])], V::UnregisteredUnseen);
         let reason = check(&[(Household, &[])], V::HouseholdNoRecord);
-        assert_eq!(reason, "户籍在册,2013-03-02 生,学籍、在校实名、卫健出生、乡村振兴、残联、延缓入学名册均未见就读记录。");
+        assert_eq!(reason, "户籍在册,2013-03-02 生,学籍、在校实名、卫健出生、乡村振兴名册均未见就读记录。");
     }
 
     #[test]
     fn a_source_that_was_not_handed_over_proves_nothing() {
         let (h, r) = (row(&[]), row(&[]));
-        let rows = vec![
-            EvidenceRow { source: Household, place: String::new(), row: &h },
-            EvidenceRow { source: Student, place: String::new(), row: &r },
-        ];
+        let rows = vec![EvidenceRow { source: Household, row: &h }, EvidenceRow { source: Student, row: &r }];
         let s = Setting { sources: vec![Household, Student], ..setting() };
         assert_eq!(decide(&Evidence { rows, ..Evidence::default() }, &s).kind, VerdictKind::EnrolledPresent);
     }
@@ -309,7 +304,7 @@ mod tests {
     fn entrants_without_a_record_never_enrolled() {
         let mut h = row(&[]);
         h.birth_date = Some(date(2017, 3, 1));
-        let rows = vec![EvidenceRow { source: Household, place: String::new(), row: &h }];
+        let rows = vec![EvidenceRow { source: Household, row: &h }];
         assert_eq!(decide(&Evidence { rows, ..Evidence::default() }, &setting()).kind, VerdictKind::NeverEnrolled);
     }
 }

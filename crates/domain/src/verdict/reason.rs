@@ -43,7 +43,16 @@ fn absent(kind: VerdictKind, e: &Evidence, s: &Setting, parts: &mut Vec<String>)
     if matches!(kind, VerdictKind::EnrolledNotPresent) && e.has(SourceKind::InSchool) {
         return;
     }
-    let none: Vec<&str> = SourceKind::ALL.iter().filter(|k| s.has(**k) && !e.has(**k)).map(|k| k.label()).collect();
+    // lists of a few children (disability, exams, last year's) are silent on nearly everybody: only their rows speak
+    const SPEAKING: [SourceKind; 6] = [
+        SourceKind::Household,
+        SourceKind::Student,
+        SourceKind::InSchool,
+        SourceKind::Births,
+        SourceKind::Poverty,
+        SourceKind::Floating,
+    ];
+    let none: Vec<&str> = SPEAKING.iter().filter(|k| s.has(**k) && !e.has(**k)).map(|k| k.label()).collect();
     if none.is_empty() {
         return;
     }

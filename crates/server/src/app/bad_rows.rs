@@ -31,9 +31,9 @@ pub fn sheets(file: &RosterFile) -> Vec<TableSheet> {
         }
         let whole_row = columns.len() > 2;
         for c in &layout.columns {
-            columns.push(Column::new(&c.heading, 18.0));
+            columns.push(Column::new(&c.heading, 16.0));
             if marked.contains(&c.column) {
-                columns.push(Column::new(&format!("问题:{}", c.heading), 44.0));
+                columns.push(Column::new(&format!("问题:{}", c.heading), 40.0));
             }
         }
         let says = |issues: &[&RowIssue], column: Option<usize>| -> String {

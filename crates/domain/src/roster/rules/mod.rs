@@ -63,7 +63,7 @@ fn grade_number(text: &str) -> Option<i16> {
 #[cfg(test)]
 fn check(rule: &CrossRule, values: &[(Field, &str)], broken: bool) {
     use jiff::civil::date;
-    let values = values.iter().map(|(f, v)| (*f, (*v).into())).collect();
+    let values = values.iter().copied().collect();
     let row = RosterRow {
         sheet: 0,
         row: 2,

@@ -1,13 +1,12 @@
 //! One child from all rows that belong together, and the verdict on it.
 
-use std::collections::HashMap;
-
 use baoxue_domain::person::age_on;
 use baoxue_domain::roster::{RosterRow, SourceKind};
 use baoxue_domain::verdict::{Evidence, EvidenceRow, NearMiss, Setting, Verdict, VerdictGroup, VerdictKind, decide};
 use baoxue_linkage::{Linkage, Member, Table, pinyin_syllables};
 use jiff::civil::Date;
 use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::sources::{SourceRow, Sources};
 
@@ -64,22 +63,21 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
             rows.iter().enumerate().filter(|(_, s)| !**s).map(|(row, _)| vec![Member { source: source as u16, row: row as u32 }]),
         );
     }
-    let mut certainty: HashMap<Member, f64> = HashMap::new();
+    let mut certainty: FxHashMap<Member, f64> = FxHashMap::default();
     for l in &linkage.links {
         for m in [l.left, l.right] {
             let c = certainty.entry(m).or_insert(1.0);
             *c = c.min(l.probability);
         }
     }
-    let undecided: std::collections::HashSet<Member> = linkage.review.iter().flat_map(|l| [l.left, l.right]).collect();
+    let undecided: FxHashSet<Member> = linkage.review.iter().flat_map(|l| [l.left, l.right]).collect();
     let near = NearIndex::new(sources);
     let mut children: Vec<Child> = groups
         .par_iter()
         .filter_map(|members| {
             let rows: Vec<(SourceKind, &SourceRow)> =
                 members.iter().map(|m| (sources.kind(m.source.into()), sources.row(tables, *m))).collect();
-            let evidence_rows =
-                rows.iter().map(|(source, r)| EvidenceRow { source: *source, place: r.place(), row: r.row }).collect();
+            let evidence_rows = rows.iter().map(|(source, r)| EvidenceRow { source: *source, row: r.row }).collect();
             let mut evidence =
                 Evidence { rows: evidence_rows, undecided: members.iter().any(|m| undecided.contains(m)), nearest: None };
             if !in_sight(&evidence, setting) {
@@ -112,12 +110,12 @@ fn in_sight(e: &Evidence, s: &Setting) -> bool {
 
 /// School rows by the sound of their names, to show what came closest.
 struct NearIndex<'a> {
-    by_sound: HashMap<String, Vec<(SourceKind, &'a SourceRow<'a>)>>,
+    by_sound: FxHashMap<String, Vec<(SourceKind, &'a SourceRow<'a>)>>,
 }
 
 impl<'a> NearIndex<'a> {
     fn new(sources: &'a Sources<'a>) -> Self {
-        let mut by_sound: HashMap<String, Vec<_>> = HashMap::new();
+        let mut by_sound: FxHashMap<String, Vec<_>> = FxHashMap::default();
         for (kind, rows) in sources.iter().filter(|(k, _)| matches!(k, SourceKind::Student | SourceKind::InSchool)) {
             for r in rows {
                 if let Some(name) = &r.row.name {

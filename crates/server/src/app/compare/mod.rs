@@ -61,11 +61,7 @@ pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Ou
     let target = write::Target::prepare(&request.out)?;
     let stages = Stages::new(tell);
     stages.begin("read");
-    let files: Vec<RosterFile> = request
-        .files
-        .par_iter()
-        .map(|(path, kind)| read(path, &Reading { kind: *kind, mapping: &request.mapping, today: request.today }))
-        .collect::<anyhow::Result<_>>()?;
+    let files = read_all(request)?;
     let sources = sources::Sources::gather(&files)?;
     let kinds = sources.kinds();
     if kinds.len() < MIN_SOURCES {
@@ -101,4 +97,21 @@ pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Ou
     summary::write_json(&target.folder, &summary, &timings, peak_memory_bytes, &settings)?;
     target.put_in_place()?;
     Ok(Outcome { summary, timings, peak_memory_bytes })
+}
+
+/// Reads all files, the largest first, each by whichever thread is free.
+fn read_all(request: &Request) -> anyhow::Result<Vec<RosterFile>> {
+    let mut order: Vec<usize> = (0..request.files.len()).collect();
+    order.sort_by_key(|i| std::cmp::Reverse(std::fs::metadata(&request.files[*i].0).map_or(0, |m| m.len())));
+    let mut files: Vec<(usize, anyhow::Result<RosterFile>)> = order
+        .into_iter()
+        .par_bridge()
+        .map(|i| {
+            let (path, kind) = &request.files[i];
+            (i, read(path, &Reading { kind: *kind, mapping: &request.mapping, today: request.today }))
+        })
+        .collect();
+    // in the order in which they were given, so that the first bad file is the one named
+    files.sort_by_key(|f| f.0);
+    files.into_iter().map(|f| f.1).collect()
 }

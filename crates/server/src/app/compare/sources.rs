@@ -1,10 +1,9 @@
 //! Rosters of one kind are one source; every row gets a fingerprint by which people's decisions find it again.
 
-use std::collections::HashMap;
-
 use arrow_array::StringArray;
 use baoxue_domain::roster::{Field, RosterRow, SourceKind};
 use baoxue_linkage::{ColumnSettings, Kind, Member, Settings, Table};
+use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use crate::app::roster::RosterFile;
@@ -43,7 +42,7 @@ impl<'a> Sources<'a> {
         kinds.dedup();
         let mut rows: Vec<Vec<SourceRow>> = kinds.iter().map(|_| Vec::new()).collect();
         for (source, kind) in kinds.iter().enumerate() {
-            let mut seen: HashMap<String, usize> = HashMap::new();
+            let mut seen: FxHashMap<String, usize> = FxHashMap::default();
             for file in files.iter().filter(|f| f.kind == *kind) {
                 for row in &file.roster.rows {
                     let base = fingerprint(*kind, row);

@@ -115,7 +115,7 @@ impl Result<'_> {
         }
         // the largest first, so that it does not run alone at the end
         jobs.sort_by_key(|(_, weight, _)| std::cmp::Reverse(*weight));
-        jobs.into_par_iter().with_max_len(1).try_for_each(|(path, _, sheets)| {
+        jobs.into_iter().par_bridge().try_for_each(|(path, _, sheets)| {
             std::fs::write(&path, workbook(&sheets())?).with_context(|| format!("无法写入 {}", path.display()))
         })?;
         let mut csv = csv::Writer::from_path(folder.join(CHILDREN_FILE))?;
@@ -138,7 +138,7 @@ impl Result<'_> {
     fn ledger(&self, ledger: LedgerKind) -> TableSheet {
         let children: Vec<&Child> = self.children.iter().filter(|c| ledger.holds(c.verdict.kind)).collect();
         let mut columns = person_columns();
-        columns.extend([Column::new("判定", 22.0), Column::new("理由", 70.0)]);
+        columns.extend([Column::new("判定", 22.0), Column::new("理由", 46.0)]);
         if ledger != LedgerKind::SchoolAge {
             columns.extend([
                 Column::new("下一步", 40.0),
@@ -174,7 +174,7 @@ impl Result<'_> {
         let children: Vec<&Child> = self.children.iter().filter(|c| c.verdict.kind == kind).collect();
         let sources = self.sources.kinds();
         let mut columns = person_columns();
-        columns.extend([Column::new("理由", 70.0), Column::new("把握", 8.0)]);
+        columns.extend([Column::new("理由", 46.0), Column::new("把握", 8.0)]);
         columns.extend(sources.iter().map(|s| Column::new(&format!("{}依据", s.label()), 40.0)));
         let rows = children
             .iter()

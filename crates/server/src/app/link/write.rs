@@ -15,16 +15,15 @@ use super::Outcome;
 /// Writes every list but `run.json`.
 pub fn all(out: &Path, tables: &[Table], linkage: &Linkage) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("无法建立输出文件夹 {}", out.display()))?;
-    let many = tables.len() > 2;
     let (pairs, rest) = rayon::join(
         || pairs(&out.join("pairs.csv"), &linkage.links, tables, linkage),
         || -> anyhow::Result<()> {
             pairs(&out.join("review.csv"), &linkage.review, tables, linkage)?;
             clusters(&out.join("clusters.csv"), tables, linkage)?;
             for (i, t) in tables.iter().enumerate() {
-                let (file, heading) = match (i, many) {
-                    (0, _) => ("unmatched_left.csv".to_owned(), "left_id"),
-                    (1, false) => ("unmatched_right.csv".to_owned(), "right_id"),
+                let (file, heading) = match i {
+                    0 => ("unmatched_left.csv".to_owned(), "left_id"),
+                    1 => ("unmatched_right.csv".to_owned(), "right_id"),
                     _ => (format!("unmatched_right_{i}.csv"), "right_id"),
                 };
                 write_file(&out.join(file), |w| {
