@@ -25,7 +25,7 @@ fn row(i: usize) -> Vec<Value> {
         format!("{year}-{month:02}-{day:02}"),
         "汉族".into(),
         format!("第{}小学", 1 + i % 85),
-        format!("{}年级", 1 + i % 9),
+        format!("{}年级", (2023 - 5 - year).clamp(1, 9)),
         format!("{}班", 1 + i % 12),
         format!("12{:09}", i * 7919 % 1_000_000_000),
         format!("青禾县柳林镇石桥村{}组{}号", 1 + i % 12, 1 + i % 150),
