@@ -85,6 +85,8 @@ const MANY_ROWS: usize = 5_000;
 
 /// Columns from this width on hold sentences, which wrap.
 const SENTENCE_WIDTH: f64 = 36.0;
+/// Height of a line of ten-point type, in points. Heights are written down because not every program fits rows to wrapped text.
+const LINE_HEIGHT: f64 = 13.0;
 /// Excel's numbers of paper, and the sum of widths that A4 still shows in letters that can be read.
 const A3: u8 = 8;
 const A4: u8 = 9;
@@ -125,7 +127,7 @@ impl Look {
             text: cell().set_num_format("@"),
             wrapped: cell().set_num_format("@").set_text_wrap(),
             number: cell().set_num_format("0"),
-            marked: cell().set_num_format("@").set_background_color(Color::RGB(0x00FF_F2B3)),
+            marked: cell().set_num_format("@").set_text_wrap().set_background_color(Color::RGB(0x00FF_F2B3)),
             note: Format::new().set_font_name("宋体").set_font_size(9).set_font_color(Color::RGB(0x0055_5555)),
         }
     }
@@ -179,6 +181,10 @@ fn write_sheet(sheet: &mut Worksheet, s: &TableSheet, look: &Look) -> Result<(),
     let wraps: Vec<bool> = s.columns.iter().map(|c| c.width >= SENTENCE_WIDTH).collect();
     for values in &s.rows {
         row += 1;
+        let lines = values.iter().zip(&s.columns).map(|(v, c)| lines(v, c.width)).max().unwrap_or(1);
+        if lines > 1 {
+            sheet.set_row_height(row, f64::from(lines) * LINE_HEIGHT + 2.0)?;
+        }
         for (c, value) in values.iter().enumerate() {
             let c = c as u16;
             match value {
@@ -201,6 +207,19 @@ fn write_sheet(sheet: &mut Worksheet, s: &TableSheet, look: &Look) -> Result<(),
         sheet.write_string_with_format(row, 0, note, &look.note)?;
     }
     Ok(())
+}
+
+/// Lines that a cell takes in a column of this width; one where the column does not wrap.
+fn lines(value: &Value, width: f64) -> u32 {
+    const MOST_LINES: u32 = 30;
+    let (Value::Text(text) | Value::Marked(text)) = value else { return 1 };
+    if width < SENTENCE_WIDTH || text.len() <= width as usize {
+        return 1;
+    }
+    // a Chinese character is as wide as two Latin ones
+    let of_line =
+        |l: &str| (l.chars().map(|c| if c.is_ascii() { 1.0 } else { 2.0 }).sum::<f64>() / (width - 1.0)).ceil().max(1.0) as u32;
+    text.lines().map(of_line).sum::<u32>().clamp(1, MOST_LINES)
 }
 
 /// Cells are typed as text, so Excel itself never runs them; but a table saved as CSV loses its types, and a text that

@@ -60,6 +60,7 @@ const KEPT_CHARS: usize = 12;
 
 /// See [`Names::one_character_mass`].
 const KEY_THINNING: u64 = 8;
+const MANY_NAMES: usize = 50_000;
 
 /// One distinct normalised name.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +79,8 @@ pub(crate) struct Names {
     texts: Vec<String>,
     /// Syllable of each interned character.
     syllables: Vec<u16>,
+    /// The interned characters: their numbers depend on the order of rows, they themselves do not.
+    characters: Vec<char>,
     pub pinyin: Vec<u32>,
     pub first: Vec<u32>,
     pub pinyin_kinds: usize,
@@ -223,11 +226,13 @@ struct Characters {
     syllable_numbers: Numbering<&'static str>,
     /// Syllable by character number.
     syllables: Vec<u16>,
+    characters: Vec<char>,
 }
 
 impl Characters {
     fn new() -> Self {
-        let mut new = Self { known: FxHashMap::default(), syllable_numbers: Numbering::new(), syllables: vec![0] };
+        let mut new =
+            Self { known: FxHashMap::default(), syllable_numbers: Numbering::new(), syllables: vec![0], characters: vec!['\0'] };
         let wildcard = new.of('?').number;
         debug_assert_eq!(wildcard, WILDCARD);
         new
@@ -241,6 +246,7 @@ impl Characters {
         let number = self.syllables.len().min(usize::from(u16::MAX)) as u16;
         let syllable = c.to_pinyin().map_or(0, |p| self.syllable_numbers.of(p.plain()) as u16);
         self.syllables.push(syllable);
+        self.characters.push(c);
         let known = Known { number, syllable, shape: shape_class(c) };
         self.known.insert(c, known);
         known
@@ -278,6 +284,7 @@ impl Names {
             names.entries.push(entry);
         }
         names.syllables = characters.syllables;
+        names.characters = characters.characters;
         names.pinyin_kinds = pinyins.0.len() + 1;
         names.first_kinds = firsts.0.len() + 1;
         names.shape_kinds = shapes.0.len() + 1;
@@ -349,9 +356,11 @@ impl Names {
     }
 
     /// Pairs of names one character apart, by how often each stands on either side; homophones and the names
-    /// themselves are taken off. Names meet under a key for each place left open; one key in [`KEY_THINNING`] is
-    /// counted, chosen by its digest, and stands for the others: millions of keys leave no error worth the time.
+    /// themselves are taken off. Names meet under a key for each place left open; among many names one key in
+    /// [`KEY_THINNING`] is counted, chosen by its digest, and stands for the others: millions of keys leave no error
+    /// worth the time.
     pub fn one_character_mass(&self, left: &[u32], right: &[u32]) -> f64 {
+        let thinning = if self.len() > MANY_NAMES { KEY_THINNING } else { 1 };
         let masked = |counts: &[u32], with_sound: bool| {
             let mut keys: FxHashMap<u64, u32> = FxHashMap::default();
             for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
@@ -363,9 +372,9 @@ impl Names {
                 for hole in 0..len {
                     let mut key = mix(len as u64, hole as u64);
                     for (k, c) in e.chars[..len].iter().enumerate() {
-                        key = mix(key, if k == hole { 0 } else { u64::from(*c) });
+                        key = mix(key, if k == hole { 0 } else { u64::from(self.characters[usize::from(*c)] as u32) });
                     }
-                    if (key >> 32) % KEY_THINNING != 0 {
+                    if (key >> 32) % thinning != 0 {
                         continue;
                     }
                     if with_sound {
@@ -380,7 +389,7 @@ impl Names {
             let (l, r) = (masked(left, with_sound), masked(right, with_sound));
             l.iter().filter_map(|(k, n)| r.get(k).map(|m| f64::from(*n) * f64::from(*m))).sum::<f64>()
         };
-        (joined(false) - joined(true)).max(0.0) * KEY_THINNING as f64
+        (joined(false) - joined(true)).max(0.0) * thinning as f64
     }
 
     /// Pairs in which one name is the beginning of the other.

@@ -172,17 +172,14 @@ impl Result<'_> {
     /// A verdict's children with the evidence row of each source.
     fn verdict_list(&self, kind: VerdictKind) -> TableSheet {
         let children: Vec<&Child> = self.children.iter().filter(|c| c.verdict.kind == kind).collect();
-        let sources = self.sources.kinds();
         let mut columns = person_columns();
-        columns.extend([Column::new("理由", 46.0), Column::new("把握", 8.0)]);
-        columns.extend(sources.iter().map(|s| Column::new(&format!("{}依据", s.label()), 40.0)));
+        columns.extend([Column::new("理由", 46.0), Column::new("把握", 6.0), Column::new("各名册依据", 64.0)]);
         let rows = children
             .iter()
             .enumerate()
             .map(|(i, c)| {
                 let mut row = person_values(i, c);
-                row.extend([c.verdict.reason.as_str().into(), certainty(c.certainty).into()]);
-                row.extend(sources.iter().map(|s| Value::Text(evidence(c, *s))));
+                row.extend([c.verdict.reason.as_str().into(), certainty(c.certainty).into(), evidence(c).into()]);
                 row
             })
             .collect();
@@ -216,7 +213,7 @@ impl Result<'_> {
     }
 
     fn vanished(&self, change: &Change) -> TableSheet {
-        let columns = [("序号", 6.0), ("姓名", 14.0), ("出生日期", 12.0), ("上次判定", 22.0), ("上次来源", 40.0)];
+        let columns = [("序号", 6.0), ("姓名", 14.0), ("出生日期", 11.0), ("上次判定", 22.0), ("上次来源", 40.0)];
         let label = |code: &str| VerdictKind::ALL.iter().find(|k| k.code() == code).map_or("", |k| k.label());
         let rows = change
             .vanished_children
@@ -250,15 +247,15 @@ fn empty_note(n: usize) -> Vec<String> {
 fn person_columns() -> Vec<Column> {
     [
         ("序号", 6.0),
-        ("姓名", 14.0),
-        ("性别", 6.0),
-        ("出生日期", 12.0),
-        ("身份证件号", 22.0),
-        ("家长", 14.0),
-        ("联系电话", 14.0),
-        ("地址", 36.0),
-        ("学校", 22.0),
-        ("年级班级", 16.0),
+        ("姓名", 12.0),
+        ("性别", 5.0),
+        ("出生日期", 11.0),
+        ("身份证件号", 20.0),
+        ("家长", 10.0),
+        ("联系电话", 13.0),
+        ("地址", 32.0),
+        ("学校", 20.0),
+        ("年级班级", 9.0),
     ]
     .iter()
     .map(|(h, w)| Column::new(h, *w))
@@ -306,29 +303,24 @@ fn certainty(p: f64) -> &'static str {
     }
 }
 
-/// A source's rows in one cell: where, and what they say.
-fn evidence(c: &Child, source: SourceKind) -> String {
-    c.rows
-        .iter()
-        .filter(|(s, _)| *s == source)
-        .map(|(_, r)| {
-            let said: Vec<&str> = [
-                Field::SchoolName,
-                Field::Class,
-                Field::StudentState,
-                Field::Present,
-                Field::AbsentReason,
-                Field::RegisterStatus,
-                Field::OutOfSchoolReason,
-                Field::Placement,
-                Field::Remarks,
-            ]
-            .iter()
-            .filter_map(|f| r.row.get(*f))
-            .collect();
-            let id = if r.row.id_text().is_empty() { "无证件号" } else { r.row.id_text() };
-            format!("{}:{} {id} {}", r.place(), r.row.name.as_deref().unwrap_or(""), said.join(" "))
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
+/// The row of each source, a line each: which register, where in it, and what it says.
+fn evidence(c: &Child) -> String {
+    const SAID: [Field; 9] = [
+        Field::SchoolName,
+        Field::Class,
+        Field::StudentState,
+        Field::Present,
+        Field::AbsentReason,
+        Field::RegisterStatus,
+        Field::OutOfSchoolReason,
+        Field::Placement,
+        Field::Remarks,
+    ];
+    let line = |(source, r): &(SourceKind, &super::sources::SourceRow)| {
+        let id = if r.row.id_text().is_empty() { "无证件号" } else { r.row.id_text() };
+        let mut said = vec![r.row.name.as_deref().unwrap_or("无姓名"), id];
+        said.extend(SAID.iter().filter_map(|f| r.row.get(*f)));
+        format!("{}({}):{}", source.label(), r.place(), said.join(" "))
+    };
+    c.rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -1,0 +1,217 @@
+//! The kernel on small registers whose truth is known: families with twins, sisters, namesakes, errors of clerks.
+
+use arrow_array::StringArray;
+use baoxue_linkage::{Decision, Judgement, Linkage, Settings, Table, infer, link};
+
+const HEADINGS: [&str; 7] = ["name", "id_no", "dob", "sex", "guardian", "phone", "address"];
+
+/// A row: record id, person, then the fields in order of [`HEADINGS`].
+#[derive(Clone, Debug)]
+struct Row {
+    id: String,
+    person: usize,
+    fields: [String; 7],
+}
+
+fn check_digit(first: &str) -> String {
+    let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+    let sum: u32 = first.bytes().zip(weights).map(|(d, w)| u32::from(d - b'0') * w).sum();
+    format!("{first}{}", char::from(b"10X98765432"[(sum % 11) as usize]))
+}
+
+/// A child of a family: number `n` decides everything, so that registers agree unless a test makes them differ.
+fn child(person: usize, family: usize, birth: (u32, u32, u32), given: &str) -> Row {
+    const SURNAMES: [char; 12] = ['王', '李', '张', '刘', '陈', '杨', '黄', '赵', '吴', '周', '徐', '孙'];
+    let surname = SURNAMES[family % SURNAMES.len()];
+    let id = check_digit(&format!("5288{:02}{}{:02}{:02}{:03}", 1 + family % 9, birth.0, birth.1, birth.2, person % 1000));
+    let fields = [
+        format!("{surname}{given}"),
+        id,
+        format!("{}-{:02}-{:02}", birth.0, birth.1, birth.2),
+        if person % 2 == 1 { "男" } else { "女" }.to_owned(),
+        format!("{surname}{}", ["建国", "志强", "秀英", "海涛", "丽娟"][family % 5]),
+        format!("12{:09}", family * 7919 + 13),
+        format!("青禾县柳林镇{}村{}组{}号", ["石桥", "上坝", "新田"][family % 3], 1 + family % 12, family),
+    ];
+    Row { id: String::new(), person, fields }
+}
+
+/// Children of 300 families: one, two or twins.
+fn children() -> Vec<Row> {
+    const GIVEN: [&str; 16] = [
+        "浩然", "子轩", "欣怡", "梓涵", "思琪", "俊杰", "雨桐", "佳怡", "文博", "诗涵", "天宇", "若曦", "明哲", "可馨", "博文",
+        "语嫣",
+    ];
+    let mut out: Vec<Row> = Vec::new();
+    for family in 0..300usize {
+        let birth = (2008 + (family % 8) as u32, 1 + (family / 8 % 12) as u32, 1 + (family * 7 % 28) as u32);
+        out.push(child(out.len(), family, birth, GIVEN[family % 16]));
+        if family % 3 == 0 {
+            out.push(child(out.len(), family, (birth.0 - 1, birth.2.min(12), 1 + birth.1), GIVEN[(family + 5) % 16]));
+        }
+        if family % 40 == 1 {
+            out.push(child(out.len(), family, birth, GIVEN[(family + 3) % 16]));
+        }
+    }
+    out
+}
+
+fn table(name: &str, prefix: &str, rows: &[Row]) -> Table {
+    let ids = StringArray::from_iter_values(
+        rows.iter().enumerate().map(|(i, r)| if r.id.is_empty() { format!("{prefix}{i:05}") } else { r.id.clone() }),
+    );
+    let columns = HEADINGS
+        .iter()
+        .enumerate()
+        .map(|(i, h)| ((*h).to_owned(), StringArray::from_iter_values(rows.iter().map(|r| &r.fields[i]))))
+        .collect();
+    Table::new(name, ids, columns).unwrap()
+}
+
+fn settings() -> Settings {
+    infer(&[HEADINGS.map(str::to_owned).to_vec()]).unwrap()
+}
+
+struct Run {
+    linkage: Linkage,
+    tables: Vec<Table>,
+}
+
+fn run(left: &[Row], right: &[Row], decisions: &[Decision]) -> Run {
+    let mut tables = vec![table("左", "L", left), table("右", "R", right)];
+    let linkage = link(&mut tables, &settings(), decisions, &()).unwrap();
+    Run { linkage, tables }
+}
+
+impl Run {
+    fn links(&self) -> Vec<(String, String)> {
+        let id = |m: baoxue_linkage::Member| self.tables[usize::from(m.source)].id(m.row as usize).to_owned();
+        self.linkage.links.iter().map(|l| (id(l.left), id(l.right))).collect()
+    }
+
+    fn unmatched(&self, source: usize) -> Vec<String> {
+        self.linkage.unmatched[source].iter().map(|r| self.tables[source].id(*r as usize).to_owned()).collect()
+    }
+}
+
+/// The right register without these people.
+fn without(people: &[usize]) -> Vec<Row> {
+    children().into_iter().filter(|c| !people.contains(&c.person)).collect()
+}
+
+fn id_of(rows: &[Row], prefix: &str, person: usize) -> String {
+    format!("{prefix}{:05}", rows.iter().position(|r| r.person == person).unwrap())
+}
+
+#[test]
+fn everybody_is_found_and_twins_stay_two() {
+    let (left, right) = (children(), children());
+    let r = run(&left, &right, &[]);
+    let expected: Vec<(String, String)> = (0..left.len()).map(|i| (format!("L{i:05}"), format!("R{i:05}"))).collect();
+    assert_eq!(r.links(), expected);
+    assert!(r.unmatched(0).is_empty() && r.unmatched(1).is_empty());
+    assert!(r.linkage.clusters.iter().all(|c| c.members.len() == 2));
+}
+
+#[test]
+fn a_sister_or_twin_at_school_does_not_hide_a_child_who_is_not() {
+    let left = children();
+    // elder and younger of several families, and one of each pair of twins
+    let families: Vec<usize> = (0..left.len() - 1).filter(|i| left[*i].fields[5] == left[i + 1].fields[5]).collect();
+    let missing: Vec<usize> = families.iter().step_by(3).map(|i| left[*i].person).collect();
+    assert!(missing.len() > 30);
+    let r = run(&left, &without(&missing), &[]);
+    let expected: Vec<String> = missing.iter().map(|p| format!("L{p:05}")).collect();
+    assert_eq!(r.unmatched(0), expected);
+}
+
+#[test]
+fn a_child_whose_number_a_sister_uses_is_still_missing() {
+    let left = children();
+    let i = (0..left.len() - 1).find(|i| left[*i].fields[5] == left[i + 1].fields[5]).unwrap();
+    let mut right = without(&[i]);
+    let sister = right.iter_mut().find(|r| r.person == i + 1).unwrap();
+    sister.fields[1] = left[i].fields[1].clone();
+    let r = run(&left, &right, &[]);
+    assert_eq!(r.unmatched(0), [format!("L{i:05}")]);
+}
+
+#[test]
+fn errors_of_clerks_do_not_part_a_child_from_its_row() {
+    let left = children();
+    let mut right = children();
+    let wrong_digit = |s: &str| s[..16].to_owned() + if &s[16..17] == "9" { "8" } else { "9" } + &s[17..];
+    right[10].fields[1] = wrong_digit(&right[10].fields[1]);
+    right[20].fields[1].clear();
+    right[30].fields[0] = right[30].fields[0].replace(['浩', '轩', '欣', '涵', '琪'], "皓");
+    right[40].fields[1] = "L12345678901234567".into();
+    right[40].fields[5].clear();
+    right[50].fields[2] = "2015/1/1".into();
+    right[60].fields[0] = "王某之子".into();
+    right[70].fields[5] = "12999999999".into();
+    right[70].fields[4].clear();
+    right[70].fields[1].clear();
+    let r = run(&left, &right, &[]);
+    let found = r.links();
+    for i in [10, 20, 30, 40, 50, 60, 70] {
+        assert!(found.contains(&(format!("L{i:05}"), format!("R{i:05}"))), "{:?}", right[i]);
+    }
+}
+
+#[test]
+fn two_records_of_one_child_become_one() {
+    let left = children();
+    let mut right = children();
+    let mut second = right[5].clone();
+    second.fields[1].clear();
+    second.fields[5] = "12888888888".into();
+    right.push(second);
+    let r = run(&left, &right, &[]);
+    let of_five: Vec<_> = r.links().into_iter().filter(|(l, _)| l == "L00005").collect();
+    assert_eq!(of_five.len(), 2, "both records link: {of_five:?}");
+    assert_eq!(r.linkage.clusters.iter().filter(|c| c.members.len() == 3).count(), 1);
+}
+
+#[test]
+fn people_decide() {
+    let (left, right) = (children(), without(&[7]));
+    let decide = |l: &str, r: &str, judgement| vec![Decision { left: (0, l.to_owned()), right: (1, r.to_owned()), judgement }];
+    let other = id_of(&right, "R", 8);
+    let own = id_of(&left, "L", 8);
+    let apart = run(&left, &right, &decide(&own, &other, Judgement::Different));
+    assert!(!apart.links().iter().any(|(l, r)| *l == own && *r == other), "said to be different");
+    // and a pair that no evidence speaks for
+    let stranger = id_of(&right, "R", 100);
+    let together = run(&left, &right, &decide("L00007", &stranger, Judgement::Same));
+    assert!(together.links().contains(&("L00007".to_owned(), stranger.clone())));
+    assert_eq!(together.linkage.links.iter().filter(|l| l.rule.is_none()).count(), 1, "named as a person's decision");
+    let unknown = decide("L99999", &stranger, Judgement::Same);
+    let mut tables = vec![table("左", "L", &left), table("右", "R", &right)];
+    assert!(link(&mut tables, &settings(), &unknown, &()).unwrap_err().to_string().contains("L99999"));
+}
+
+#[test]
+fn the_order_of_rows_does_not_matter() {
+    let mut left = children();
+    let mut right = without(&[3, 9, 27]);
+    // ids that stay with their rows
+    left.iter_mut().enumerate().for_each(|(i, r)| r.id = format!("L{:05}", i * 7919 % 100_003));
+    right.iter_mut().enumerate().for_each(|(i, r)| r.id = format!("R{:05}", i * 6101 % 100_003));
+    let first = run(&left, &right, &[]);
+    left.reverse();
+    right.rotate_left(101);
+    let second = run(&left, &right, &[]);
+    assert_eq!(first.links(), second.links());
+    assert_eq!(first.unmatched(0), second.unmatched(0));
+    let weights = |r: &Run| r.linkage.links.iter().map(|l| (l.weight.to_bits(), l.probability.to_bits())).collect::<Vec<_>>();
+    assert!(weights(&first) == weights(&second), "to the last bit");
+}
+
+#[test]
+fn empty_and_tiny_sources_are_no_error() {
+    let all = children();
+    for (l, r) in [(0, 0), (0, 5), (5, 0), (1, 1), (2, 600.min(all.len()))] {
+        let out = run(&all[..l], &all[..r], &[]);
+        assert_eq!(out.linkage.counts.rows, [l, r]);
+    }
+}
