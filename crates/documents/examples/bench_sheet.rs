@@ -39,9 +39,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     match args.get(1..).unwrap_or_default() {
         [what, path] if what == "write" => {
             let columns = HEADINGS.iter().map(|h| Column::new(h, 16.0)).collect();
-            let rows = (0..ROWS).map(row).collect();
+            let rows = Box::new((0..ROWS).map(row));
             let sheet = TableSheet { name: "学籍".into(), title: None, subtitle: None, columns, rows, notes: Vec::new() };
-            std::fs::write(path, workbook(&[sheet])?)?;
+            std::fs::write(path, workbook(vec![sheet])?)?;
         }
         [what, path] if what == "calamine" => {
             let mut book: calamine::Xlsx<_> = calamine::open_workbook(path)?;

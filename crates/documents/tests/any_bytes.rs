@@ -10,10 +10,10 @@ fn small_workbook() -> Vec<u8> {
         title: Some("名册".into()),
         subtitle: None,
         columns: vec![Column::new("姓名", 10.0), Column::new("身份证件号", 20.0)],
-        rows: vec![vec!["王小明".into(), "528801201503020013".into()]; 20],
+        rows: Box::new(vec![vec!["王小明".into(), "528801201503020013".into()]; 20].into_iter()),
         notes: Vec::new(),
     };
-    workbook(&[sheet]).expect("a small workbook can be written")
+    workbook(vec![sheet]).expect("a small workbook can be written")
 }
 
 proptest! {

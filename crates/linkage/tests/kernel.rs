@@ -136,11 +136,14 @@ fn a_child_whose_number_a_sister_uses_is_still_missing() {
     assert_eq!(r.unmatched(0), [format!("L{i:05}")]);
 }
 
+fn wrong_digit(id: &str) -> String {
+    id[..16].to_owned() + if &id[16..17] == "9" { "8" } else { "9" } + &id[17..]
+}
+
 #[test]
 fn errors_of_clerks_do_not_part_a_child_from_its_row() {
     let left = children();
     let mut right = children();
-    let wrong_digit = |s: &str| s[..16].to_owned() + if &s[16..17] == "9" { "8" } else { "9" } + &s[17..];
     right[10].fields[1] = wrong_digit(&right[10].fields[1]);
     right[20].fields[1].clear();
     right[30].fields[0] = right[30].fields[0].replace(['浩', '轩', '欣', '涵', '琪'], "皓");

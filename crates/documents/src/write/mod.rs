@@ -63,9 +63,11 @@ impl Column {
     }
 }
 
+/// Rows of a sheet, made one by one as they are written: a county's ledger need not stand in memory.
+pub type Rows<'a> = Box<dyn ExactSizeIterator<Item = Vec<Value>> + 'a>;
+
 /// A sheet to write.
-#[derive(Debug, Clone)]
-pub struct TableSheet {
+pub struct TableSheet<'a> {
     /// Name of the sheet.
     pub name: String,
     /// Title over the table; none for plain data.
@@ -75,7 +77,7 @@ pub struct TableSheet {
     /// Columns.
     pub columns: Vec<Column>,
     /// Rows.
-    pub rows: Vec<Vec<Value>>,
+    pub rows: Rows<'a>,
     /// Lines under the table.
     pub notes: Vec<String>,
 }
@@ -134,7 +136,7 @@ impl Look {
 }
 
 /// Writes sheets as one `.xlsx`.
-pub fn workbook(sheets: &[TableSheet]) -> Result<Vec<u8>, WriteError> {
+pub fn workbook(sheets: Vec<TableSheet>) -> Result<Vec<u8>, WriteError> {
     let mut book = Workbook::new();
     let look = Look::new();
     for s in sheets {
@@ -144,7 +146,7 @@ pub fn workbook(sheets: &[TableSheet]) -> Result<Vec<u8>, WriteError> {
     Ok(book.save_to_buffer()?)
 }
 
-fn write_sheet(sheet: &mut Worksheet, s: &TableSheet, look: &Look) -> Result<(), XlsxError> {
+fn write_sheet(sheet: &mut Worksheet, s: TableSheet, look: &Look) -> Result<(), XlsxError> {
     sheet.set_name(sheet_name(&s.name))?;
     let last = s.columns.len().saturating_sub(1) as u16;
     for (c, column) in s.columns.iter().enumerate() {
@@ -179,7 +181,8 @@ fn write_sheet(sheet: &mut Worksheet, s: &TableSheet, look: &Look) -> Result<(),
     sheet.set_margins(0.4, 0.4, 0.5, 0.6, 0.2, 0.3);
     sheet.set_footer("&C第 &P 页,共 &N 页");
     let wraps: Vec<bool> = s.columns.iter().map(|c| c.width >= SENTENCE_WIDTH).collect();
-    for values in &s.rows {
+    let empty = s.rows.len() == 0;
+    for values in s.rows {
         row += 1;
         let lines = values.iter().zip(&s.columns).map(|(v, c)| lines(v, c.width)).max().unwrap_or(1);
         if lines > 1 {
@@ -187,7 +190,7 @@ fn write_sheet(sheet: &mut Worksheet, s: &TableSheet, look: &Look) -> Result<(),
         }
         for (c, value) in values.iter().enumerate() {
             let c = c as u16;
-            match value {
+            match &value {
                 Value::Text(t) if wraps[usize::from(c)] => sheet.write_string_with_format(row, c, guard(t), &look.wrapped)?,
                 Value::Text(t) => sheet.write_string_with_format(row, c, guard(t), &look.text)?,
                 Value::Number(n) => sheet.write_number_with_format(row, c, *n, &look.number)?,
@@ -195,7 +198,7 @@ fn write_sheet(sheet: &mut Worksheet, s: &TableSheet, look: &Look) -> Result<(),
             };
         }
     }
-    if !s.rows.is_empty() && last > 0 {
+    if !empty && last > 0 {
         sheet.autofilter(head, 0, row, last)?;
     }
     for (c, column) in s.columns.iter().enumerate().filter(|(_, c)| !c.choices.is_empty()) {
@@ -251,13 +254,13 @@ mod tests {
     use super::*;
     use crate::CellKind;
 
-    fn table(rows: Vec<Vec<Value>>) -> TableSheet {
+    fn table(rows: Vec<Vec<Value>>) -> TableSheet<'static> {
         TableSheet {
             name: "台账".into(),
             title: Some("疑似辍学台账".into()),
             subtitle: Some(("单位:青禾县".into(), "2023年11月1日".into())),
             columns: vec![Column::new("姓名", 10.0), Column::new("身份证件号", 22.0)],
-            rows,
+            rows: Box::new(rows.into_iter()),
             notes: vec!["说明".into()],
         }
     }
@@ -266,7 +269,7 @@ mod tests {
     fn what_is_written_reads_back_as_text() {
         for many in [1, MANY_ROWS + 1] {
             let rows = vec![vec!["=1+1".into(), "528801201503020019".into()]; many];
-            let bytes = workbook(&[table(rows)]).unwrap();
+            let bytes = workbook(vec![table(rows)]).unwrap();
             let sheets = crate::read::read("x", bytes).unwrap();
             let s = &sheets[0];
             assert_eq!(s.cell(0, 1).text, "疑似辍学台账", "the title spans the table");

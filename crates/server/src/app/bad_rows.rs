@@ -13,7 +13,7 @@ pub fn any(file: &RosterFile) -> bool {
 }
 
 /// Sheets of the rows that have problems worth a person's time; empty when there are none.
-pub fn sheets(file: &RosterFile) -> Vec<TableSheet> {
+pub fn sheets(file: &RosterFile) -> Vec<TableSheet<'static>> {
     let mut out = Vec::new();
     for (number, layout) in &file.layouts {
         let mut by_row: BTreeMap<usize, Vec<&RowIssue>> = BTreeMap::new();
@@ -39,7 +39,7 @@ pub fn sheets(file: &RosterFile) -> Vec<TableSheet> {
         let says = |issues: &[&RowIssue], column: Option<usize>| -> String {
             issues.iter().filter(|i| i.column == column).map(|i| i.message.as_str()).collect::<Vec<_>>().join("\n")
         };
-        let rows = by_row
+        let rows: Vec<Vec<Value>> = by_row
             .iter()
             .map(|(row, issues)| {
                 let worst = issues.iter().map(|i| i.severity()).max().unwrap_or(Severity::Notice);
@@ -65,7 +65,7 @@ pub fn sheets(file: &RosterFile) -> Vec<TableSheet> {
             title: Some(format!("{}——问题行", file.name)),
             subtitle: Some(("黄色单元格有问题,原因在其右侧;改正后可直接重新导入".to_owned(), String::new())),
             columns,
-            rows,
+            rows: Box::new(rows.into_iter()),
             notes: Vec::new(),
         });
     }

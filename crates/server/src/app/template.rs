@@ -8,7 +8,7 @@ use baoxue_domain::roster::{Field, SourceKind};
 pub fn sample(kind: SourceKind) -> anyhow::Result<Vec<u8>> {
     let fields = kind.template_fields();
     let columns = fields.iter().map(|f| Column::new(f.heading(), width(*f))).collect();
-    let rows = (0..2).map(|i| fields.iter().map(|f| Value::Text(example(*f, i))).collect()).collect();
+    let rows = Box::new((0..2).map(|i| fields.iter().map(|f| Value::Text(example(*f, i))).collect()));
     let filling = [
         "第一行是表头,不要改动列名;每个孩子一行,从第二行填起。前两行是示例,请删去。",
         "“身份证件号”“学籍号”“电话”等列已设为文本格式;从别处粘贴时请选“只粘贴文本”,以免号码变成 4.11E+17。",
@@ -21,11 +21,11 @@ pub fn sample(kind: SourceKind) -> anyhow::Result<Vec<u8>> {
         title: Some(format!("{}填写说明", kind.long_label())),
         subtitle: None,
         columns: vec![Column::new("序号", 8.0), Column::new("说明", 100.0)],
-        rows: filling.iter().enumerate().map(|(i, s)| vec![Value::from(i + 1), Value::from(*s)]).collect(),
+        rows: Box::new(filling.iter().enumerate().map(|(i, s)| vec![Value::from(i + 1), Value::from(*s)])),
         notes: Vec::new(),
     };
     let data = TableSheet { name: kind.label().into(), title: None, subtitle: None, columns, rows, notes: Vec::new() };
-    Ok(workbook(&[data, notes])?)
+    Ok(workbook(vec![data, notes])?)
 }
 
 /// A width that shows the field's values whole.

@@ -89,7 +89,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             for (i, s) in bad.iter_mut().enumerate().skip(1) {
                 s.name = format!("{}-{}", s.name.chars().take(24).collect::<String>(), i + 1);
             }
-            std::fs::write(path, workbook(&bad)?).with_context(|| format!("无法写入 {}", path.display()))?;
+            std::fs::write(path, workbook(bad)?).with_context(|| format!("无法写入 {}", path.display()))?;
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

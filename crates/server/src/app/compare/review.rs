@@ -110,7 +110,7 @@ const SIDES: [Side; 8] = [
 ];
 
 /// The review sheet: both rows side by side, differing values on a yellow ground.
-pub fn sheet(linkage: &Linkage, sources: &Sources, tables: &[Table], unit: &str, day: &str) -> TableSheet {
+pub fn sheet(linkage: &Linkage, sources: &Sources, tables: &[Table], unit: &str, day: &str) -> TableSheet<'static> {
     let mut columns =
         vec![Column::new("序号", 6.0), Column::new(VERDICT, 13.0).with_choices(&[SAME, DIFFERENT]), Column::new("相异处", 24.0)];
     columns.extend(["甲方来源", "乙方来源"].map(|h| Column::new(h, 26.0)));
@@ -125,7 +125,7 @@ pub fn sheet(linkage: &Linkage, sources: &Sources, tables: &[Table], unit: &str,
         columns.push(Column::new(&format!("乙·{}", s.heading), width));
     }
     columns.extend([LEFT, RIGHT].map(|h| Column::new(h, 28.0)));
-    let rows = linkage
+    let rows: Vec<Vec<Value>> = linkage
         .review
         .iter()
         .enumerate()
@@ -158,7 +158,7 @@ pub fn sheet(linkage: &Linkage, sources: &Sources, tables: &[Table], unit: &str,
         title: Some("待人工认定名单".into()),
         subtitle: Some((format!("单位:{unit}"), day.to_owned())),
         columns,
-        rows,
+        rows: Box::new(rows.into_iter()),
         notes: vec![format!(
             "在“{VERDICT}”列选“{SAME}”或“{DIFFERENT}”,保存后用 --decisions 交回,下次比对即按此办理。最右两列请勿改动。"
         )],

@@ -63,7 +63,7 @@ impl Drop for Target {
 }
 
 /// Makes the sheets of a file when their turn comes.
-type Sheets<'a> = Box<dyn Fn() -> Vec<TableSheet> + Sync + Send + 'a>;
+type Sheets<'a> = Box<dyn Fn() -> Vec<TableSheet<'a>> + Sync + Send + 'a>;
 
 /// Everything that is written.
 pub struct Result<'a> {
@@ -77,8 +77,8 @@ pub struct Result<'a> {
     pub summary: &'a Summary,
 }
 
-impl Result<'_> {
-    pub fn write(&self, target: &Target) -> anyhow::Result<()> {
+impl<'a> Result<'a> {
+    pub fn write(&'a self, target: &Target) -> anyhow::Result<()> {
         let folder = &target.folder;
         let (lists, bad) = (folder.join("名单"), folder.join("问题行"));
         std::fs::create_dir_all(&lists)?;
@@ -116,7 +116,7 @@ impl Result<'_> {
         // the largest first, so that it does not run alone at the end
         jobs.sort_by_key(|(_, weight, _)| std::cmp::Reverse(*weight));
         jobs.into_iter().par_bridge().try_for_each(|(path, _, sheets)| {
-            std::fs::write(&path, workbook(&sheets())?).with_context(|| format!("无法写入 {}", path.display()))
+            std::fs::write(&path, workbook(sheets())?).with_context(|| format!("无法写入 {}", path.display()))
         })?;
         let mut csv = csv::Writer::from_path(folder.join(CHILDREN_FILE))?;
         for c in self.children {
@@ -135,7 +135,7 @@ impl Result<'_> {
         Some((format!("单位:{}    {}    共 {n} 人", self.request.unit, self.request.year), self.day()))
     }
 
-    fn ledger(&self, ledger: LedgerKind) -> TableSheet {
+    fn ledger(&'a self, ledger: LedgerKind) -> TableSheet<'a> {
         let children: Vec<&Child> = self.children.iter().filter(|c| ledger.holds(c.verdict.kind)).collect();
         let mut columns = person_columns();
         columns.extend([Column::new("判定", 22.0), Column::new("理由", 46.0)]);
@@ -147,94 +147,82 @@ impl Result<'_> {
                 Column::new("核实日期", 12.0),
             ]);
         }
-        let rows = children
-            .iter()
-            .enumerate()
-            .map(|(i, c)| {
-                let mut row = person_values(i, c);
-                row.extend([c.verdict.kind.label().into(), c.verdict.reason.as_str().into()]);
-                if ledger != LedgerKind::SchoolAge {
-                    row.extend([c.verdict.kind.next_step().into(), "".into(), "".into(), "".into()]);
-                }
-                row
-            })
-            .collect();
+        let n = children.len();
+        let rows = children.into_iter().enumerate().map(move |(i, c)| {
+            let mut row = person_values(i, c);
+            row.extend([c.verdict.kind.label().into(), c.verdict.reason.as_str().into()]);
+            if ledger != LedgerKind::SchoolAge {
+                row.extend([c.verdict.kind.next_step().into(), "".into(), "".into(), "".into()]);
+            }
+            row
+        });
         TableSheet {
             name: ledger.title().into(),
             title: Some(format!("{}{}", self.request.unit, ledger.title())),
-            subtitle: self.subtitle(children.len()),
+            subtitle: self.subtitle(n),
             columns,
-            rows,
-            notes: empty_note(children.len()),
+            rows: Box::new(rows),
+            notes: empty_note(n),
         }
     }
 
     /// A verdict's children with the evidence row of each source.
-    fn verdict_list(&self, kind: VerdictKind) -> TableSheet {
+    fn verdict_list(&'a self, kind: VerdictKind) -> TableSheet<'a> {
         let children: Vec<&Child> = self.children.iter().filter(|c| c.verdict.kind == kind).collect();
         let mut columns = person_columns();
         columns.extend([Column::new("理由", 46.0), Column::new("把握", 6.0), Column::new("各名册依据", 64.0)]);
-        let rows = children
-            .iter()
-            .enumerate()
-            .map(|(i, c)| {
-                let mut row = person_values(i, c);
-                row.extend([c.verdict.reason.as_str().into(), certainty(c.certainty).into(), evidence(c).into()]);
-                row
-            })
-            .collect();
+        let n = children.len();
+        let rows = children.into_iter().enumerate().map(move |(i, c)| {
+            let mut row = person_values(i, c);
+            row.extend([c.verdict.reason.as_str().into(), certainty(c.certainty).into(), evidence(c).into()]);
+            row
+        });
         TableSheet {
             name: kind.label().into(),
             title: Some(format!("{}“{}”名单", self.request.unit, kind.label())),
-            subtitle: self.subtitle(children.len()),
+            subtitle: self.subtitle(n),
             columns,
-            rows,
-            notes: if children.is_empty() { empty_note(0) } else { vec![format!("下一步:{}。", kind.next_step())] },
+            rows: Box::new(rows),
+            notes: if n == 0 { empty_note(0) } else { vec![format!("下一步:{}。", kind.next_step())] },
         }
     }
 
-    fn transition(&self, t: &Checked) -> TableSheet {
+    fn transition(&'a self, t: &'a Checked) -> TableSheet<'a> {
         let mut columns = person_columns();
         columns.push(Column::new("情况", 70.0));
         let rows = t
             .unseen
             .iter()
             .enumerate()
-            .map(|(i, (child, what))| [person_values(i, &self.children[*child]), vec![what.as_str().into()]].concat())
-            .collect();
+            .map(|(i, (child, what))| [person_values(i, &self.children[*child]), vec![what.as_str().into()]].concat());
         TableSheet {
             name: t.passage.label().into(),
             title: Some(format!("{}{}衔接核查", self.request.unit, t.passage.label())),
             subtitle: Some((format!("应衔接 {} 人,未见 {} 人", t.leavers, t.unseen.len()), self.day())),
             columns,
-            rows,
+            rows: Box::new(rows),
             notes: empty_note(t.unseen.len()),
         }
     }
 
-    fn vanished(&self, change: &Change) -> TableSheet {
+    fn vanished(&'a self, change: &'a Change) -> TableSheet<'a> {
         let columns = [("序号", 6.0), ("姓名", 14.0), ("出生日期", 11.0), ("上次判定", 22.0), ("上次来源", 40.0)];
         let label = |code: &str| VerdictKind::ALL.iter().find(|k| k.code() == code).map_or("", |k| k.label());
-        let rows = change
-            .vanished_children
-            .iter()
-            .enumerate()
-            .map(|(i, c)| {
-                vec![
-                    Value::from(i + 1),
-                    c.name.as_str().into(),
-                    c.birth_date.as_str().into(),
-                    label(&c.verdict).into(),
-                    c.sources.as_str().into(),
-                ]
-            })
-            .collect();
+        let rows = change.vanished_children.iter().enumerate().map(move |(i, c)| {
+            vec![
+                Value::from(i + 1),
+                c.name.as_str().into(),
+                c.birth_date.as_str().into(),
+                label(&c.verdict).into(),
+                c.sources.as_str().into(),
+            ]
+        });
         TableSheet {
             name: "来源中消失".into(),
             title: Some(format!("{}来源中消失的儿童", self.request.unit)),
             subtitle: Some((format!("上次比对({})有、本次所有名册都没有的儿童", change.since), self.day())),
             columns: columns.iter().map(|(h, w)| Column::new(h, *w)).collect(),
-            rows,
+            rows: Box::new(rows),
             notes: vec!["超龄离开跟踪范围的也列在此;其余请逐一核实去向,系统不会自行删除。".into()],
         }
     }

@@ -56,7 +56,7 @@ pub fn write(county: &County, children: &[Child], rng: &mut ChaCha8Rng, out: &Pa
         let bytes = match roster.file.rsplit('.').next() {
             Some("csv") => csv_bytes(fields, &rows)?,
             Some("xls") => web_page(roster.kind, fields, &rows),
-            _ => workbook(&[sheet(roster.kind, fields, rows)])?,
+            _ => workbook(vec![sheet(roster.kind, fields, rows)])?,
         };
         std::fs::write(&path, bytes).with_context(|| format!("无法写入 {}", path.display()))?;
     }
@@ -204,14 +204,14 @@ fn second_record(county: &County, c: &Child, fields: &[Field], rng: &mut ChaCha8
         .collect()
 }
 
-fn sheet(kind: SourceKind, fields: &[Field], rows: Vec<Vec<String>>) -> TableSheet {
+fn sheet(kind: SourceKind, fields: &[Field], rows: Vec<Vec<String>>) -> TableSheet<'static> {
     let sum = format!("共 {} 人", rows.len());
     TableSheet {
         name: kind.label().into(),
         title: Some(format!("青禾县{}", kind.long_label())),
         subtitle: Some((sum, "2023年9月30日".into())),
         columns: fields.iter().map(|f| Column::new(f.heading(), width(*f))).collect(),
-        rows: rows.into_iter().map(|r| r.into_iter().map(Value::Text).collect()).collect(),
+        rows: Box::new(rows.into_iter().map(|r| r.into_iter().map(Value::Text).collect())),
         notes: vec!["填表人:示例    审核人:示例    负责人:示例".into()],
     }
 }
