@@ -19,6 +19,7 @@ const SHOWN: usize = 20;
 
 /// 检查名册:认出了什么、有多少行、哪些地方有问题。
 #[derive(clap::Args)]
+#[command(help_template = super::HELP, next_help_heading = "参数")]
 pub struct Args {
     /// 要检查的文件
     #[arg(required = true, value_name = "文件")]

@@ -14,6 +14,7 @@ use crate::app::roster::read_mapping;
 
 /// 比对名册,得出每个孩子的判定和三本台账。
 #[derive(clap::Args)]
+#[command(help_template = super::HELP, next_help_heading = "参数")]
 pub struct Args {
     /// 名册文件;是哪一种自动识别
     #[arg(value_name = "文件")]

@@ -7,6 +7,7 @@ use crate::app::demo;
 
 /// 生成示范县的名册(人名、号码均为虚构)。
 #[derive(clap::Args)]
+#[command(help_template = super::HELP, next_help_heading = "参数")]
 pub struct Args {
     /// 在校学生数
     #[arg(long, value_name = "N", default_value_t = 38_391)]

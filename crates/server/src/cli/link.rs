@@ -9,6 +9,7 @@ use crate::app::link::{Outcome, Request, run as run_link};
 
 /// 比对两个或多个 CSV/Parquet 文件,或在一个文件内查重。
 #[derive(clap::Args)]
+#[command(help_template = super::HELP, next_help_heading = "参数")]
 pub struct Args {
     /// 要比对的文件:左、右……
     #[arg(required = true, value_name = "文件")]

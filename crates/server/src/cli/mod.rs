@@ -10,9 +10,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// How help is laid out: with Chinese words where clap has English ones.
+const HELP: &str = "{about-with-newline}\n用法:{usage}\n\n{all-args}";
+
 /// 保学:比对名册,找出应当在学而没有在学的孩子。
 #[derive(Parser)]
-#[command(name = "baoxue", version, about, arg_required_else_help = true)]
+#[command(name = "baoxue", version, arg_required_else_help = true, help_template = HELP, subcommand_help_heading = "命令")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -10,6 +10,7 @@ use crate::app::template::sample;
 
 /// 写出某种名册的样表。
 #[derive(clap::Args)]
+#[command(help_template = super::HELP, next_help_heading = "参数")]
 pub struct Args {
     /// 名册种类:household(户籍)、students(学籍)、in-school(在校实名)、births、poverty、disability、postponed、exam 等,也可写中文名
     #[arg(value_name = "种类", value_parser = parse_kind)]
