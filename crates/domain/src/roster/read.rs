@@ -112,11 +112,12 @@ impl<'a> Reader<'a> {
             return true;
         }
         let field_of = |c: usize| self.by_column[c].and_then(|m| m.slot).map(|s| s.field);
-        // the column of numbers may hold a sum
-        const SHORTEST_DATE: usize = 6;
+        // the column of numbers may hold a sum, that of dates a signature
+        const FEWEST_DIGITS: usize = 4;
+        let digits = |t: &str| t.chars().filter(|c| c.is_numeric()).count();
         let identified = cells
             .iter()
-            .any(|(c, t)| t.len() >= SHORTEST_DATE && matches!(field_of(*c), Some(Field::NationalId | Field::BirthDate)));
+            .any(|(c, t)| digits(t) >= FEWEST_DIGITS && matches!(field_of(*c), Some(Field::NationalId | Field::BirthDate)));
         let starts = |words: &[&str]| cells.iter().any(|(_, t)| words.iter().any(|w| t.starts_with(w)));
         if starts(&SUMS) && !identified || starts(&SIGN_OFFS) && !identified && cells.len() <= 8 {
             return true;
@@ -627,7 +628,7 @@ mod tests {
     #[test]
     fn lines_that_are_no_children() {
         let out = read(
-            "学籍名册|||\n序号|姓名|出生日期|村\n1|2|3|4\n1|王小明|2015-03-02|石桥\n2|李小红|2014-05-06|同上\n\n序号|姓名|出生日期|村\n3|张三|2013-01-02|〃\n合计|3||\n填表人:某|审核人:某||",
+            "学籍名册|||\n序号|姓名|出生日期|村\n1|2|3|4\n1|王小明|2015-03-02|石桥\n2|李小红|2014-05-06|同上\n\n序号|姓名|出生日期|村\n3|张三|2013-01-02|〃\n合计|3||\n填表人:某|审核人:某|负责人:某某某|",
         );
         let names: Vec<&str> = out.rows.iter().filter_map(|r| r.name.as_deref()).collect();
         assert_eq!(names, ["王小明", "李小红", "张三"]);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
-use baoxue_domain::ledger::LedgerKind;
+use baoxue_domain::ledger::{LedgerKind, all_dispositions};
 use baoxue_domain::roster::{Field, SourceKind};
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_linkage::{Linkage, Table};
@@ -140,9 +140,10 @@ impl<'a> Result<'a> {
         let mut columns = person_columns();
         columns.extend([Column::new("判定", 22.0), Column::new("理由", 46.0)]);
         if ledger != LedgerKind::SchoolAge {
+            let conclusions: Vec<&str> = all_dispositions().1.iter().map(|d| d.label.as_str()).collect();
             columns.extend([
                 Column::new("下一步", 40.0),
-                Column::new("核实结论", 14.0),
+                Column::new("核实结论", 16.0).with_choices(&conclusions),
                 Column::new("核实人", 10.0),
                 Column::new("核实日期", 12.0),
             ]);
