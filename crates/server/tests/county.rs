@@ -134,3 +134,27 @@ fn mistakes_of_use_are_explained() {
     fails(&["demo-data", "--pupils", "1", "--out", "x"], "--pupils");
     assert!(!f.path().join("o").exists());
 }
+
+/// A pupil enrolled under a former name, without number or parents, is found by the name that the household register remembers.
+#[test]
+fn a_former_name_finds_the_child() {
+    let f = tempfile::tempdir().unwrap();
+    let given = ["浩然", "子轩", "欣怡", "梓涵", "思琪", "俊杰", "雨桐", "佳怡", "文博", "诗涵"];
+    let (mut household, mut students) =
+        (String::from("姓名,曾用名,性别,出生日期,户籍状态\n"), String::from("姓名,性别,出生日期,学籍状态\n"));
+    for i in 0..80usize {
+        let name = format!("{}{}", ["王", "李", "张", "刘", "陈", "杨", "黄", "赵"][i % 8], given[i / 8]);
+        let (birth, sex) = (format!("201{}-{:02}-{:02}", i % 6, 1 + i % 12, 1 + i % 28), ["男", "女"][i % 2]);
+        let (new, former) = if i == 33 { ("钱多多".to_owned(), name.as_str()) } else { (name.clone(), "") };
+        household += &format!("{new},{former},{sex},{birth},在册\n");
+        students += &format!("{name},{sex},{birth},在读\n");
+    }
+    std::fs::create_dir(f.path().join("r")).unwrap();
+    std::fs::write(f.path().join("r/户籍.csv"), household).unwrap();
+    std::fs::write(f.path().join("r/学籍.csv"), students).unwrap();
+    compare(f.path(), &["r/户籍.csv", "r/学籍.csv"], &[]);
+    let found = records(&f.path().join("o/children.csv"));
+    assert_eq!(found.len(), 80);
+    assert!(found.iter().all(|r| r["verdict"] == "enrolled-present"), "{found:?}");
+    assert!(found.iter().any(|r| r["name"] == "钱多多" && r["sources"] == "户籍、学籍"));
+}
