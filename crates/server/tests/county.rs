@@ -158,3 +158,20 @@ fn a_former_name_finds_the_child() {
     assert!(found.iter().all(|r| r["verdict"] == "enrolled-present"), "{found:?}");
     assert!(found.iter().any(|r| r["name"] == "钱多多" && r["sources"] == "户籍、学籍"));
 }
+
+#[test]
+fn a_class_that_no_school_has_is_sent_back() {
+    let f = tempfile::tempdir().unwrap();
+    std::fs::create_dir(f.path().join("r")).unwrap();
+    let head = "姓名,性别,出生日期,学校名称,班级";
+    let student =
+        format!("{head},学籍状态\n王小明,男,2015-03-02,柳林小学,三(1)班,在读\n李小红,女,2015-05-18,柳林小学,三(1)班,在读\n");
+    let roll = format!("{head},是否在校\n王小明,男,2015-03-02,柳林小学,三(1)班,是\n李小红,女,2015-05-18,柳林小学,三(7)班,是\n");
+    std::fs::write(f.path().join("r/学籍.csv"), student).unwrap();
+    std::fs::write(f.path().join("r/在校.csv"), roll).unwrap();
+    compare(f.path(), &["r/学籍.csv", "r/在校.csv"], &[]);
+    let back = sheet(&f.path().join("o/问题行/在校-问题行.xlsx"));
+    assert_eq!(back.height(), 4, "title, line, head and the one bad row");
+    assert!(back.row(3).any(|c| c.text == "第 3 行“班级”“三(7)班”在学籍名册中该校没有这个班,请核对班级名称"));
+    assert!(back.row(3).any(|c| c.text == "李小红"), "the row as it was");
+}

@@ -3,6 +3,7 @@
 //! `layout` finds the head and the rows, `field` knows headings, `kind` tells the sources apart, `read` makes rows,
 //! `rules` hold cross-field rules, one small file each.
 
+mod classes;
 mod clean;
 mod field;
 mod issue;
@@ -12,6 +13,7 @@ mod read;
 mod row;
 mod rules;
 
+pub use classes::ClassRegister;
 pub use clean::{clean_text, strip_remark};
 pub use field::{Field, recognise_heading, template_heading};
 pub use issue::{IssueCode, RowIssue, Severity};

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use baoxue_documents::{CellKind, Sheet};
 use baoxue_domain::roster::{
-    Grid, KindGuess, Layout, Mapping, RawCell, RawKind, ReadRoster, SheetContext, SourceKind, find_layout, read_rows,
-    recognise_kind,
+    ClassRegister, Field, Grid, IssueCode, KindGuess, Layout, Mapping, RawCell, RawKind, ReadRoster, RowIssue, SheetContext,
+    SourceKind, find_layout, read_rows, recognise_kind,
 };
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
@@ -22,7 +22,7 @@ pub struct RosterFile {
     pub kind: SourceKind,
     /// How, unless it was said.
     pub guess: Option<KindGuess>,
-    /// Sheets of the file; of their rows only those with problems still have their cells.
+    /// Sheets of the file.
     pub sheets: Vec<Sheet>,
     /// Layouts of the sheets that were read, by number of sheet.
     pub layouts: Vec<(usize, Layout)>,
@@ -107,7 +107,7 @@ pub fn read(path: &Path, reading: &Reading) -> anyhow::Result<RosterFile> {
     }
     let bytes = std::fs::read(path).with_context(|| format!("无法读取 {}", path.display()))?;
     let digest = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
-    let mut sheets = baoxue_documents::read::read(&name, bytes).with_context(place)?;
+    let sheets = baoxue_documents::read::read(&name, bytes).with_context(place)?;
     let found: Vec<(usize, Layout)> =
         sheets.iter().enumerate().filter_map(|(i, s)| find_layout(&SheetGrid(s), reading.mapping).map(|l| (i, l))).collect();
     if found.is_empty() {
@@ -141,9 +141,40 @@ pub fn read(path: &Path, reading: &Reading) -> anyhow::Result<RosterFile> {
             .filter(|(i, _)| !layouts.iter().chain(&others).any(|(l, _)| l == i))
             .map(|(_, s)| s.name.clone()),
     );
-    // of the cells only those of rows with problems are shown again
-    let troubled: std::collections::HashSet<(usize, usize)> = roster.issues.iter().map(|i| (i.sheet, i.row - 1)).collect();
-    sheets.iter_mut().enumerate().for_each(|(i, s)| s.keep_rows(|row| troubled.contains(&(i, row))));
     let guess = if reading.kind.is_some() { None } else { guess };
     Ok(RosterFile { name, digest, kind, guess, sheets, layouts, ignored, roster })
+}
+
+impl RosterFile {
+    /// Gives up the cells of all rows without problems: only the others are shown again.
+    pub fn keep_only_problems(&mut self) {
+        let troubled: std::collections::HashSet<(usize, usize)> =
+            self.roster.issues.iter().map(|i| (i.sheet, i.row - 1)).collect();
+        self.sheets.iter_mut().enumerate().for_each(|(i, s)| s.keep_rows(|row| troubled.contains(&(i, row))));
+    }
+
+    /// Reports rows whose class the student register does not have.
+    pub fn check_classes(&mut self, register: &ClassRegister) {
+        let unknown = self.roster.rows.iter().filter(|r| register.has_class_of(r) == Some(false));
+        let issues: Vec<RowIssue> = unknown
+            .map(|r| {
+                let layout = self.layouts.iter().find(|(sheet, _)| *sheet == r.sheet).map(|(_, l)| l);
+                let class = r.get(Field::Class).unwrap_or("");
+                RowIssue {
+                    sheet: r.sheet,
+                    row: r.row,
+                    column: layout
+                        .and_then(|l| l.columns.iter().find(|c| c.slot.is_some_and(|s| s.field == Field::Class)))
+                        .map(|c| c.column),
+                    field: Some(Field::Class),
+                    code: IssueCode::ClassUnknown,
+                    rule: None,
+                    found: class.to_owned(),
+                    message: format!("第 {} 行“班级”“{class}”在学籍名册中该校没有这个班,请核对班级名称", r.row),
+                }
+            })
+            .collect();
+        self.roster.issues.extend(issues);
+        self.roster.issues.sort_by_key(|i| (i.sheet, i.row));
+    }
 }

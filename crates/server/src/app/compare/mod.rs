@@ -10,7 +10,7 @@ mod write;
 use std::path::PathBuf;
 
 use anyhow::bail;
-use baoxue_domain::roster::{Mapping, SourceKind};
+use baoxue_domain::roster::{ClassRegister, Mapping, SourceKind};
 use baoxue_domain::school::{SchoolYear, TrackingWindow};
 use baoxue_domain::verdict::Setting;
 use baoxue_linkage::link;
@@ -61,7 +61,14 @@ pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Ou
     let target = write::Target::prepare(&request.out)?;
     let stages = Stages::new(tell);
     stages.begin("read");
-    let files = read_all(request)?;
+    let mut files = read_all(request)?;
+    let register = ClassRegister::of_rows(files.iter().filter(|f| f.kind == SourceKind::Student).flat_map(|f| &f.roster.rows));
+    files.par_iter_mut().for_each(|f| {
+        if f.kind == SourceKind::InSchool {
+            f.check_classes(&register);
+        }
+        f.keep_only_problems();
+    });
     let sources = sources::Sources::gather(&files)?;
     let kinds = sources.kinds();
     if kinds.len() < MIN_SOURCES {
