@@ -6,7 +6,7 @@ DEMO := demo
 PYTHON ?= python3
 
 setup:
-	@command -v cargo >/dev/null || { echo "需要 Rust(cargo)。请先安装 Rust 1.95 或更新版本:https://rustup.rs"; exit 1; }
+	@command -v cargo >/dev/null || { echo "需要 Rust(cargo)。请先安装 Rust 1.95 或更新版本"; exit 1; }
 	@command -v cc >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
 
 ## Builds, writes the demo county's rosters, compares them and says where the ledgers lie.
