@@ -175,3 +175,46 @@ fn a_class_that_no_school_has_is_sent_back() {
     assert!(back.row(3).any(|c| c.text == "第 3 行“班级”“三(7)班”在学籍名册中该校没有这个班,请核对班级名称"));
     assert!(back.row(3).any(|c| c.text == "李小红"), "the row as it was");
 }
+
+/// Two rows that a person joins are one child in the next run, and nobody has vanished; parted, they are two again.
+#[test]
+fn a_persons_word_is_heard_by_the_next_run() {
+    let f = tempfile::tempdir().unwrap();
+    std::fs::create_dir(f.path().join("r")).unwrap();
+    let (mut household, mut students) =
+        (String::from("姓名,性别,出生日期,户籍状态\n"), String::from("姓名,性别,出生日期,学籍状态\n"));
+    for i in 0..40usize {
+        let name = format!(
+            "{}{}",
+            ["王", "李", "张", "刘"][i % 4],
+            ["浩然", "子轩", "欣怡", "梓涵", "思琪", "俊杰", "雨桐", "佳怡", "文博", "诗涵"][i / 4]
+        );
+        household += &format!("{name},男,201{}-0{}-1{},在册\n", i % 6, 1 + i % 9, i % 9);
+        let other = if i == 7 {
+            ("钱多多".to_owned(), "2012-11-30".to_owned())
+        } else {
+            (name, format!("201{}-0{}-1{}", i % 6, 1 + i % 9, i % 9))
+        };
+        students += &format!("{},男,{},在读\n", other.0, other.1);
+    }
+    std::fs::write(f.path().join("r/户籍.csv"), household).unwrap();
+    std::fs::write(f.path().join("r/学籍.csv"), students).unwrap();
+    let rosters = ["r/户籍.csv", "r/学籍.csv"];
+    compare(f.path(), &rosters, &[]);
+    let before = records(&f.path().join("o/children.csv"));
+    assert_eq!(before.len(), 41);
+    let alone = |source: &str| before.iter().find(|r| r["sources"] == source).map(|r| r["rows"].clone()).unwrap();
+    let say = |word: &str| {
+        std::fs::write(
+            f.path().join("认定.csv"),
+            format!("认定,甲方指纹,乙方指纹\n{word},{},{}\n", alone("户籍"), alone("学籍")),
+        )
+        .unwrap();
+        compare(f.path(), &rosters, &["--decisions", "认定.csv"])
+    };
+    let said = say("同一人");
+    assert!(said.contains("采用 1 条") && said.contains("来源中消失 0 人"), "{said}");
+    assert_eq!(records(&f.path().join("o/children.csv")).len(), 40);
+    say("不是同一人");
+    assert_eq!(records(&f.path().join("o/children.csv")).len(), 41);
+}

@@ -47,17 +47,7 @@ mod tests {
             .into_iter()
             .filter(|v| !v.1.is_empty())
             .collect();
-        RosterRow {
-            sheet: 0,
-            row: 2,
-            child: 0,
-            name: None,
-            national_id: None,
-            unsound_id: None,
-            sex: None,
-            birth_date: None,
-            values,
-        }
+        RosterRow { values, ..RosterRow::default() }
     }
 
     #[test]

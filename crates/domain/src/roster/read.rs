@@ -3,8 +3,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 
 use super::{
-    ColumnMapping, Field, FieldValues, Grid, IssueCode, Layout, RawCell, RawKind, RosterRow, RowIssue, all_rules, clean_text,
-    strip_remark,
+    ColumnMapping, Field, Grid, IssueCode, Layout, RawCell, RawKind, RosterRow, RowIssue, all_rules, clean_text, strip_remark,
 };
 use crate::person::{IdError, NationalId, Sex, age_on, read_date};
 use crate::place::PlaceCode;
@@ -479,25 +478,9 @@ impl<'a> Reader<'a> {
 }
 
 /// A row on its way.
+#[derive(Default)]
 struct Values {
     row: RosterRow,
-}
-
-impl Default for Values {
-    fn default() -> Self {
-        let row = RosterRow {
-            sheet: 0,
-            row: 0,
-            child: 0,
-            name: None,
-            national_id: None,
-            unsound_id: None,
-            sex: None,
-            birth_date: None,
-            values: FieldValues::default(),
-        };
-        Self { row }
-    }
 }
 
 impl Values {

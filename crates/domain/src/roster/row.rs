@@ -5,7 +5,7 @@ use super::Field;
 use crate::person::{NationalId, Sex};
 
 /// 名册行 (a row of a roster): one child as one source has it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RosterRow {
     /// Number of the sheet in its file, from 0.
     pub sheet: usize,

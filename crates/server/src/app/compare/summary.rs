@@ -8,6 +8,7 @@ use baoxue_domain::ledger::LedgerKind;
 use baoxue_domain::roster::{Severity, SourceKind};
 use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
 use baoxue_linkage::{Linkage, Settings};
+use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
 use super::Request;
@@ -106,6 +107,9 @@ pub struct ChildRecord {
     pub birth_date: String,
     pub verdict: String,
     pub sources: String,
+    /// Fingerprints of its rows: by them a child is known again that was joined with another, or whose number was put right.
+    #[serde(default)]
+    pub rows: String,
 }
 
 /// The run before.
@@ -144,8 +148,9 @@ impl Previous {
             .map(|(_, k)| k.as_str())
             .collect();
         let all_now: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
-        let vanished_children: Vec<ChildRecord> =
-            self.children.iter().filter(|c| !all_now.contains(c.key.as_str())).cloned().collect();
+        let rows_now: FxHashSet<&str> = now.iter().flat_map(|c| &c.rows).map(|(_, r)| r.fingerprint.as_str()).collect();
+        let seen = |c: &&ChildRecord| all_now.contains(c.key.as_str()) || c.rows.split(' ').any(|r| rows_now.contains(r));
+        let vanished_children: Vec<ChildRecord> = self.children.iter().filter(|c| !seen(c)).cloned().collect();
         Change {
             since: self.since.clone(),
             newly_missing: missing_now.difference(&missing_then).count(),
@@ -259,5 +264,6 @@ pub fn record(child: &Child) -> ChildRecord {
         birth_date: child.birth_date.map(|d| d.to_string()).unwrap_or_default(),
         verdict: child.verdict.kind.code().to_owned(),
         sources: sources.join("、"),
+        rows: child.rows.iter().map(|(_, r)| r.fingerprint.as_str()).collect::<Vec<_>>().join(" "),
     }
 }
