@@ -35,6 +35,11 @@ impl Pair {
         Self { left, right, packed: (rule as u64) << PATTERN_BITS | pattern }
     }
 
+    /// The same evidence for other records.
+    pub fn of(self, a: u32, b: u32) -> Self {
+        Self { left: a.min(b), right: a.max(b), packed: self.packed }
+    }
+
     pub fn pattern(self) -> u64 {
         self.packed & ((1 << PATTERN_BITS) - 1)
     }

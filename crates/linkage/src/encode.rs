@@ -49,6 +49,8 @@ pub(crate) struct Encoded {
     stride: usize,
     /// Record number at which each source begins, and the end.
     pub starts: Vec<u32>,
+    /// Records that are another name of a record (曾用名), with that record.
+    pub aliases: FxHashMap<u32, u32>,
     pub fields: Vec<Field>,
     pub comparisons: Vec<Comparison>,
     /// How many records carry a telephone number that more than one carries.
@@ -76,6 +78,12 @@ impl Encoded {
     pub fn source_of(&self, i: u32) -> usize {
         // sources are few
         self.starts[1..].iter().take_while(|s| **s <= i).count()
+    }
+
+    /// The record itself, or the one that it is another name of.
+    #[inline]
+    pub fn proper(&self, i: u32) -> u32 {
+        if self.aliases.is_empty() { i } else { *self.aliases.get(&i).unwrap_or(&i) }
     }
 
     pub fn sources(&self) -> usize {
@@ -267,7 +275,7 @@ pub(crate) fn encode(tables: &[Table], settings: &Settings) -> Encoded {
     let stride = at.max(1);
     let mut starts = vec![0u32];
     for t in tables {
-        starts.push(starts[starts.len() - 1] + t.len() as u32);
+        starts.push(starts[starts.len() - 1] + t.records() as u32);
     }
     let mut words = vec![0u32; starts[tables.len()] as usize * stride];
     for (source, table) in tables.iter().enumerate() {
@@ -279,9 +287,13 @@ pub(crate) fn encode(tables: &[Table], settings: &Settings) -> Encoded {
             }
         });
     }
+    let aliases = tables.iter().zip(&starts).flat_map(|(t, start)| {
+        t.aliases().iter().enumerate().map(move |(i, rank)| (start + (t.len() + i) as u32, start + rank))
+    });
+    let aliases = aliases.collect();
     let fields: Vec<Field> = columns.into_iter().map(|c| c.field).collect();
     let comparisons = comparisons(&fields);
-    let mut encoded = Encoded { words, stride, starts, fields, comparisons, phone_frequency: FxHashMap::default() };
+    let mut encoded = Encoded { words, stride, starts, aliases, fields, comparisons, phone_frequency: FxHashMap::default() };
     encoded.phone_frequency = phone_frequency(&encoded);
     encoded
 }

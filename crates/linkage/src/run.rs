@@ -169,6 +169,7 @@ pub fn link(
     let begin = |stage| if observer.stage(stage) { Ok(()) } else { Err(LinkError::Cancelled) };
     begin(Stage::Encode)?;
     let within = tables.len() == 1;
+    tables.iter_mut().for_each(|t| t.add_former_names(settings));
     let encoded = encode(tables, settings);
     tables.iter_mut().for_each(Table::drop_columns);
     let decided = Decided::find(tables, &encoded, decisions)?;
@@ -191,7 +192,11 @@ pub fn link(
 
     begin(Stage::Assign)?;
     decided.apply(&mut candidates, &encoded);
-    let chosen = choose(&encoded, &scorer, &weights, &candidates, within);
+    let mut chosen = choose(&encoded, &scorer, &weights, &candidates, within);
+    if !encoded.aliases.is_empty() {
+        candidates = found_by_either_name(&encoded, candidates, |c| &mut c.pair, |c| c.weight);
+        chosen = found_by_either_name(&encoded, chosen, |c| &mut c.candidate.pair, |c| c.probability);
+    }
 
     begin(Stage::Cluster)?;
     let lists = Lists::build(&encoded, &scorer, &weights, chosen, &candidates, &decided, settings);
@@ -229,6 +234,27 @@ pub fn link(
         capped: sharp.capped.into_iter().chain(broad.capped).collect(),
         counts,
     })
+}
+
+/// Pairs found by a former name are pairs of the rows themselves; of several for two rows the strongest stays.
+fn found_by_either_name<T: Send>(
+    encoded: &Encoded,
+    found: Vec<T>,
+    pair: impl Fn(&mut T) -> &mut Pair,
+    strength: impl Fn(&T) -> f64,
+) -> Vec<T> {
+    let mut out: Vec<(Pair, f64, T)> = found
+        .into_iter()
+        .map(|mut t| {
+            let p = pair(&mut t);
+            *p = p.of(encoded.proper(p.left), encoded.proper(p.right));
+            (*p, strength(&t), t)
+        })
+        .filter(|(p, ..)| p.left != p.right)
+        .collect();
+    out.sort_by(|a, b| (a.0.left, a.0.right).cmp(&(b.0.left, b.0.right)).then(b.1.total_cmp(&a.1)).then(a.0.cmp(&b.0)));
+    out.dedup_by_key(|(p, ..)| (p.left, p.right));
+    out.into_iter().map(|(.., t)| t).collect()
 }
 
 fn score(scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
@@ -303,7 +329,10 @@ impl Decided {
         if self.same.is_empty() && self.different.is_empty() {
             return;
         }
-        let key = |c: &Candidate| (c.pair.left, c.pair.right);
+        let key = |c: &Candidate| {
+            let (a, b) = (encoded.proper(c.pair.left), encoded.proper(c.pair.right));
+            (a.min(b), a.max(b))
+        };
         candidates.retain(|c| !self.different.contains(&key(c)) && !self.same.contains(&key(c)));
         for &(a, b) in &self.same {
             if encoded.source_of(a) != encoded.source_of(b) || encoded.sources() == 1 {
@@ -449,7 +478,7 @@ impl Lists {
             linked[c.candidate.pair.right as usize] = true;
         }
         let unmatched = (0..encoded.sources())
-            .map(|s| encoded.range(s).filter(|i| !linked[*i as usize]).map(|i| i - encoded.starts[s]).collect())
+            .map(|s| encoded.range(s).filter(|i| !linked[*i as usize] && encoded.proper(*i) == *i).map(|i| i - encoded.starts[s]).collect())
             .collect();
         let to_link = |c: &Chosen| link_of(encoded, c);
         Self {

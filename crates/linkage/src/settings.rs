@@ -36,6 +36,9 @@ pub struct ColumnSettings {
     /// Other headings under which sources carry it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headings: Vec<String>,
+    /// Headings of a column with former names (曾用名), for names only: a row is also looked for under its former name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<String>,
     /// Whether brothers and sisters share its value (guardian, telephone, address).
     pub household: bool,
 }
@@ -109,6 +112,8 @@ struct RawColumn {
     kind: Spanned<String>,
     #[serde(default)]
     headings: Vec<String>,
+    #[serde(default)]
+    former: Vec<Spanned<String>>,
     household: Option<bool>,
 }
 
@@ -169,7 +174,13 @@ impl Settings {
                 return Err(fail(c.name.span(), format!("列“{name}”写了两次"), "请删去其中一处".into()));
             }
             let household = c.household.unwrap_or_else(|| shared_by_household(kind, &name));
-            columns.push(ColumnSettings { name, kind, headings: c.headings, household });
+            if let Some(former) = c.former.first()
+                && kind != Kind::PersonName
+            {
+                return Err(fail(former.span(), format!("列“{name}”不是姓名,不能写 former"), "请只在 kind = \"person-name\" 的列写 former".into()));
+            }
+            let former = c.former.into_iter().map(Spanned::into_inner).collect();
+            columns.push(ColumnSettings { name, kind, headings: c.headings, former, household });
         }
         if columns.is_empty() {
             return Err(fail(0..0, "没有写任何列".into(), "请至少写一个 [[column]],给出 name 和 kind".into()));
@@ -378,6 +389,9 @@ const KNOWN: &[(Kind, bool, &[&str])] = &[
     (Kind::Address, true, &["address", "addr", "home_address", "地址", "住址", "现住址", "家庭住址", "家庭地址", "户籍地址"]),
 ];
 
+/// Headings of former names, which belong to the first name of a child.
+const KNOWN_FORMER: &[&str] = &["former_name", "previous_name", "曾用名"];
+
 /// Headings of record ids.
 const KNOWN_IDS: &[&str] = &["rec_id", "record_id", "row_id", "unique_id", "id", "编号", "序号", "记录编号"];
 
@@ -386,16 +400,20 @@ const KNOWN_IDS: &[&str] = &["rec_id", "record_id", "row_id", "unique_id", "id",
 pub fn infer(sources: &[Vec<String>]) -> Option<Settings> {
     let norm = |h: &str| h.trim().to_lowercase().replace([' ', '-'], "_");
     let has = |source: &Vec<String>, words: &[&str]| source.iter().find(|h| words.contains(&norm(h).as_str())).cloned();
-    let mut columns = Vec::new();
-    for (kind, household, words) in KNOWN {
+    let found = |words: &[&str]| {
         let mut found: Vec<String> = Vec::new();
         for h in sources.iter().filter_map(|s| has(s, words)) {
             if !found.contains(&h) {
                 found.push(h);
             }
         }
-        if let Some((first, rest)) = found.split_first() {
-            columns.push(ColumnSettings { name: first.clone(), kind: *kind, headings: rest.to_vec(), household: *household });
+        found
+    };
+    let mut columns = Vec::new();
+    for (kind, household, words) in KNOWN {
+        if let Some((first, rest)) = found(words).split_first() {
+            let former = if *kind == Kind::PersonName && !household { found(KNOWN_FORMER) } else { Vec::new() };
+            columns.push(ColumnSettings { name: first.clone(), kind: *kind, headings: rest.to_vec(), former, household: *household });
         }
     }
     if columns.is_empty() {
@@ -443,6 +461,7 @@ accept = 0.8
         check("accept", "acept", 12, "unknown field");
         check("kind = \"date\"", "kind = ", 8, "TOML");
         check("name = \"dob\"", "name = \"id_no\"", 7, "两次");
+        check("kind = \"date\"", "kind = \"date\"\nformer = [\"曾用名\"]", 9, "不是姓名");
     }
 
     #[test]
@@ -450,12 +469,13 @@ accept = 0.8
         let heads = |s: &str| s.split(',').map(str::to_owned).collect::<Vec<_>>();
         let s = infer(&[
             heads("rec_id,person_id,id_no,name,sex,dob,guardian,phone,area_code,address,note"),
-            heads("rec_id,姓名,id_no"),
+            heads("rec_id,姓名,id_no,曾用名"),
         ])
         .unwrap();
         assert_eq!(s.id.as_deref(), Some("rec_id"));
         assert_eq!(s.columns.len(), 8);
         assert_eq!(s.columns[1].headings, ["姓名"]);
+        assert_eq!(s.columns[1].former, ["曾用名"]);
         assert_eq!(Settings::parse(&s.to_toml()).unwrap(), s);
         assert!(infer(&[heads("a,b")]).is_none());
     }

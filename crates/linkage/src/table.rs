@@ -3,6 +3,8 @@
 use arrow_array::{Array, StringArray};
 use thiserror::Error;
 
+use crate::settings::Settings;
+
 /// 一个来源的名册 (one source): record ids and the columns that settings name, as Arrow strings. An empty string is a missing value.
 ///
 /// Rows are held sorted by record id, so that nothing later can depend on the order of a file.
@@ -12,8 +14,10 @@ pub struct Table {
     pub name: String,
     ids: StringArray,
     columns: Vec<(String, StringArray)>,
-    /// For the row at a place in record-id order: its place in the input.
+    /// For the row at a place in record-id order: its place in the input. Aliases follow after the rows proper.
     input_row: Vec<u32>,
+    /// For every alias: the rank of the row that it stands for.
+    aliases: Vec<u32>,
 }
 
 /// Why columns do not make a source.
@@ -61,17 +65,54 @@ impl Table {
         if let Some(w) = input_row.windows(2).find(|w| ids.value(w[0] as usize) == ids.value(w[1] as usize)) {
             return Err(TableError::RepeatedId { source_name: name, id: ids.value(w[0] as usize).to_owned() });
         }
-        Ok(Self { name, ids, columns, input_row })
+        Ok(Self { name, ids, columns, input_row, aliases: Vec::new() })
     }
 
     /// Number of rows.
     pub fn len(&self) -> usize {
+        self.input_row.len() - self.aliases.len()
+    }
+
+    /// Number of rows and aliases.
+    pub(crate) fn records(&self) -> usize {
         self.input_row.len()
+    }
+
+    /// Ranks of the rows that aliases stand for, in the order of the aliases.
+    pub(crate) fn aliases(&self) -> &[u32] {
+        &self.aliases
+    }
+
+    /// 曾用名: every row with a former name also stands under it. Such an alias is another way to find the row, never another row.
+    pub(crate) fn add_former_names(&mut self, settings: &Settings) {
+        for s in &settings.columns {
+            let heading = s.headings().find(|h| self.column(h).is_some()).map(str::to_owned);
+            let former = s.former.iter().find_map(|h| self.column(h)).cloned();
+            let (Some(heading), Some(former)) = (heading, former) else { continue };
+            let Some(now) = self.column(&heading).cloned() else { continue };
+            let ranks = (0..self.len()).filter(|rank| {
+                let row = self.input_row[*rank] as usize;
+                !former.value(row).is_empty() && former.value(row) != now.value(row)
+            });
+            let ranks: Vec<u32> = ranks.map(|r| r as u32).collect();
+            if ranks.is_empty() {
+                continue;
+            }
+            let rows: Vec<usize> = ranks.iter().map(|r| self.input_row[*r as usize] as usize).collect();
+            let first = now.len() as u32;
+            for (name, values) in &mut self.columns {
+                let more = if *name == heading { &former } else { &*values };
+                let all = (0..values.len()).map(|i| values.value(i)).chain(rows.iter().map(|i| more.value(*i)));
+                *values = StringArray::from_iter_values(all);
+            }
+            self.input_row.extend(first..first + rows.len() as u32);
+            self.aliases.extend(ranks);
+        }
     }
 
     /// Whether the source has no rows.
     pub fn is_empty(&self) -> bool {
-        self.input_row.is_empty()
+        self.len() == 0
     }
 
     /// The record id of the row at `rank` in record-id order.

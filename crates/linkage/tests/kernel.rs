@@ -218,3 +218,47 @@ fn empty_and_tiny_sources_are_no_error() {
         assert_eq!(out.linkage.counts.rows, [l, r]);
     }
 }
+
+/// A child registered anew under another name, without number or telephone, is found by the 曾用名 that the left register remembers.
+#[test]
+fn a_former_name_finds_the_child() {
+    let mut left = children();
+    let mut right = children();
+    let former: Vec<String> = (0..left.len())
+        .map(|i| {
+            if i % 50 != 7 {
+                return String::new();
+            }
+            let now = left[i].fields[0].clone();
+            left[i].fields[0] = format!("{}多多", now.chars().next().unwrap());
+            right[i].fields[1] = String::new();
+            right[i].fields[5] = String::new();
+            now
+        })
+        .collect();
+    let expected = left.len();
+    let with_former = |on: bool| {
+        let mut s = settings();
+        s.columns[0].former = if on { vec!["former".to_owned()] } else { Vec::new() };
+        let ids = |p: &str| StringArray::from_iter_values((0..expected).map(|i| format!("{p}{i:05}")));
+        let columns = |rows: &[Row]| -> Vec<(String, StringArray)> {
+            let column = |(i, h): (usize, &&str)| ((*h).to_owned(), StringArray::from_iter_values(rows.iter().map(|r| &r.fields[i])));
+            HEADINGS.iter().enumerate().map(column).collect()
+        };
+        let mut l = columns(&left);
+        l.push(("former".to_owned(), StringArray::from_iter_values(&former)));
+        let mut tables = vec![
+            Table::new("左", ids("L"), l).unwrap(),
+            Table::new("右", ids("R"), columns(&right)).unwrap(),
+        ];
+        let linkage = link(&mut tables, &s, &[], &()).unwrap();
+        Run { linkage, tables }
+    };
+    let r = with_former(true);
+    let all: Vec<(String, String)> = (0..expected).map(|i| (format!("L{i:05}"), format!("R{i:05}"))).collect();
+    assert_eq!(r.links(), all);
+    assert_eq!(r.linkage.counts.rows, [expected, expected]);
+    assert!(r.unmatched(0).is_empty());
+    let name_level = |r: &Run, i: usize| r.linkage.links.iter().find(|l| l.left.row as usize == i).map(|l| r.linkage.levels(l).next());
+    assert_ne!(name_level(&with_former(false), 7), name_level(&r, 7), "the name is now evidence for the link");
+}

@@ -63,7 +63,6 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
             rows.iter().enumerate().filter(|(_, s)| !**s).map(|(row, _)| vec![Member { source: source as u16, row: row as u32 }]),
         );
     }
-    let groups = one_group_a_row(groups, sources, tables);
     let mut certainty: FxHashMap<Member, f64> = FxHashMap::default();
     for l in &linkage.links {
         for m in [l.left, l.right] {
@@ -76,11 +75,8 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
     let mut children: Vec<Child> = groups
         .par_iter()
         .filter_map(|members| {
-            let rows: Vec<(SourceKind, &SourceRow)> = members
-                .iter()
-                .map(|m| (sources.kind(m.source.into()), sources.row(tables, *m)))
-                .filter(|(_, r)| !r.by_former_name)
-                .collect();
+            let rows: Vec<(SourceKind, &SourceRow)> =
+                members.iter().map(|m| (sources.kind(m.source.into()), sources.row(tables, *m))).collect();
             let evidence_rows = rows.iter().map(|(source, r)| EvidenceRow { source: *source, row: r.row }).collect();
             let mut evidence =
                 Evidence { rows: evidence_rows, undecided: members.iter().any(|m| undecided.contains(m)), nearest: None };
@@ -98,36 +94,6 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
         .collect();
     children.sort_by_cached_key(|c| (c.verdict.kind, c.birth_date, c.name().to_owned(), c.rows[0].1.fingerprint.clone()));
     children
-}
-
-/// A row that also stands under its former name belongs to one child, under whichever name it was found.
-fn one_group_a_row(groups: Vec<Vec<Member>>, sources: &Sources, tables: &[Table]) -> Vec<Vec<Member>> {
-    let row = |m: &Member| sources.row(tables, *m);
-    if !groups.iter().flatten().any(|m| row(m).by_former_name) {
-        return groups;
-    }
-    let mut out: Vec<Vec<Member>> = Vec::new();
-    let mut group_of: FxHashMap<*const RosterRow, usize> = FxHashMap::default();
-    for group in groups {
-        let known: Option<usize> = group.iter().find_map(|m| group_of.get(&std::ptr::from_ref(row(m).row)).copied());
-        let target = known.unwrap_or(out.len());
-        if known.is_none() {
-            out.push(Vec::new());
-        }
-        for m in group {
-            // the same row may have led to two groups: they become one
-            if let Some(other) = group_of.insert(std::ptr::from_ref(row(&m).row), target).filter(|o| *o != target) {
-                for moved in std::mem::take(&mut out[other]) {
-                    group_of.insert(std::ptr::from_ref(row(&moved).row), target);
-                    out[target].push(moved);
-                }
-            }
-            out[target].push(m);
-        }
-    }
-    out.retain(|g| !g.is_empty());
-    out.iter_mut().for_each(|g| g.sort_unstable());
-    out
 }
 
 /// Of age, or on a school's register; known to more than a list of names from outside.

@@ -13,8 +13,6 @@ pub struct SourceRow<'a> {
     pub file: &'a RosterFile,
     pub row: &'a RosterRow,
     pub fingerprint: String,
-    /// The row stands here under its 曾用名 (former name): another way to be found, not another row.
-    pub by_former_name: bool,
 }
 
 impl SourceRow<'_> {
@@ -52,11 +50,7 @@ impl<'a> Sources<'a> {
                     let n = seen.entry(base.clone()).or_default();
                     *n += 1;
                     let fingerprint = if *n == 1 { base } else { format!("{base}-{n}") };
-                    if row.get(Field::FormerName).is_some_and(|f| Some(f) != row.name.as_deref()) {
-                        let fingerprint = format!("{fingerprint}-former");
-                        rows[source].push(SourceRow { file, row, fingerprint, by_former_name: true });
-                    }
-                    rows[source].push(SourceRow { file, row, fingerprint, by_former_name: false });
+                    rows[source].push(SourceRow { file, row, fingerprint });
                 }
             }
         }
@@ -86,7 +80,13 @@ impl<'a> Sources<'a> {
 
     /// Settings of the kernel for rosters.
     pub fn settings(&self) -> Settings {
-        let column = |name: &str, kind, household| ColumnSettings { name: name.into(), kind, headings: Vec::new(), household };
+        let column = |name: &str, kind, household| ColumnSettings {
+            name: name.into(),
+            kind,
+            headings: Vec::new(),
+            former: if name == "name" { vec!["former-name".into()] } else { Vec::new() },
+            household,
+        };
         let columns = vec![
             column("id", Kind::NationalId, false),
             column("name", Kind::PersonName, false),
@@ -105,14 +105,11 @@ impl<'a> Sources<'a> {
         self.iter()
             .map(|(kind, rows)| {
                 let texts = |of: &dyn Fn(&RosterRow) -> String| StringArray::from_iter_values(rows.iter().map(|r| of(r.row)));
-                let name = |r: &SourceRow| match r.by_former_name {
-                    true => r.row.get(Field::FormerName).unwrap_or("").to_owned(),
-                    false => r.row.name.clone().unwrap_or_default(),
-                };
                 let get = |r: &RosterRow, f: Field| r.get(f).unwrap_or("").to_owned();
                 let columns = vec![
                     ("id".to_owned(), texts(&|r| r.id_text().to_owned())),
-                    ("name".to_owned(), StringArray::from_iter_values(rows.iter().map(name))),
+                    ("name".to_owned(), texts(&|r| r.name.clone().unwrap_or_default())),
+                    ("former-name".to_owned(), texts(&|r| get(r, Field::FormerName))),
                     ("sex".to_owned(), texts(&|r| r.sex.map_or(String::new(), |s| s.label().to_owned()))),
                     ("birth".to_owned(), texts(&|r| r.birth_date.map_or(String::new(), |d| d.to_string()))),
                     ("guardian".to_owned(), texts(&|r| r.family_adult().unwrap_or("").to_owned())),

@@ -107,6 +107,7 @@ impl Source {
             .iter()
             .filter_map(|c| c.headings().find(|n| headings.iter().any(|h| h == n)).map(str::to_owned))
             .collect();
+        wanted.extend(settings.columns.iter().flat_map(|c| &c.former).filter(|f| headings.contains(f)).cloned());
         wanted.extend(settings.id.clone());
         if let Some(t) = truth {
             if !headings.iter().any(|h| h == t) {
@@ -135,7 +136,7 @@ impl Source {
         // without ids the row number, padded so that it sorts as a number
         let ids = ids.unwrap_or_else(|| StringArray::from_iter_values((1..=rows).map(|i| format!("{i:09}"))));
         let truth = truth.and_then(|t| columns.iter().find(|c| c.0 == t).map(|c| c.1.clone()));
-        columns.retain(|c| settings.columns.iter().any(|s| s.headings().any(|h| h == c.0)));
+        columns.retain(|c| settings.columns.iter().any(|s| s.headings().any(|h| h == c.0) || s.former.contains(&c.0)));
         let name = self.path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         Ok((Table::new(name, ids, columns).with_context(|| format!("{}", self.path.display()))?, truth))
     }
