@@ -287,9 +287,10 @@ pub(crate) fn encode(tables: &[Table], settings: &Settings) -> Encoded {
             }
         });
     }
-    let aliases = tables.iter().zip(&starts).flat_map(|(t, start)| {
-        t.aliases().iter().enumerate().map(move |(i, rank)| (start + (t.len() + i) as u32, start + rank))
-    });
+    let aliases = tables
+        .iter()
+        .zip(&starts)
+        .flat_map(|(t, start)| t.aliases().iter().enumerate().map(move |(i, rank)| (start + (t.len() + i) as u32, start + rank)));
     let aliases = aliases.collect();
     let fields: Vec<Field> = columns.into_iter().map(|c| c.field).collect();
     let comparisons = comparisons(&fields);

@@ -478,7 +478,13 @@ impl Lists {
             linked[c.candidate.pair.right as usize] = true;
         }
         let unmatched = (0..encoded.sources())
-            .map(|s| encoded.range(s).filter(|i| !linked[*i as usize] && encoded.proper(*i) == *i).map(|i| i - encoded.starts[s]).collect())
+            .map(|s| {
+                encoded
+                    .range(s)
+                    .filter(|i| !linked[*i as usize] && encoded.proper(*i) == *i)
+                    .map(|i| i - encoded.starts[s])
+                    .collect()
+            })
             .collect();
         let to_link = |c: &Chosen| link_of(encoded, c);
         Self {

@@ -177,7 +177,11 @@ impl Settings {
             if let Some(former) = c.former.first()
                 && kind != Kind::PersonName
             {
-                return Err(fail(former.span(), format!("列“{name}”不是姓名,不能写 former"), "请只在 kind = \"person-name\" 的列写 former".into()));
+                return Err(fail(
+                    former.span(),
+                    format!("列“{name}”不是姓名,不能写 former"),
+                    "请只在 kind = \"person-name\" 的列写 former".into(),
+                ));
             }
             let former = c.former.into_iter().map(Spanned::into_inner).collect();
             columns.push(ColumnSettings { name, kind, headings: c.headings, former, household });
@@ -413,7 +417,13 @@ pub fn infer(sources: &[Vec<String>]) -> Option<Settings> {
     for (kind, household, words) in KNOWN {
         if let Some((first, rest)) = found(words).split_first() {
             let former = if *kind == Kind::PersonName && !household { found(KNOWN_FORMER) } else { Vec::new() };
-            columns.push(ColumnSettings { name: first.clone(), kind: *kind, headings: rest.to_vec(), former, household: *household });
+            columns.push(ColumnSettings {
+                name: first.clone(),
+                kind: *kind,
+                headings: rest.to_vec(),
+                former,
+                household: *household,
+            });
         }
     }
     if columns.is_empty() {

@@ -242,15 +242,13 @@ fn a_former_name_finds_the_child() {
         s.columns[0].former = if on { vec!["former".to_owned()] } else { Vec::new() };
         let ids = |p: &str| StringArray::from_iter_values((0..expected).map(|i| format!("{p}{i:05}")));
         let columns = |rows: &[Row]| -> Vec<(String, StringArray)> {
-            let column = |(i, h): (usize, &&str)| ((*h).to_owned(), StringArray::from_iter_values(rows.iter().map(|r| &r.fields[i])));
+            let column =
+                |(i, h): (usize, &&str)| ((*h).to_owned(), StringArray::from_iter_values(rows.iter().map(|r| &r.fields[i])));
             HEADINGS.iter().enumerate().map(column).collect()
         };
         let mut l = columns(&left);
         l.push(("former".to_owned(), StringArray::from_iter_values(&former)));
-        let mut tables = vec![
-            Table::new("左", ids("L"), l).unwrap(),
-            Table::new("右", ids("R"), columns(&right)).unwrap(),
-        ];
+        let mut tables = vec![Table::new("左", ids("L"), l).unwrap(), Table::new("右", ids("R"), columns(&right)).unwrap()];
         let linkage = link(&mut tables, &s, &[], &()).unwrap();
         Run { linkage, tables }
     };
@@ -259,6 +257,7 @@ fn a_former_name_finds_the_child() {
     assert_eq!(r.links(), all);
     assert_eq!(r.linkage.counts.rows, [expected, expected]);
     assert!(r.unmatched(0).is_empty());
-    let name_level = |r: &Run, i: usize| r.linkage.links.iter().find(|l| l.left.row as usize == i).map(|l| r.linkage.levels(l).next());
+    let name_level =
+        |r: &Run, i: usize| r.linkage.links.iter().find(|l| l.left.row as usize == i).map(|l| r.linkage.levels(l).next());
     assert_ne!(name_level(&with_former(false), 7), name_level(&r, 7), "the name is now evidence for the link");
 }

@@ -131,3 +131,17 @@ fn dedupe_finds_rows_of_one_child() {
     assert_eq!(clusters.lines().count(), 5, "{clusters}");
     assert!(clusters.contains("1,one,L1\n1,one,R1\n"), "{clusters}");
 }
+
+/// A class is checked where the student register is among the files.
+#[test]
+fn check_of_several_files_knows_the_classes() {
+    let f = folder();
+    let head = "姓名,性别,出生日期,学校名称,班级";
+    std::fs::write(f.path().join("学籍.csv"), format!("{head},学籍状态\n王小明,男,2015-03-02,柳林小学,三(1)班,在读\n")).unwrap();
+    std::fs::write(f.path().join("在校.csv"), format!("{head},是否在校\n王小明,男,2015-03-02,柳林小学,三(7)班,是\n")).unwrap();
+    let unknown = "第 2 行“班级”“三(7)班”在学籍名册中该校没有这个班";
+    assert!(!good(f.path(), &["check", "在校.csv"]).contains(unknown));
+    let said = good(f.path(), &["check", "在校.csv", "学籍.csv", "--bad-rows", "退回.xlsx"]);
+    assert!(said.contains(unknown), "{said}");
+    assert!(f.path().join("退回.xlsx").exists());
+}

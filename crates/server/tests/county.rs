@@ -218,3 +218,54 @@ fn a_persons_word_is_heard_by_the_next_run() {
     say("不是同一人");
     assert_eq!(records(&f.path().join("o/children.csv")).len(), 41);
 }
+
+/// 既有台账: a case from before the program keeps its visits, and the ledger shows them; a pupil without a record comes back as
+/// the platform's own sheet, and values that differ from the platform are listed.
+#[test]
+fn old_cases_keep_their_visits_and_the_platform_is_not_typed_again() {
+    let f = tempfile::tempdir().unwrap();
+    std::fs::create_dir(f.path().join("r")).unwrap();
+    let write = |name: &str, text: String| std::fs::write(f.path().join("r").join(name), text).unwrap();
+    let (mut household, mut students, mut roll) = (
+        String::from("姓名,性别,出生日期,身份证件号,户籍地址,户籍状态\n"),
+        String::from("姓名,性别,出生日期,学校名称,班级,学籍状态\n"),
+        String::from("学校标识码,姓名,性别,出生日期,学校名称,班级,是否在校\n"),
+    );
+    let given = ["浩然", "子轩", "欣怡", "梓涵", "思琪", "俊杰", "雨桐", "佳怡"];
+    for i in 0..48usize {
+        let name = format!("{}{}", ["王", "李", "张", "刘", "陈", "杨"][i % 6], given[i / 6]);
+        let birth = format!("201{}-{:02}-{:02}", i % 5, 1 + i % 12, 1 + i % 28);
+        household += &format!("{name},男,{birth},,青禾县柳林镇石桥村{i}组,在册\n");
+        // 20 has dropped out, 21 has no record yet, 22 is a girl on the platform by mistake
+        let sex = if i == 22 { "女" } else { "男" };
+        if i != 20 && i != 21 {
+            students += &format!("{name},{sex},{birth},柳林小学,三(1)班,在读\n");
+        }
+        if i != 20 {
+            roll += &format!("2152000001,{name},男,{birth},柳林小学,三(1)班,是\n");
+        }
+        if i == 20 {
+            let case = |day: &str, how: &str| format!("{name},男,{birth},厌学,辍学,{day},{how},李老师,不愿返校\n");
+            let head = "姓名,性别,出生日期,辍学原因,当前状态,劝返日期,劝返方式,劝返人,劝返结果\n";
+            write("劝返记录.csv", format!("{head}{}{}", case("2023-05-02", "家访"), case("2023-03-11", "电话")));
+        }
+    }
+    write("户籍.csv", household);
+    write("学籍.csv", students);
+    write("在校.csv", roll);
+    let said = compare(f.path(), &["r/户籍.csv", "r/学籍.csv", "r/在校.csv", "r/劝返记录.csv"], &[]);
+    let found = records(&f.path().join("o/children.csv"));
+    assert_eq!(found.len(), 48, "two visits are one child: {said}");
+    assert_eq!(found.iter().filter(|r| r["verdict"] == "recorded-dropout").count(), 1);
+    let has = |s: &baoxue_documents::Sheet, row: usize, text: &str| s.row(row).any(|c| c.text == text);
+    let ledger = sheet(&f.path().join("o/辍学台账.xlsx"));
+    assert!(has(&ledger, 3, "2023-03-11:电话 李老师 不愿返校\n2023-05-02:家访 李老师 不愿返校"));
+    let upload = sheet(&f.path().join("o/国家平台/待建学籍导入表.xlsx"));
+    assert_eq!(upload.height(), 2);
+    assert!(has(&upload, 0, "政府购买学位") && has(&upload, 1, "2152000001") && has(&upload, 1, "20111022"));
+    let read = baoxue_documents::read::read("x", std::fs::read(f.path().join("o/国家平台/学籍核对.xlsx")).unwrap()).unwrap();
+    let counts: Vec<String> = read[0].row(3).map(|c| c.text.to_owned()).collect();
+    assert_eq!(counts[1..8], ["柳林小学", "46", "47", "45", "1", "0", "1"]);
+    let differing: Vec<String> = read[1].row(3).map(|c| c.text.to_owned()).collect();
+    assert_eq!(differing[5..9], ["性别", "女", "男", "户籍"]);
+}

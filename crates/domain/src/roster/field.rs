@@ -37,7 +37,8 @@ fields! {
     MonitoredKind = "monitored-kind", InSchoolStatus = "in-school-status", Education = "education", OutOfSchool = "out-of-school",
     OutOfSchoolReason = "out-of-school-reason", PostponedReason = "postponed-reason", PostponedUntil = "postponed-until",
     ApprovedBy = "approved-by", ExamNumber = "exam-number", ExamAbsence = "exam-absence", Disposition = "disposition",
-    ResidencePermit = "residence-permit", Remarks = "remarks",
+    ResidencePermit = "residence-permit", FoundOn = "found-on", CaseStage = "case-stage", VisitedOn = "visited-on",
+    VisitKind = "visit-kind", VisitResult = "visit-result", PersuadedBy = "persuaded-by", Remarks = "remarks",
 }
 
 struct Dictionary {

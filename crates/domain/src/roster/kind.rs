@@ -87,6 +87,9 @@ kinds! {
     Cleared "cleared" "上年核销" "上年核销名册" ["核销", "已核实"]
         [Disposition]
         [Name, NationalId, Sex, BirthDate, Address, Disposition, Destination, Remarks],
+    PastCases "past-cases" "既有台账" "既有控辍保学台账(个案和劝返记录)" ["疑似辍学", "辍学台账", "劝返", "个案"]
+        [FoundOn, CaseStage, VisitedOn, VisitKind, VisitResult, PersuadedBy]
+        [Name, NationalId, Sex, BirthDate, Guardian, GuardianPhone, Address, SchoolName, Grade, FoundOn, OutOfSchoolReason, CaseStage, VisitedOn, VisitKind, VisitResult, PersuadedBy, Disposition, Destination],
 }
 
 impl SourceKind {

@@ -295,6 +295,11 @@ impl<'a> Reader<'a> {
                 // a month is enough here
                 of.put(f);
             }
+            Field::VisitedOn | Field::FoundOn => {
+                if let Some(date) = self.date(row, f) {
+                    of.row.values.push(f.field, &date.to_string());
+                }
+            }
             _ => of.put(f),
         }
     }

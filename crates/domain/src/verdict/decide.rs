@@ -124,6 +124,13 @@ fn is_placed(row: &RosterRow) -> bool {
     })
 }
 
+/// Whether an old ledger says that the child had dropped out and was not yet back or cleared.
+fn is_open_dropout(row: &RosterRow) -> bool {
+    let stage = row.get(Field::CaseStage).unwrap_or("");
+    let out = ["辍学", "失学", "劝返中", "未返校", "未复学"].iter().any(|w| stage.contains(w)) || matches!(stage, "否" | "未返");
+    out && !stage.contains("疑似") && !stage.starts_with('已') && row.get(Field::Disposition).is_none()
+}
+
 /// The verdict on a child.
 pub fn decide(evidence: &Evidence, setting: &Setting) -> Verdict {
     let kind = kind_of(evidence, setting);
@@ -193,6 +200,9 @@ fn without_record(e: &Evidence, s: &Setting) -> VerdictKind {
     if state == Some(RecordState::DroppedOut) || out_of_school {
         return VerdictKind::RecordedDropout;
     }
+    if e.of(SourceKind::PastCases).any(is_open_dropout) {
+        return VerdictKind::RecordedDropout;
+    }
     if state == Some(RecordState::Graduated) {
         return VerdictKind::Graduated;
     }
@@ -209,7 +219,10 @@ fn without_record(e: &Evidence, s: &Setting) -> VerdictKind {
     if e.undecided {
         return VerdictKind::ReviewNeeded;
     }
-    if e.of(SourceKind::Cleared).any(|r| r.get(Field::Disposition).is_some_and(|d| d.contains("就读"))) {
+    if e.of(SourceKind::Cleared)
+        .chain(e.of(SourceKind::PastCases))
+        .any(|r| r.get(Field::Disposition).is_some_and(|d| d.contains("就读")))
+    {
         return VerdictKind::EnrolledElsewhere;
     }
     if status(&["迁出", "注销"]) {
@@ -233,7 +246,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use SourceKind::{Births, Disability, Household, InSchool, Postponed, Poverty, Student};
+    use SourceKind::{Births, Disability, Household, InSchool, PastCases, Postponed, Poverty, Student};
 
     fn row(values: &[(Field, &str)]) -> RosterRow {
         RosterRow {
@@ -287,6 +300,18 @@ mod tests {
         check(&[(Household, &[(Field::RegisterStatus, "迁出")])], V::MovedOut);
         check(&[(Household, &[(Field::RegisterStatus, "死亡注销")])], V::Deceased);
         check(&[(Household, &[]), (SourceKind::Cleared, &[(Field::Disposition, "省外就读")])], V::EnrolledElsewhere);
+        let past = |stage| [(Field::CaseStage, stage), (Field::VisitedOn, "2023-05-02"), (Field::VisitResult, "不愿返校")];
+        let said = check(&[(Household, &[]), (PastCases, &past("辍学,劝返中"))], V::RecordedDropout);
+        assert!(said.contains("既有台账登记为“辍学,劝返中”"), "{said}");
+        assert!(said.contains("既往劝返 1 次,最近一次 2023-05-02:不愿返校"), "{said}");
+        let said = check(&[(Household, &[]), (PastCases, &past("已复学"))], V::HouseholdNoRecord);
+        assert!(said.contains("既有台账登记为“已复学”"), "{said}");
+        check(&[(Household, &[]), (PastCases, &[(Field::CaseStage, "疑似辍学")])], V::HouseholdNoRecord);
+        check(
+            &[(Household, &[]), (PastCases, &[(Field::CaseStage, "辍学"), (Field::Disposition, "省外就读")])],
+            V::EnrolledElsewhere,
+        );
+        check(&[(Household, &[]), (Student, &[]), (InSchool, &[]), (PastCases, &past("辍学"))], V::EnrolledPresent);
         check(&[(Births, &[])], V::UnregisteredUnseen);
         let reason = check(&[(Household, &[])], V::HouseholdNoRecord);
         assert_eq!(reason, "户籍在册,2013-03-02 生,学籍、在校实名、卫健出生、乡村振兴名册均未见就读记录。");

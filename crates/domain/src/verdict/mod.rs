@@ -8,4 +8,4 @@ mod reason;
 
 pub use decide::{Evidence, EvidenceRow, Setting, Verdict, decide};
 pub use kind::{VerdictGroup, VerdictKind};
-pub use reason::NearMiss;
+pub use reason::{NearMiss, past_visits};

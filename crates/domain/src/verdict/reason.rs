@@ -30,6 +30,9 @@ pub(super) fn sentence(kind: VerdictKind, e: &Evidence, s: &Setting) -> String {
         VerdictGroup::InSchool | VerdictGroup::Explained => {}
     }
     parts.extend(particulars(kind, e, s));
+    if matches!(kind.group(), VerdictGroup::Missing | VerdictGroup::ToVerify) {
+        parts.extend(past_case(e));
+    }
     let mut out = parts.join(",");
     if let (VerdictGroup::Missing, Some(n)) = (kind.group(), &e.nearest) {
         out.push_str(&format!(";最接近的一条是{}“{}”({}),不像同一人({})", n.source.label(), n.name, n.place, n.difference));
@@ -105,7 +108,9 @@ fn particulars(kind: VerdictKind, e: &Evidence, s: &Setting) -> Option<String> {
             value(SourceKind::Household, Field::RegisterStatus).map(|t| format!("户籍状态为“{t}”"))
         }
         VerdictKind::EnrolledElsewhere => {
-            value(SourceKind::Cleared, Field::Disposition).map(|d| format!("上年核实为“{d}”,本学期证明待更新"))
+            let said =
+                value(SourceKind::Cleared, Field::Disposition).or_else(|| value(SourceKind::PastCases, Field::Disposition));
+            said.map(|d| format!("上年核实为“{d}”,本学期证明待更新"))
         }
         VerdictKind::Graduated => value(SourceKind::Student, Field::StudentState).map(|t| format!("学籍状态为“{t}”")),
         VerdictKind::ReviewNeeded => Some("有一条相近的就读记录,机器不能断定是否同一人".to_owned()),
@@ -114,6 +119,32 @@ fn particulars(kind: VerdictKind, e: &Evidence, s: &Setting) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// What an old ledger says of the child: where the case stood and the last visit.
+fn past_case(e: &Evidence) -> Option<String> {
+    let stage = e.of(SourceKind::PastCases).find_map(|r| r.get(Field::CaseStage)).map(|t| format!("既有台账登记为“{t}”"));
+    let visits = past_visits(e.of(SourceKind::PastCases));
+    let last = visits.last().map(|v| format!("既往劝返 {} 次,最近一次 {v}", visits.len()));
+    let said: Vec<String> = [stage, last].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join(","))
+}
+
+/// 劝返记录 (visits) that rows of old ledgers tell of, the earliest first: day, kind, who, result.
+pub fn past_visits<'a>(rows: impl Iterator<Item = &'a RosterRow>) -> Vec<String> {
+    let told = |r: &RosterRow| {
+        let what: Vec<&str> =
+            [Field::VisitKind, Field::PersuadedBy, Field::VisitResult].iter().filter_map(|f| r.get(*f)).collect();
+        let day = r.get(Field::VisitedOn);
+        (day.is_some() || !what.is_empty()).then(|| match (day, what.join(" ")) {
+            (Some(day), what) if what.is_empty() => day.to_owned(),
+            (day, what) => format!("{}:{what}", day.unwrap_or("日期不详")),
+        })
+    };
+    let mut out: Vec<String> = rows.filter_map(told).collect();
+    out.sort();
+    out.dedup();
+    out
 }
 
 /// What differs between the student record and the household register.

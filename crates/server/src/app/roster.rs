@@ -10,6 +10,7 @@ use baoxue_domain::roster::{
     SourceKind, find_layout, read_rows, recognise_kind,
 };
 use jiff::civil::Date;
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 /// A roster as read.
@@ -154,7 +155,7 @@ impl RosterFile {
     }
 
     /// Reports rows whose class the student register does not have.
-    pub fn check_classes(&mut self, register: &ClassRegister) {
+    fn check_classes(&mut self, register: &ClassRegister) {
         let unknown = self.roster.rows.iter().filter(|r| register.has_class_of(r) == Some(false));
         let issues: Vec<RowIssue> = unknown
             .map(|r| {
@@ -177,4 +178,13 @@ impl RosterFile {
         self.roster.issues.extend(issues);
         self.roster.issues.sort_by_key(|i| (i.sheet, i.row));
     }
+}
+
+/// Checks rolls of pupils against the classes that the student registers among the files have.
+pub fn check_classes<'a>(files: impl Iterator<Item = &'a mut RosterFile>) {
+    let (register, rolls): (Vec<_>, Vec<_>) = files
+        .filter(|f| matches!(f.kind, SourceKind::Student | SourceKind::InSchool))
+        .partition(|f| f.kind == SourceKind::Student);
+    let register = ClassRegister::of_rows(register.iter().flat_map(|f| &f.roster.rows));
+    rolls.into_par_iter().for_each(|f| f.check_classes(&register));
 }

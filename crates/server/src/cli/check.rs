@@ -11,7 +11,7 @@ use baoxue_domain::roster::{IssueCode, Mapping, Severity, SourceKind};
 use serde_json::json;
 
 use super::template::parse_kind;
-use crate::app::roster::{Reading, RosterFile, mapping_of, read, read_mapping};
+use crate::app::roster::{Reading, RosterFile, check_classes, mapping_of, read, read_mapping};
 use crate::app::{bad_rows, clock};
 
 /// Problems shown on the terminal before it says that there are more.
@@ -51,8 +51,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut bad = Vec::new();
     let mut all = Vec::new();
     let mut found = Mapping::default();
-    for path in &args.files {
-        match read(path, &Reading { kind: args.kind, mapping: &mapping, today }) {
+    let reading = Reading { kind: args.kind, mapping: &mapping, today };
+    let mut read: Vec<(&PathBuf, anyhow::Result<RosterFile>)> = args.files.iter().map(|p| (p, read(p, &reading))).collect();
+    check_classes(read.iter_mut().filter_map(|(_, f)| f.as_mut().ok()));
+    for (path, file) in read {
+        match file {
             Ok(file) => {
                 if args.json {
                     all.push(as_json(&file));

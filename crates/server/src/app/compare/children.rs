@@ -100,9 +100,10 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
 fn in_sight(e: &Evidence, s: &Setting) -> bool {
     let school = e.has(SourceKind::Student) || e.has(SourceKind::InSchool);
     let known = school
-        || e.rows
-            .iter()
-            .any(|r| r.source.is_population() || r.source == SourceKind::LastYear || r.source == SourceKind::Kindergarten);
+        || e.rows.iter().any(|r| {
+            r.source.is_population()
+                || matches!(r.source, SourceKind::LastYear | SourceKind::Kindergarten | SourceKind::PastCases)
+        });
     let of_age = e.birth_date().is_none_or(|b| s.window.contains(b, s.year));
     let plausible = e.birth_date().is_none_or(|b| age_on(b, s.year.first_day()) <= OLDEST_PUPIL);
     known && plausible && (of_age || school)

@@ -1,6 +1,7 @@
 //! 比对 (the comparison): rosters in, one verdict a child and three ledgers out. No database.
 
 mod children;
+mod platform;
 mod review;
 mod sources;
 mod summary;
@@ -10,7 +11,7 @@ mod write;
 use std::path::PathBuf;
 
 use anyhow::bail;
-use baoxue_domain::roster::{ClassRegister, Mapping, SourceKind};
+use baoxue_domain::roster::{Mapping, SourceKind};
 use baoxue_domain::school::{SchoolYear, TrackingWindow};
 use baoxue_domain::verdict::Setting;
 use baoxue_linkage::link;
@@ -19,7 +20,7 @@ use rayon::prelude::*;
 
 use super::clock::peak_memory_bytes;
 use super::link::{Stages, Timing};
-use super::roster::{Reading, RosterFile, read};
+use super::roster::{Reading, RosterFile, check_classes, read};
 
 pub use summary::Summary;
 
@@ -62,13 +63,8 @@ pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Ou
     let stages = Stages::new(tell);
     stages.begin("read");
     let mut files = read_all(request)?;
-    let register = ClassRegister::of_rows(files.iter().filter(|f| f.kind == SourceKind::Student).flat_map(|f| &f.roster.rows));
-    files.par_iter_mut().for_each(|f| {
-        if f.kind == SourceKind::InSchool {
-            f.check_classes(&register);
-        }
-        f.keep_only_problems();
-    });
+    check_classes(files.iter_mut());
+    files.par_iter_mut().for_each(RosterFile::keep_only_problems);
     let sources = sources::Sources::gather(&files)?;
     let kinds = sources.kinds();
     if kinds.len() < MIN_SOURCES {

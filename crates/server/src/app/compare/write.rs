@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
 use baoxue_domain::ledger::{LedgerKind, all_dispositions};
 use baoxue_domain::roster::{Field, SourceKind};
-use baoxue_domain::verdict::VerdictKind;
+use baoxue_domain::verdict::{VerdictKind, past_visits};
 use baoxue_linkage::{Linkage, Table};
 use rayon::prelude::*;
 
@@ -14,7 +14,7 @@ use super::children::Child;
 use super::sources::Sources;
 use super::summary::{CHILDREN_FILE, Change, SUMMARY_FILE, Summary, record};
 use super::transition::Checked;
-use super::{Request, review};
+use super::{Request, platform, review};
 use crate::app::bad_rows;
 use crate::app::roster::RosterFile;
 
@@ -98,6 +98,15 @@ impl<'a> Result<'a> {
         }
         let review = || vec![review::sheet(self.linkage, self.sources, self.tables, &self.request.unit, &self.day())];
         jobs.push((folder.join("review.xlsx"), self.linkage.review.len(), Box::new(review)));
+        if self.sources.kinds().contains(&SourceKind::Student) {
+            let platform = folder.join("国家平台");
+            std::fs::create_dir_all(&platform)?;
+            let pending = super::children::count(self.children, VerdictKind::RecordPending);
+            let (unit, day) = (&self.request.unit, self.day());
+            jobs.push((platform.join("待建学籍导入表.xlsx"), pending, Box::new(|| vec![platform::new_records(self.children)])));
+            let agreement = move || platform::reconciliation(self.children, unit, &day);
+            jobs.push((platform.join("学籍核对.xlsx"), 0, Box::new(agreement)));
+        }
         if !self.transitions.is_empty() {
             jobs.push((
                 folder.join("衔接核查.xlsx"),
@@ -142,6 +151,7 @@ impl<'a> Result<'a> {
         if ledger != LedgerKind::SchoolAge {
             let conclusions: Vec<&str> = all_dispositions().1.iter().map(|d| d.label.as_str()).collect();
             columns.extend([
+                Column::new("既往劝返", 40.0),
                 Column::new("下一步", 40.0),
                 Column::new("核实结论", 16.0).with_choices(&conclusions),
                 Column::new("核实人", 10.0),
@@ -153,6 +163,8 @@ impl<'a> Result<'a> {
             let mut row = person_values(i, c);
             row.extend([c.verdict.kind.label().into(), c.verdict.reason.as_str().into()]);
             if ledger != LedgerKind::SchoolAge {
+                let past = past_visits(c.rows.iter().filter(|(s, _)| *s == SourceKind::PastCases).map(|(_, r)| r.row));
+                row.push(past.join("\n").into());
                 row.extend([c.verdict.kind.next_step().into(), "".into(), "".into(), "".into()]);
             }
             row
