@@ -145,3 +145,18 @@ fn check_of_several_files_knows_the_classes() {
     assert!(said.contains(unknown), "{said}");
     assert!(f.path().join("退回.xlsx").exists());
 }
+
+#[test]
+fn mistakes_on_the_command_line_are_said_in_chinese() {
+    let f = folder();
+    let says = |args: &[&str], what: &str| {
+        let said = bad(f.path(), args);
+        assert!(said.contains(what) && !said.contains("error:"), "{args:?}: {said}");
+    };
+    says(&["chekc", "a.xlsx"], "没有“chekc”这个命令。是不是想写“check”");
+    says(&["check"], "缺少参数:<文件>");
+    says(&["check", "a.xlsx", "--jsno"], "没有“--jsno”这个参数。是不是想写“--json”");
+    says(&["check", "a.xlsx", "--today", "明天"], "的内容“明天”不对");
+    says(&["check", "a.xlsx", "--today"], "后面缺少内容");
+    says(&["demo-data", "--pupils", "1", "--out", "x"], "--pupils");
+}

@@ -5,6 +5,7 @@ mod compare;
 mod demo;
 mod link;
 mod template;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -30,9 +31,22 @@ enum Command {
     DemoData(demo::Args),
 }
 
+/// Exit code of a mistake in the command line, as other programs have it.
+const USAGE: u8 = 2;
+
 /// Parses the command line and runs it. Errors go to standard error, in Chinese, with their causes.
 pub fn run() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => match usage::explain(&e) {
+            Some(said) => {
+                eprintln!("错误:{said}");
+                return ExitCode::from(USAGE);
+            }
+            None => e.exit(),
+        },
+    };
+    let done = match cli.command {
         Command::Check(args) => check::run(args),
         Command::Template(args) => template::run(args),
         Command::Compare(args) => compare::run(*args),
