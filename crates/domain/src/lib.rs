@@ -5,7 +5,11 @@
 //! * [`roster`]: what a sheet's columns mean; rows and their problems as values.
 //! * [`verdict`]: one verdict a child, with its reason sentence.
 //! * [`ledger`]: 台账 entries and disposition codes.
+//! * [`finding`]: 交办核实, from a finding to its end.
+//! * [`access`]: roles, actions, jurisdiction, masks.
 
+pub mod access;
+pub mod finding;
 pub mod ledger;
 pub mod person;
 pub mod place;

@@ -1,5 +1,9 @@
 //! 地方 (places): codes of GB/T 2260 and of the statistical bureau.
 
+mod path;
+
+pub use path::PlacePath;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

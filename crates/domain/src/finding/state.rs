@@ -1,0 +1,218 @@
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// 核实状态 (state of a finding).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingState {
+    /// 待交办: with the county.
+    Open,
+    /// 待核实: with a school or village.
+    Dispatched,
+    /// 待审核: answered.
+    Answered,
+    /// 已核销
+    Cleared,
+    /// 转疑似辍学: goes on as a case.
+    Suspected,
+    /// 已撤销: the run that found it was withdrawn, or a later run saw the child in school.
+    Withdrawn,
+}
+
+/// What is done to a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// 交办 or 改派
+    Dispatch,
+    /// 答复
+    Answer,
+    /// 退回重核, with a reason
+    SendBack,
+    /// 不归本单位: the unit hands it back, with a reason
+    HandBack,
+    /// 核销
+    Clear,
+    /// 转疑似辍学
+    TakeAsSuspected,
+    /// 撤销
+    Withdraw,
+    /// 重新打开
+    Reopen,
+}
+
+/// Why a step is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum FindingError {
+    /// The state does not allow it.
+    #[error("这条已是“{}”,不能{}", .0.label(), .1.label())]
+    NotNow(FindingState, Step),
+    /// A note is needed.
+    #[error("请写明原因")]
+    ReasonMissing,
+    /// The code is unknown.
+    #[error("请选择核实结论")]
+    DispositionMissing,
+    /// Proof is needed.
+    #[error("“核销”需要佐证材料,请先上传(照片、扫描件都可以)")]
+    ProofMissing,
+    /// The code needs a second unit's word.
+    #[error("“{0}”须有 {1} 个单位分别证明,现在只有 {2} 个")]
+    UnitsMissing(&'static str, u8, usize),
+}
+
+impl FindingError {
+    /// Stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotNow(..) => "not-now",
+            Self::ReasonMissing => "reason-missing",
+            Self::DispositionMissing => "disposition-missing",
+            Self::ProofMissing => "proof-missing",
+            Self::UnitsMissing(..) => "units-missing",
+        }
+    }
+}
+
+impl FindingState {
+    /// All states.
+    pub const ALL: [Self; 6] = [Self::Open, Self::Dispatched, Self::Answered, Self::Cleared, Self::Suspected, Self::Withdrawn];
+
+    /// Stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Dispatched => "dispatched",
+            Self::Answered => "answered",
+            Self::Cleared => "cleared",
+            Self::Suspected => "suspected",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// Finds a state by its code.
+    pub fn find(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.code() == code)
+    }
+
+    /// Its Chinese name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Open => "待交办",
+            Self::Dispatched => "待核实",
+            Self::Answered => "待审核",
+            Self::Cleared => "已核销",
+            Self::Suspected => "转疑似辍学",
+            Self::Withdrawn => "已撤销",
+        }
+    }
+
+    /// Whether somebody still has to do something.
+    pub fn is_pending(self) -> bool {
+        matches!(self, Self::Open | Self::Dispatched | Self::Answered)
+    }
+
+    /// The state after a step.
+    pub fn after(self, step: Step) -> Result<Self, FindingError> {
+        use FindingState as S;
+        Ok(match (self, step) {
+            (S::Open | S::Dispatched, Step::Dispatch) => S::Dispatched,
+            (S::Dispatched, Step::Answer) => S::Answered,
+            (S::Answered, Step::SendBack) => S::Dispatched,
+            (S::Dispatched, Step::HandBack) => S::Open,
+            (S::Answered, Step::Clear) => S::Cleared,
+            (S::Open | S::Dispatched | S::Answered, Step::TakeAsSuspected) => S::Suspected,
+            (S::Open | S::Dispatched | S::Answered, Step::Withdraw) => S::Withdrawn,
+            (S::Cleared | S::Withdrawn, Step::Reopen) => S::Open,
+            _ => return Err(FindingError::NotNow(self, step)),
+        })
+    }
+}
+
+impl Step {
+    /// Stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Dispatch => "dispatch",
+            Self::Answer => "answer",
+            Self::SendBack => "send-back",
+            Self::HandBack => "hand-back",
+            Self::Clear => "clear",
+            Self::TakeAsSuspected => "take-as-suspected",
+            Self::Withdraw => "withdraw",
+            Self::Reopen => "reopen",
+        }
+    }
+
+    /// Finds a step by its code.
+    pub fn find(code: &str) -> Option<Self> {
+        [
+            Self::Dispatch,
+            Self::Answer,
+            Self::SendBack,
+            Self::HandBack,
+            Self::Clear,
+            Self::TakeAsSuspected,
+            Self::Withdraw,
+            Self::Reopen,
+        ]
+        .into_iter()
+        .find(|s| s.code() == code)
+    }
+
+    /// Its Chinese name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Dispatch => "交办",
+            Self::Answer => "答复",
+            Self::SendBack => "退回重核",
+            Self::HandBack => "退回交办单位",
+            Self::Clear => "核销",
+            Self::TakeAsSuspected => "转疑似辍学",
+            Self::Withdraw => "撤销",
+            Self::Reopen => "重新打开",
+        }
+    }
+
+    /// Whether a reason must be written.
+    pub fn needs_reason(self) -> bool {
+        matches!(self, Self::SendBack | Self::HandBack | Self::Reopen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_follow() {
+        use FindingState as S;
+        for (from, step, to) in [
+            (S::Open, Step::Dispatch, Some(S::Dispatched)),
+            (S::Dispatched, Step::Dispatch, Some(S::Dispatched)),
+            (S::Open, Step::Answer, None),
+            (S::Dispatched, Step::Answer, Some(S::Answered)),
+            (S::Answered, Step::Answer, None),
+            (S::Answered, Step::SendBack, Some(S::Dispatched)),
+            (S::Dispatched, Step::HandBack, Some(S::Open)),
+            (S::Answered, Step::Clear, Some(S::Cleared)),
+            (S::Dispatched, Step::Clear, None),
+            (S::Cleared, Step::Clear, None),
+            (S::Cleared, Step::Reopen, Some(S::Open)),
+            (S::Suspected, Step::Withdraw, None),
+        ] {
+            assert_eq!(from.after(step).ok(), to, "{from:?} {step:?}");
+        }
+        assert_eq!(S::Cleared.after(Step::Answer).unwrap_err().to_string(), "这条已是“已核销”,不能答复");
+    }
+
+    /// Nothing that ended moves on by itself, and whatever is pending can end.
+    #[test]
+    fn ends_and_ways_out() {
+        let steps = ["dispatch", "answer", "send-back", "hand-back", "clear", "take-as-suspected", "withdraw", "reopen"];
+        for s in FindingState::ALL {
+            let next: Vec<_> = steps.iter().filter_map(|c| s.after(Step::find(c).unwrap()).ok()).collect();
+            assert_eq!(next.iter().any(|n| !n.is_pending()), s.is_pending(), "{s:?} {next:?}");
+        }
+    }
+}

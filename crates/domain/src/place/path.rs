@@ -1,0 +1,107 @@
+use std::fmt;
+
+use super::{PlaceCode, PlaceLevel};
+
+/// Longest path: six levels of at most 12 characters and room for names of classes.
+const MAX_PATH: usize = 160;
+
+/// 层级路径 (place path): where a place or school stands in its tree. It ends in a stroke, so that a prefix is a subtree.
+///
+/// Government `g/52/5288/528801/528801100/528801100201/`; education `e/528801/2152000001/3/1/` (county, school, grade, class).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlacePath(String);
+
+impl PlacePath {
+    /// Reads a path.
+    pub fn parse(text: &str) -> Option<Self> {
+        let inner = text.strip_prefix("g/").or_else(|| text.strip_prefix("e/"))?;
+        let sound = text.len() <= MAX_PATH
+            && inner.ends_with('/')
+            && inner.trim_end_matches('/').split('/').all(|p| !p.is_empty() && !p.contains(char::is_whitespace))
+            && !inner.contains("//");
+        sound.then(|| Self(text.to_owned()))
+    }
+
+    /// The path of a place by its code: province, prefecture, county, town, village.
+    pub fn of_code(code: PlaceCode) -> Self {
+        let full = code.to_string();
+        let lengths: &[usize] = match code.level() {
+            PlaceLevel::County if full.ends_with("0000000000") => &[2],
+            PlaceLevel::County if full.ends_with("00000000") => &[2, 4],
+            PlaceLevel::County => &[2, 4, 6],
+            PlaceLevel::Town => &[2, 4, 6, 9],
+            PlaceLevel::Village => &[2, 4, 6, 9, 12],
+        };
+        Self(lengths.iter().fold("g/".to_owned(), |p, n| p + &full[..*n] + "/"))
+    }
+
+    /// The path of a school in a county.
+    pub fn of_school(county: u32, school: &str) -> Self {
+        Self(format!("e/{county:06}/{school}/"))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A place below.
+    pub fn child(&self, step: &str) -> Self {
+        let step: String = step.chars().filter(|c| !c.is_whitespace() && *c != '/').collect();
+        Self(format!("{}{step}/", self.0))
+    }
+
+    /// The place above.
+    pub fn parent(&self) -> Option<Self> {
+        let cut = self.0.trim_end_matches('/').rfind('/')?;
+        Self::parse(&self.0[..=cut])
+    }
+
+    /// Whether it stands in the government line.
+    pub fn is_government(&self) -> bool {
+        self.0.starts_with('g')
+    }
+
+    /// Levels below the root.
+    pub fn depth(&self) -> usize {
+        self.0.matches('/').count() - 1
+    }
+
+    /// The last step.
+    pub fn last(&self) -> &str {
+        self.0.trim_end_matches('/').rsplit('/').next().unwrap_or("")
+    }
+
+    /// For a county or anything larger: what the paths of its schools begin with.
+    pub fn education_prefix(&self) -> Option<String> {
+        (self.is_government() && self.depth() <= 3)
+            .then(|| if self.depth() == 3 { format!("e/{}/", self.last()) } else { format!("e/{}", self.last()) })
+    }
+}
+
+impl fmt::Display for PlacePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths() {
+        let of = |code: &str| PlacePath::of_code(PlaceCode::parse(code).unwrap()).to_string();
+        assert_eq!(of("528801100201"), "g/52/5288/528801/528801100/528801100201/");
+        assert_eq!(of("528801"), "g/52/5288/528801/");
+        assert_eq!(of("528800"), "g/52/5288/");
+        assert_eq!(of("520000"), "g/52/");
+        let school = PlacePath::of_school(528_801, "2152000001");
+        assert_eq!(school.child("三 年级").as_str(), "e/528801/2152000001/三年级/");
+        assert_eq!(school.parent().unwrap().as_str(), "e/528801/");
+        assert_eq!(PlacePath::parse("g/52/").unwrap().parent(), None);
+        for bad in ["", "x/1/", "g/", "g/52", "g//52/", "e/1/ /"] {
+            assert_eq!(PlacePath::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! 账号 (accounts), 授权 (grants), sessions.
+
+use baoxue_domain::access::{Actor, Grant, Role};
+use baoxue_domain::place::PlacePath;
+use jiff::civil::Date;
+
+use crate::error::Result;
+use crate::{Row, Store, Tx, binds};
+
+/// An account as log-in needs it.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its number.
+    pub id: i64,
+    /// Log-in name.
+    pub login: String,
+    /// Name of the person.
+    pub name: String,
+    /// Argon2 hash.
+    pub password_hash: String,
+    /// Whether the password was given by somebody else.
+    pub must_change_password: bool,
+    /// Secret of the second factor, once set up.
+    pub totp_secret: Option<String>,
+    /// Last time step whose code was used: a code works once.
+    pub totp_last_step: i64,
+    /// Failures since the last success.
+    pub failed_log_ins: i64,
+    /// Until when no password is looked at.
+    pub locked_until: i64,
+    /// When it was closed.
+    pub disabled_at: Option<i64>,
+    /// When it was made.
+    pub created_at: i64,
+}
+
+/// An account to make.
+#[derive(Debug, Clone)]
+pub struct NewAccount<'a> {
+    /// Log-in name.
+    pub login: &'a str,
+    /// Name of the person.
+    pub name: &'a str,
+    /// Argon2 hash.
+    pub password_hash: &'a str,
+    /// Whether the first log-in asks for another password.
+    pub must_change_password: bool,
+}
+
+/// A grant with its dates.
+#[derive(Debug, Clone)]
+pub struct GrantRow {
+    /// Its number.
+    pub id: i64,
+    /// The account.
+    pub account: i64,
+    /// The role.
+    pub role: Role,
+    /// Where.
+    pub path: String,
+    /// First day.
+    pub valid_from: String,
+    /// The day after the last one.
+    pub valid_to: Option<String>,
+}
+
+/// A log-in that lasts.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Digest of the cookie's token.
+    pub digest: Vec<u8>,
+    /// Whose.
+    pub account: i64,
+    /// When it began.
+    pub created_at: i64,
+    /// Last request, to a minute.
+    pub seen_at: i64,
+    /// When it ends at the latest.
+    pub expires_at: i64,
+    /// Whether the second factor was given.
+    pub second_factor: bool,
+    /// Browser.
+    pub user_agent: String,
+    /// Network address.
+    pub address: String,
+}
+
+const COLUMNS: &str = "id, login, name, password_hash, must_change_password, totp_secret, totp_last_step, failed_log_ins, locked_until, \
+                       disabled_at, created_at";
+const SESSION: &str = "token_digest, account_id, created_at, seen_at, expires_at, second_factor, user_agent, address";
+
+fn session(r: &Row) -> Result<Session> {
+    Ok(Session {
+        digest: r.bytes(0)?,
+        account: r.int(1)?,
+        created_at: r.int(2)?,
+        seen_at: r.int(3)?,
+        expires_at: r.int(4)?,
+        second_factor: r.flag(5)?,
+        user_agent: r.text(6)?,
+        address: r.text(7)?,
+    })
+}
+
+impl Store {
+    fn account_of(&self, r: &Row) -> Result<Account> {
+        let id = r.int(0)?;
+        let secret = r.opt_bytes(5)?;
+        Ok(Account {
+            id,
+            login: r.text(1)?,
+            name: r.text(2)?,
+            password_hash: r.text(3)?,
+            must_change_password: r.flag(4)?,
+            totp_secret: secret.map(|s| self.vault.open_text(&format!("totp:{id}"), &s)).transpose()?,
+            totp_last_step: r.int(6)?,
+            failed_log_ins: r.int(7)?,
+            locked_until: r.int(8)?,
+            disabled_at: r.opt_int(9)?,
+            created_at: r.int(10)?,
+        })
+    }
+
+    /// The account of a log-in name.
+    pub async fn account_by_login(&self, login: &str) -> Result<Option<Account>> {
+        let sql = format!("SELECT {COLUMNS} FROM account WHERE login = $1");
+        self.one(&sql, binds![login]).await?.map(|r| self.account_of(&r)).transpose()
+    }
+
+    /// An account by its number.
+    pub async fn account(&self, id: i64) -> Result<Option<Account>> {
+        let sql = format!("SELECT {COLUMNS} FROM account WHERE id = $1");
+        self.one(&sql, binds![id]).await?.map(|r| self.account_of(&r)).transpose()
+    }
+
+    /// All accounts, by log-in name.
+    pub async fn accounts(&self) -> Result<Vec<Account>> {
+        let rows = self.all(&format!("SELECT {COLUMNS} FROM account ORDER BY login"), vec![]).await?;
+        rows.iter().map(|r| self.account_of(r)).collect()
+    }
+
+    /// Grants, ended ones included; of one account or of all.
+    pub async fn grants(&self, account: Option<i64>) -> Result<Vec<GrantRow>> {
+        let sql = "SELECT id, account_id, role, path, valid_from, valid_to FROM role_grant WHERE account_id = $1 OR $1 IS NULL ORDER BY id";
+        let rows = self.all(sql, binds![account]).await?;
+        let mut out = Vec::new();
+        for r in rows {
+            // a role that this version no longer has grants nothing
+            let Some(role) = Role::find(&r.text(2)?) else { continue };
+            out.push(GrantRow {
+                id: r.int(0)?,
+                account: r.int(1)?,
+                role,
+                path: r.text(3)?,
+                valid_from: r.text(4)?,
+                valid_to: r.opt_text(5)?,
+            });
+        }
+        Ok(out)
+    }
+
+    /// Who acts, with what is granted on the day.
+    pub async fn actor(&self, account: &Account, on: Date) -> Result<Actor> {
+        let day = on.to_string();
+        let grants = self.grants(Some(account.id)).await?;
+        let today = grants.iter().filter(|g| g.valid_from <= day && g.valid_to.as_ref().is_none_or(|t| *t > day));
+        let grants = today.filter_map(|g| PlacePath::parse(&g.path).map(|path| Grant { role: g.role, path })).collect();
+        Ok(Actor { account: account.id, login: account.login.clone(), name: account.name.clone(), grants })
+    }
+
+    /// A session by the digest of its token.
+    pub async fn session(&self, digest: &[u8]) -> Result<Option<Session>> {
+        let sql = format!("SELECT {SESSION} FROM session WHERE token_digest = $1");
+        self.one(&sql, binds![digest.to_vec()]).await?.as_ref().map(session).transpose()
+    }
+
+    /// An account's sessions, the newest first.
+    pub async fn sessions_of(&self, account: i64) -> Result<Vec<Session>> {
+        let sql = format!("SELECT {SESSION} FROM session WHERE account_id = $1 ORDER BY seen_at DESC");
+        self.all(&sql, binds![account]).await?.iter().map(session).collect()
+    }
+}
+
+impl Tx {
+    /// Makes an account and gives its number.
+    pub async fn add_account(&mut self, new: &NewAccount<'_>, now: i64) -> Result<i64> {
+        let sql = "INSERT INTO account (login, name, password_hash, must_change_password, totp_last_step, failed_log_ins, locked_until, created_at)
+                   VALUES ($1, $2, $3, $4, 0, 0, 0, $5) RETURNING id";
+        let row = self.one(sql, binds![new.login, new.name, new.password_hash, new.must_change_password, now]).await?;
+        row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// Replaces a password; all sessions end but the one that is kept.
+    pub async fn set_password(&mut self, account: i64, hash: &str, must_change: bool, keep: Option<&[u8]>) -> Result<()> {
+        let sql = "UPDATE account SET password_hash = $1, must_change_password = $2, failed_log_ins = 0, locked_until = 0 WHERE id = $3";
+        self.run(sql, binds![hash, must_change, account]).await?;
+        let sql = "DELETE FROM session WHERE account_id = $1 AND token_digest <> $2";
+        self.run(sql, binds![account, keep.unwrap_or_default().to_vec()]).await?;
+        Ok(())
+    }
+
+    /// Notes a wrong password or code.
+    pub async fn note_failed_log_in(&mut self, account: i64, locked_until: i64) -> Result<()> {
+        let sql = "UPDATE account SET failed_log_ins = failed_log_ins + 1, locked_until = $1 WHERE id = $2";
+        self.run(sql, binds![locked_until, account]).await?;
+        Ok(())
+    }
+
+    /// Forgets failures after a success.
+    pub async fn forget_failures(&mut self, account: i64) -> Result<()> {
+        self.run("UPDATE account SET failed_log_ins = 0, locked_until = 0 WHERE id = $1", binds![account]).await?;
+        Ok(())
+    }
+
+    /// Keeps the sealed secret of a second factor, or takes it away.
+    pub async fn set_totp(&mut self, account: i64, sealed: Option<Vec<u8>>) -> Result<()> {
+        self.run("UPDATE account SET totp_secret = $1, totp_last_step = 0 WHERE id = $2", binds![sealed, account]).await?;
+        Ok(())
+    }
+
+    /// Notes that the code of a time step was used; false if it was used before.
+    pub async fn use_totp_step(&mut self, account: i64, step: i64) -> Result<bool> {
+        let sql = "UPDATE account SET totp_last_step = $1 WHERE id = $2 AND totp_last_step < $1";
+        Ok(self.run(sql, binds![step, account]).await? == 1)
+    }
+
+    /// Closes or reopens an account; closing ends its sessions.
+    pub async fn set_disabled(&mut self, account: i64, at: Option<i64>) -> Result<()> {
+        self.run("UPDATE account SET disabled_at = $1 WHERE id = $2", binds![at, account]).await?;
+        if at.is_some() {
+            self.run("DELETE FROM session WHERE account_id = $1", binds![account]).await?;
+        }
+        Ok(())
+    }
+
+    /// Grants a role at a place from a day on.
+    pub async fn grant(
+        &mut self,
+        account: i64,
+        role: Role,
+        path: &PlacePath,
+        from: Date,
+        by: Option<i64>,
+        now: i64,
+    ) -> Result<()> {
+        let sql =
+            "INSERT INTO role_grant (account_id, role, path, valid_from, granted_by, granted_at) VALUES ($1, $2, $3, $4, $5, $6)";
+        self.run(sql, binds![account, role.code(), path.as_str(), from, by, now]).await?;
+        Ok(())
+    }
+
+    /// Ends a grant on a day; the row stays.
+    pub async fn end_grant(&mut self, grant: i64, on: Date) -> Result<bool> {
+        let sql = "UPDATE role_grant SET valid_to = $1 WHERE id = $2 AND (valid_to IS NULL OR valid_to > $1)";
+        Ok(self.run(sql, binds![on, grant]).await? == 1)
+    }
+
+    /// Begins a session.
+    pub async fn add_session(&mut self, s: &Session) -> Result<()> {
+        let sql = format!("INSERT INTO session ({SESSION}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+        let values = binds![
+            s.digest.clone(),
+            s.account,
+            s.created_at,
+            s.seen_at,
+            s.expires_at,
+            s.second_factor,
+            &s.user_agent,
+            &s.address
+        ];
+        self.run(&sql, values).await?;
+        Ok(())
+    }
+
+    /// Notes that a session was used.
+    pub async fn touch_session(&mut self, digest: &[u8], now: i64) -> Result<()> {
+        self.run("UPDATE session SET seen_at = $1 WHERE token_digest = $2", binds![now, digest.to_vec()]).await?;
+        Ok(())
+    }
+
+    /// Ends a session of an account; true if there was one.
+    pub async fn end_session(&mut self, account: i64, digest: &[u8]) -> Result<bool> {
+        let sql = "DELETE FROM session WHERE account_id = $1 AND token_digest = $2";
+        Ok(self.run(sql, binds![account, digest.to_vec()]).await? == 1)
+    }
+
+    /// Removes sessions that have run out.
+    pub async fn sweep_sessions(&mut self, now: i64, idle_since: i64) -> Result<u64> {
+        self.run("DELETE FROM session WHERE expires_at < $1 OR seen_at < $2", binds![now, idle_since]).await
+    }
+}

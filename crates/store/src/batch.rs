@@ -1,0 +1,280 @@
+//! 名册批次 (batches of rosters): staged → loaded → withdrawn; what was said of headings.
+
+use std::collections::BTreeMap;
+
+use crate::error::Result;
+use crate::{Clause, Row, Store, Tx, binds};
+
+/// State of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchState {
+    /// 待载入: read and shown, used by nothing.
+    Staged,
+    /// 已载入: the source's newest roster, used by the next run.
+    Loaded,
+    /// 已被新批次替换
+    Replaced,
+    /// 已撤销
+    Withdrawn,
+}
+
+impl BatchState {
+    /// Stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Staged => "staged",
+            Self::Loaded => "loaded",
+            Self::Replaced => "replaced",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// Its Chinese name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Staged => "待载入",
+            Self::Loaded => "在用",
+            Self::Replaced => "已被新名册替换",
+            Self::Withdrawn => "已撤销",
+        }
+    }
+
+    fn find(code: &str) -> Self {
+        match code {
+            "staged" => Self::Staged,
+            "loaded" => Self::Loaded,
+            "replaced" => Self::Replaced,
+            _ => Self::Withdrawn,
+        }
+    }
+}
+
+/// A roster that was handed over.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Its number.
+    pub id: i64,
+    /// The county.
+    pub scope: String,
+    /// Stable name of the source kind.
+    pub source: String,
+    /// State.
+    pub state: BatchState,
+    /// As it was named.
+    pub file_name: String,
+    /// SHA-256 of the original.
+    pub digest: String,
+    /// Stored original.
+    pub original: String,
+    /// Stored rows (Parquet).
+    pub roster: String,
+    /// Rows that load.
+    pub good_rows: i64,
+    /// Rows that do not.
+    pub rejected_rows: i64,
+    /// Titles, totals, blanks.
+    pub passed_over_rows: i64,
+    /// JSON: problems by code.
+    pub counts: String,
+    /// JSON: how the kind was told, and the columns.
+    pub guess: String,
+    /// JSON: what was said of headings.
+    pub mapping: String,
+    /// Which department handed it over.
+    pub department: String,
+    /// Who of it.
+    pub handed_over_by: String,
+    /// On which day.
+    pub handed_over_on: String,
+    /// When it was read.
+    pub staged_at: i64,
+    /// By whom.
+    pub staged_by: i64,
+    /// When it was loaded.
+    pub loaded_at: Option<i64>,
+    /// When it was withdrawn.
+    pub withdrawn_at: Option<i64>,
+}
+
+/// A batch to stage.
+#[derive(Debug, Clone)]
+pub struct NewBatch {
+    /// See [`Batch`].
+    pub scope: String,
+    /// See [`Batch`].
+    pub source: String,
+    /// See [`Batch`].
+    pub file_name: String,
+    /// See [`Batch`].
+    pub digest: String,
+    /// See [`Batch`].
+    pub original: String,
+    /// See [`Batch`].
+    pub roster: String,
+    /// See [`Batch`].
+    pub good_rows: i64,
+    /// See [`Batch`].
+    pub rejected_rows: i64,
+    /// See [`Batch`].
+    pub passed_over_rows: i64,
+    /// See [`Batch`].
+    pub counts: String,
+    /// See [`Batch`].
+    pub guess: String,
+    /// See [`Batch`].
+    pub mapping: String,
+    /// See [`Batch`].
+    pub department: String,
+    /// See [`Batch`].
+    pub handed_over_by: String,
+    /// See [`Batch`].
+    pub handed_over_on: String,
+}
+
+const COLUMNS: &str = "id, scope_path, source, state, file_name, digest, original, roster, good_rows, rejected_rows, passed_over_rows, counts, \
+                       guess, mapping, department, handed_over_by, handed_over_on, staged_at, staged_by, loaded_at, withdrawn_at";
+
+fn batch(r: &Row) -> Result<Batch> {
+    Ok(Batch {
+        id: r.int(0)?,
+        scope: r.text(1)?,
+        source: r.text(2)?,
+        state: BatchState::find(&r.text(3)?),
+        file_name: r.text(4)?,
+        digest: r.text(5)?,
+        original: r.text(6)?,
+        roster: r.text(7)?,
+        good_rows: r.int(8)?,
+        rejected_rows: r.int(9)?,
+        passed_over_rows: r.int(10)?,
+        counts: r.text(11)?,
+        guess: r.text(12)?,
+        mapping: r.text(13)?,
+        department: r.text(14)?,
+        handed_over_by: r.text(15)?,
+        handed_over_on: r.text(16)?,
+        staged_at: r.int(17)?,
+        staged_by: r.int(18)?,
+        loaded_at: r.opt_int(19)?,
+        withdrawn_at: r.opt_int(20)?,
+    })
+}
+
+impl Store {
+    /// Batches of a county in some states, the newest first; empty `states` for all.
+    pub async fn batches(&self, scope: &str, states: &[BatchState], limit: i64, offset: i64) -> Result<Vec<Batch>> {
+        let mut c = Clause::new();
+        c.equal("scope_path", scope);
+        if !states.is_empty() {
+            c.one_of("state", states.iter().map(|s| s.code()));
+        }
+        let (limit, offset) = (c.bind(limit), c.bind(offset));
+        let sql = format!("SELECT {COLUMNS} FROM batch{} ORDER BY id DESC LIMIT {limit} OFFSET {offset}", c.sql());
+        self.all(&sql, c.values).await?.iter().map(batch).collect()
+    }
+
+    /// How many batches a county has in all.
+    pub async fn batch_count(&self, scope: &str) -> Result<i64> {
+        let r = self.one("SELECT COUNT(*) FROM batch WHERE scope_path = $1", binds![scope]).await?;
+        r.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// A batch of a county.
+    pub async fn batch(&self, scope: &str, id: i64) -> Result<Option<Batch>> {
+        let sql = format!("SELECT {COLUMNS} FROM batch WHERE id = $1 AND scope_path = $2");
+        self.one(&sql, binds![id, scope]).await?.as_ref().map(batch).transpose()
+    }
+
+    /// What was said of a source's headings: heading → field.
+    pub async fn heading_mapping(&self, source: &str) -> Result<BTreeMap<String, String>> {
+        let rows = self.all("SELECT heading, field FROM heading_mapping WHERE source = $1", binds![source]).await?;
+        rows.iter().map(|r| Ok((r.text(0)?, r.text(1)?))).collect()
+    }
+
+    /// All that was said of headings: source, heading, field.
+    pub async fn heading_mappings(&self) -> Result<Vec<(String, String, String)>> {
+        let rows = self.all("SELECT source, heading, field FROM heading_mapping ORDER BY source, heading", vec![]).await?;
+        rows.iter().map(|r| Ok((r.text(0)?, r.text(1)?, r.text(2)?))).collect()
+    }
+
+    /// The runs that used a batch and finished.
+    pub async fn runs_of_batch(&self, batch: i64) -> Result<Vec<i64>> {
+        let sql = "SELECT b.run_id FROM run_batch b JOIN run r ON r.id = b.run_id WHERE b.batch_id = $1 AND r.state = 'finished' ORDER BY 1";
+        self.all(sql, binds![batch]).await?.iter().map(|r| r.int(0)).collect()
+    }
+}
+
+impl Tx {
+    /// Stages a batch and gives its number.
+    pub async fn stage_batch(&mut self, b: &NewBatch, now: i64, by: i64) -> Result<i64> {
+        let sql = "INSERT INTO batch (scope_path, source, state, file_name, digest, original, roster, good_rows, rejected_rows, passed_over_rows,
+                     counts, guess, mapping, department, handed_over_by, handed_over_on, staged_at, staged_by)
+                   VALUES ($1, $2, 'staged', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id";
+        let values = binds![
+            &b.scope,
+            &b.source,
+            &b.file_name,
+            &b.digest,
+            &b.original,
+            &b.roster,
+            b.good_rows,
+            b.rejected_rows,
+            b.passed_over_rows,
+            &b.counts,
+            &b.guess,
+            &b.mapping,
+            &b.department,
+            &b.handed_over_by,
+            &b.handed_over_on,
+            now,
+            by
+        ];
+        let row = self.one(sql, values).await?;
+        row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// Loads a staged batch. With `replace`, the rosters of its source that were in use are replaced by it. False if it is no longer staged.
+    pub async fn load_batch(&mut self, id: i64, replace: bool, now: i64, by: i64) -> Result<bool> {
+        let sql = "UPDATE batch SET state = 'loaded', loaded_at = $1, loaded_by = $2 WHERE id = $3 AND state = 'staged'";
+        if self.run(sql, binds![now, by, id]).await? == 0 {
+            return Ok(false);
+        }
+        if replace {
+            let sql = "UPDATE batch SET state = 'replaced' WHERE state = 'loaded' AND id <> $1
+                         AND source = (SELECT source FROM batch WHERE id = $1) AND scope_path = (SELECT scope_path FROM batch WHERE id = $1)";
+            self.run(sql, binds![id]).await?;
+        }
+        Ok(true)
+    }
+
+    /// Withdraws a batch; the one that it replaced is in use again. False if it was withdrawn already.
+    pub async fn withdraw_batch(&mut self, id: i64, now: i64, by: i64) -> Result<bool> {
+        let before = self.one("SELECT state FROM batch WHERE id = $1", binds![id]).await?;
+        let was_loaded = before.map(|r| r.text(0)).transpose()?.as_deref() == Some("loaded");
+        let sql =
+            "UPDATE batch SET state = 'withdrawn', withdrawn_at = $1, withdrawn_by = $2 WHERE id = $3 AND state <> 'withdrawn'";
+        if self.run(sql, binds![now, by, id]).await? == 0 {
+            return Ok(false);
+        }
+        if was_loaded {
+            let sql = "UPDATE batch SET state = 'loaded' WHERE id = (SELECT MAX(o.id) FROM batch o, batch w WHERE w.id = $1
+                         AND o.source = w.source AND o.scope_path = w.scope_path AND o.state = 'replaced' AND o.id < w.id)
+                       AND NOT EXISTS (SELECT 1 FROM batch o, batch w WHERE w.id = $1 AND o.source = w.source
+                         AND o.scope_path = w.scope_path AND o.state = 'loaded')";
+            self.run(sql, binds![id]).await?;
+        }
+        Ok(true)
+    }
+
+    /// Remembers what a heading of a source means; an empty field forgets it.
+    pub async fn map_heading(&mut self, source: &str, heading: &str, field: &str, now: i64, by: i64) -> Result<()> {
+        if field.is_empty() {
+            self.run("DELETE FROM heading_mapping WHERE source = $1 AND heading = $2", binds![source, heading]).await?;
+            return Ok(());
+        }
+        let sql = "INSERT INTO heading_mapping (source, heading, field, recorded_at, recorded_by) VALUES ($1, $2, $3, $4, $5)
+                   ON CONFLICT (source, heading) DO UPDATE SET field = $3, recorded_at = $4, recorded_by = $5";
+        self.run(sql, binds![source, heading, field, now, by]).await?;
+        Ok(())
+    }
+}

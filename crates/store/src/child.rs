@@ -1,0 +1,306 @@
+//! 儿童 (children): the ledgers' rows and a child's page, always inside the actor's jurisdiction.
+
+use baoxue_domain::access::Jurisdiction;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, StoreError};
+use crate::{Clause, Row, Store, Vault, binds};
+
+/// The encrypted part of a child.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// 姓名
+    pub name: String,
+    /// 证件号
+    pub national_id: String,
+    /// 家长
+    pub guardian: String,
+    /// 电话
+    pub phone: String,
+    /// 现住址
+    pub address: String,
+    /// 户籍地址
+    pub register_address: String,
+    /// 学校
+    pub school: String,
+    /// 年级班级
+    pub class: String,
+    /// 在册来源
+    pub sources: String,
+}
+
+pub(crate) fn profile_place(child: i64) -> String {
+    format!("child:{child}")
+}
+
+pub(crate) fn reason_place(child: i64) -> String {
+    format!("reason:{child}")
+}
+
+impl Profile {
+    pub(crate) fn seal(&self, vault: &Vault, child: i64) -> Result<Vec<u8>> {
+        vault.seal(&profile_place(child), &serde_json::to_vec(self).map_err(|_| StoreError::Damaged)?)
+    }
+
+    fn open(vault: &Vault, child: i64, sealed: &[u8]) -> Result<Self> {
+        serde_json::from_slice(&vault.open(&profile_place(child), sealed)?).map_err(|_| StoreError::Damaged)
+    }
+}
+
+/// How a list is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// By verdict, then number.
+    #[default]
+    Verdict,
+    /// Oldest first.
+    BirthDate,
+    /// By school.
+    School,
+    /// By residence.
+    Residence,
+    /// The newest change first.
+    Since,
+}
+
+impl Order {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Verdict => "c.verdict, c.id",
+            Self::BirthDate => "c.birth_date, c.id",
+            Self::School => "c.school_path, c.id",
+            Self::Residence => "c.residence_path, c.id",
+            Self::Since => "c.verdict_since DESC, c.id",
+        }
+    }
+}
+
+/// Which children.
+#[derive(Debug, Clone, Default)]
+pub struct LedgerQuery {
+    /// Only these verdicts; empty for all.
+    pub verdicts: Vec<String>,
+    /// Only below this path, in the line to which it belongs.
+    pub below: Option<String>,
+    /// Only born in this year.
+    pub birth_year: Option<i64>,
+    /// Only these children (a search).
+    pub ids: Option<Vec<i64>>,
+    /// As it was known to hold on this day.
+    pub as_of: Option<String>,
+    /// Those who vanished from every source instead of those who are there.
+    pub gone: bool,
+}
+
+/// A child on a list.
+#[derive(Debug, Clone)]
+pub struct ChildRow {
+    /// Its number.
+    pub id: i64,
+    /// Encrypted part.
+    pub profile: Profile,
+    /// 性别
+    pub sex: Option<String>,
+    /// 出生日期
+    pub birth_date: Option<String>,
+    /// Code of the verdict.
+    pub verdict: String,
+    /// Since when.
+    pub verdict_since: String,
+    /// Thousandths.
+    pub certainty: i64,
+    /// Where it lives.
+    pub residence_path: Option<String>,
+    /// Where it is registered.
+    pub register_path: Option<String>,
+    /// Where it goes to school.
+    pub school_path: Option<String>,
+    /// The run in which it was no longer there.
+    pub gone_since_run: Option<i64>,
+}
+
+/// A list with how many there are in all.
+#[derive(Debug, Clone)]
+pub struct ChildPage {
+    /// The rows of the page.
+    pub rows: Vec<ChildRow>,
+    /// All that fit.
+    pub total: i64,
+}
+
+/// An entry of the ledger.
+#[derive(Debug, Clone)]
+pub struct LedgerRow {
+    /// Code of the verdict.
+    pub verdict: String,
+    /// The reason sentence.
+    pub reason: String,
+    /// From which day it holds.
+    pub effective_on: String,
+    /// When it was written down.
+    pub recorded_at: i64,
+    /// The run.
+    pub run: Option<i64>,
+}
+
+/// Where a row of a child stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRowRef {
+    /// The source.
+    pub source: String,
+    /// First 64 bits of the fingerprint.
+    pub fingerprint: i64,
+    /// The batch in which it was first seen.
+    pub batch: i64,
+}
+
+const COLUMNS: &str = "c.id, c.profile, c.sex, c.birth_date, c.verdict, c.verdict_since, c.certainty, c.residence_path, c.register_path, \
+                       c.school_path, c.gone_since_run";
+
+/// The last entry of each child on a day, in place of the child's verdict.
+fn as_known(day: &str) -> String {
+    format!(
+        "(SELECT e.child_id, e.verdict, e.effective_on FROM ledger_entry e WHERE e.effective_on <= {day} AND NOT EXISTS (
+            SELECT 1 FROM ledger_entry n WHERE n.child_id = e.child_id AND n.effective_on <= {day}
+              AND (n.effective_on > e.effective_on OR (n.effective_on = e.effective_on AND n.id > e.id))))"
+    )
+}
+
+/// Government roots look at where a child lives and is registered, education roots at its school.
+pub(crate) fn inside(c: &mut Clause, jurisdiction: &Jurisdiction) {
+    c.inside(jurisdiction, &["c.residence_path", "c.register_path"], &["c.school_path"]);
+}
+
+fn from_where(q: &LedgerQuery, jurisdiction: &Jurisdiction) -> (String, Clause) {
+    let mut c = Clause::new();
+    let mut from = "child c".to_owned();
+    let verdict = match &q.as_of {
+        Some(day) => {
+            let day = c.bind(day);
+            from.push_str(&format!(" JOIN {} k ON k.child_id = c.id", as_known(&day)));
+            "k.verdict"
+        }
+        None => "c.verdict",
+    };
+    if !q.verdicts.is_empty() {
+        c.one_of(verdict, &q.verdicts);
+    }
+    if let Some(path) = &q.below {
+        if path.starts_with('e') {
+            c.below("c.school_path", path);
+        } else {
+            c.below("c.residence_path", path);
+        }
+    }
+    if let Some(year) = q.birth_year {
+        let (a, b) = (c.bind(format!("{year:04}-01-01")), c.bind(format!("{year:04}-12-31")));
+        c.add(format!("c.birth_date BETWEEN {a} AND {b}"));
+    }
+    if let Some(ids) = &q.ids {
+        c.one_of("c.id", ids.iter().copied());
+    }
+    c.add("c.merged_into IS NULL");
+    if q.as_of.is_none() {
+        c.add(if q.gone { "c.gone_since_run IS NOT NULL" } else { "c.gone_since_run IS NULL" });
+    }
+    inside(&mut c, jurisdiction);
+    (from, c)
+}
+
+impl Store {
+    fn child_row(&self, r: &Row) -> Result<ChildRow> {
+        let id = r.int(0)?;
+        Ok(ChildRow {
+            id,
+            profile: Profile::open(&self.vault, id, &r.bytes(1)?)?,
+            sex: r.opt_text(2)?,
+            birth_date: r.opt_text(3)?,
+            verdict: r.text(4)?,
+            verdict_since: r.text(5)?,
+            certainty: r.int(6)?,
+            residence_path: r.opt_text(7)?,
+            register_path: r.opt_text(8)?,
+            school_path: r.opt_text(9)?,
+            gone_since_run: r.opt_int(10)?,
+        })
+    }
+
+    /// A page of a list.
+    pub async fn children(&self, q: &LedgerQuery, j: &Jurisdiction, order: Order, limit: i64, offset: i64) -> Result<ChildPage> {
+        let (from, mut c) = from_where(q, j);
+        let total = self.one(&format!("SELECT COUNT(*) FROM {from}{}", c.sql()), c.values.clone()).await?;
+        let total = total.map_or(Ok(0), |r| r.int(0))?;
+        let columns = if q.as_of.is_some() {
+            COLUMNS.replace("c.verdict, c.verdict_since", "k.verdict, k.effective_on")
+        } else {
+            COLUMNS.to_owned()
+        };
+        let (limit, offset) = (c.bind(limit), c.bind(offset));
+        let sql = format!("SELECT {columns} FROM {from}{} ORDER BY {} LIMIT {limit} OFFSET {offset}", c.sql(), order.sql());
+        let rows = self.all(&sql, c.values).await?;
+        Ok(ChildPage { rows: rows.iter().map(|r| self.child_row(r)).collect::<Result<_>>()?, total })
+    }
+
+    /// How many children stand under each verdict.
+    pub async fn verdict_counts(&self, q: &LedgerQuery, j: &Jurisdiction) -> Result<Vec<(String, i64)>> {
+        let (from, c) = from_where(q, j);
+        let verdict = if q.as_of.is_some() { "k.verdict" } else { "c.verdict" };
+        let sql = format!("SELECT {verdict}, COUNT(*) FROM {from}{} GROUP BY {verdict}", c.sql());
+        self.all(&sql, c.values).await?.iter().map(|r| Ok((r.text(0)?, r.int(1)?))).collect()
+    }
+
+    /// A child that one may see. One that was merged into another leads there.
+    pub async fn child(&self, id: i64, j: &Jurisdiction) -> Result<Option<ChildRow>> {
+        let mut at = id;
+        // a chain of merges is short; a ring would be a bug, and must not hang
+        for _ in 0..16 {
+            let merged = self.one("SELECT merged_into FROM child WHERE id = $1", binds![at]).await?;
+            match merged.map(|r| r.opt_int(0)).transpose()?.flatten() {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        let mut c = Clause::new();
+        c.equal("c.id", at);
+        inside(&mut c, j);
+        let sql = format!("SELECT {COLUMNS} FROM child c{}", c.sql());
+        self.one(&sql, c.values).await?.map(|r| self.child_row(&r)).transpose()
+    }
+
+    /// Entries of the ledger about a child, the newest first.
+    pub async fn ledger_of(&self, child: i64) -> Result<Vec<LedgerRow>> {
+        let sql = "SELECT verdict, reason, effective_on, recorded_at, run_id FROM ledger_entry WHERE child_id = $1 ORDER BY effective_on DESC, id DESC";
+        let row = |r: &Row| {
+            Ok(LedgerRow {
+                verdict: r.text(0)?,
+                reason: self.vault.open_text(&reason_place(child), &r.bytes(1)?)?,
+                effective_on: r.text(2)?,
+                recorded_at: r.int(3)?,
+                run: r.opt_int(4)?,
+            })
+        };
+        self.all(sql, binds![child]).await?.iter().map(row).collect()
+    }
+
+    /// The newest reason sentence of each of some children.
+    pub async fn reasons(&self, children: &[i64]) -> Result<rustc_hash::FxHashMap<i64, String>> {
+        let mut out = rustc_hash::FxHashMap::default();
+        for part in children.chunks(500) {
+            let mut c = Clause::new();
+            c.one_of("child_id", part.iter().copied());
+            let sql = format!("SELECT child_id, reason FROM ledger_entry{} ORDER BY effective_on, id", c.sql());
+            for r in self.all(&sql, c.values).await? {
+                let child = r.int(0)?;
+                out.insert(child, r.bytes(1)?);
+            }
+        }
+        out.into_iter().map(|(child, sealed)| Ok((child, self.vault.open_text(&reason_place(child), &sealed)?))).collect()
+    }
+
+    /// Rows of the sources that are this child.
+    pub async fn rows_of(&self, child: i64) -> Result<Vec<SourceRowRef>> {
+        let sql = "SELECT source, fingerprint, batch_id FROM child_source WHERE child_id = $1 ORDER BY source, fingerprint";
+        let row = |r: &Row| Ok(SourceRowRef { source: r.text(0)?, fingerprint: r.int(1)?, batch: r.int(2)? });
+        self.all(sql, binds![child]).await?.iter().map(row).collect()
+    }
+}

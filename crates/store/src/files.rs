@@ -1,0 +1,104 @@
+//! Encrypted files below the data folder. A file's name is random; the database knows which is which.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::PathBuf;
+
+use crate::error::{Result, StoreError};
+use crate::{EnvelopeReader, EnvelopeWriter, Store, random};
+
+/// A file encrypted on disk, read from any place.
+pub type StoredReader = EnvelopeReader<BufReader<File>>;
+
+impl Store {
+    /// Where a stored file lies. Names that are not ours are refused.
+    pub fn stored_path(&self, name: &str) -> Result<PathBuf> {
+        let (kind, id) = name.split_once('/').ok_or(StoreError::Damaged)?;
+        let plain = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if !plain(kind) || !plain(id) {
+            return Err(StoreError::Damaged);
+        }
+        Ok(self.folder.join("files").join(kind).join(id))
+    }
+
+    /// Encrypts what `write` writes into a new file of a kind (`original`, `roster`, `export`, `photo`) and gives its name. The file is
+    /// on disk for good when this returns.
+    pub fn store_file<T>(
+        &self,
+        kind: &str,
+        write: impl FnOnce(&mut dyn Write) -> std::result::Result<T, StoreError>,
+    ) -> Result<String> {
+        let id: String = random::<16>()?.iter().map(|b| format!("{b:02x}")).collect();
+        let name = format!("{kind}/{id}");
+        let path = self.stored_path(&name)?;
+        let folder = path.parent().ok_or(StoreError::Damaged)?;
+        std::fs::create_dir_all(folder)?;
+        let partial = folder.join(format!(".{id}.partial"));
+        let done = (|| {
+            let mut out = EnvelopeWriter::new(BufWriter::new(File::create(&partial)?), &self.vault)?;
+            write(&mut out)?;
+            let file = out.finish()?.into_inner().map_err(|e| StoreError::from(e.into_error()))?;
+            file.sync_all()?;
+            std::fs::rename(&partial, &path)?;
+            // the name itself must survive a power cut
+            File::open(folder)?.sync_all()?;
+            Ok(())
+        })();
+        if done.is_err() {
+            let _ = std::fs::remove_file(&partial);
+        }
+        done.map(|()| name)
+    }
+
+    /// Opens a stored file.
+    pub fn open_file(&self, name: &str) -> Result<StoredReader> {
+        EnvelopeReader::new(BufReader::new(File::open(self.stored_path(name)?)?), &self.vault)
+    }
+
+    /// Reads a stored file whole.
+    pub fn read_file(&self, name: &str) -> Result<Vec<u8>> {
+        let mut r = self.open_file(name)?;
+        let mut out = Vec::with_capacity(usize::try_from(r.len()).unwrap_or(0));
+        r.read_to_end(&mut out)?;
+        Ok(out)
+    }
+
+    /// Names of all stored files.
+    pub fn stored_files(&self) -> Result<Vec<String>> {
+        let mut out = Vec::new();
+        let root = self.folder.join("files");
+        if !root.exists() {
+            return Ok(out);
+        }
+        for kind in std::fs::read_dir(root)? {
+            let kind = kind?;
+            for file in std::fs::read_dir(kind.path())? {
+                let file = file?.file_name().to_string_lossy().into_owned();
+                out.push(format!("{}/{file}", kind.file_name().to_string_lossy()));
+            }
+        }
+        out.sort();
+        Ok(out)
+    }
+
+    /// Names of the files that some row speaks of.
+    pub async fn referenced_files(&self) -> Result<std::collections::BTreeSet<String>> {
+        let sql = "SELECT original FROM batch UNION SELECT roster FROM batch UNION SELECT stored FROM attachment";
+        self.all(sql, vec![]).await?.iter().map(|r| r.text(0)).collect()
+    }
+
+    /// Removes files that no row speaks of and that are older than `older_than`: uploads that were never finished.
+    pub async fn sweep_files(&self, older_than: std::time::Duration) -> Result<usize> {
+        let known = self.referenced_files().await?;
+        let mut swept = 0;
+        for name in self.stored_files()?.into_iter().filter(|n| !known.contains(n)) {
+            let path = self.folder.join("files").join(&name);
+            let age = std::fs::metadata(&path)?.modified()?.elapsed().unwrap_or_default();
+            if age >= older_than {
+                std::fs::remove_file(path)?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+}

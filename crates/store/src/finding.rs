@@ -1,0 +1,311 @@
+//! 交办核实 (findings): who has to look into which child, until when, and what was answered.
+
+use baoxue_domain::access::Jurisdiction;
+use baoxue_domain::finding::FindingState;
+
+use crate::error::{Result, StoreError};
+use crate::{Clause, Row, Store, Tx, binds};
+
+/// A finding.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Its number.
+    pub id: i64,
+    /// The child.
+    pub child: i64,
+    /// Code of the verdict that it began with.
+    pub verdict: String,
+    /// State.
+    pub state: FindingState,
+    /// The run.
+    pub run: i64,
+    /// When it began.
+    pub opened_at: i64,
+    /// The school or village that has it.
+    pub unit_path: Option<String>,
+    /// Until when.
+    pub deadline_at: Option<i64>,
+    /// How often it went over its deadline upward.
+    pub escalated: i64,
+    /// Code of the answer.
+    pub disposition: Option<String>,
+    /// Rises with every step: two people never overwrite each other.
+    pub version: i64,
+    /// Last step.
+    pub changed_at: i64,
+}
+
+/// What happened to a finding.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Its number.
+    pub id: i64,
+    /// Code of the step.
+    pub kind: String,
+    /// When.
+    pub at: i64,
+    /// Name of who did it; the program itself has none.
+    pub by: Option<String>,
+    /// Account of who did it.
+    pub account: Option<i64>,
+    /// In words.
+    pub detail: String,
+}
+
+/// A step to be written.
+#[derive(Debug, Clone)]
+pub struct NewEvent<'a> {
+    /// Code of the step.
+    pub kind: &'a str,
+    /// In words.
+    pub detail: &'a str,
+    /// Who.
+    pub by: Option<i64>,
+    /// When.
+    pub at: i64,
+}
+
+/// 佐证材料 (proof).
+#[derive(Debug, Clone)]
+pub struct Attachment {
+    /// Its number.
+    pub id: i64,
+    /// The finding.
+    pub finding: i64,
+    /// As it was named.
+    pub file_name: String,
+    /// `image/jpeg`.
+    pub media_type: String,
+    /// Stored file.
+    pub stored: String,
+    /// Size.
+    pub bytes: i64,
+    /// When.
+    pub added_at: i64,
+    /// Who.
+    pub added_by: String,
+}
+
+/// Which findings.
+#[derive(Debug, Clone, Default)]
+pub struct FindingFilter {
+    /// In these states; empty for all.
+    pub states: Vec<FindingState>,
+    /// With this verdict.
+    pub verdict: Option<String>,
+    /// Sent to units below this path.
+    pub unit: Option<String>,
+    /// Whose deadline is before this moment.
+    pub due_before: Option<i64>,
+}
+
+const COLUMNS: &str = "f.id, f.child_id, f.verdict, f.state, f.run_id, f.opened_at, f.unit_path, f.deadline_at, f.escalated, f.disposition, \
+                       f.version, f.changed_at";
+
+fn finding(r: &Row) -> Result<Finding> {
+    Ok(Finding {
+        id: r.int(0)?,
+        child: r.int(1)?,
+        verdict: r.text(2)?,
+        state: FindingState::find(&r.text(3)?).ok_or(StoreError::Damaged)?,
+        run: r.int(4)?,
+        opened_at: r.int(5)?,
+        unit_path: r.opt_text(6)?,
+        deadline_at: r.opt_int(7)?,
+        escalated: r.int(8)?,
+        disposition: r.opt_text(9)?,
+        version: r.int(10)?,
+        changed_at: r.int(11)?,
+    })
+}
+
+fn event_place(finding: i64) -> String {
+    format!("finding:{finding}")
+}
+
+fn where_of(f: &FindingFilter) -> Clause {
+    let mut c = Clause::new();
+    if !f.states.is_empty() {
+        c.one_of("f.state", f.states.iter().map(|s| s.code()));
+    }
+    if let Some(v) = &f.verdict {
+        c.equal("f.verdict", v);
+    }
+    if let Some(unit) = &f.unit {
+        c.below("f.unit_path", unit);
+    }
+    if let Some(t) = f.due_before {
+        let v = c.bind(t);
+        c.add(format!("f.deadline_at < {v}"));
+    }
+    c
+}
+
+impl Store {
+    /// Findings about children of the jurisdiction, overdue first; and how many there are.
+    pub async fn findings(&self, f: &FindingFilter, j: &Jurisdiction, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
+        let mut c = where_of(f);
+        crate::child::inside(&mut c, j);
+        self.findings_where(c, limit, offset).await
+    }
+
+    /// Findings sent to units of the jurisdiction (an inbox), overdue first; and how many there are.
+    pub async fn inbox(&self, f: &FindingFilter, j: &Jurisdiction, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
+        let mut c = where_of(f);
+        c.inside(j, &["f.unit_path"], &["f.unit_path"]);
+        self.findings_where(c, limit, offset).await
+    }
+
+    async fn findings_where(&self, mut c: Clause, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
+        let from = "finding f JOIN child c ON c.id = f.child_id";
+        let count = self.one(&format!("SELECT COUNT(*) FROM {from}{}", c.sql()), c.values.clone()).await?;
+        let count = count.map_or(Ok(0), |r| r.int(0))?;
+        let (limit, offset) = (c.bind(limit), c.bind(offset));
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {from}{} ORDER BY COALESCE(f.deadline_at, 9223372036854775807), f.id LIMIT {limit} OFFSET {offset}",
+            c.sql()
+        );
+        Ok((self.all(&sql, c.values).await?.iter().map(finding).collect::<Result<_>>()?, count))
+    }
+
+    /// How many findings of the jurisdiction are in each state.
+    pub async fn finding_counts(&self, j: &Jurisdiction) -> Result<Vec<(FindingState, i64)>> {
+        let mut c = Clause::new();
+        crate::child::inside(&mut c, j);
+        let sql =
+            format!("SELECT f.state, COUNT(*) FROM finding f JOIN child c ON c.id = f.child_id{} GROUP BY f.state", c.sql());
+        let rows = self.all(&sql, c.values).await?;
+        rows.iter().map(|r| Ok((FindingState::find(&r.text(0)?).ok_or(StoreError::Damaged)?, r.int(1)?))).collect()
+    }
+
+    /// A finding about a child of the jurisdiction, or one that was sent to a unit of it.
+    pub async fn finding(&self, id: i64, j: &Jurisdiction) -> Result<Option<Finding>> {
+        let mut c = Clause::new();
+        c.equal("f.id", id);
+        c.inside(j, &["c.residence_path", "c.register_path", "f.unit_path"], &["c.school_path", "f.unit_path"]);
+        let sql = format!("SELECT {COLUMNS} FROM finding f JOIN child c ON c.id = f.child_id{}", c.sql());
+        self.one(&sql, c.values).await?.as_ref().map(finding).transpose()
+    }
+
+    /// Findings about a child, the newest first.
+    pub async fn findings_of(&self, child: i64) -> Result<Vec<Finding>> {
+        let sql = format!("SELECT {COLUMNS} FROM finding f WHERE f.child_id = $1 ORDER BY f.id DESC");
+        self.all(&sql, binds![child]).await?.iter().map(finding).collect()
+    }
+
+    /// Of each child of a county the newest finding: state, verdict, number.
+    pub async fn newest_findings(&self, scope: &str) -> Result<Vec<Finding>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM finding f JOIN child c ON c.id = f.child_id
+             WHERE c.scope_path = $1 AND NOT EXISTS (SELECT 1 FROM finding n WHERE n.child_id = f.child_id AND n.id > f.id)"
+        );
+        self.all(&sql, binds![scope]).await?.iter().map(finding).collect()
+    }
+
+    /// What happened to a finding, the oldest first.
+    pub async fn finding_events(&self, id: i64) -> Result<Vec<Event>> {
+        let sql = "SELECT e.id, e.kind, e.at, a.name, e.account_id, e.detail FROM finding_event e LEFT JOIN account a ON a.id = e.account_id
+                   WHERE e.finding_id = $1 ORDER BY e.id";
+        let row = |r: &Row| {
+            Ok(Event {
+                id: r.int(0)?,
+                kind: r.text(1)?,
+                at: r.int(2)?,
+                by: r.opt_text(3)?,
+                account: r.opt_int(4)?,
+                detail: self.vault.open_text(&event_place(id), &r.bytes(5)?)?,
+            })
+        };
+        self.all(sql, binds![id]).await?.iter().map(row).collect()
+    }
+
+    /// Proof of a finding.
+    pub async fn attachments(&self, finding: i64) -> Result<Vec<Attachment>> {
+        let sql = "SELECT t.id, t.finding_id, t.file_name, t.media_type, t.stored, t.bytes, t.added_at, a.name
+                   FROM attachment t LEFT JOIN account a ON a.id = t.added_by WHERE t.finding_id = $1 ORDER BY t.id";
+        let row = |r: &Row| {
+            Ok(Attachment {
+                id: r.int(0)?,
+                finding: r.int(1)?,
+                file_name: r.text(2)?,
+                media_type: r.text(3)?,
+                stored: r.text(4)?,
+                bytes: r.int(5)?,
+                added_at: r.int(6)?,
+                added_by: r.opt_text(7)?.unwrap_or_default(),
+            })
+        };
+        self.all(sql, binds![finding]).await?.iter().map(row).collect()
+    }
+}
+
+impl Tx {
+    /// Opens a finding and gives its number.
+    pub async fn open_finding(&mut self, store: &Store, child: i64, verdict: &str, run: i64, e: &NewEvent<'_>) -> Result<i64> {
+        let sql = "INSERT INTO finding (child_id, verdict, state, run_id, opened_at, escalated, version, changed_at)
+                   VALUES ($1, $2, 'open', $3, $4, 0, 1, $4) RETURNING id";
+        let id = self.one(sql, binds![child, verdict, run, e.at]).await?.map_or(Ok(0), |r| r.int(0))?;
+        self.finding_event(store, id, e).await?;
+        Ok(id)
+    }
+
+    /// Moves a finding on from the version that the actor saw. False: somebody else moved it in the meantime.
+    #[allow(clippy::too_many_arguments, reason = "the columns that a step may change")]
+    pub async fn step_finding(
+        &mut self,
+        store: &Store,
+        f: &Finding,
+        state: FindingState,
+        unit: Option<&str>,
+        deadline: Option<i64>,
+        disposition: Option<&str>,
+        e: &NewEvent<'_>,
+    ) -> Result<bool> {
+        let sql = "UPDATE finding SET state = $1, unit_path = $2, deadline_at = $3, disposition = $4, changed_at = $5, version = version + 1
+                   WHERE id = $6 AND version = $7";
+        let values = binds![state.code(), unit, deadline, disposition, e.at, f.id, f.version];
+        if self.run(sql, values).await? == 0 {
+            return Ok(false);
+        }
+        self.finding_event(store, f.id, e).await?;
+        Ok(true)
+    }
+
+    /// Notes that a finding went over its deadline: once for each deadline.
+    pub async fn escalate_finding(&mut self, store: &Store, f: &Finding, e: &NewEvent<'_>) -> Result<bool> {
+        let sql =
+            "UPDATE finding SET escalated = escalated + 1, changed_at = $1, version = version + 1 WHERE id = $2 AND version = $3";
+        if self.run(sql, binds![e.at, f.id, f.version]).await? == 0 {
+            return Ok(false);
+        }
+        self.finding_event(store, f.id, e).await?;
+        Ok(true)
+    }
+
+    /// Writes what happened.
+    pub async fn finding_event(&mut self, store: &Store, finding: i64, e: &NewEvent<'_>) -> Result<i64> {
+        let sql = "INSERT INTO finding_event (finding_id, kind, at, account_id, detail) VALUES ($1, $2, $3, $4, $5) RETURNING id";
+        let detail = store.vault().seal_text(&event_place(finding), e.detail)?;
+        let row = self.one(sql, binds![finding, e.kind, e.at, e.by, detail]).await?;
+        row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// Keeps a proof's place.
+    #[allow(clippy::too_many_arguments, reason = "the columns of an attachment")]
+    pub async fn add_attachment(
+        &mut self,
+        finding: i64,
+        file_name: &str,
+        media_type: &str,
+        digest: &str,
+        stored: &str,
+        bytes: i64,
+        now: i64,
+        by: i64,
+    ) -> Result<()> {
+        let sql = "INSERT INTO attachment (finding_id, file_name, media_type, digest, stored, bytes, added_at, added_by)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        self.run(sql, binds![finding, file_name, media_type, digest, stored, bytes, now, by]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! 存储 (the store): the only SQL. One file per aggregate, one text of SQL for SQLite and PostgreSQL.
+//!
+//! Look-ups of children and findings take the actor's [`Jurisdiction`]: what one may not see is not found. Every change goes through a
+//! [`Tx`], and writes its audit row in the same one.
+
+mod account;
+mod audit;
+mod batch;
+mod child;
+mod dialect;
+mod envelope;
+mod error;
+mod files;
+mod finding;
+mod job;
+mod migrate;
+mod place;
+mod review;
+mod run;
+mod scope;
+mod search;
+mod setting;
+mod vault;
+
+use std::path::{Path, PathBuf};
+
+pub use account::{Account, GrantRow, NewAccount, Session};
+pub use audit::{AuditEntry, AuditFilter, Verification};
+pub use batch::{Batch, BatchState, NewBatch};
+pub use child::{ChildPage, ChildRow, LedgerQuery, LedgerRow, Order, Profile, SourceRowRef};
+pub use dialect::{Dialect, Row, Tx, Value};
+pub use envelope::{EnvelopeReader, EnvelopeWriter};
+pub use error::{Result, StoreError};
+pub use finding::{Attachment, Event, Finding, FindingFilter, NewEvent};
+pub use job::{Job, JobState, Lease};
+pub use place::{NewPlace, Place};
+pub use review::{Decision, NewPair, ReviewPair};
+pub use run::{ChildRecord, KnownChild, NewRun, Run, RunResult, RunState, SourceKey};
+pub use scope::Clause;
+pub use search::{SearchKind, tokens_of};
+pub use setting::Setting;
+pub use vault::{Vault, random};
+
+use baoxue_domain::access::Jurisdiction;
+
+/// Everything that is kept: database, encrypted files, keys.
+#[derive(Clone)]
+pub struct Store {
+    pools: dialect::Pools,
+    vault: Vault,
+    folder: PathBuf,
+}
+
+impl Store {
+    /// Opens `sqlite:PATH` or `postgres://…`; encrypted files lie below `folder`. Does not migrate: see [`Store::migrate`].
+    pub async fn open(url: &str, folder: &Path, vault: Vault) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        Ok(Self { pools: dialect::Pools::open(url).await?, vault, folder: folder.to_owned() })
+    }
+
+    /// Which database.
+    pub fn dialect(&self) -> Dialect {
+        self.pools.dialect()
+    }
+
+    /// The keys.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Folder of the encrypted files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Begins a transaction; on SQLite it is the only writer until it ends.
+    pub async fn begin(&self) -> Result<Tx> {
+        self.pools.begin().await
+    }
+
+    /// Rows of a question.
+    pub async fn all(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
+        self.pools.all(sql, values).await
+    }
+
+    /// The first row of a question, if any.
+    pub async fn one(&self, sql: &str, values: Vec<Value>) -> Result<Option<Row>> {
+        Ok(self.pools.all(sql, values).await?.into_iter().next())
+    }
+
+    /// The database's own clock, epoch milliseconds: what leases go by.
+    pub async fn database_now(&self) -> Result<i64> {
+        let row = self.one(&format!("SELECT {}", self.dialect().now()), vec![]).await?;
+        row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pools.close().await;
+    }
+}

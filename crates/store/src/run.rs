@@ -1,0 +1,385 @@
+//! 比对 (runs): what a comparison used and found, written in one transaction that touches only what has changed.
+
+use rustc_hash::FxHashMap;
+
+use crate::child::{Profile, reason_place};
+use crate::error::Result;
+use crate::search::{token, tokens_of};
+use crate::{NewPair, Row, Store, Tx, Value, binds};
+
+/// State of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// Being worked on; nothing of it is visible.
+    Running,
+    /// Its findings hold.
+    Finished,
+    /// Ended with a problem or stopped.
+    Failed,
+}
+
+/// A comparison.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its number.
+    pub id: i64,
+    /// The county.
+    pub scope: String,
+    /// State.
+    pub state: RunState,
+    /// Year in which the school year begins.
+    pub school_year: i64,
+    /// The day it speaks of.
+    pub as_of: String,
+    /// When it was asked for.
+    pub started_at: i64,
+    /// By whom.
+    pub started_by: i64,
+    /// When it ended.
+    pub finished_at: Option<i64>,
+    /// JSON: batches with digests.
+    pub inputs: String,
+    /// JSON: settings of the kernel and of the rules.
+    pub settings: String,
+    /// Version of the program.
+    pub version: String,
+    /// JSON: the figures.
+    pub summary: Option<String>,
+    /// Why it failed.
+    pub problem: Option<String>,
+}
+
+/// A run to begin.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// See [`Run`].
+    pub scope: String,
+    /// See [`Run`].
+    pub school_year: i64,
+    /// See [`Run`].
+    pub as_of: String,
+    /// Batches that it uses.
+    pub batches: Vec<i64>,
+    /// See [`Run`].
+    pub inputs: String,
+    /// See [`Run`].
+    pub version: String,
+}
+
+/// A child as the database has it before a run.
+#[derive(Debug, Clone)]
+pub struct KnownChild {
+    /// Its number.
+    pub id: i64,
+    /// Digest of the profile, to see whether it changed.
+    pub profile_digest: Vec<u8>,
+    /// Verdict of the run before.
+    pub verdict: String,
+    /// In millionths… of trust in its links: thousandths.
+    pub certainty: i64,
+    /// Paths: residence, register, school.
+    pub paths: [Option<String>; 3],
+    /// The run in which it was no longer there.
+    pub gone_since_run: Option<i64>,
+}
+
+/// A row of a source, across batches.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SourceKey {
+    /// Stable name of the source.
+    pub source: String,
+    /// First 64 bits of the fingerprint.
+    pub fingerprint: i64,
+}
+
+/// A child as a run found it.
+#[derive(Debug, Clone)]
+pub struct ChildRecord {
+    /// Its permanent number.
+    pub id: i64,
+    /// What the database has of it; `None` for a new child.
+    pub known: Option<KnownChild>,
+    /// Encrypted part.
+    pub profile: Profile,
+    /// Syllables of the name, for search.
+    pub syllables: Vec<String>,
+    /// 男 or 女.
+    pub sex: Option<String>,
+    /// `YYYY-MM-DD`.
+    pub birth_date: Option<String>,
+    /// Code of the verdict.
+    pub verdict: String,
+    /// The reason sentence.
+    pub reason: String,
+    /// Thousandths.
+    pub certainty: i64,
+    /// Paths: residence, register, school.
+    pub paths: [Option<String>; 3],
+    /// Rows, with the batch in which each stands.
+    pub rows: Vec<(SourceKey, i64)>,
+}
+
+/// Everything that a run writes.
+pub struct RunResult<'a> {
+    /// Children of the run.
+    pub children: &'a [ChildRecord],
+    /// Source rows as the database had them.
+    pub known_sources: &'a FxHashMap<SourceKey, i64>,
+    /// Merged and split children: child, other, `merged` or `split`.
+    pub events: &'a [(i64, i64, &'static str)],
+    /// Known children without a row in this run.
+    pub gone: &'a [KnownChild],
+    /// Pairs for people.
+    pub pairs: &'a [NewPair],
+    /// JSON: the figures.
+    pub summary: &'a str,
+    /// JSON: settings.
+    pub settings: &'a str,
+}
+
+const COLUMNS: &str =
+    "id, scope_path, state, school_year, as_of, started_at, started_by, finished_at, inputs, settings, version, summary, problem";
+
+fn run(r: &Row) -> Result<Run> {
+    let state = match r.text(2)?.as_str() {
+        "running" => RunState::Running,
+        "finished" => RunState::Finished,
+        _ => RunState::Failed,
+    };
+    Ok(Run {
+        id: r.int(0)?,
+        scope: r.text(1)?,
+        state,
+        school_year: r.int(3)?,
+        as_of: r.text(4)?,
+        started_at: r.int(5)?,
+        started_by: r.int(6)?,
+        finished_at: r.opt_int(7)?,
+        inputs: r.text(8)?,
+        settings: r.text(9)?,
+        version: r.text(10)?,
+        summary: r.opt_text(11)?,
+        problem: r.opt_text(12)?,
+    })
+}
+
+impl Store {
+    /// A run of a county.
+    pub async fn run(&self, scope: &str, id: i64) -> Result<Option<Run>> {
+        let sql = format!("SELECT {COLUMNS} FROM run WHERE id = $1 AND scope_path = $2");
+        self.one(&sql, binds![id, scope]).await?.as_ref().map(run).transpose()
+    }
+
+    /// The newest finished run of a county.
+    pub async fn last_run(&self, scope: &str) -> Result<Option<Run>> {
+        let sql = format!("SELECT {COLUMNS} FROM run WHERE scope_path = $1 AND state = 'finished' ORDER BY id DESC LIMIT 1");
+        self.one(&sql, binds![scope]).await?.as_ref().map(run).transpose()
+    }
+
+    /// Runs of a county, the newest first.
+    pub async fn runs(&self, scope: &str, limit: i64) -> Result<Vec<Run>> {
+        let sql = format!("SELECT {COLUMNS} FROM run WHERE scope_path = $1 ORDER BY id DESC LIMIT $2");
+        self.all(&sql, binds![scope, limit]).await?.iter().map(run).collect()
+    }
+
+    /// All children of a county, without their encrypted part.
+    pub async fn known_children(&self, scope: &str) -> Result<Vec<KnownChild>> {
+        let sql =
+            "SELECT id, profile_digest, verdict, certainty, residence_path, register_path, school_path, gone_since_run FROM child
+                   WHERE scope_path = $1 AND merged_into IS NULL";
+        let row = |r: &Row| {
+            Ok(KnownChild {
+                id: r.int(0)?,
+                profile_digest: r.bytes(1)?,
+                verdict: r.text(2)?,
+                certainty: r.int(3)?,
+                paths: [r.opt_text(4)?, r.opt_text(5)?, r.opt_text(6)?],
+                gone_since_run: r.opt_int(7)?,
+            })
+        };
+        self.all(sql, binds![scope]).await?.iter().map(row).collect()
+    }
+
+    /// Which row is which child, in a county.
+    pub async fn known_sources(&self, scope: &str) -> Result<FxHashMap<SourceKey, i64>> {
+        let rows =
+            self.all("SELECT source, fingerprint, child_id FROM child_source WHERE scope_path = $1", binds![scope]).await?;
+        rows.iter().map(|r| Ok((SourceKey { source: r.text(0)?, fingerprint: r.int(1)? }, r.int(2)?))).collect()
+    }
+
+    /// Children of a county by the token of a kind: for children whose rows have all changed.
+    pub async fn children_by_token(&self, scope: &str, kind: &str) -> Result<FxHashMap<i64, Option<i64>>> {
+        let sql = "SELECT s.token, MIN(s.child_id), COUNT(*) FROM child_search s JOIN child c ON c.id = s.child_id
+                   WHERE s.kind = $1 AND c.scope_path = $2 AND c.merged_into IS NULL GROUP BY s.token";
+        let rows = self.all(sql, binds![kind, scope]).await?;
+        rows.iter().map(|r| Ok((r.int(0)?, (r.int(2)? == 1).then_some(r.int(1)?)))).collect()
+    }
+
+    /// How many children changed in a run, by kind of change.
+    pub async fn change_counts(&self, run: i64) -> Result<Vec<(String, i64)>> {
+        let rows = self.all("SELECT change, COUNT(*) FROM run_change WHERE run_id = $1 GROUP BY change", binds![run]).await?;
+        rows.iter().map(|r| Ok((r.text(0)?, r.int(1)?))).collect()
+    }
+
+    /// Children that changed in a run: child, verdict before, after.
+    pub async fn changes(&self, run: i64, change: &str, limit: i64) -> Result<Vec<(i64, Option<String>, Option<String>)>> {
+        let sql = "SELECT child_id, verdict_before, verdict_after FROM run_change WHERE run_id = $1 AND change = $2 ORDER BY child_id LIMIT $3";
+        let rows = self.all(sql, binds![run, change, limit]).await?;
+        rows.iter().map(|r| Ok((r.int(0)?, r.opt_text(1)?, r.opt_text(2)?))).collect()
+    }
+}
+
+/// Digest that tells whether a profile has changed.
+pub(crate) fn profile_digest(store: &crate::Vault, p: &Profile, c: &ChildRecord) -> Vec<u8> {
+    let json = serde_json::to_vec(p).unwrap_or_default();
+    let plain = [c.sex.as_deref().unwrap_or(""), c.birth_date.as_deref().unwrap_or("")];
+    store.audit_seal(&[b"profile", &json, plain[0].as_bytes(), plain[1].as_bytes()])
+}
+
+impl Tx {
+    /// Gives out `n` numbers of children; the first one.
+    pub async fn child_numbers(&mut self, n: i64) -> Result<i64> {
+        let row = self.one("UPDATE counter SET next = next + $1 WHERE name = 'child' RETURNING next", binds![n]).await?;
+        Ok(row.map_or(Ok(0), |r| r.int(0))? - n)
+    }
+
+    /// Begins a run and gives its number.
+    pub async fn start_run(&mut self, new: &NewRun, now: i64, by: i64) -> Result<i64> {
+        let sql = "INSERT INTO run (scope_path, state, school_year, as_of, started_at, started_by, inputs, settings, version)
+                   VALUES ($1, 'running', $2, $3, $4, $5, $6, '', $7) RETURNING id";
+        let values = binds![&new.scope, new.school_year, &new.as_of, now, by, &new.inputs, &new.version];
+        let id = self.one(sql, values).await?.map_or(Ok(0), |r| r.int(0))?;
+        let rows = new.batches.iter().map(|b| binds![id, *b]);
+        self.insert_many("run_batch", &["run_id", "batch_id"], rows).await?;
+        Ok(id)
+    }
+
+    /// Ends a run that came to nothing.
+    pub async fn fail_run(&mut self, id: i64, problem: &str, now: i64) -> Result<()> {
+        let sql = "UPDATE run SET state = 'failed', problem = $1, finished_at = $2 WHERE id = $3 AND state = 'running'";
+        self.run(sql, binds![problem, now, id]).await?;
+        Ok(())
+    }
+
+    /// Writes what a run found. Only what changed is touched: a second run over the same rosters writes next to nothing.
+    pub async fn finish_run(&mut self, store: &Store, run: &Run, result: &RunResult<'_>, now: i64) -> Result<()> {
+        self.write_children(store, run, result, now).await?;
+        for (child, other, kind) in result.events {
+            let sql = "INSERT INTO child_event (child_id, other_id, kind, run_id, at) VALUES ($1, $2, $3, $4, $5)";
+            self.run(sql, binds![*child, *other, *kind, run.id, now]).await?;
+            if *kind == "merged" {
+                self.run("UPDATE child SET merged_into = $1 WHERE id = $2", binds![*child, *other]).await?;
+                self.run("UPDATE child_source SET child_id = $1 WHERE child_id = $2", binds![*child, *other]).await?;
+                self.run("DELETE FROM child_search WHERE child_id = $1", binds![*other]).await?;
+                // cases and findings hang on the child: they go along
+                self.run("UPDATE finding SET child_id = $1 WHERE child_id = $2", binds![*child, *other]).await?;
+            }
+        }
+        let fresh: Vec<&KnownChild> = result.gone.iter().filter(|g| g.gone_since_run.is_none()).collect();
+        for g in &fresh {
+            self.run("UPDATE child SET gone_since_run = $1 WHERE id = $2", binds![run.id, g.id]).await?;
+        }
+        let rows = fresh.iter().map(|g| binds![run.id, g.id, "gone", g.verdict.as_str(), None::<String>]);
+        self.insert_many("run_change", &["run_id", "child_id", "change", "verdict_before", "verdict_after"], rows).await?;
+        self.add_pairs(run.id, result.pairs).await?;
+        let sql = "UPDATE run SET state = 'finished', finished_at = $1, summary = $2, settings = $3 WHERE id = $4";
+        self.run(sql, binds![now, result.summary, result.settings, run.id]).await?;
+        Ok(())
+    }
+
+    async fn write_children(&mut self, store: &Store, run: &Run, result: &RunResult<'_>, now: i64) -> Result<()> {
+        let vault = store.vault();
+        let mut new: Vec<Vec<Value>> = Vec::new();
+        let mut search: Vec<Vec<Value>> = Vec::new();
+        let mut sources: Vec<Vec<Value>> = Vec::new();
+        let mut entries: Vec<Vec<Value>> = Vec::new();
+        let mut changes: Vec<Vec<Value>> = Vec::new();
+        for c in result.children {
+            let digest = profile_digest(vault, &c.profile, c);
+            let [residence, register, school] = c.paths.clone();
+            let profile_changed = c.known.as_ref().is_none_or(|k| k.profile_digest != digest);
+            let verdict_changed = c.known.as_ref().is_none_or(|k| k.verdict != c.verdict);
+            match &c.known {
+                None => {
+                    new.push(binds![
+                        c.id,
+                        &run.scope,
+                        c.profile.seal(vault, c.id)?,
+                        digest,
+                        c.sex.clone(),
+                        c.birth_date.clone(),
+                        &c.verdict,
+                        &run.as_of,
+                        c.certainty,
+                        residence,
+                        register,
+                        school,
+                        run.id
+                    ]);
+                    changes.push(binds![run.id, c.id, "new", None::<String>, &c.verdict]);
+                }
+                Some(k) => {
+                    if profile_changed {
+                        let sql = "UPDATE child SET profile = $1, profile_digest = $2, sex = $3, birth_date = $4 WHERE id = $5";
+                        let values = binds![c.profile.seal(vault, c.id)?, digest, c.sex.clone(), c.birth_date.clone(), c.id];
+                        self.run(sql, values).await?;
+                        self.run("DELETE FROM child_search WHERE child_id = $1", binds![c.id]).await?;
+                    }
+                    if verdict_changed || k.certainty != c.certainty || k.paths != c.paths || k.gone_since_run.is_some() {
+                        let since = if verdict_changed { Some(run.as_of.clone()) } else { None };
+                        let sql = "UPDATE child SET verdict = $1, verdict_since = COALESCE($2, verdict_since), certainty = $3, residence_path = $4,
+                                     register_path = $5, school_path = $6, gone_since_run = NULL WHERE id = $7";
+                        self.run(sql, binds![&c.verdict, since, c.certainty, residence, register, school, c.id]).await?;
+                    }
+                    if verdict_changed {
+                        changes.push(binds![run.id, c.id, "changed", k.verdict.as_str(), &c.verdict]);
+                    }
+                }
+            }
+            if profile_changed {
+                let p = &c.profile;
+                let phones: Vec<&str> = [p.phone.as_str()].into_iter().filter(|t| !t.is_empty()).collect();
+                for (kind, text) in tokens_of(&p.name, &c.syllables, &p.national_id, &phones) {
+                    search.push(binds![kind.code(), token(vault, kind, &text), c.id]);
+                }
+            }
+            if verdict_changed {
+                let reason = vault.seal_text(&reason_place(c.id), &c.reason)?;
+                entries.push(binds![c.id, &c.verdict, reason, &run.as_of, now, run.id, run.started_by]);
+            }
+            for (key, batch) in &c.rows {
+                match result.known_sources.get(key) {
+                    Some(child) if *child == c.id => {}
+                    Some(_) => {
+                        let sql = "UPDATE child_source SET child_id = $1, batch_id = $2 WHERE fingerprint = $3 AND source = $4 AND scope_path = $5";
+                        self.run(sql, binds![c.id, *batch, key.fingerprint, &key.source, &run.scope]).await?;
+                    }
+                    None => sources.push(binds![key.fingerprint, &key.source, &run.scope, c.id, *batch]),
+                }
+            }
+        }
+        const CHILD: [&str; 13] = [
+            "id",
+            "scope_path",
+            "profile",
+            "profile_digest",
+            "sex",
+            "birth_date",
+            "verdict",
+            "verdict_since",
+            "certainty",
+            "residence_path",
+            "register_path",
+            "school_path",
+            "first_run",
+        ];
+        self.insert_many("child", &CHILD, new).await?;
+        self.insert_many("child_search", &["kind", "token", "child_id"], search).await?;
+        self.insert_many("child_source", &["fingerprint", "source", "scope_path", "child_id", "batch_id"], sources).await?;
+        const ENTRY: [&str; 7] = ["child_id", "verdict", "reason", "effective_on", "recorded_at", "run_id", "recorded_by"];
+        self.insert_many("ledger_entry", &ENTRY, entries).await?;
+        const CHANGE: [&str; 5] = ["run_id", "child_id", "change", "verdict_before", "verdict_after"];
+        self.insert_many("run_change", &CHANGE, changes).await?;
+        Ok(())
+    }
+}

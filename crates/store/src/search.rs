@@ -1,0 +1,149 @@
+//! 查找 (search): a child is found by keyed digests of pieces of its name, pinyin, initials, number and telephone.
+
+use baoxue_domain::access::Jurisdiction;
+
+use crate::error::Result;
+use crate::{Clause, Store, Vault};
+
+/// What a token is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SearchKind {
+    /// Two or more neighbouring characters of the name, and the whole of it.
+    Name,
+    /// Syllables run together, from any syllable to the end.
+    Pinyin,
+    /// First letters of the syllables.
+    Initials,
+    /// The whole number.
+    Id,
+    /// Its last four.
+    IdTail,
+    /// The last four of a telephone number.
+    PhoneTail,
+    /// The whole telephone number.
+    Phone,
+}
+
+impl SearchKind {
+    /// Stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Pinyin => "pinyin",
+            Self::Initials => "initials",
+            Self::Id => "id",
+            Self::IdTail => "id-tail",
+            Self::PhoneTail => "phone-tail",
+            Self::Phone => "phone",
+        }
+    }
+}
+
+/// Children that a search gives at most; more, and the asker should write more.
+const MAX_FOUND: i64 = 200;
+
+fn tail(text: &str, n: usize) -> Option<String> {
+    let count = text.chars().count();
+    (count >= n).then(|| text.chars().skip(count - n).collect())
+}
+
+/// The tokens of a child: kind and text. `syllables` are the name's, in lower case without tones.
+pub fn tokens_of(name: &str, syllables: &[String], id: &str, phones: &[&str]) -> Vec<(SearchKind, String)> {
+    let mut out = Vec::new();
+    let chars: Vec<char> = name.chars().filter(|c| !matches!(c, '·' | ' ')).collect();
+    for from in 0..chars.len() {
+        for to in from + 2..=chars.len() {
+            // pieces of long names: to the end, and pairs
+            if to == chars.len() || to == from + 2 {
+                out.push((SearchKind::Name, chars[from..to].iter().collect()));
+            }
+        }
+    }
+    if chars.len() == 1 {
+        out.push((SearchKind::Name, chars.iter().collect()));
+    }
+    for from in 0..syllables.len().min(4) {
+        out.push((SearchKind::Pinyin, syllables[from..].concat()));
+    }
+    let initials: String = syllables.iter().filter_map(|s| s.chars().next()).collect();
+    if initials.chars().count() > 1 {
+        out.push((SearchKind::Initials, initials));
+    }
+    if !id.is_empty() {
+        out.push((SearchKind::Id, id.to_uppercase()));
+        out.extend(tail(&id.to_uppercase(), 4).map(|t| (SearchKind::IdTail, t)));
+    }
+    for phone in phones {
+        out.push((SearchKind::Phone, (*phone).to_owned()));
+        out.extend(tail(phone, 4).map(|t| (SearchKind::PhoneTail, t)));
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+impl Store {
+    /// Numbers of the children that fit what was typed and that one may see. Several words narrow each other.
+    pub async fn search(&self, typed: &str, jurisdiction: &Jurisdiction) -> Result<Vec<i64>> {
+        let words: Vec<String> = typed.split_whitespace().map(|w| w.replace('·', "")).filter(|w| !w.is_empty()).take(4).collect();
+        if words.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut c = Clause::new();
+        for word in &words {
+            let tokens: Vec<i64> = readings(word).into_iter().map(|(k, t)| token(&self.vault, k, &t)).collect();
+            let names: Vec<String> = tokens.into_iter().map(|t| c.bind(t)).collect();
+            c.add(format!("id IN (SELECT child_id FROM child_search WHERE token IN ({}))", names.join(",")));
+        }
+        c.add("merged_into IS NULL");
+        c.inside(jurisdiction, &["residence_path", "register_path"], &["school_path"]);
+        let limit = c.bind(MAX_FOUND);
+        let sql = format!("SELECT id FROM child{} ORDER BY id LIMIT {limit}", c.sql());
+        self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect()
+    }
+}
+
+/// What a typed word may be.
+fn readings(word: &str) -> Vec<(SearchKind, String)> {
+    let upper = word.to_uppercase();
+    let lower = word.to_lowercase();
+    let digits = word.bytes().all(|b| b.is_ascii_digit());
+    if digits || (word.len() > 1 && upper.ends_with('X') && upper[..upper.len() - 1].bytes().all(|b| b.is_ascii_digit())) {
+        let kinds: &[SearchKind] = match word.len() {
+            4 => &[SearchKind::IdTail, SearchKind::PhoneTail],
+            11 | 12 => &[SearchKind::Phone],
+            _ => &[SearchKind::Id],
+        };
+        return kinds.iter().map(|k| (*k, upper.clone())).collect();
+    }
+    if word.is_ascii() {
+        return vec![(SearchKind::Pinyin, lower.clone()), (SearchKind::Initials, lower)];
+    }
+    vec![(SearchKind::Name, word.to_owned())]
+}
+
+/// The keyed digest of a piece.
+pub(crate) fn token(vault: &Vault, kind: SearchKind, text: &str) -> i64 {
+    vault.token(kind.code(), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces() {
+        let s = |t: &[&str]| t.iter().map(|x| (*x).to_owned()).collect::<Vec<_>>();
+        let of = |kind| {
+            let all = tokens_of("王浩然", &s(&["wang", "hao", "ran"]), "528801201503022517", &["12812342231"]);
+            all.into_iter().filter(|t| t.0 == kind).map(|t| t.1).collect::<Vec<_>>()
+        };
+        assert_eq!(of(SearchKind::Name), ["浩然", "王浩", "王浩然"]);
+        assert_eq!(of(SearchKind::Pinyin), ["haoran", "ran", "wanghaoran"]);
+        assert_eq!(of(SearchKind::Initials), ["whr"]);
+        assert_eq!(of(SearchKind::IdTail), ["2517"]);
+        assert_eq!(of(SearchKind::PhoneTail), ["2231"]);
+        assert_eq!(readings("2517"), [(SearchKind::IdTail, "2517".into()), (SearchKind::PhoneTail, "2517".into())]);
+        assert_eq!(readings("WHR")[1], (SearchKind::Initials, "whr".into()));
+    }
+}

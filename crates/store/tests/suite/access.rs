@@ -1,0 +1,100 @@
+use baoxue_domain::access::{Action, Role};
+use baoxue_domain::place::PlacePath;
+use baoxue_store::{NewPlace, Session};
+use jiff::civil::date;
+
+use crate::{NOW, places};
+
+#[tokio::test]
+async fn grants_hold_from_their_first_day_to_their_last() {
+    for p in places().await {
+        let village = PlacePath::parse("g/52/5288/528801/528801100/528801100201/").unwrap();
+        let mut tx = p.store.begin().await.unwrap();
+        tx.grant(1, Role::Cadre, &village, date(2023, 9, 1), None, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        let account = p.store.account_by_login("zhang").await.unwrap().unwrap();
+        let may = async |day| p.store.actor(&account, day).await.unwrap().may(Action::AnswerFinding);
+        assert!(!may(date(2023, 8, 31)).await && may(date(2023, 9, 1)).await);
+        let grant = p.store.grants(Some(1)).await.unwrap()[0].id;
+        let mut tx = p.store.begin().await.unwrap();
+        assert!(tx.end_grant(grant, date(2023, 10, 1)).await.unwrap());
+        assert!(!tx.end_grant(grant, date(2023, 10, 1)).await.unwrap());
+        tx.commit().await.unwrap();
+        assert!(may(date(2023, 9, 30)).await && !may(date(2023, 10, 1)).await);
+        assert_eq!(p.store.grants(None).await.unwrap().len(), 1, "an ended grant stays on record");
+    }
+}
+
+#[tokio::test]
+async fn sessions_end_with_password_and_account() {
+    for p in places().await {
+        let session = |n: u8| Session {
+            digest: vec![n; 32],
+            account: 1,
+            created_at: NOW,
+            seen_at: NOW,
+            expires_at: NOW + 1000,
+            second_factor: false,
+            user_agent: "浏览器".into(),
+            address: "127.0.0.1".into(),
+        };
+        let mut tx = p.store.begin().await.unwrap();
+        for n in 1..=3 {
+            tx.add_session(&session(n)).await.unwrap();
+        }
+        tx.set_password(1, "new", false, Some(&[2; 32])).await.unwrap();
+        tx.commit().await.unwrap();
+        let left: Vec<_> = p.store.sessions_of(1).await.unwrap().into_iter().map(|s| s.digest[0]).collect();
+        assert_eq!(left, [2]);
+        let mut tx = p.store.begin().await.unwrap();
+        assert!(!tx.end_session(9, &[2; 32]).await.unwrap(), "only one's own");
+        tx.set_disabled(1, Some(NOW)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(p.store.session(&[2; 32]).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_code_works_once() {
+    for p in places().await {
+        let mut tx = p.store.begin().await.unwrap();
+        assert!(tx.use_totp_step(1, 100).await.unwrap());
+        assert!(!tx.use_totp_step(1, 100).await.unwrap());
+        assert!(!tx.use_totp_step(1, 99).await.unwrap());
+        assert!(tx.use_totp_step(1, 101).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn places_are_dated_and_settings_too() {
+    for p in places().await {
+        let path = |s: &str| PlacePath::parse(s).unwrap();
+        let town = |name: &str| NewPlace {
+            kind: "town".into(),
+            code: "528801100".into(),
+            name: name.into(),
+            path: path("g/52/5288/528801/528801100/"),
+            town_path: None,
+        };
+        let mut tx = p.store.begin().await.unwrap();
+        assert_eq!(tx.put_places(&[town("柳林乡")], date(2020, 1, 1)).await.unwrap(), 1);
+        assert_eq!(tx.put_places(&[town("柳林乡")], date(2021, 1, 1)).await.unwrap(), 0);
+        assert_eq!(tx.put_places(&[town("柳林镇")], date(2023, 1, 1)).await.unwrap(), 1);
+        tx.set("deadline-days", "5", date(2023, 1, 1), NOW, Some(1)).await.unwrap();
+        tx.set("deadline-days", "3", date(2023, 9, 1), NOW, Some(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        let name = async |y| p.store.place_at(&path("g/52/5288/528801/528801100/"), date(y, 6, 1)).await.unwrap().map(|t| t.name);
+        assert_eq!(name(2019).await, None);
+        assert_eq!(name(2022).await.as_deref(), Some("柳林乡"));
+        assert_eq!(name(2023).await.as_deref(), Some("柳林镇"));
+        assert_eq!(p.store.places_below("g/52/", date(2023, 6, 1), &["town"]).await.unwrap().len(), 1);
+        assert_eq!(p.store.setting("deadline-days", date(2023, 6, 1)).await.unwrap().as_deref(), Some("5"));
+        assert_eq!(p.store.setting("deadline-days", date(2023, 9, 1)).await.unwrap().as_deref(), Some("3"));
+        assert_eq!(p.store.setting_history().await.unwrap()[0].recorded_by.as_deref(), Some("张经办"));
+        let mut tx = p.store.begin().await.unwrap();
+        assert_eq!(tx.close_places(&path("g/52/5288/528801/528801100/"), date(2024, 1, 1)).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        assert_eq!(name(2024).await, None);
+    }
+}

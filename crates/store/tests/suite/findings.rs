@@ -1,0 +1,71 @@
+use baoxue_domain::finding::FindingState;
+use baoxue_store::{FindingFilter, NewEvent};
+
+use crate::runs::{record, run_over};
+use crate::{COUNTY, NOW, places, within};
+
+const SCHOOL: &str = "e/528801/2152000001/";
+const VILLAGE: &str = "g/52/5288/528801/528801100/528801100201/";
+
+#[tokio::test]
+async fn two_people_at_one_finding_never_overwrite_each_other() {
+    for p in places().await {
+        let s = &p.store;
+        let run = run_over(s, "2023-09-10", &mut [record(1, "王浩然", "household-no-record")], &[], &[]).await;
+        let event = |kind: &'static str, detail: &'static str| NewEvent { kind, detail, by: Some(1), at: NOW };
+        let mut tx = s.begin().await.unwrap();
+        let id = tx.open_finding(s, 1, "household-no-record", run.id, &event("open", "比对发现")).await.unwrap();
+        tx.commit().await.unwrap();
+        let county = within(&[COUNTY]);
+        let seen = s.finding(id, &county).await.unwrap().unwrap();
+        let mut tx = s.begin().await.unwrap();
+        let e = event("dispatch", "交学校核实");
+        assert!(tx.step_finding(s, &seen, FindingState::Dispatched, Some(SCHOOL), Some(NOW + 5), None, &e).await.unwrap());
+        tx.commit().await.unwrap();
+        let mut tx = s.begin().await.unwrap();
+        assert!(!tx.step_finding(s, &seen, FindingState::Suspected, None, None, None, &event("x", "")).await.unwrap());
+        drop(tx);
+        let now = s.finding(id, &county).await.unwrap().unwrap();
+        assert_eq!((now.state, now.unit_path.as_deref(), now.version), (FindingState::Dispatched, Some(SCHOOL), 2));
+        let told: Vec<_> = s.finding_events(id).await.unwrap().into_iter().map(|e| (e.kind, e.detail, e.by.unwrap())).collect();
+        assert_eq!(told[1], ("dispatch".to_owned(), "交学校核实".to_owned(), "张经办".to_owned()));
+        assert_eq!(told.len(), 2, "a step that came too late leaves nothing");
+    }
+}
+
+#[tokio::test]
+async fn inboxes_hold_what_was_sent_and_nothing_else() {
+    for p in places().await {
+        let s = &p.store;
+        let mut children: Vec<_> = (1..=4).map(|i| record(i, "王浩然", "household-no-record")).collect();
+        let run = run_over(s, "2023-09-10", &mut children, &[], &[]).await;
+        let event = NewEvent { kind: "open", detail: "比对发现", by: None, at: NOW };
+        let mut tx = s.begin().await.unwrap();
+        for child in 1..=4 {
+            tx.open_finding(s, child, "household-no-record", run.id, &event).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        for (id, unit, deadline) in [(1, SCHOOL, 50), (2, VILLAGE, 20), (3, SCHOOL, 10)] {
+            let f = s.finding(id, &within(&[COUNTY])).await.unwrap().unwrap();
+            let mut tx = s.begin().await.unwrap();
+            tx.step_finding(s, &f, FindingState::Dispatched, Some(unit), Some(NOW + deadline), None, &event).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let ids = async |f: FindingFilter, path: &str| {
+            let (rows, n) = s.inbox(&f, &within(&[path]), 10, 0).await.unwrap();
+            assert_eq!(rows.len() as i64, n);
+            rows.iter().map(|f| f.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(FindingFilter::default(), SCHOOL).await, [3, 1], "the nearest deadline first");
+        assert_eq!(ids(FindingFilter::default(), VILLAGE).await, [2]);
+        assert_eq!(ids(FindingFilter { due_before: Some(NOW + 20), ..FindingFilter::default() }, SCHOOL).await, [3]);
+        assert_eq!(ids(FindingFilter::default(), "e/528801/2152000002/").await, [0i64; 0]);
+        // a finding may be opened by the unit that has it, though the child lives elsewhere
+        assert!(s.finding(1, &within(&[SCHOOL])).await.unwrap().is_some());
+        assert!(s.finding(2, &within(&[SCHOOL])).await.unwrap().is_none());
+        let mut counts = s.finding_counts(&within(&[COUNTY])).await.unwrap();
+        counts.sort();
+        assert_eq!(counts, [(FindingState::Open, 1), (FindingState::Dispatched, 3)]);
+        assert_eq!(s.newest_findings(COUNTY).await.unwrap().len(), 4);
+    }
+}

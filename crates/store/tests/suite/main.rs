@@ -1,0 +1,81 @@
+//! One suite, two databases: every test runs on SQLite, and on PostgreSQL where `BAOXUE_TEST_POSTGRES` names a server
+//! (`make test` starts one).
+
+mod access;
+mod audit;
+mod batches;
+mod findings;
+mod jobs;
+mod runs;
+mod schema;
+
+use baoxue_domain::access::Jurisdiction;
+use baoxue_domain::place::PlacePath;
+use baoxue_store::{NewAccount, Store, Vault, random};
+
+/// Noon of 8 October 2023 in Beijing.
+pub(crate) const NOW: i64 = 1_696_737_600_000;
+pub(crate) const COUNTY: &str = "g/52/5288/528801/";
+
+/// A store of its own with the schema, and what has to live as long.
+pub(crate) struct Place {
+    pub(crate) store: Store,
+    _folder: tempfile::TempDir,
+}
+
+fn vault() -> Vault {
+    Vault::from_text(&Vault::new_key_file().unwrap()).unwrap()
+}
+
+async fn sqlite() -> Place {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("baoxue.db").display());
+    let store = Store::open(&url, folder.path(), vault()).await.unwrap();
+    Place { store, _folder: folder }
+}
+
+/// A database of its own on the server of the tests.
+pub(crate) async fn postgres_url() -> Option<String> {
+    let Ok(server) = std::env::var("BAOXUE_TEST_POSTGRES") else {
+        assert!(std::env::var_os("BAOXUE_REQUIRE_POSTGRES").is_none(), "BAOXUE_TEST_POSTGRES is not set");
+        return None;
+    };
+    let name = format!("t{}", u64::from_be_bytes(random().unwrap()));
+    let folder = tempfile::tempdir().unwrap();
+    let admin = Store::open(&format!("{server}/postgres"), folder.path(), vault()).await.unwrap();
+    admin.all(&format!("CREATE DATABASE {name}"), vec![]).await.unwrap();
+    admin.close().await;
+    Some(format!("{server}/{name}"))
+}
+
+async fn postgres() -> Option<Place> {
+    let url = postgres_url().await?;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&url, folder.path(), vault()).await.unwrap();
+    Some(Place { store, _folder: folder })
+}
+
+/// Empty databases, without schema.
+pub(crate) async fn empty_places() -> Vec<Place> {
+    let mut out = vec![sqlite().await];
+    out.extend(postgres().await);
+    out
+}
+
+/// Databases with the schema and one account (number 1).
+pub(crate) async fn places() -> Vec<Place> {
+    let out = empty_places().await;
+    for p in &out {
+        p.store.migrate().await.unwrap();
+        let mut tx = p.store.begin().await.unwrap();
+        let new = NewAccount { login: "zhang", name: "张经办", password_hash: "-", must_change_password: false };
+        assert_eq!(tx.add_account(&new, NOW).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+    }
+    out
+}
+
+pub(crate) fn within(paths: &[&str]) -> Jurisdiction {
+    let paths: Vec<PlacePath> = paths.iter().map(|p| PlacePath::parse(p).unwrap()).collect();
+    Jurisdiction::of(paths.iter())
+}

@@ -1,0 +1,206 @@
+use baoxue_store::{ChildRecord, LedgerQuery, NewPair, NewRun, Order, Profile, Run, RunResult, SourceKey, Store};
+use rustc_hash::FxHashMap;
+
+use crate::{COUNTY, NOW, places, within};
+
+const VILLAGE: &str = "g/52/5288/528801/528801100/528801100201/";
+const SCHOOL: &str = "e/528801/2152000001/";
+
+pub fn record(id: i64, name: &str, verdict: &str) -> ChildRecord {
+    let number = format!("5288012015030{id:05}");
+    ChildRecord {
+        id,
+        known: None,
+        profile: Profile { name: name.into(), national_id: number, phone: "12812342231".into(), ..Profile::default() },
+        syllables: vec!["wang".into(), "hao".into(), "ran".into()],
+        sex: Some("男".into()),
+        birth_date: Some("2015-03-02".into()),
+        verdict: verdict.into(),
+        reason: format!("{name}的理由。"),
+        certainty: 1000,
+        paths: [Some(VILLAGE.into()), Some(VILLAGE.into()), None],
+        rows: vec![(SourceKey { source: "household".into(), fingerprint: id * 1000 }, 1)],
+    }
+}
+
+/// Runs once over these children, as the comparison would.
+pub async fn run_over(
+    store: &Store,
+    day: &str,
+    children: &mut [ChildRecord],
+    events: &[(i64, i64, &'static str)],
+    pairs: &[NewPair],
+) -> Run {
+    let known: FxHashMap<i64, _> = store.known_children(COUNTY).await.unwrap().into_iter().map(|k| (k.id, k)).collect();
+    let known_sources = store.known_sources(COUNTY).await.unwrap();
+    for c in children.iter_mut() {
+        c.known = known.get(&c.id).cloned();
+    }
+    let gone: Vec<_> = known.values().filter(|k| !children.iter().any(|c| c.id == k.id)).cloned().collect();
+    let new = NewRun {
+        scope: COUNTY.into(),
+        school_year: 2023,
+        as_of: day.into(),
+        batches: vec![],
+        inputs: "[]".into(),
+        version: "0".into(),
+    };
+    let mut tx = store.begin().await.unwrap();
+    let id = tx.start_run(&new, NOW, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    let run = store.run(COUNTY, id).await.unwrap().unwrap();
+    let result = RunResult { children, known_sources: &known_sources, events, gone: &gone, pairs, summary: "{}", settings: "" };
+    let mut tx = store.begin().await.unwrap();
+    tx.finish_run(store, &run, &result, NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    store.last_run(COUNTY).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_second_run_over_the_same_writes_nothing_and_a_third_what_changed() {
+    for p in places().await {
+        let s = &p.store;
+        let mut tx = s.begin().await.unwrap();
+        assert_eq!(tx.child_numbers(3).await.unwrap(), 1);
+        assert_eq!(tx.child_numbers(1).await.unwrap(), 4);
+        tx.commit().await.unwrap();
+        let mut all = vec![
+            record(1, "王浩然", "household-no-record"),
+            record(2, "李子轩", "enrolled-present"),
+            record(3, "张欣怡", "enrolled-present"),
+        ];
+        let first = run_over(s, "2023-09-10", &mut all, &[], &[]).await;
+        let second = run_over(s, "2023-10-08", &mut all, &[], &[]).await;
+        assert_eq!(s.change_counts(first.id).await.unwrap(), [("new".to_owned(), 3)]);
+        assert_eq!(s.change_counts(second.id).await.unwrap(), []);
+        assert_eq!(s.ledger_of(1).await.unwrap().len(), 1);
+        // found in school; 3 vanished; 1 has another telephone
+        let mut later = vec![record(1, "王浩然", "enrolled-present"), record(2, "李子轩", "enrolled-present")];
+        later[0].profile.phone = "12800009999".into();
+        let third = run_over(s, "2023-11-05", &mut later, &[], &[]).await;
+        let mut counts = s.change_counts(third.id).await.unwrap();
+        counts.sort();
+        assert_eq!(counts, [("changed".to_owned(), 1), ("gone".to_owned(), 1)]);
+        assert_eq!(s.changes(third.id, "gone", 10).await.unwrap()[0].0, 3);
+        let all = within(&[COUNTY]);
+        let entries = s.ledger_of(1).await.unwrap();
+        assert_eq!(entries.iter().map(|e| e.verdict.as_str()).collect::<Vec<_>>(), ["enrolled-present", "household-no-record"]);
+        assert_eq!(entries[1].reason, "王浩然的理由。");
+        assert_eq!(s.search("9999", &all).await.unwrap(), [1]);
+        assert_eq!(s.search("2231", &all).await.unwrap(), [2, 3]);
+        // as it was known on a day
+        let verdicts = async |day: Option<&str>| {
+            let q = LedgerQuery { as_of: day.map(str::to_owned), ..LedgerQuery::default() };
+            let mut c = s.verdict_counts(&q, &all).await.unwrap();
+            c.sort();
+            c
+        };
+        assert_eq!(verdicts(Some("2023-09-01")).await, []);
+        let before = [("enrolled-present".to_owned(), 2), ("household-no-record".to_owned(), 1)];
+        assert_eq!(verdicts(Some("2023-10-31")).await, before);
+        assert_eq!(verdicts(None).await, [("enrolled-present".to_owned(), 2)]);
+        let gone = LedgerQuery { gone: true, ..LedgerQuery::default() };
+        assert_eq!(s.children(&gone, &all, Order::Verdict, 10, 0).await.unwrap().rows[0].profile.name, "张欣怡");
+        // and back again
+        let mut back = vec![later[0].clone(), later[1].clone(), record(3, "张欣怡", "enrolled-present")];
+        run_over(s, "2023-12-01", &mut back, &[], &[]).await;
+        assert_eq!(s.children(&gone, &all, Order::Verdict, 10, 0).await.unwrap().total, 0);
+    }
+}
+
+#[tokio::test]
+async fn nobody_sees_another_places_children() {
+    for p in places().await {
+        let s = &p.store;
+        let mut all = vec![record(1, "王浩然", "a"), record(2, "李子轩", "a"), record(3, "张欣怡", "a")];
+        all[1].paths = [Some(COUNTY.into()), None, Some("e/528801/2152000001/三年级/三(1)班/".into())];
+        all[2].paths = [Some("g/52/5288/528802/528802100/".into()), Some(VILLAGE.into()), Some("e/528802/1/".into())];
+        run_over(s, "2023-09-10", &mut all, &[], &[]).await;
+        let seen = async |paths: &[&str]| {
+            let j = within(paths);
+            let page = s.children(&LedgerQuery::default(), &j, Order::Since, 10, 0).await.unwrap();
+            let mut ids: Vec<i64> = page.rows.iter().map(|r| r.id).collect();
+            ids.sort_unstable();
+            assert_eq!(page.total as usize, ids.len());
+            let mut one_by_one = Vec::new();
+            for id in 1..=3 {
+                one_by_one.extend(s.child(id, &j).await.unwrap().map(|c| c.id));
+            }
+            assert_eq!(one_by_one, ids);
+            let mut found = s.search("whr", &j).await.unwrap();
+            found.sort_unstable();
+            assert_eq!(found, ids);
+            ids
+        };
+        assert_eq!(seen(&[COUNTY]).await, [1, 2, 3]);
+        assert_eq!(seen(&[VILLAGE]).await, [1, 3]);
+        assert_eq!(seen(&[SCHOOL]).await, [2]);
+        assert_eq!(seen(&["e/528801/2152000001/三年级/三(2)班/"]).await, [0i64; 0]);
+        assert_eq!(seen(&["g/52/5288/528802/"]).await, [3]);
+        assert_eq!(seen(&["g/52/"]).await, [1, 2, 3]);
+        assert_eq!(seen(&["g/53/"]).await, [0i64; 0]);
+        assert_eq!(seen(&[VILLAGE, SCHOOL]).await, [1, 2, 3]);
+    }
+}
+
+#[tokio::test]
+async fn merged_children_lead_to_one_and_keep_their_history() {
+    for p in places().await {
+        let s = &p.store;
+        let mut all = vec![record(1, "王浩然", "a"), record(2, "王浩燃", "b")];
+        run_over(s, "2023-09-10", &mut all, &[], &[]).await;
+        let mut one = vec![record(1, "王浩然", "a")];
+        one[0].rows.push((SourceKey { source: "household".into(), fingerprint: 2000 }, 1));
+        let known = s.known_children(COUNTY).await.unwrap().len();
+        assert_eq!(known, 2);
+        run_over(s, "2023-10-08", &mut one, &[(1, 2, "merged")], &[]).await;
+        let all = within(&[COUNTY]);
+        assert_eq!(s.child(2, &all).await.unwrap().unwrap().id, 1, "the old number leads to the child");
+        assert_eq!(s.rows_of(1).await.unwrap().len(), 2);
+        assert_eq!(s.children(&LedgerQuery::default(), &all, Order::Verdict, 10, 0).await.unwrap().total, 1);
+        assert_eq!(s.ledger_of(2).await.unwrap().len(), 1, "what was written of it stays");
+        assert_eq!(s.known_children(COUNTY).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn reviews_are_decided_once_and_taken_back() {
+    for p in places().await {
+        let s = &p.store;
+        let pair = |l: &str, r: &str, ppm| NewPair {
+            left: ("household".into(), l.into(), 1),
+            right: ("students".into(), r.into(), 2),
+            probability_ppm: ppm,
+            levels: "[]".into(),
+            left_child: Some(1),
+            right_child: None,
+        };
+        let run = run_over(
+            s,
+            "2023-09-10",
+            &mut [record(1, "王浩然", "a")],
+            &[],
+            &[pair("l1", "r1", 400_000), pair("l2", "r2", 500_000)],
+        )
+        .await;
+        let open = s.review_pairs(run.id, "open", 10).await.unwrap();
+        assert_eq!(open.iter().map(|p| p.left.1.as_str()).collect::<Vec<_>>(), ["l2", "l1"]);
+        let mut tx = s.begin().await.unwrap();
+        assert!(tx.decide(&open[0], "same", NOW, 1).await.unwrap());
+        assert!(!tx.decide(&open[0], "different", NOW, 1).await.unwrap(), "the second officer sees that it is done");
+        assert!(tx.decide(&open[1], "ask", NOW, 1).await.unwrap());
+        assert!(tx.decide(&open[1], "different", NOW, 1).await.unwrap(), "what was asked about can be decided");
+        tx.commit().await.unwrap();
+        let mut said = s.decisions_in_force().await.unwrap();
+        said.sort();
+        assert_eq!(said, [("l1".into(), "r1".into(), false), ("l2".into(), "r2".into(), true)]);
+        let mut tx = s.begin().await.unwrap();
+        assert!(tx.undo_decision(&open[0], NOW).await.unwrap());
+        assert!(!tx.undo_decision(&open[0], NOW).await.unwrap());
+        tx.commit().await.unwrap();
+        assert_eq!(s.decisions_in_force().await.unwrap().len(), 1);
+        assert_eq!(s.review_pairs(run.id, "open", 10).await.unwrap().len(), 1);
+        let who = s.decisions(Some(&["l2".to_owned()]), 10).await.unwrap();
+        assert_eq!((who[0].by.as_str(), who[0].undone_at), ("张经办", Some(NOW)));
+    }
+}
