@@ -2,6 +2,7 @@
 
 mod app;
 mod cli;
+mod web;
 
 fn main() -> std::process::ExitCode {
     cli::run()

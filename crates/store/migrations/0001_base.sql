@@ -92,7 +92,8 @@ CREATE TABLE batch (
   rejected_rows BIGINT NOT NULL,
   passed_over_rows BIGINT NOT NULL,
   counts TEXT NOT NULL,
-  guess TEXT NOT NULL,
+  -- how it was read and its first problems: personal data
+  preview {bytes} NOT NULL,
   mapping TEXT NOT NULL,
   department TEXT NOT NULL,
   handed_over_by TEXT NOT NULL,

@@ -176,6 +176,12 @@ impl Store {
         Ok(out)
     }
 
+    /// Whether a seal (its hexadecimal form) is in the chain.
+    pub async fn has_seal(&self, head: &str) -> Result<bool> {
+        let rows = self.all("SELECT seal FROM audit_seal", vec![]).await?;
+        Ok(rows.iter().any(|r| r.bytes(0).is_ok_and(|s| hex(&s) == head.trim())))
+    }
+
     /// Who revealed or exported something of a subject, or logged in: an audit row of its own, for what changes nothing else.
     pub async fn note(
         &self,

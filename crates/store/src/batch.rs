@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Result;
-use crate::{Clause, Row, Store, Tx, binds};
+use crate::{Clause, Row, Store, Tx, Vault, binds};
 
 /// State of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +76,8 @@ pub struct Batch {
     pub passed_over_rows: i64,
     /// JSON: problems by code.
     pub counts: String,
-    /// JSON: how the kind was told, and the columns.
-    pub guess: String,
+    /// JSON: how it was read, columns, first problems.
+    pub preview: String,
     /// JSON: what was said of headings.
     pub mapping: String,
     /// Which department handed it over.
@@ -120,7 +120,7 @@ pub struct NewBatch {
     /// See [`Batch`].
     pub counts: String,
     /// See [`Batch`].
-    pub guess: String,
+    pub preview: String,
     /// See [`Batch`].
     pub mapping: String,
     /// See [`Batch`].
@@ -132,9 +132,9 @@ pub struct NewBatch {
 }
 
 const COLUMNS: &str = "id, scope_path, source, state, file_name, digest, original, roster, good_rows, rejected_rows, passed_over_rows, counts, \
-                       guess, mapping, department, handed_over_by, handed_over_on, staged_at, staged_by, loaded_at, withdrawn_at";
+                       preview, mapping, department, handed_over_by, handed_over_on, staged_at, staged_by, loaded_at, withdrawn_at";
 
-fn batch(r: &Row) -> Result<Batch> {
+fn batch(vault: &Vault, r: &Row) -> Result<Batch> {
     Ok(Batch {
         id: r.int(0)?,
         scope: r.text(1)?,
@@ -148,7 +148,7 @@ fn batch(r: &Row) -> Result<Batch> {
         rejected_rows: r.int(9)?,
         passed_over_rows: r.int(10)?,
         counts: r.text(11)?,
-        guess: r.text(12)?,
+        preview: vault.open_text("batch", &r.bytes(12)?)?,
         mapping: r.text(13)?,
         department: r.text(14)?,
         handed_over_by: r.text(15)?,
@@ -170,7 +170,7 @@ impl Store {
         }
         let (limit, offset) = (c.bind(limit), c.bind(offset));
         let sql = format!("SELECT {COLUMNS} FROM batch{} ORDER BY id DESC LIMIT {limit} OFFSET {offset}", c.sql());
-        self.all(&sql, c.values).await?.iter().map(batch).collect()
+        self.all(&sql, c.values).await?.iter().map(|r| batch(&self.vault, r)).collect()
     }
 
     /// How many batches a county has in all.
@@ -182,7 +182,7 @@ impl Store {
     /// A batch of a county.
     pub async fn batch(&self, scope: &str, id: i64) -> Result<Option<Batch>> {
         let sql = format!("SELECT {COLUMNS} FROM batch WHERE id = $1 AND scope_path = $2");
-        self.one(&sql, binds![id, scope]).await?.as_ref().map(batch).transpose()
+        self.one(&sql, binds![id, scope]).await?.map(|r| batch(&self.vault, &r)).transpose()
     }
 
     /// What was said of a source's headings: heading → field.
@@ -206,9 +206,9 @@ impl Store {
 
 impl Tx {
     /// Stages a batch and gives its number.
-    pub async fn stage_batch(&mut self, b: &NewBatch, now: i64, by: i64) -> Result<i64> {
+    pub async fn stage_batch(&mut self, vault: &Vault, b: &NewBatch, now: i64, by: i64) -> Result<i64> {
         let sql = "INSERT INTO batch (scope_path, source, state, file_name, digest, original, roster, good_rows, rejected_rows, passed_over_rows,
-                     counts, guess, mapping, department, handed_over_by, handed_over_on, staged_at, staged_by)
+                     counts, preview, mapping, department, handed_over_by, handed_over_on, staged_at, staged_by)
                    VALUES ($1, $2, 'staged', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id";
         let values = binds![
             &b.scope,
@@ -221,7 +221,7 @@ impl Tx {
             b.rejected_rows,
             b.passed_over_rows,
             &b.counts,
-            &b.guess,
+            vault.seal_text("batch", &b.preview)?,
             &b.mapping,
             &b.department,
             &b.handed_over_by,

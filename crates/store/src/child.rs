@@ -267,6 +267,20 @@ impl Store {
         self.one(&sql, c.values).await?.map(|r| self.child_row(&r)).transpose()
     }
 
+    /// Children by their numbers, for pages that have already asked whether one may see the finding about them.
+    pub async fn children_by_number(&self, ids: &[i64]) -> Result<Vec<ChildRow>> {
+        let mut c = Clause::new();
+        c.one_of("c.id", ids.iter().copied());
+        let sql = format!("SELECT {COLUMNS} FROM child c{}", c.sql());
+        self.all(&sql, c.values).await?.iter().map(|r| self.child_row(r)).collect()
+    }
+
+    /// The county that keeps a child in sight.
+    pub async fn scope_of_child(&self, child: i64) -> Result<Option<String>> {
+        let row = self.one("SELECT scope_path FROM child WHERE id = $1", binds![child]).await?;
+        row.map(|r| r.text(0)).transpose()
+    }
+
     /// Entries of the ledger about a child, the newest first.
     pub async fn ledger_of(&self, child: i64) -> Result<Vec<LedgerRow>> {
         let sql = "SELECT verdict, reason, effective_on, recorded_at, run_id FROM ledger_entry WHERE child_id = $1 ORDER BY effective_on DESC, id DESC";

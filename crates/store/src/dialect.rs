@@ -353,12 +353,7 @@ impl Tx {
     }
 
     /// Puts many rows into a table: COPY on PostgreSQL, rows by the hundred on SQLite.
-    pub async fn insert_many(
-        &mut self,
-        table: &str,
-        columns: &[&str],
-        rows: impl IntoIterator<Item = Vec<Value>>,
-    ) -> Result<u64> {
+    pub async fn insert_many(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<u64> {
         let mut n = 0;
         match self {
             Self::Postgres(tx) => {

@@ -202,6 +202,14 @@ impl Store {
         self.all(&sql, binds![scope]).await?.iter().map(finding).collect()
     }
 
+    /// Findings whose deadline has passed and of which nobody was told yet; for the keeper, which acts for no person.
+    pub async fn overdue_findings(&self, now: i64) -> Result<Vec<Finding>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM finding f WHERE f.state = 'dispatched' AND f.deadline_at < $1 AND f.escalated = 0 ORDER BY f.id"
+        );
+        self.all(&sql, binds![now]).await?.iter().map(finding).collect()
+    }
+
     /// What happened to a finding, the oldest first.
     pub async fn finding_events(&self, id: i64) -> Result<Vec<Event>> {
         let sql = "SELECT e.id, e.kind, e.at, a.name, e.account_id, e.detail FROM finding_event e LEFT JOIN account a ON a.id = e.account_id
@@ -261,7 +269,8 @@ impl Tx {
         disposition: Option<&str>,
         e: &NewEvent<'_>,
     ) -> Result<bool> {
-        let sql = "UPDATE finding SET state = $1, unit_path = $2, deadline_at = $3, disposition = $4, changed_at = $5, version = version + 1
+        let sql = "UPDATE finding SET state = $1, unit_path = $2, deadline_at = $3, disposition = $4, changed_at = $5, version = version + 1,
+                     escalated = CASE WHEN COALESCE(deadline_at, 0) = COALESCE($3, 0) THEN escalated ELSE 0 END
                    WHERE id = $6 AND version = $7";
         let values = binds![state.code(), unit, deadline, disposition, e.at, f.id, f.version];
         if self.run(sql, values).await? == 0 {

@@ -31,6 +31,7 @@ pub use child::{ChildPage, ChildRow, LedgerQuery, LedgerRow, Order, Profile, Sou
 pub use dialect::{Dialect, Row, Tx, Value};
 pub use envelope::{EnvelopeReader, EnvelopeWriter};
 pub use error::{Result, StoreError};
+pub use files::StoredReader;
 pub use finding::{Attachment, Event, Finding, FindingFilter, NewEvent};
 pub use job::{Job, JobState, Lease};
 pub use place::{NewPlace, Place};

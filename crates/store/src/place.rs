@@ -160,7 +160,7 @@ impl Tx {
             self.run(sql, binds![from, v]).await?;
             self.run("DELETE FROM catchment WHERE village_path = $1 AND valid_from >= $2", binds![v, from]).await?;
         }
-        let rows = pairs.iter().map(|(v, s)| binds![v.as_str(), s.as_str(), from]);
+        let rows = pairs.iter().map(|(v, s)| binds![v.as_str(), s.as_str(), from]).collect();
         self.insert_many("catchment", &["village_path", "school_path", "valid_from"], rows).await?;
         Ok(())
     }

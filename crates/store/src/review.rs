@@ -177,6 +177,7 @@ impl Tx {
                 p.right_child
             ]
         });
+        let rows = rows.collect();
         self.insert_many("review_pair", &INTO, rows).await?;
         Ok(())
     }

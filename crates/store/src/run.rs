@@ -249,7 +249,7 @@ impl Tx {
                    VALUES ($1, 'running', $2, $3, $4, $5, $6, '', $7) RETURNING id";
         let values = binds![&new.scope, new.school_year, &new.as_of, now, by, &new.inputs, &new.version];
         let id = self.one(sql, values).await?.map_or(Ok(0), |r| r.int(0))?;
-        let rows = new.batches.iter().map(|b| binds![id, *b]);
+        let rows = new.batches.iter().map(|b| binds![id, *b]).collect();
         self.insert_many("run_batch", &["run_id", "batch_id"], rows).await?;
         Ok(id)
     }
@@ -279,7 +279,7 @@ impl Tx {
         for g in &fresh {
             self.run("UPDATE child SET gone_since_run = $1 WHERE id = $2", binds![run.id, g.id]).await?;
         }
-        let rows = fresh.iter().map(|g| binds![run.id, g.id, "gone", g.verdict.as_str(), None::<String>]);
+        let rows = fresh.iter().map(|g| binds![run.id, g.id, "gone", g.verdict.as_str(), None::<String>]).collect();
         self.insert_many("run_change", &["run_id", "child_id", "change", "verdict_before", "verdict_after"], rows).await?;
         self.add_pairs(run.id, result.pairs).await?;
         let sql = "UPDATE run SET state = 'finished', finished_at = $1, summary = $2, settings = $3 WHERE id = $4";

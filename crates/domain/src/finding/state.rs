@@ -116,7 +116,8 @@ impl FindingState {
     pub fn after(self, step: Step) -> Result<Self, FindingError> {
         use FindingState as S;
         Ok(match (self, step) {
-            (S::Open | S::Dispatched, Step::Dispatch) => S::Dispatched,
+            // what was answered may need another unit's word too
+            (S::Open | S::Dispatched | S::Answered, Step::Dispatch) => S::Dispatched,
             (S::Dispatched, Step::Answer) => S::Answered,
             (S::Answered, Step::SendBack) => S::Dispatched,
             (S::Dispatched, Step::HandBack) => S::Open,
@@ -190,6 +191,7 @@ mod tests {
         for (from, step, to) in [
             (S::Open, Step::Dispatch, Some(S::Dispatched)),
             (S::Dispatched, Step::Dispatch, Some(S::Dispatched)),
+            (S::Answered, Step::Dispatch, Some(S::Dispatched)),
             (S::Open, Step::Answer, None),
             (S::Dispatched, Step::Answer, Some(S::Answered)),
             (S::Answered, Step::Answer, None),

@@ -49,6 +49,14 @@ impl FieldValues {
         Some(&self.text[start as usize..self.ends[i].1 as usize])
     }
 
+    /// All values with their fields, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Field, &str)> {
+        self.ends.iter().enumerate().map(|(i, (field, end))| {
+            let start = if i == 0 { 0 } else { self.ends[i - 1].1 };
+            (*field, &self.text[start as usize..*end as usize])
+        })
+    }
+
     /// Gives back the room kept for more values.
     pub fn shrink(&mut self) {
         self.text.shrink_to_fit();

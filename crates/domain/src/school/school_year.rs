@@ -20,6 +20,11 @@ impl SchoolYear {
         if (2000..=2090).contains(&year) { Ok(Self(year)) } else { Err(SchoolYearError(year.to_string())) }
     }
 
+    /// The school year in which a day lies.
+    pub fn of(day: Date) -> Self {
+        Self(if day.month() >= 9 { day.year() } else { day.year() - 1 })
+    }
+
     /// The calendar year in which it starts.
     pub fn start_year(self) -> i16 {
         self.0
@@ -102,6 +107,13 @@ mod tests {
     use super::*;
 
     const Y: SchoolYear = SchoolYear(2023);
+
+    #[test]
+    fn of_a_day() {
+        for (day, year) in [(date(2023, 8, 31), 2022), (date(2023, 9, 1), 2023), (date(2024, 2, 1), 2023)] {
+            assert_eq!(SchoolYear::of(day).start_year(), year);
+        }
+    }
 
     fn check(birth: Date, tracked: bool, in_cohorts: bool, grade: i16) {
         assert_eq!(

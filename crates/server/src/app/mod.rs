@@ -5,5 +5,6 @@ pub mod clock;
 pub mod compare;
 pub mod demo;
 pub mod link;
+pub mod office;
 pub mod roster;
 pub mod template;

@@ -107,6 +107,12 @@ pub fn read(path: &Path, reading: &Reading) -> anyhow::Result<RosterFile> {
         return Err(baoxue_documents::read::ReadError::TooLarge).with_context(place);
     }
     let bytes = std::fs::read(path).with_context(|| format!("无法读取 {}", path.display()))?;
+    read_bytes(name, bytes, reading)
+}
+
+/// Reads the bytes of a file of that name.
+pub fn read_bytes(name: String, bytes: Vec<u8>, reading: &Reading) -> anyhow::Result<RosterFile> {
+    let place = || format!("文件“{name}”");
     let digest = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
     let sheets = baoxue_documents::read::read(&name, bytes).with_context(place)?;
     let found: Vec<(usize, Layout)> =
@@ -155,7 +161,7 @@ impl RosterFile {
     }
 
     /// Reports rows whose class the student register does not have.
-    fn check_classes(&mut self, register: &ClassRegister) {
+    pub fn check_classes(&mut self, register: &ClassRegister) {
         let unknown = self.roster.rows.iter().filter(|r| register.has_class_of(r) == Some(false));
         let issues: Vec<RowIssue> = unknown
             .map(|r| {

@@ -1,11 +1,17 @@
 //! The command line.
 
+mod audit;
 mod check;
 mod compare;
 mod demo;
+mod doctor;
+mod import;
+mod installation;
 mod link;
+mod serve;
 mod template;
 mod usage;
+mod user;
 
 use std::process::ExitCode;
 
@@ -29,6 +35,12 @@ enum Command {
     Compare(Box<compare::Args>),
     Link(link::Args),
     DemoData(demo::Args),
+    Serve(serve::Args),
+    Migrate(installation::Args),
+    Doctor(doctor::Args),
+    Import(import::Args),
+    User(user::Args),
+    Audit(audit::Args),
 }
 
 /// Exit code of a mistake in the command line, as other programs have it.
@@ -52,6 +64,12 @@ pub fn run() -> ExitCode {
         Command::Compare(args) => compare::run(*args),
         Command::Link(args) => link::run(args),
         Command::DemoData(args) => demo::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Migrate(args) => installation::migrate(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Import(args) => import::run(args),
+        Command::User(args) => user::run(args),
+        Command::Audit(args) => audit::run(&args),
     };
     match done {
         Ok(code) => code,

@@ -14,7 +14,7 @@ fn batch(source: &str) -> NewBatch {
         rejected_rows: 1,
         passed_over_rows: 0,
         counts: "{}".into(),
-        guess: "{}".into(),
+        preview: "{}".into(),
         mapping: "{}".into(),
         department: "公安".into(),
         handed_over_by: "李某".into(),
@@ -26,9 +26,9 @@ fn batch(source: &str) -> NewBatch {
 async fn staged_loaded_replaced_withdrawn() {
     for p in places().await {
         let mut tx = p.store.begin().await.unwrap();
-        let first = tx.stage_batch(&batch("household"), NOW, 1).await.unwrap();
-        let second = tx.stage_batch(&batch("household"), NOW, 1).await.unwrap();
-        let other = tx.stage_batch(&batch("students"), NOW, 1).await.unwrap();
+        let first = tx.stage_batch(p.store.vault(), &batch("household"), NOW, 1).await.unwrap();
+        let second = tx.stage_batch(p.store.vault(), &batch("household"), NOW, 1).await.unwrap();
+        let other = tx.stage_batch(p.store.vault(), &batch("students"), NOW, 1).await.unwrap();
         assert!(tx.load_batch(first, true, NOW, 1).await.unwrap());
         assert!(!tx.load_batch(first, true, NOW, 1).await.unwrap(), "a second click does nothing");
         assert!(tx.load_batch(other, true, NOW, 1).await.unwrap());
@@ -82,7 +82,7 @@ async fn files_are_encrypted_found_and_swept() {
             assert!(p.store.read_file(bad).is_err(), "{bad}");
         }
         let mut tx = p.store.begin().await.unwrap();
-        tx.stage_batch(&NewBatch { original: name.clone(), ..batch("household") }, NOW, 1).await.unwrap();
+        tx.stage_batch(p.store.vault(), &NewBatch { original: name.clone(), ..batch("household") }, NOW, 1).await.unwrap();
         tx.commit().await.unwrap();
         let orphan = p.store.store_file("roster", |w| Ok(w.write_all(b"x")?)).unwrap();
         assert_eq!(p.store.sweep_files(std::time::Duration::from_secs(3600)).await.unwrap(), 0, "an upload may be under way");

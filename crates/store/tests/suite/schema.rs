@@ -58,9 +58,9 @@ async fn many_rows_arrive_as_they_were() {
             "locked_until",
             "created_at",
         ];
-        assert_eq!(tx.insert_many("account", &columns, rows).await.unwrap(), 5);
+        assert_eq!(tx.insert_many("account", &columns, rows.collect()).await.unwrap(), 5);
         let many = (0..5_000i64).map(|i| binds!["id", i, i % 7]);
-        assert_eq!(tx.insert_many("child_search", &["kind", "token", "child_id"], many).await.unwrap(), 5_000);
+        assert_eq!(tx.insert_many("child_search", &["kind", "token", "child_id"], many.collect()).await.unwrap(), 5_000);
         tx.commit().await.unwrap();
         let back = p
             .store

@@ -1,11 +1,11 @@
 //! 比对 (the comparison): rosters in, one verdict a child and three ledgers out. No database.
 
-mod children;
+pub mod children;
 mod platform;
 mod review;
-mod sources;
+pub mod sources;
 mod summary;
-mod transition;
+pub mod transition;
 mod write;
 
 use std::path::PathBuf;

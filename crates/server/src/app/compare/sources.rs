@@ -126,7 +126,7 @@ impl<'a> Sources<'a> {
 
 /// 行指纹 (fingerprint): the same for the same content wherever the row stands, so that a decision survives sorting and
 /// new exports, and dies when the child's data change.
-fn fingerprint(kind: SourceKind, r: &RosterRow) -> String {
+pub fn fingerprint(kind: SourceKind, r: &RosterRow) -> String {
     let birth = r.birth_date.map(|d| d.to_string()).unwrap_or_default();
     let parts = [
         kind.name(),

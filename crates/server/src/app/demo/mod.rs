@@ -5,7 +5,9 @@
 
 mod county;
 mod errors;
+pub mod office;
 mod people;
+mod places;
 mod rosters;
 
 use std::path::Path;
@@ -22,6 +24,9 @@ pub use county::Figures;
 pub const SCHOOL_YEAR: i16 = 2023;
 /// Fewest and most pupils that can be asked for.
 pub const PUPILS: std::ops::RangeInclusive<u32> = 500..=2_000_000;
+
+/// Places, schools and catchments, in a folder of their own: they are no roster.
+pub const PLACES_FILE: &str = "区划/区划学校划片.xlsx";
 
 /// What is true of a child, for tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +58,8 @@ pub fn write(pupils: u32, seed: u64, out: &Path) -> anyhow::Result<Figures> {
         })?;
     }
     csv.flush()?;
+    std::fs::create_dir_all(out.join("区划"))?;
+    std::fs::write(out.join(PLACES_FILE), places::workbook_of(&county)?)?;
     let figures = county.figures(&children);
     std::fs::write(out.join("truth/figures.json"), serde_json::to_string_pretty(&figures)? + "\n")?;
     Ok(figures)

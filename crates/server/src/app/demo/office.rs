@@ -1,0 +1,137 @@
+//! 示范县的日常 (a working demo): places, people, rosters imported and compared through the same code as a user would, some findings sent out.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use baoxue_domain::access::{Action, Actor, Role};
+use baoxue_domain::finding::FindingState;
+use baoxue_domain::place::PlacePath;
+use baoxue_store::{FindingFilter, RunState};
+
+use super::PLACES_FILE;
+use crate::app::office::Office;
+use crate::app::office::places::read_places;
+use crate::app::office::rosters::{HandOver, Upload};
+
+/// The password of all demo accounts.
+pub const PASSWORD: &str = "qinghe-2023";
+const COUNTY: &str = "g/52/5288/528801/";
+/// How long the demo's comparison may take on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Log-in, name, role, where (a path, or the name of a school), what to try.
+const PEOPLE: [(&str, &str, Role, &str, &str); 8] = [
+    ("xian", "陈县办", Role::CountyOfficer, COUNTY, "县教育局:看比对结果、认定、交办核实、导出台账"),
+    ("xuexiao", "李学籍", Role::Registrar, "柳林中心小学", "学校:待核实里答复,传一张照片(可用手机宽度的窗口)"),
+    ("cun", "王村干", Role::Cadre, "g/52/5288/528801/528801100/528801100200/", "村干部:只看得到本村;答复核实"),
+    ("zhen", "赵镇长", Role::Cadre, "g/52/5288/528801/528801100/", "乡镇干部:看得到全镇"),
+    ("laoshi", "周班主任", Role::ClassTeacher, "", "班主任:本班学生不隐去姓名"),
+    ("xitong", "孙系统", Role::SystemAdmin, COUNTY, "系统管理员:区划学校、参数"),
+    ("anquan", "钱安全", Role::SecurityAdmin, COUNTY, "安全管理员:人员授权"),
+    ("shenji", "吴审计", Role::AuditAdmin, COUNTY, "审计管理员:谁看过谁,日志是否完整"),
+];
+
+/// Fills an empty installation; one that is filled already is left as it is.
+pub async fn prepare(office: &Office, folder: &Path) -> anyhow::Result<()> {
+    if office.store.account_by_login(PEOPLE[0].0).await?.is_some() {
+        return Ok(());
+    }
+    let today = office.clock.today();
+    let county = PlacePath::parse(COUNTY).context("示范县的路径")?;
+    // the three administrators come first, from the command line, as in any installation
+    for (login, name, role, ..) in
+        PEOPLE.iter().filter(|p| matches!(p.2, Role::SystemAdmin | Role::SecurityAdmin | Role::AuditAdmin))
+    {
+        office.add_person(None, login, name, &[(*role, county.clone())]).await?;
+        office.set_known_password(login, PASSWORD).await?;
+    }
+    let system = actor(office, "xitong").await?;
+    let bytes = std::fs::read(folder.join(PLACES_FILE)).with_context(|| format!("{} 里没有示范县的区划", folder.display()))?;
+    // the tree began long before the demo's day
+    let began = jiff::civil::date(2020, 1, 1);
+    office.put_places(&system, &read_places("区划学校划片.xlsx", bytes)?, began).await?;
+    office.set(&system, "bureau", "青禾县教育局", today).await?;
+    office.set(&system, "second-factor", "off", today).await?;
+    let security = actor(office, "anquan").await?;
+    for (login, name, role, place, _) in
+        PEOPLE.iter().filter(|p| !matches!(p.2, Role::SystemAdmin | Role::SecurityAdmin | Role::AuditAdmin))
+    {
+        let path = match *place {
+            "" => first_class(office).await?,
+            p => office.place_named(p).await?.with_context(|| format!("示范县里没有“{p}”"))?,
+        };
+        office.add_person(Some(&security), login, name, &[(*role, path)]).await?;
+        office.set_known_password(login, PASSWORD).await?;
+    }
+    println!("正在导入示范县的名册……");
+    let officer = actor(office, "xian").await?;
+    let mut uploads = Vec::new();
+    let mut paths: Vec<_> = std::fs::read_dir(folder)?.filter_map(|f| f.ok()).map(|f| f.path()).filter(|p| p.is_file()).collect();
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        uploads.push(Upload { name, bytes: std::fs::read(&path)? });
+    }
+    let by = HandOver { department: String::new(), person: "示范".into() };
+    let mut ids = Vec::new();
+    for s in office.stage(&officer, uploads, &by).await? {
+        match s.outcome {
+            Ok(id) => ids.push(id),
+            Err(e) => bail!("{}:{e}", s.file_name),
+        }
+    }
+    office.load(&officer, &ids, true).await?;
+    println!("正在比对……");
+    let run = office.ask_for_run(&officer).await?;
+    let watch = crate::app::clock::Stopwatch::start();
+    loop {
+        let r = office.store.run(COUNTY, run).await?.context("比对不见了")?;
+        match r.state {
+            RunState::Finished => break,
+            RunState::Failed => bail!("示范县的比对没有完成:{}", r.problem.unwrap_or_default()),
+            RunState::Running if watch.elapsed() > PATIENCE => bail!("示范县的比对太久没有完成"),
+            RunState::Running => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+    dispatch_some(office, &officer).await
+}
+
+/// Half of the findings are sent out, so that school and village find something in their inbox.
+async fn dispatch_some(office: &Office, officer: &Actor) -> anyhow::Result<()> {
+    let j = officer.jurisdiction(Action::Dispatch).map_err(|e| anyhow::anyhow!("{e}"))?;
+    let open = FindingFilter { states: vec![FindingState::Open], ..FindingFilter::default() };
+    let (all, _) = office.store.findings(&open, &j, 5_000, 0).await?;
+    let ids: Vec<i64> = all.iter().map(|f| f.id).filter(|id| id % 2 == 0).collect();
+    if !ids.is_empty() {
+        office.dispatch(officer, &ids, None, Some(3)).await?;
+    }
+    // the school and the village of the demo have one each at least
+    let ids: Vec<i64> = all.iter().map(|f| f.id).filter(|id| id % 2 == 1).take(4).collect();
+    for (unit, ids) in ["柳林中心小学", "528801100200"].iter().zip(ids.chunks(2)) {
+        if let Some(path) = office.place_named(unit).await? {
+            office.dispatch(officer, ids, Some(&path), Some(2)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn actor(office: &Office, login: &str) -> anyhow::Result<Actor> {
+    let account = office.store.account_by_login(login).await?.with_context(|| format!("没有账号 {login}"))?;
+    Ok(office.store.actor(&account, office.clock.today()).await?)
+}
+
+/// A class of the demo's school.
+async fn first_class(office: &Office) -> anyhow::Result<PlacePath> {
+    let school = office.place_named("柳林中心小学").await?.context("示范县里没有柳林中心小学")?;
+    Ok(school.child("三年级").child("三(1)班"))
+}
+
+/// What a newcomer needs to look around.
+pub fn print_log_ins() {
+    println!("\n示范账号(口令都是 {PASSWORD}):");
+    for (login, name, role, _, about) in PEOPLE {
+        println!("  {login:<8} {name}  {}——{about}", role.label());
+    }
+    println!("\n可以试试:用 xian 登录,看“比对”的结果和“人工认定”;用 xuexiao 在窄窗口里答复一条核实;再用 shenji 看审计日志。");
+}

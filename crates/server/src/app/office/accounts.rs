@@ -1,0 +1,534 @@
+//! 账号 (accounts): log-in, second factor, sessions, people and their roles.
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use baoxue_documents::write::{Column, TableSheet, Value, workbook};
+use baoxue_domain::access::{Action, Actor, Role};
+use baoxue_domain::place::{PlaceCode, PlacePath};
+use baoxue_store::{Account, NewAccount, Session, random};
+use ring::digest::{SHA256, digest};
+use totp_rs::{Builder, Secret, Totp};
+
+use super::{Office, OfficeError, Result};
+
+/// Fewest characters of a password.
+pub const MIN_PASSWORD: usize = 10;
+const MAX_PASSWORD: usize = 128;
+/// How long an account stays locked.
+const LOCK_MS: i64 = 15 * 60_000;
+/// Seconds of a code of the second factor.
+const TOTP_SECONDS: u64 = 30;
+/// A session's last use is noted at most once a minute.
+const TOUCH_MS: i64 = 60_000;
+/// Rows of a sheet of people.
+const MAX_PEOPLE: usize = 5_000;
+/// Passwords that everybody tries first.
+const COMMON: [&str; 8] =
+    ["1234567890", "12345678910", "password123", "qwertyuiop", "aaaaaaaaaa", "0123456789", "1111111111", "abc1234567"];
+
+/// OWASP's first recommendation for Argon2id: 19 MiB, two passes, one lane.
+fn argon() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(19 * 1024, 2, 1, None).unwrap_or_default())
+}
+
+/// Hash of a password. Takes some 30 ms on purpose.
+pub fn hash(password: &str) -> Result<String> {
+    let made: std::result::Result<argon2::PasswordHash, _> = argon().hash_password(password.as_bytes());
+    made.map(|h| h.to_string()).map_err(|_| OfficeError::Input("密码不能用,请换一个".into()))
+}
+
+fn fits(password: &str, hash: &str) -> bool {
+    argon2::PasswordHash::new(hash).is_ok_and(|h| argon().verify_password(password.as_bytes(), &h).is_ok())
+}
+
+/// Why a password is refused.
+pub fn check_password(password: &str, login: &str) -> Result<()> {
+    let n = password.chars().count();
+    let kinds = [char::is_alphabetic as fn(char) -> bool, char::is_numeric].iter().filter(|k| password.chars().any(**k)).count();
+    let said = if n < MIN_PASSWORD {
+        format!("密码至少 {MIN_PASSWORD} 位")
+    } else if n > MAX_PASSWORD {
+        format!("密码不超过 {MAX_PASSWORD} 位")
+    } else if kinds < 2 {
+        "密码里字母和数字都要有".to_owned()
+    } else if COMMON.contains(&password.to_lowercase().as_str()) || password.to_lowercase().contains(&login.to_lowercase()) {
+        "这个密码太容易猜到,请换一个(不要包含登录名)".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(OfficeError::Input(said))
+}
+
+/// A password that is read over the telephone without mistakes.
+pub fn new_password() -> Result<String> {
+    const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+    let bytes: [u8; 12] = random()?;
+    let mut out: String = bytes.iter().map(|b| char::from(LETTERS[usize::from(*b) % LETTERS.len()])).collect();
+    // never one kind only
+    out.push_str(if out.bytes().any(|b| b.is_ascii_digit()) { "a" } else { "7" });
+    Ok(out)
+}
+
+fn totp(secret: &str) -> Option<Totp> {
+    let secret = Secret::try_from_base32(secret).ok()?;
+    Builder::new().with_secret(secret).with_step_duration(TOTP_SECONDS).build().ok()
+}
+
+/// Who is logged in, and how far.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    pub actor: Actor,
+    pub session: Session,
+    pub must_change_password: bool,
+    /// The second factor is asked of this person and was not given yet.
+    pub second_factor_missing: bool,
+    /// …and is not even set up.
+    pub second_factor_unset: bool,
+}
+
+/// What log-in gives: the cookie's token.
+pub struct LoggedIn {
+    pub token: String,
+    pub seconds: i64,
+}
+
+impl Office {
+    /// Checks name and password and begins a session. The answer to a wrong name and to a wrong password is the same, and takes as long.
+    pub async fn log_in(&self, login: &str, password: &str, user_agent: &str, address: &str) -> Result<LoggedIn> {
+        let wrong = || OfficeError::Input("登录名或密码不对".into());
+        let account = self.store.account_by_login(login.trim()).await?;
+        let now = self.now();
+        if let Some(a) = &account
+            && a.locked_until > now
+        {
+            let minutes = (a.locked_until - now) / 60_000 + 1;
+            return Err(OfficeError::Input(format!("密码连续输错多次,已锁定,请 {minutes} 分钟后再试,或请安全管理员重置密码")));
+        }
+        let known = account.as_ref().map_or_else(|| DUMMY.to_owned(), |a| a.password_hash.clone());
+        let typed = password.to_owned();
+        let good = tokio::task::spawn_blocking(move || fits(&typed, &known)).await.unwrap_or(false);
+        let Some(a) = account.filter(|a| a.disabled_at.is_none()) else { return Err(wrong()) };
+        if !good {
+            self.failed(&a, address).await?;
+            return Err(wrong());
+        }
+        let token: String = random::<32>()?.iter().map(|b| format!("{b:02x}")).collect();
+        let seconds = self.number("session-hours").await? * 3600;
+        let session = Session {
+            digest: digest(&SHA256, token.as_bytes()).as_ref().to_vec(),
+            account: a.id,
+            created_at: now,
+            seen_at: now,
+            expires_at: now + seconds * 1000,
+            second_factor: false,
+            user_agent: user_agent.chars().take(200).collect(),
+            address: address.to_owned(),
+        };
+        let mut tx = self.store.begin().await?;
+        tx.forget_failures(a.id).await?;
+        tx.add_session(&session).await?;
+        tx.audit(self.store.vault(), now, Some(a.id), &a.login, "log-in", &format!("account:{}", a.id), address).await?;
+        tx.commit().await?;
+        Ok(LoggedIn { token, seconds })
+    }
+
+    async fn failed(&self, a: &Account, address: &str) -> Result<()> {
+        let limit = self.number("lock-failures").await?;
+        let now = self.now();
+        let until = if a.failed_log_ins + 1 >= limit { now + LOCK_MS } else { 0 };
+        let mut tx = self.store.begin().await?;
+        tx.note_failed_log_in(a.id, until).await?;
+        let what = if until > 0 { "lock-account" } else { "failed-log-in" };
+        tx.audit(self.store.vault(), now, Some(a.id), &a.login, what, &format!("account:{}", a.id), address).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Whose token this is; nobody's when it ran out.
+    pub async fn signed_in(&self, token: &str) -> Result<Option<SignedIn>> {
+        let key = digest(&SHA256, token.as_bytes()).as_ref().to_vec();
+        let Some(session) = self.store.session(&key).await? else { return Ok(None) };
+        let now = self.now();
+        let idle = self.number("idle-minutes").await? * 60_000;
+        if session.expires_at < now || session.seen_at + idle < now {
+            return Ok(None);
+        }
+        let Some(account) = self.store.account(session.account).await?.filter(|a| a.disabled_at.is_none()) else {
+            return Ok(None);
+        };
+        if now - session.seen_at > TOUCH_MS {
+            let mut tx = self.store.begin().await?;
+            tx.touch_session(&key, now).await?;
+            tx.commit().await?;
+        }
+        let actor = self.store.actor(&account, self.clock.today()).await?;
+        let asked = actor.needs_second_factor() && self.setting("second-factor").await? != "off";
+        let needs = asked || account.totp_secret.is_some();
+        Ok(Some(SignedIn {
+            second_factor_missing: needs && !session.second_factor,
+            second_factor_unset: account.totp_secret.is_none(),
+            must_change_password: account.must_change_password,
+            actor,
+            session,
+        }))
+    }
+
+    pub async fn log_out(&self, s: &SignedIn) -> Result<()> {
+        let mut tx = self.store.begin().await?;
+        tx.end_session(s.actor.account, &s.session.digest).await?;
+        self.audit(&mut tx, &s.actor, "log-out", &format!("account:{}", s.actor.account), "").await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// A new password of one's own; all other sessions end.
+    pub async fn change_password(&self, s: &SignedIn, old: &str, new: &str) -> Result<()> {
+        let account = self.store.account(s.actor.account).await?.ok_or(OfficeError::NotFound)?;
+        let (typed, known) = (old.to_owned(), account.password_hash.clone());
+        if !tokio::task::spawn_blocking(move || fits(&typed, &known)).await.unwrap_or(false) {
+            self.failed(&account, &s.session.address).await?;
+            return Err(OfficeError::Input("原密码不对".into()));
+        }
+        if old == new {
+            return Err(OfficeError::Input("新密码不能与原密码相同".into()));
+        }
+        check_password(new, &account.login)?;
+        let hash = hash(new)?;
+        let mut tx = self.store.begin().await?;
+        tx.set_password(account.id, &hash, false, Some(&s.session.digest)).await?;
+        self.audit(&mut tx, &s.actor, "change-password", &format!("account:{}", account.id), "").await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// A new secret for a second factor, to be shown once.
+    pub fn new_totp(&self) -> Result<String> {
+        Ok(Secret::from(random::<20>()?.to_vec()).to_base32())
+    }
+
+    /// Sets the second factor up, after a code shows that the app has it.
+    pub async fn set_up_totp(&self, s: &SignedIn, secret: &str, code: &str) -> Result<()> {
+        let t = totp(secret).ok_or_else(|| OfficeError::Input("密钥不对,请刷新页面重新扫码".into()))?;
+        let seconds = (self.now() / 1000) as u64;
+        let step = t
+            .check(code.trim(), seconds)
+            .ok_or_else(|| OfficeError::Input("动态码不对。请看手机上的时间是否准确,再输入当前显示的 6 位数字".into()))?;
+        let sealed = self.store.vault().seal_text(&format!("totp:{}", s.actor.account), secret)?;
+        let mut tx = self.store.begin().await?;
+        tx.set_totp(s.actor.account, Some(sealed)).await?;
+        tx.use_totp_step(s.actor.account, step as i64).await?;
+        self.raise_session(&mut tx, s).await?;
+        self.audit(&mut tx, &s.actor, "set-up-second-factor", &format!("account:{}", s.actor.account), "").await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Checks a code of the second factor. A code works once.
+    pub async fn give_code(&self, s: &SignedIn, code: &str) -> Result<()> {
+        let account = self.store.account(s.actor.account).await?.ok_or(OfficeError::NotFound)?;
+        let wrong = || OfficeError::Input("动态码不对,或已经用过;请等手机上换一个新的再输入".into());
+        if account.locked_until > self.now() {
+            return Err(OfficeError::Input("输错多次,已锁定,请 15 分钟后再试".into()));
+        }
+        let secret = account.totp_secret.as_deref().ok_or_else(wrong)?;
+        let step = totp(secret).and_then(|t| t.check(code.trim(), (self.now() / 1000) as u64));
+        let Some(step) = step else {
+            self.failed(&account, &s.session.address).await?;
+            return Err(wrong());
+        };
+        let mut tx = self.store.begin().await?;
+        if !tx.use_totp_step(account.id, step as i64).await? {
+            return Err(wrong());
+        }
+        tx.forget_failures(account.id).await?;
+        self.raise_session(&mut tx, s).await?;
+        self.audit(&mut tx, &s.actor, "second-factor", &format!("account:{}", account.id), "").await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn raise_session(&self, tx: &mut baoxue_store::Tx, s: &SignedIn) -> Result<()> {
+        tx.end_session(s.actor.account, &s.session.digest).await?;
+        tx.add_session(&Session { second_factor: true, ..s.session.clone() }).await?;
+        Ok(())
+    }
+
+    /// Ends one of one's own sessions.
+    pub async fn end_session(&self, s: &SignedIn, id: &str) -> Result<()> {
+        let all = self.store.sessions_of(s.actor.account).await?;
+        let target = all.iter().find(|x| session_name(x) == id).ok_or(OfficeError::NotFound)?;
+        let mut tx = self.store.begin().await?;
+        tx.end_session(s.actor.account, &target.digest).await?;
+        self.audit(&mut tx, &s.actor, "end-session", &format!("account:{}", s.actor.account), &target.user_agent).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    pub async fn sweep_sessions(&self) -> Result<()> {
+        let idle = self.number("idle-minutes").await? * 60_000;
+        let mut tx = self.store.begin().await?;
+        tx.sweep_sessions(self.now(), self.now() - idle).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Gives an account a password that is known, for the demonstration: it need not be changed.
+    pub async fn set_known_password(&self, login: &str, password: &str) -> Result<()> {
+        check_password(password, login)?;
+        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
+        let hashed = hash(password)?;
+        let mut tx = self.store.begin().await?;
+        tx.set_password(account.id, &hashed, false, None).await?;
+        tx.audit(
+            self.store.vault(),
+            self.now(),
+            None,
+            "命令行",
+            "reset-password",
+            &format!("account:{}", account.id),
+            "演示口令",
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Makes an account with a role and gives its first password. `by` is nobody when the program itself makes the first ones.
+    pub async fn add_person(&self, by: Option<&Actor>, login: &str, name: &str, grants: &[(Role, PlacePath)]) -> Result<String> {
+        if let Some(a) = by {
+            a.jurisdiction(Action::ManageUsers)?;
+        }
+        let (login, name) = (login.trim(), name.trim());
+        check_person(login, name)?;
+        if self.store.account_by_login(login).await?.is_some() {
+            return Err(OfficeError::Input(format!("登录名“{login}”已有人用")));
+        }
+        for (role, path) in grants {
+            if self.store.place_at(path, self.clock.today()).await?.is_none() && path.depth() <= 2 && by.is_some() {
+                return Err(OfficeError::Input(format!("{}的范围“{path}”不存在", role.label())));
+            }
+        }
+        check_apart(&[], grants)?;
+        let password = new_password()?;
+        let hashed = hash(&password)?;
+        let mut tx = self.store.begin().await?;
+        let new = NewAccount { login, name, password_hash: &hashed, must_change_password: true };
+        let id = tx.add_account(&new, self.now()).await?;
+        for (role, path) in grants {
+            tx.grant(id, *role, path, self.clock.today(), by.map(|a| a.account), self.now()).await?;
+        }
+        let roles: Vec<&str> = grants.iter().map(|g| g.0.label()).collect();
+        let (account, who) = by.map_or((None, "命令行"), |a| (Some(a.account), a.login.as_str()));
+        let detail = format!("{login} {}", roles.join("、"));
+        tx.audit(self.store.vault(), self.now(), account, who, "add-account", &format!("account:{id}"), &detail).await?;
+        tx.commit().await?;
+        Ok(password)
+    }
+
+    /// Gives somebody a new first password and ends all of her sessions; with `forget_factor` the second factor too (lost phone).
+    pub async fn reset_password(&self, by: Option<&Actor>, login: &str, forget_factor: bool) -> Result<String> {
+        if let Some(a) = by {
+            a.jurisdiction(Action::ManageUsers)?;
+        }
+        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
+        let password = new_password()?;
+        let hashed = hash(&password)?;
+        let mut tx = self.store.begin().await?;
+        tx.set_password(account.id, &hashed, true, None).await?;
+        if forget_factor {
+            tx.set_totp(account.id, None).await?;
+        }
+        let (id, who) = by.map_or((None, "命令行"), |a| (Some(a.account), a.login.as_str()));
+        let detail = if forget_factor { "密码和动态码" } else { "密码" };
+        tx.audit(self.store.vault(), self.now(), id, who, "reset-password", &format!("account:{}", account.id), detail).await?;
+        tx.commit().await?;
+        Ok(password)
+    }
+
+    /// Grants a further role from today on.
+    pub async fn grant(&self, actor: &Actor, login: &str, role: Role, path: &PlacePath) -> Result<()> {
+        actor.jurisdiction(Action::ManageUsers)?;
+        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
+        if account.id == actor.account {
+            return Err(OfficeError::Input("不能给自己授权".into()));
+        }
+        let today = self.clock.today();
+        let held = self.store.actor(&account, today).await?;
+        let held: Vec<(Role, PlacePath)> = held.grants.into_iter().map(|g| (g.role, g.path)).collect();
+        if held.contains(&(role, path.clone())) {
+            return Err(OfficeError::Conflict("已经有这项授权".into()));
+        }
+        check_apart(&held, &[(role, path.clone())])?;
+        if self.store.place_at(path, today).await?.is_none() && path.depth() <= 2 {
+            return Err(OfficeError::Input(format!("范围“{path}”不存在")));
+        }
+        let mut tx = self.store.begin().await?;
+        tx.grant(account.id, role, path, today, Some(actor.account), self.now()).await?;
+        self.audit(&mut tx, actor, "grant", &format!("account:{}", account.id), &format!("{} {path}", role.label())).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends a grant today.
+    pub async fn end_grant(&self, actor: &Actor, login: &str, grant: i64) -> Result<()> {
+        actor.jurisdiction(Action::ManageUsers)?;
+        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
+        let g = self.store.grants(Some(account.id)).await?.into_iter().find(|g| g.id == grant).ok_or(OfficeError::NotFound)?;
+        let mut tx = self.store.begin().await?;
+        if !tx.end_grant(grant, self.clock.today()).await? {
+            return Err(OfficeError::Conflict("这项授权已经终止".into()));
+        }
+        self.audit(&mut tx, actor, "end-grant", &format!("account:{}", account.id), &format!("{} {}", g.role.label(), g.path))
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Closes or reopens an account.
+    pub async fn set_disabled(&self, actor: &Actor, login: &str, disabled: bool) -> Result<()> {
+        actor.jurisdiction(Action::ManageUsers)?;
+        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
+        if account.id == actor.account {
+            return Err(OfficeError::Input("不能停用自己的账号".into()));
+        }
+        let mut tx = self.store.begin().await?;
+        tx.set_disabled(account.id, disabled.then(|| self.now())).await?;
+        let what = if disabled { "disable-account" } else { "enable-account" };
+        self.audit(&mut tx, actor, what, &format!("account:{}", account.id), login).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// People from a spreadsheet: 登录名, 姓名, 角色, 范围 (a place's code, a school's code, or a path). All or none; the answer is the same sheet with
+    /// the first passwords.
+    pub async fn add_people(&self, actor: &Actor, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        actor.jurisdiction(Action::ManageUsers)?;
+        let sheets = baoxue_documents::read::read(name, bytes).map_err(|e| OfficeError::Input(e.to_string()))?;
+        let sheet = &sheets[0];
+        let head = (0..sheet.height().min(10)).find(|r| sheet.row(*r).any(|c| c.text.trim() == "登录名"));
+        let column = |h: &str| head.and_then(|r| sheet.row(r).position(|c| c.text.trim() == h));
+        let (Some(head), Some(login), Some(person), Some(role), Some(place)) =
+            (head, column("登录名"), column("姓名"), column("角色"), column("范围"))
+        else {
+            return Err(OfficeError::Input("没有认出“登录名、姓名、角色、范围”四列;请用样表".into()));
+        };
+        if sheet.height() > MAX_PEOPLE {
+            return Err(OfficeError::Input(format!("一次最多 {MAX_PEOPLE} 人")));
+        }
+        let mut people: Vec<(String, String, Vec<(Role, PlacePath)>)> = Vec::new();
+        for r in head + 1..sheet.height() {
+            let cell = |c: usize| sheet.cell(r, c).text.trim().to_owned();
+            if sheet.row(r).all(|c| c.text.trim().is_empty()) {
+                continue;
+            }
+            let at = |what: String| OfficeError::Input(format!("第 {} 行{what};全部没有保存", r + 1));
+            let kind = Role::find(&cell(role)).ok_or_else(|| at(format!("角色“{}”不存在", cell(role))))?;
+            let path = self.place_named(&cell(place)).await?.ok_or_else(|| at(format!("范围“{}”不存在", cell(place))))?;
+            check_person(&cell(login), &cell(person)).map_err(|e| at(e.to_string()))?;
+            if self.store.account_by_login(&cell(login)).await?.is_some() {
+                return Err(at(format!("登录名“{}”已有人用", cell(login))));
+            }
+            // one person with several roles stands on several rows
+            match people.iter_mut().find(|p| p.0 == cell(login)) {
+                Some(p) => p.2.push((kind, path)),
+                None => people.push((cell(login), cell(person), vec![(kind, path)])),
+            }
+        }
+        let mut out: Vec<Vec<Value>> = Vec::new();
+        for (login, person, grants) in &people {
+            let password = self.add_person(Some(actor), login, person, grants).await?;
+            let roles: Vec<&str> = grants.iter().map(|g| g.0.label()).collect();
+            out.push(vec![login.as_str().into(), person.as_str().into(), roles.join("、").into(), password.into()]);
+        }
+        let columns =
+            [("登录名", 18.0), ("姓名", 12.0), ("角色", 30.0), ("初始密码", 20.0)].map(|(h, w)| Column::new(h, w)).to_vec();
+        let sheet = TableSheet {
+            name: "初始密码".into(),
+            title: Some("新账号初始密码".into()),
+            subtitle: Some(("首次登录须修改。请分别当面或电话告知本人,然后删除本文件".into(), String::new())),
+            columns,
+            rows: Box::new(out.into_iter()),
+            notes: Vec::new(),
+        };
+        workbook(vec![sheet]).map_err(|e| OfficeError::Input(e.to_string()))
+    }
+
+    /// A place by what people write: a code of a place or school, or a path.
+    pub async fn place_named(&self, text: &str) -> Result<Option<PlacePath>> {
+        let today = self.clock.today();
+        let candidates = [PlacePath::parse(text), PlaceCode::parse(text).map(PlacePath::of_code)];
+        for p in candidates.into_iter().flatten() {
+            // grades and classes have no row of their own
+            let known = if p.is_government() { p.clone() } else { super::dispatch::school_of_class(&p) };
+            if self.store.place_at(&known, today).await?.is_some() {
+                return Ok(Some(p));
+            }
+        }
+        let schools = self.store.places_below("e/", today, &["school"]).await?;
+        Ok(schools.into_iter().find(|s| s.code == text || s.name == text).map(|s| s.path))
+    }
+}
+
+/// A hash of nothing that anybody types: what a wrong log-in name is compared with, so that it takes as long.
+const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$7M0TbTxKUd8xJZQxLTvYdCEfjSWSdsc7Ie3+JOoB9XM";
+
+/// What a page calls a session: part of its digest.
+pub fn session_name(s: &Session) -> String {
+    s.digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
+
+fn check_person(login: &str, name: &str) -> Result<()> {
+    let good =
+        (3..=32).contains(&login.len()) && login.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if !good {
+        return Err(OfficeError::Input(format!("登录名“{login}”应为 3 到 32 个字母、数字或 - _ .")));
+    }
+    if name.is_empty() || name.chars().count() > 20 {
+        return Err(OfficeError::Input("姓名不能为空,也不要超过 20 字".into()));
+    }
+    Ok(())
+}
+
+/// 三员分立: nobody is two of the administrators, and no administrator sees children.
+fn check_apart(held: &[(Role, PlacePath)], new: &[(Role, PlacePath)]) -> Result<()> {
+    let mut roles: Vec<Role> = held.iter().chain(new).map(|g| g.0).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    let admin = roles.iter().filter(|r| r.group() == baoxue_domain::access::RoleGroup::Administration).count();
+    if admin > 1 || (admin == 1 && roles.len() > 1) {
+        return Err(OfficeError::Input("系统、安全、审计三员须分开,也不能兼任业务角色(三员分立)".into()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords() {
+        for (password, says) in [
+            ("short1", "至少 10 位"),
+            ("1234567890", "字母和数字"),
+            ("abcdefghijkl", "字母和数字"),
+            ("zhang-2023-10", "不要包含登录名"),
+            ("password123", "容易猜到"),
+        ] {
+            let e = check_password(password, "zhang").unwrap_err().to_string();
+            assert!(e.contains(says), "{password}: {e}");
+        }
+        assert!(check_password("qinghe7bao1xue", "zhang").is_ok());
+        let made = new_password().unwrap();
+        assert!(check_password(&made, "zhang").is_ok(), "{made}");
+        let h = hash(&made).unwrap();
+        assert!(fits(&made, &h) && !fits("other", &h) && !fits(&made, DUMMY) && !fits(&made, "-"));
+    }
+
+    #[test]
+    fn administrators_are_apart() {
+        let at = || PlacePath::parse("g/52/5288/528801/").unwrap();
+        assert!(check_apart(&[], &[(Role::SystemAdmin, at())]).is_ok());
+        assert!(check_apart(&[(Role::SystemAdmin, at())], &[(Role::AuditAdmin, at())]).is_err());
+        assert!(check_apart(&[(Role::SystemAdmin, at())], &[(Role::CountyOfficer, at())]).is_err());
+        assert!(check_apart(&[(Role::Registrar, at())], &[(Role::ClassTeacher, at())]).is_ok());
+    }
+}

@@ -1,0 +1,628 @@
+//! 比对任务 (a run): from the rosters in use to verdicts, ledgers, findings and pairs for people.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::finding::{FindingState, Step};
+use baoxue_domain::place::PlacePath;
+use baoxue_domain::roster::{Field, SourceKind};
+use baoxue_domain::school::{SchoolYear, TrackingWindow};
+use baoxue_domain::verdict::{Setting, VerdictGroup, VerdictKind};
+use baoxue_linkage::{Decision, Judgement, Linkage, Observer, Stage, Table, link, pinyin_syllables};
+use baoxue_store::{
+    Batch, BatchState, ChildRecord, Job, JobState, KnownChild, Lease, NewEvent, NewPair, NewRun, Profile, Run, RunResult,
+    SearchKind, SourceKey, StoreError,
+};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::gazetteer::Gazetteer;
+use super::reconcile::reconcile;
+use super::{Office, OfficeError, Result, kept};
+use crate::app::compare::children::{Child, decide_all};
+use crate::app::compare::sources::Sources;
+use crate::app::compare::transition;
+use crate::app::roster::RosterFile;
+
+/// Kind of the job.
+pub const JOB: &str = "run";
+
+/// A roster that a run used.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Input {
+    pub batch: i64,
+    pub source: String,
+    pub file: String,
+    pub sha256: String,
+    pub rows: i64,
+}
+
+/// The figures of a run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Figures {
+    pub children: i64,
+    pub in_cohorts: i64,
+    pub verdicts: Vec<(String, i64)>,
+    pub links: i64,
+    pub review_pairs: i64,
+    pub decisions_used: i64,
+    pub decisions_outdated: i64,
+    pub estimated_precision: f64,
+    pub findings_opened: i64,
+    pub findings_withdrawn: i64,
+    pub seconds: f64,
+    pub transitions: Vec<Passage>,
+    pub exams: Vec<ExamSchool>,
+}
+
+/// A transition check.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Passage {
+    pub label: String,
+    pub leavers: i64,
+    /// Children who are not seen beyond. What is known of each stands on its page.
+    pub unseen: Vec<i64>,
+}
+
+/// 中考 cross-check of a school: enrolled in grade 9, registered for the exam, and those who are not.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ExamSchool {
+    pub school: String,
+    pub path: String,
+    pub enrolled: i64,
+    pub registered: i64,
+    pub absent: i64,
+    pub missing: Vec<i64>,
+}
+
+/// Tells the job how far it is; says when to stop.
+pub struct Meter {
+    stage: Mutex<(&'static str, i64)>,
+    stop: AtomicBool,
+}
+
+/// Stages of a run that a bar shows.
+pub const STAGES: [&str; 9] =
+    ["读取名册", "整理字段", "查找相近的记录", "学习证据轻重", "扩大查找", "确定同一人", "归并", "逐人判定", "保存结果"];
+
+impl Meter {
+    pub fn new() -> Self {
+        Self { stage: Mutex::new((STAGES[0], 0)), stop: AtomicBool::new(false) }
+    }
+
+    fn at(&self, n: usize) {
+        if let Ok(mut s) = self.stage.lock() {
+            *s = (STAGES[n], n as i64);
+        }
+    }
+
+    pub fn now(&self) -> (&'static str, i64) {
+        self.stage.lock().map_or((STAGES[0], 0), |s| *s)
+    }
+
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Observer for Meter {
+    fn stage(&self, stage: Stage) -> bool {
+        self.at(match stage {
+            Stage::Encode => 1,
+            Stage::BlockSharp => 2,
+            Stage::Train => 3,
+            Stage::BlockBroad => 4,
+            Stage::Assign => 5,
+            Stage::Cluster => 6,
+        });
+        !self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Everything that the blocking part of a run needs from the database.
+struct Given {
+    batches: Vec<Batch>,
+    decisions: Vec<(String, String, bool)>,
+    known: FxHashMap<i64, KnownChild>,
+    known_sources: FxHashMap<SourceKey, i64>,
+    by_id: FxHashMap<i64, Option<i64>>,
+    gazetteer: Gazetteer,
+    year: SchoolYear,
+}
+
+/// What the blocking part gives back.
+struct Made {
+    children: Vec<ChildRecord>,
+    kinds: Vec<VerdictKind>,
+    events: Vec<(i64, i64, &'static str)>,
+    gone: Vec<KnownChild>,
+    pairs: Vec<NewPair>,
+    figures: Figures,
+    settings: String,
+    new_children: i64,
+}
+
+impl Office {
+    /// Asks for a run over the rosters in use. A run that is under way already is the answer to a second click.
+    pub async fn ask_for_run(&self, actor: &Actor) -> Result<i64> {
+        let county = self.county(actor, Action::RunComparison).await?;
+        if let Some(r) = self.running(&county).await? {
+            return Ok(r);
+        }
+        let batches = self.store.batches(county.as_str(), &[BatchState::Loaded], 1_000, 0).await?;
+        let kinds: Vec<SourceKind> = batches.iter().filter_map(|b| SourceKind::find(&b.source)).collect();
+        if !kinds.iter().any(|k| matches!(k, SourceKind::Student | SourceKind::InSchool)) {
+            return Err(OfficeError::Input("还没有载入学籍或在校实名名册,无从判断谁在学。请先导入并载入".into()));
+        }
+        if kinds.iter().all(|k| *k == kinds[0]) {
+            return Err(OfficeError::Input(format!("只载入了{}一种名册,没有可比对的。请再导入一种", kinds[0].label())));
+        }
+        let today = self.clock.today();
+        let inputs: Vec<Input> = batches
+            .iter()
+            .map(|b| Input {
+                batch: b.id,
+                source: b.source.clone(),
+                file: b.file_name.clone(),
+                sha256: b.digest.clone(),
+                rows: b.good_rows,
+            })
+            .collect();
+        let new = NewRun {
+            scope: county.as_str().to_owned(),
+            school_year: i64::from(SchoolYear::of(today).start_year()),
+            as_of: today.to_string(),
+            batches: batches.iter().map(|b| b.id).collect(),
+            inputs: serde_json::to_string(&inputs).unwrap_or_default(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let mut tx = self.store.begin().await?;
+        let run = tx.start_run(&new, self.now(), actor.account).await?;
+        tx.add_job(JOB, &payload(&county, run), self.now(), actor.account).await?;
+        self.audit(&mut tx, actor, "start-run", &format!("run:{run}"), &format!("{} 份名册", batches.len())).await?;
+        tx.commit().await?;
+        self.bell.notify_one();
+        Ok(run)
+    }
+
+    async fn running(&self, county: &PlacePath) -> Result<Option<i64>> {
+        for r in self.store.runs(county.as_str(), 5).await? {
+            if r.state == baoxue_store::RunState::Running
+                && self.run_job(county, r.id).await?.is_some_and(|j| !j.state.has_ended())
+            {
+                return Ok(Some(r.id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The job of a run.
+    pub async fn run_job(&self, county: &PlacePath, run: i64) -> Result<Option<Job>> {
+        Ok(self.store.job_of(JOB, &payload(county, run)).await?)
+    }
+
+    /// Stops a run.
+    pub async fn cancel_run(&self, actor: &Actor, run: i64) -> Result<()> {
+        let county = self.county(actor, Action::RunComparison).await?;
+        let job = self.run_job(&county, run).await?.ok_or(OfficeError::NotFound)?;
+        let mut tx = self.store.begin().await?;
+        tx.cancel_job(job.id, self.now()).await?;
+        if job.state == JobState::Queued {
+            tx.fail_run(run, "已取消", self.now()).await?;
+        }
+        self.audit(&mut tx, actor, "cancel-run", &format!("run:{run}"), "").await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Does the job of a run. Whatever happens before the last transaction leaves no trace.
+    pub async fn do_run(&self, job: &Job, lease: Lease, meter: &std::sync::Arc<Meter>) -> Result<()> {
+        let watch = crate::app::clock::Stopwatch::start();
+        let (county, id) = parse_payload(&job.payload).ok_or(OfficeError::NotFound)?;
+        let run = self.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
+        if run.state == baoxue_store::RunState::Finished {
+            // the worker before us died between its last word and its end
+            let mut tx = self.store.begin().await?;
+            tx.end_job(lease, JobState::Finished, None, self.now()).await?;
+            tx.commit().await?;
+            return Ok(());
+        }
+        let given = self.given(&county, &run).await?;
+        let for_thread = meter.clone();
+        let made = tokio::task::spawn_blocking({
+            let store = self.store.clone();
+            move || work(&store, given, &for_thread)
+        })
+        .await
+        .map_err(|_| OfficeError::Input("比对程序出错,已停止;名册和以前的结果不受影响".into()))?;
+        let (mut made, known_sources) = made.map_err(super::rosters::input)?;
+        meter.at(8);
+        let mut tx = self.store.begin().await?;
+        tx.check_lease(lease).await?;
+        let first = tx.child_numbers(made.new_children).await?;
+        give_numbers(&mut made, first);
+        made.figures.seconds = watch.elapsed().as_secs_f64();
+        let (opened, withdrawn) = self.settle_findings(&mut tx, &county, &run, &made).await?;
+        made.figures.findings_opened = opened;
+        made.figures.findings_withdrawn = withdrawn;
+        let summary = serde_json::to_string(&made.figures).unwrap_or_default();
+        let result = RunResult {
+            children: &made.children,
+            known_sources: &known_sources,
+            events: &made.events,
+            gone: &made.gone,
+            pairs: &made.pairs,
+            summary: &summary,
+            settings: &made.settings,
+        };
+        tx.finish_run(&self.store, &run, &result, self.now()).await?;
+        tx.end_job(lease, JobState::Finished, None, self.now()).await?;
+        tx.audit(
+            self.store.vault(),
+            self.now(),
+            Some(run.started_by),
+            "",
+            "finish-run",
+            &format!("run:{id}"),
+            &format!("{} 名儿童", made.children.len()),
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn given(&self, county: &PlacePath, run: &Run) -> Result<Given> {
+        let inputs: Vec<Input> = serde_json::from_str(&run.inputs).unwrap_or_default();
+        let mut batches = Vec::new();
+        for i in &inputs {
+            batches.push(self.store.batch(county.as_str(), i.batch).await?.ok_or(OfficeError::NotFound)?);
+        }
+        let on = run.as_of.parse().unwrap_or_else(|_| self.clock.today());
+        let mut places = self.store.places_below(county.as_str(), on, &[]).await?;
+        places.extend(self.store.places_below(&county.education_prefix().unwrap_or_default(), on, &["school"]).await?);
+        let known = self.store.known_children(county.as_str()).await?;
+        Ok(Given {
+            batches,
+            decisions: self.store.decisions_in_force().await?,
+            known: known.into_iter().map(|k| (k.id, k)).collect(),
+            known_sources: self.store.known_sources(county.as_str()).await?,
+            by_id: self.store.children_by_token(county.as_str(), SearchKind::Id.code()).await?,
+            gazetteer: Gazetteer::new(county, &places),
+            year: i16::try_from(run.school_year)
+                .ok()
+                .and_then(|y| SchoolYear::starting(y).ok())
+                .unwrap_or_else(|| SchoolYear::of(on)),
+        })
+    }
+
+    /// Opens a finding for whoever has to be looked for, and calls off those whom this run saw. What was cleared stays cleared as long
+    /// as the verdict is the same.
+    async fn settle_findings(&self, tx: &mut baoxue_store::Tx, county: &PlacePath, run: &Run, made: &Made) -> Result<(i64, i64)> {
+        let newest: FxHashMap<i64, baoxue_store::Finding> =
+            self.store.newest_findings(county.as_str()).await?.into_iter().map(|f| (f.child, f)).collect();
+        let (mut opened, mut withdrawn) = (0, 0);
+        for (c, kind) in made.children.iter().zip(&made.kinds) {
+            let wanted = kind.is_suspected() || kind.is_dropout();
+            let last = newest.get(&c.id);
+            let e = |step: &'static str, detail| NewEvent { kind: step, detail, by: None, at: self.now() };
+            match last {
+                Some(f) if f.state.is_pending() && !wanted => {
+                    let detail = format!("{} 的比对已判定为“{}”,自动撤销", run.as_of, kind.label());
+                    let unit = f.unit_path.as_deref();
+                    let e = e(Step::Withdraw.code(), detail.as_str());
+                    withdrawn += i64::from(
+                        tx.step_finding(&self.store, f, FindingState::Withdrawn, unit, None, f.disposition.as_deref(), &e)
+                            .await?,
+                    );
+                }
+                Some(f) if f.state.is_pending() || f.state == FindingState::Suspected => {}
+                Some(f) if f.state == FindingState::Cleared && f.verdict == c.verdict => {}
+                _ if wanted => {
+                    tx.open_finding(&self.store, c.id, &c.verdict, run.id, &e("open", &c.reason)).await?;
+                    opened += 1;
+                }
+                _ => {}
+            }
+        }
+        Ok((opened, withdrawn))
+    }
+}
+
+fn payload(county: &PlacePath, run: i64) -> String {
+    format!("{county} {run}")
+}
+
+fn parse_payload(text: &str) -> Option<(PlacePath, i64)> {
+    let (county, run) = text.split_once(' ')?;
+    Some((PlacePath::parse(county)?, run.parse().ok()?))
+}
+
+/// Numbers of new children stand as −1, −2, … until the database gives them out.
+fn give_numbers(made: &mut Made, first: i64) {
+    let number = |n: i64| if n < 0 { first - n - 1 } else { n };
+    made.children.iter_mut().for_each(|c| c.id = number(c.id));
+    for (child, other, _) in &mut made.events {
+        *child = number(*child);
+        *other = number(*other);
+    }
+    for p in &mut made.pairs {
+        p.left_child = p.left_child.map(number);
+        p.right_child = p.right_child.map(number);
+    }
+    for t in &mut made.figures.transitions {
+        t.unseen.iter_mut().for_each(|n| *n = number(*n));
+    }
+    for s in &mut made.figures.exams {
+        s.missing.iter_mut().for_each(|n| *n = number(*n));
+    }
+}
+
+/// Which file a row stands in: files are told apart by where they lie.
+fn address_of(file: &RosterFile) -> usize {
+    std::ptr::from_ref(file) as usize
+}
+
+fn work(store: &baoxue_store::Store, given: Given, meter: &Meter) -> anyhow::Result<(Made, FxHashMap<SourceKey, i64>)> {
+    meter.at(0);
+    let files: Vec<RosterFile> = given
+        .batches
+        .par_iter()
+        .map(|b| {
+            let kind = SourceKind::find(&b.source).unwrap_or(SourceKind::Household);
+            kept::load(store, &b.roster, &b.file_name, &b.digest, kind)
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let batch_of: FxHashMap<usize, i64> = files.iter().zip(&given.batches).map(|(f, b)| (address_of(f), b.id)).collect();
+    let sources = Sources::gather(&files)?;
+    let settings = sources.settings();
+    let (decisions, outdated) = decisions_for(&given.decisions, &sources);
+    let mut tables = sources.tables()?;
+    let linkage = link(&mut tables, &settings, &decisions, meter)?;
+    meter.at(7);
+    let setting = Setting { year: given.year, window: TrackingWindow::default(), sources: sources.kinds() };
+    let children = decide_all(&sources, &tables, &linkage, &setting);
+    let transitions = transition::check(&children, &sources);
+    if meter.stop.load(Ordering::Relaxed) {
+        return Err(StoreError::Fenced.into());
+    }
+    // numbers
+    let keys: Vec<Vec<(SourceKey, i64)>> = children
+        .par_iter()
+        .map(|c| {
+            c.rows
+                .iter()
+                .map(|(kind, r)| {
+                    let key = SourceKey { source: kind.name().to_owned(), fingerprint: kept::key_of(&r.fingerprint) };
+                    (key, batch_of[&address_of(r.file)])
+                })
+                .collect()
+        })
+        .collect();
+    let held: Vec<Vec<i64>> =
+        keys.iter().map(|rows| rows.iter().filter_map(|(k, _)| given.known_sources.get(k).copied()).collect()).collect();
+    let vault = store.vault();
+    let by_number = |group: usize| -> Option<i64> {
+        let id = children[group].rows.iter().find_map(|(_, r)| r.row.national_id)?;
+        given.by_id.get(&vault.token(SearchKind::Id.code(), &id.to_string())).copied().flatten()
+    };
+    let numbers = reconcile(&held, by_number);
+    let mut new_children = 0;
+    let ids: Vec<i64> = numbers
+        .numbers
+        .iter()
+        .map(|n| {
+            n.unwrap_or_else(|| {
+                new_children += 1;
+                -new_children
+            })
+        })
+        .collect();
+    let records: Vec<ChildRecord> = (0..children.len())
+        .into_par_iter()
+        .map(|i| {
+            let c = &children[i];
+            let profile = profile_of(c);
+            ChildRecord {
+                id: ids[i],
+                known: given.known.get(&ids[i]).cloned(),
+                syllables: pinyin_syllables(&profile.name),
+                sex: c.rows.iter().find_map(|(_, r)| r.row.sex).map(|s| s.label().to_owned()),
+                birth_date: c.birth_date.map(|d| d.to_string()),
+                verdict: c.verdict.kind.code().to_owned(),
+                reason: c.verdict.reason.clone(),
+                certainty: (c.certainty * 1000.0) as i64,
+                paths: paths_of(c, &given.gazetteer),
+                rows: keys[i].clone(),
+                profile,
+            }
+        })
+        .collect();
+    let seen: rustc_hash::FxHashSet<i64> = ids.iter().copied().chain(numbers.merged.iter().map(|m| m.1)).collect();
+    let mut gone: Vec<KnownChild> = given.known.values().filter(|k| !seen.contains(&k.id)).cloned().collect();
+    gone.sort_by_key(|k| k.id);
+    let mut events: Vec<(i64, i64, &'static str)> =
+        numbers.merged.iter().map(|(kept, other)| (*kept, *other, "merged")).collect();
+    events.extend(numbers.split.iter().map(|(group, from)| (ids[*group], *from, "split")));
+    let pairs = pairs_of(&linkage, &sources, &tables, &children, &ids, &batch_of);
+    let figures =
+        figures_of(&children, &ids, &linkage, &transitions, &setting, decisions.len() as i64, outdated, &given.gazetteer);
+    let kinds = children.iter().map(|c| c.verdict.kind).collect();
+    let made = Made { children: records, kinds, events, gone, pairs, figures, settings: settings.to_toml(), new_children };
+    let known_sources = given.known_sources;
+    drop(children);
+    Ok((made, known_sources))
+}
+
+/// Decisions about rows that are still there, and how many are about others.
+fn decisions_for(all: &[(String, String, bool)], sources: &Sources) -> (Vec<Decision>, i64) {
+    let mut where_is: FxHashMap<&str, usize> = FxHashMap::default();
+    for (i, (_, rows)) in sources.iter().enumerate() {
+        where_is.extend(rows.iter().map(|r| (r.fingerprint.as_str(), i)));
+    }
+    let mut out = Vec::new();
+    let mut outdated = 0;
+    for (left, right, same) in all {
+        match (where_is.get(left.as_str()), where_is.get(right.as_str())) {
+            (Some(l), Some(r)) => out.push(Decision {
+                left: (*l, left.clone()),
+                right: (*r, right.clone()),
+                judgement: if *same { Judgement::Same } else { Judgement::Different },
+            }),
+            _ => outdated += 1,
+        }
+    }
+    (out, outdated)
+}
+
+fn profile_of(c: &Child) -> Profile {
+    let main = c.main_row();
+    let any = |of: &dyn Fn(&baoxue_domain::roster::RosterRow) -> Option<&str>| {
+        of(main).or_else(|| c.rows.iter().find_map(|(_, r)| of(r.row))).unwrap_or("").to_owned()
+    };
+    let school = |f: Field| {
+        let rows = [SourceKind::InSchool, SourceKind::Student, SourceKind::LastYear];
+        rows.iter().find_map(|s| c.of(*s).and_then(|r| r.get(f))).unwrap_or("").to_owned()
+    };
+    let (grade, class) = (school(Field::Grade), school(Field::Class));
+    let class =
+        if !grade.is_empty() && class.starts_with(grade.trim_end_matches("年级")) { class } else { format!("{grade}{class}") };
+    let mut sources: Vec<&str> = Vec::new();
+    for (kind, _) in &c.rows {
+        if !sources.contains(&kind.label()) {
+            sources.push(kind.label());
+        }
+    }
+    let id = any(&|r| Some(r.id_text()).filter(|t| !t.is_empty()));
+    Profile {
+        name: c.name().to_owned(),
+        national_id: id,
+        guardian: any(&|r| r.family_adult()),
+        phone: any(&|r| r.family_phone()),
+        address: any(&|r| r.get(Field::Address).or_else(|| r.any_address())),
+        register_address: any(&|r| r.get(Field::RegisterAddress)),
+        school: school(Field::SchoolName),
+        class,
+        sources: sources.join("、"),
+    }
+}
+
+/// Residence, household register, school. An unknown residence is the county: nobody is without a place.
+fn paths_of(c: &Child, g: &Gazetteer) -> [Option<String>; 3] {
+    const HOME: [SourceKind; 6] = [
+        SourceKind::Floating,
+        SourceKind::ResidencePermit,
+        SourceKind::Poverty,
+        SourceKind::Disability,
+        SourceKind::Household,
+        SourceKind::Births,
+    ];
+    let register = c.of(SourceKind::Household).and_then(|r| g.of_row(r));
+    let home = HOME.iter().find_map(|s| c.of(*s).and_then(|r| g.of_row(r)));
+    let home = home.or_else(|| c.rows.iter().find_map(|(_, r)| g.of_row(r.row)));
+    let school = [SourceKind::InSchool, SourceKind::Student].iter().find_map(|s| c.of(*s).and_then(|r| g.school_of(r)));
+    let residence = home.or_else(|| register.clone()).unwrap_or_else(|| g.county().clone());
+    [Some(residence), register, school].map(|p| p.map(|p| p.as_str().to_owned()))
+}
+
+fn pairs_of(
+    linkage: &Linkage,
+    sources: &Sources,
+    tables: &[Table],
+    children: &[Child],
+    ids: &[i64],
+    batch_of: &FxHashMap<usize, i64>,
+) -> Vec<NewPair> {
+    let mut child_of: FxHashMap<&str, i64> = FxHashMap::default();
+    for (c, id) in children.iter().zip(ids) {
+        child_of.extend(c.rows.iter().map(|(_, r)| (r.fingerprint.as_str(), *id)));
+    }
+    linkage
+        .review
+        .iter()
+        .map(|l| {
+            let side = |m: baoxue_linkage::Member| {
+                let r = sources.row(tables, m);
+                let kind = sources.kind(m.source.into());
+                (kind.name().to_owned(), r.fingerprint.clone(), batch_of[&address_of(r.file)])
+            };
+            let levels: Vec<(&str, &str)> = linkage
+                .comparisons
+                .iter()
+                .zip(linkage.levels(l))
+                .map(|((name, labels), level)| (name.as_str(), if level == 0 { "" } else { labels[usize::from(level) - 1] }))
+                .collect();
+            let (left, right) = (side(l.left), side(l.right));
+            NewPair {
+                left_child: child_of.get(left.1.as_str()).copied(),
+                right_child: child_of.get(right.1.as_str()).copied(),
+                left,
+                right,
+                probability_ppm: (l.probability * 1e6) as i64,
+                levels: serde_json::to_string(&levels).unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+#[allow(clippy::too_many_arguments, reason = "what the figures are of")]
+fn figures_of(
+    children: &[Child],
+    ids: &[i64],
+    linkage: &Linkage,
+    transitions: &[transition::Checked],
+    setting: &Setting,
+    used: i64,
+    outdated: i64,
+    g: &Gazetteer,
+) -> Figures {
+    let count = |k: VerdictKind| children.iter().filter(|c| c.verdict.kind == k).count() as i64;
+    let passages = transitions.iter().map(|t| Passage {
+        label: t.passage.label().to_owned(),
+        leavers: t.leavers as i64,
+        unseen: t.unseen.iter().map(|(i, _)| ids[*i]).collect(),
+    });
+    Figures {
+        children: children.len() as i64,
+        in_cohorts: children.iter().filter(|c| c.birth_date.is_some_and(|b| setting.year.in_cohorts(b))).count() as i64,
+        verdicts: VerdictKind::ALL.iter().map(|k| (k.code().to_owned(), count(*k))).collect(),
+        links: linkage.links.len() as i64,
+        review_pairs: linkage.review.len() as i64,
+        decisions_used: used,
+        decisions_outdated: outdated,
+        estimated_precision: linkage.estimated_precision,
+        transitions: passages.collect(),
+        exams: exams_of(children, ids, setting, g),
+        ..Figures::default()
+    }
+}
+
+/// R-CMP 6: grade 9 by school against the exam's list.
+fn exams_of(children: &[Child], ids: &[i64], setting: &Setting, g: &Gazetteer) -> Vec<ExamSchool> {
+    if !setting.has(SourceKind::Exam) {
+        return Vec::new();
+    }
+    let mut out: std::collections::BTreeMap<String, ExamSchool> = std::collections::BTreeMap::new();
+    for (c, id) in children.iter().zip(ids) {
+        let Some(row) = c.of(SourceKind::Student).or_else(|| c.of(SourceKind::InSchool)) else { continue };
+        let ninth = |f: Field| row.get(f).is_some_and(|t| t.starts_with('九') || t.starts_with("初三"));
+        if !(ninth(Field::Grade) || ninth(Field::Class)) || c.verdict.kind.group() != VerdictGroup::InSchool {
+            continue;
+        }
+        let school = row.get(Field::SchoolName).unwrap_or("(未写学校)").to_owned();
+        let e = out.entry(school.clone()).or_insert_with(|| ExamSchool { school, ..ExamSchool::default() });
+        if e.path.is_empty() {
+            e.path = g.school_of(row).map(|p| p.to_string()).unwrap_or_default();
+        }
+        e.enrolled += 1;
+        match c.of(SourceKind::Exam) {
+            Some(x) => {
+                e.registered += 1;
+                e.absent += i64::from(x.get(Field::ExamAbsence).is_some_and(|a| a.starts_with('是') || a.contains("缺考")));
+            }
+            None => e.missing.push(*id),
+        }
+    }
+    out.into_values().collect()
+}

@@ -1,0 +1,309 @@
+//! 交办核实 (dispatch): findings to schools and villages, answers back, an end with its proof.
+
+use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::finding::{FindingError, FindingState, Route, Step, Workdays, route};
+use baoxue_domain::ledger::{Disposition, all_dispositions};
+use baoxue_domain::place::PlacePath;
+use baoxue_domain::verdict::VerdictKind;
+use baoxue_store::{ChildRow, Finding, FindingFilter, NewEvent};
+use sha2::{Digest, Sha256};
+
+use super::{Office, OfficeError, Result};
+use crate::app::clock::moment;
+
+/// Most findings of one dispatch: a county's September.
+const MAX_AT_ONCE: usize = 5_000;
+/// A proof at most: a phone's photo, scaled by the browser, is far below.
+pub const MAX_PROOF_BYTES: usize = 10 << 20;
+/// Proofs of a finding.
+const MAX_PROOFS: usize = 20;
+/// Characters of a note.
+const MAX_NOTE: usize = 2_000;
+
+impl From<FindingError> for OfficeError {
+    fn from(e: FindingError) -> Self {
+        match e {
+            FindingError::NotNow(..) => Self::Conflict(e.to_string()),
+            _ => Self::Input(e.to_string()),
+        }
+    }
+}
+
+/// A proof that was sent.
+pub struct Proof {
+    pub file_name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// A unit's answer.
+pub struct Answer<'a> {
+    pub finding: i64,
+    pub version: i64,
+    pub disposition: &'a str,
+    pub note: &'a str,
+    pub proofs: Vec<Proof>,
+}
+
+pub fn disposition(code: &str) -> Option<&'static Disposition> {
+    all_dispositions().1.iter().find(|d| d.code == code)
+}
+
+/// What the bytes of a proof are, by their beginning; `None` for what is not taken.
+pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        [b'%', b'P', b'D', b'F', ..] => Some("application/pdf"),
+        _ => None,
+    }
+}
+
+fn changed(f: &Finding) -> OfficeError {
+    OfficeError::Conflict(format!("这一条刚被别人处理过,现在是“{}”。已为您显示最新情况", f.state.label()))
+}
+
+impl Office {
+    /// Where a finding about a child goes.
+    pub async fn route_of(&self, county: &PlacePath, child: &ChildRow) -> Result<Route> {
+        let parse = |p: &Option<String>| p.as_deref().and_then(PlacePath::parse);
+        let verdict = VerdictKind::ALL.iter().copied().find(|k| k.code() == child.verdict);
+        let school = parse(&child.school_path).map(|p| school_of_class(&p));
+        let residence = parse(&child.residence_path).filter(|p| p.depth() > county.depth());
+        let catchments = self.store.catchments(self.clock.today()).await?;
+        let catchment =
+            residence.as_ref().and_then(|r| catchments.get(r.as_str())).and_then(|s| s.first()).and_then(|s| PlacePath::parse(s));
+        let register = parse(&child.register_path).filter(|p| p.depth() > county.depth());
+        Ok(route(
+            verdict.unwrap_or(VerdictKind::HouseholdNoRecord),
+            school.as_ref(),
+            residence.as_ref(),
+            catchment.as_ref(),
+            register.as_ref(),
+            county,
+        ))
+    }
+
+    /// Sends findings out, each to where it belongs or all to one unit, and says how many went.
+    pub async fn dispatch(&self, actor: &Actor, ids: &[i64], to: Option<&PlacePath>, days: Option<u32>) -> Result<usize> {
+        let j = actor.jurisdiction(Action::Dispatch)?;
+        let county = self.county(actor, Action::Dispatch).await?;
+        if ids.is_empty() {
+            return Err(OfficeError::Input("请先勾选要交办的儿童".into()));
+        }
+        if ids.len() > MAX_AT_ONCE {
+            return Err(OfficeError::Input(format!("一次最多交办 {MAX_AT_ONCE} 条")));
+        }
+        if let Some(unit) = to
+            && (!j.covers(unit.as_str()) || self.store.place_at(unit, self.clock.today()).await?.is_none())
+        {
+            return Err(OfficeError::Input("没有这个学校或村(社区)".into()));
+        }
+        let days = days.unwrap_or(self.number("deadline-days").await? as u32);
+        let deadline = moment(Workdays::national().deadline(self.clock.today(), days));
+        let mut planned = Vec::new();
+        for id in ids {
+            let f = self.store.finding(*id, &j).await?.ok_or(OfficeError::NotFound)?;
+            f.state.after(Step::Dispatch)?;
+            let child = self.store.child(f.child, &j).await?.ok_or(OfficeError::NotFound)?;
+            let route = match to {
+                Some(unit) => Route { unit: unit.clone(), why: "指定单位" },
+                None => self.route_of(&county, &child).await?,
+            };
+            planned.push((f, route));
+        }
+        let mut units: Vec<&str> = planned.iter().map(|(_, r)| r.unit.as_str()).collect();
+        units.sort_unstable();
+        units.dedup();
+        let names = self.store.place_names(&units).await?;
+        let mut tx = self.store.begin().await?;
+        for (f, route) in &planned {
+            let unit = route.unit.as_str();
+            let name = names.get(unit).map_or(unit, String::as_str);
+            let detail = format!("交{name}核实({})", route.why);
+            let e = NewEvent { kind: Step::Dispatch.code(), detail: &detail, by: Some(actor.account), at: self.now() };
+            let said = f.disposition.as_deref();
+            if !tx.step_finding(&self.store, f, FindingState::Dispatched, Some(unit), Some(deadline), said, &e).await? {
+                return Err(changed(f));
+            }
+            self.audit(&mut tx, actor, "dispatch-finding", &format!("finding:{}", f.id), &detail).await?;
+        }
+        tx.commit().await?;
+        Ok(planned.len())
+    }
+
+    /// 答复: what the unit found, with its proof.
+    pub async fn answer(&self, actor: &Actor, a: Answer<'_>) -> Result<()> {
+        let j = actor.jurisdiction(Action::AnswerFinding)?;
+        let f = self.store.finding(a.finding, &j).await?.ok_or(OfficeError::NotFound)?;
+        // only the unit that has it, not everybody who may see the child
+        if !f.unit_path.as_ref().is_some_and(|u| j.covers(u)) {
+            return Err(OfficeError::NotFound);
+        }
+        let state = f.state.after(Step::Answer)?;
+        if f.version != a.version {
+            return Err(changed(&f));
+        }
+        let said = match a.disposition {
+            "" => return Err(FindingError::DispositionMissing.into()),
+            "dropped-out" => "确认未就读",
+            code => disposition(code).ok_or(FindingError::DispositionMissing)?.label.as_str(),
+        };
+        let note = note_of(a.note)?;
+        if a.disposition == "dropped-out" && note.is_empty() {
+            return Err(OfficeError::Input("确认未就读的,请写明孩子现在的情况".into()));
+        }
+        let kept = self.keep_proofs(&f, a.proofs).await?;
+        let detail = if note.is_empty() { said.to_owned() } else { format!("{said}:{note}") };
+        let e = NewEvent { kind: Step::Answer.code(), detail: &detail, by: Some(actor.account), at: self.now() };
+        let mut tx = self.store.begin().await?;
+        if !tx.step_finding(&self.store, &f, state, f.unit_path.as_deref(), f.deadline_at, Some(a.disposition), &e).await? {
+            return Err(changed(&f));
+        }
+        for (name, kind, digest, stored, size) in &kept {
+            tx.add_attachment(f.id, name, kind, digest, stored, *size, self.now(), actor.account).await?;
+        }
+        self.audit(&mut tx, actor, "answer-finding", &format!("finding:{}", f.id), &format!("{said},佐证 {} 份", kept.len()))
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn keep_proofs(&self, f: &Finding, proofs: Vec<Proof>) -> Result<Vec<(String, &'static str, String, String, i64)>> {
+        let before = self.store.attachments(f.id).await?.len();
+        if before + proofs.len() > MAX_PROOFS {
+            return Err(OfficeError::Input(format!("佐证材料最多 {MAX_PROOFS} 份")));
+        }
+        let mut out = Vec::new();
+        for p in proofs {
+            if p.bytes.len() > MAX_PROOF_BYTES {
+                return Err(OfficeError::Input(format!("“{}”超过 {} MB,请缩小后再传", p.file_name, MAX_PROOF_BYTES >> 20)));
+            }
+            let kind = media_type(&p.bytes)
+                .ok_or_else(|| OfficeError::Input(format!("“{}”不是照片(JPG、PNG、WebP)或 PDF", p.file_name)))?;
+            let digest: String = Sha256::digest(&p.bytes).iter().map(|b| format!("{b:02x}")).collect();
+            let size = p.bytes.len() as i64;
+            let store = self.store.clone();
+            let stored = tokio::task::spawn_blocking(move || store.store_file("photo", |w| Ok(w.write_all(&p.bytes)?)));
+            let stored = stored.await.map_err(|_| OfficeError::Input("保存佐证材料时出错,请重试".into()))??;
+            out.push((p.file_name.chars().take(100).collect(), kind, digest, stored, size));
+        }
+        Ok(out)
+    }
+
+    /// The other steps: sent back, handed back, cleared, taken as suspected, reopened.
+    pub async fn step(&self, actor: &Actor, id: i64, version: i64, step: Step, note: &str) -> Result<()> {
+        let action = if step == Step::HandBack { Action::AnswerFinding } else { Action::CloseFinding };
+        let j = actor.jurisdiction(action)?;
+        let f = self.store.finding(id, &j).await?.ok_or(OfficeError::NotFound)?;
+        if action == Action::AnswerFinding && !f.unit_path.as_ref().is_some_and(|u| j.covers(u)) {
+            return Err(OfficeError::NotFound);
+        }
+        let state = f.state.after(step)?;
+        if f.version != version {
+            return Err(changed(&f));
+        }
+        let note = note_of(note)?;
+        if step.needs_reason() && note.is_empty() {
+            return Err(FindingError::ReasonMissing.into());
+        }
+        if step == Step::Clear {
+            self.check_clearing(&f).await?;
+        }
+        let deadline = match step {
+            Step::SendBack => {
+                let days = self.number("deadline-days").await? as u32;
+                Some(moment(Workdays::national().deadline(self.clock.today(), days)))
+            }
+            Step::HandBack | Step::Reopen => None,
+            _ => f.deadline_at,
+        };
+        let unit = if matches!(step, Step::HandBack | Step::Reopen) { None } else { f.unit_path.as_deref() };
+        let e = NewEvent { kind: step.code(), detail: &note, by: Some(actor.account), at: self.now() };
+        let mut tx = self.store.begin().await?;
+        if !tx.step_finding(&self.store, &f, state, unit, deadline, f.disposition.as_deref(), &e).await? {
+            return Err(changed(&f));
+        }
+        self.audit(&mut tx, actor, &format!("{}-finding", step.code()), &format!("finding:{id}"), &note).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// R-CASE 2: a code that clears, its proof, and as many units as the code asks for.
+    async fn check_clearing(&self, f: &Finding) -> Result<()> {
+        let code = f.disposition.as_deref().unwrap_or("");
+        let d =
+            disposition(code).ok_or_else(|| OfficeError::Input("答复是“确认未就读”,不能核销;请转疑似辍学,或退回重核".into()))?;
+        if self.store.attachments(f.id).await?.is_empty() {
+            return Err(FindingError::ProofMissing.into());
+        }
+        let events = self.store.finding_events(f.id).await?;
+        let mut who: Vec<i64> = events.iter().filter(|e| e.kind == Step::Answer.code()).filter_map(|e| e.account).collect();
+        who.sort_unstable();
+        who.dedup();
+        if who.len() < usize::from(d.units) {
+            return Err(FindingError::UnitsMissing(&d.label, d.units, who.len()).into());
+        }
+        Ok(())
+    }
+
+    /// Whoever is over the deadline is shown to the county, once for each deadline.
+    pub async fn escalate_overdue(&self) -> Result<usize> {
+        let mut escalated = 0;
+        for f in self.store.overdue_findings(self.now()).await? {
+            let e = NewEvent { kind: "overdue", detail: "逾期未答复,已提醒上级", by: None, at: self.now() };
+            let mut tx = self.store.begin().await?;
+            if tx.escalate_finding(&self.store, &f, &e).await? {
+                tx.commit().await?;
+                escalated += 1;
+            }
+        }
+        Ok(escalated)
+    }
+
+    /// Findings of one's unit that wait for an answer: all of them, and those that are overdue.
+    pub async fn inbox_counts(&self, actor: &Actor) -> Result<(i64, i64)> {
+        let Ok(j) = actor.jurisdiction(Action::AnswerFinding) else { return Ok((0, 0)) };
+        let mut f = FindingFilter { states: vec![FindingState::Dispatched], ..FindingFilter::default() };
+        let all = self.store.inbox(&f, &j, 1, 0).await?.1;
+        f.due_before = Some(self.now());
+        Ok((all, self.store.inbox(&f, &j, 1, 0).await?.1))
+    }
+}
+
+/// The school of a class.
+pub fn school_of_class(path: &PlacePath) -> PlacePath {
+    let mut at = path.clone();
+    while at.depth() > 2 {
+        match at.parent() {
+            Some(p) => at = p,
+            None => break,
+        }
+    }
+    at
+}
+
+fn note_of(text: &str) -> Result<String> {
+    let note = text.trim().to_owned();
+    if note.chars().count() > MAX_NOTE {
+        return Err(OfficeError::Input(format!("说明请不超过 {MAX_NOTE} 字")));
+    }
+    Ok(note)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schools_of_classes_and_kinds_of_proof() {
+        let of = |p: &str| school_of_class(&PlacePath::parse(p).unwrap()).to_string();
+        assert_eq!(of("e/528801/2152000001/三年级/三(1)班/"), "e/528801/2152000001/");
+        assert_eq!(of("e/528801/2152000001/"), "e/528801/2152000001/");
+        assert_eq!(media_type(b"\xff\xd8\xff\xe0"), Some("image/jpeg"));
+        assert_eq!(media_type(b"%PDF-1.7"), Some("application/pdf"));
+        assert_eq!(media_type(b"<svg onload=alert(1)>"), None);
+        assert_eq!(media_type(b""), None);
+        assert_eq!(disposition("dead").map(|d| d.label.as_str()), Some("死亡"));
+    }
+}

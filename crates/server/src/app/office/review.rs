@@ -1,0 +1,185 @@
+//! 人工认定 (clerical review): two rows side by side, and what a person says of them.
+
+use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::roster::{Field, RosterRow, SourceKind};
+use baoxue_linkage::differing_chars;
+use baoxue_store::ReviewPair;
+
+use super::{Office, OfficeError, Result, kept};
+
+/// A field of two rows, cut where they differ.
+pub struct Compared {
+    pub heading: &'static str,
+    pub left: Vec<Piece>,
+    pub right: Vec<Piece>,
+    /// 相同, 第 9 位不同…; empty where one side has nothing.
+    pub says: String,
+}
+
+/// A piece of a value.
+pub struct Piece {
+    pub text: String,
+    pub differs: bool,
+}
+
+/// A pair on the screen.
+pub struct SideBySide {
+    pub pair: ReviewPair,
+    pub left_source: &'static str,
+    pub left_place: String,
+    pub right_source: &'static str,
+    pub right_place: String,
+    pub fields: Vec<Compared>,
+    /// In words: 很像, 较像, 有些像.
+    pub likeness: &'static str,
+}
+
+fn pieces(text: &str, differing: &[usize]) -> Vec<Piece> {
+    let mut out: Vec<Piece> = Vec::new();
+    for (i, c) in text.chars().enumerate() {
+        let differs = differing.contains(&i);
+        match out.last_mut() {
+            Some(p) if p.differs == differs => p.text.push(c),
+            _ => out.push(Piece { text: c.to_string(), differs }),
+        }
+    }
+    out
+}
+
+fn compared(heading: &'static str, left: String, right: String) -> Option<Compared> {
+    if left.is_empty() && right.is_empty() {
+        return None;
+    }
+    let places = differing_chars(&left, &right);
+    let says = if left.is_empty() || right.is_empty() {
+        "一方没有".to_owned()
+    } else if left == right {
+        "相同".to_owned()
+    } else if left.chars().count() == right.chars().count() && places.len() <= 3 {
+        let numbers: Vec<String> = places.iter().map(|p| (p + 1).to_string()).collect();
+        format!("第 {} 位不同", numbers.join("、"))
+    } else {
+        "不同".to_owned()
+    };
+    let both = !left.is_empty() && !right.is_empty();
+    let mark = |text: &str| -> Vec<Piece> {
+        if !both {
+            return pieces(text, &[]);
+        }
+        let of: Vec<usize> = if left.chars().count() == right.chars().count() {
+            places.clone()
+        } else {
+            let other: Vec<char> = if text == left { right.chars().collect() } else { left.chars().collect() };
+            text.chars().enumerate().filter(|(_, c)| !other.contains(c)).map(|(i, _)| i).collect()
+        };
+        pieces(text, &of)
+    };
+    Some(Compared { heading, left: mark(&left), right: mark(&right), says })
+}
+
+fn values(r: &RosterRow) -> Vec<(&'static str, String)> {
+    let get = |fields: &[Field]| fields.iter().filter_map(|f| r.get(*f)).collect::<Vec<_>>().join(" ");
+    vec![
+        ("姓名", r.name.clone().unwrap_or_default()),
+        ("曾用名", get(&[Field::FormerName])),
+        ("身份证件号", r.id_text().to_owned()),
+        ("性别", r.sex.map_or(String::new(), |s| s.label().into())),
+        ("出生日期", r.birth_date.map_or(String::new(), |d| d.to_string())),
+        ("家长", r.family_adult().unwrap_or("").to_owned()),
+        ("电话", r.family_phone().unwrap_or("").to_owned()),
+        ("地址", r.any_address().unwrap_or("").to_owned()),
+        ("学校班级", get(&[Field::SchoolName, Field::Grade, Field::Class])),
+        ("状态", get(&[Field::StudentState, Field::RegisterStatus, Field::Present])),
+    ]
+}
+
+impl Office {
+    /// A pair with both rows.
+    pub async fn side_by_side(&self, actor: &Actor, run: i64, pair: i64) -> Result<SideBySide> {
+        let county = self.county(actor, Action::DecideReview).await?;
+        self.store.run(county.as_str(), run).await?.ok_or(OfficeError::NotFound)?;
+        let pair = self.store.review_pair(run, pair).await?.ok_or(OfficeError::NotFound)?;
+        let mut rows = Vec::new();
+        for (_, fingerprint, batch) in [&pair.left, &pair.right] {
+            let batch = self.store.batch(county.as_str(), *batch).await?.ok_or(OfficeError::NotFound)?;
+            let (store, key) = (self.store.clone(), kept::key_of(fingerprint));
+            let found = tokio::task::spawn_blocking(move || kept::find(&store, &batch.roster, key).map(|r| (r, batch.file_name)));
+            let (row, file) = found.await.map_err(|_| OfficeError::NotFound)?.map_err(super::rosters::input)?;
+            rows.push((row.ok_or(OfficeError::NotFound)?, file));
+        }
+        let place = |(row, file): &(kept::KeptRow, String)| format!("{file} 第 {} 行", row.row.row);
+        let label = |s: &str| SourceKind::find(s).map_or("", SourceKind::label);
+        let fields = values(&rows[0].0.row)
+            .into_iter()
+            .zip(values(&rows[1].0.row))
+            .filter_map(|((heading, l), (_, r))| compared(heading, l, r))
+            .collect();
+        let likeness = match pair.probability_ppm {
+            500_000.. => "很像",
+            300_000.. => "较像",
+            _ => "有些像",
+        };
+        Ok(SideBySide {
+            left_source: label(&pair.left.0),
+            left_place: place(&rows[0]),
+            right_source: label(&pair.right.0),
+            right_place: place(&rows[1]),
+            fields,
+            likeness,
+            pair,
+        })
+    }
+
+    /// Decides a pair: `same`, `different` or `ask`.
+    pub async fn decide(&self, actor: &Actor, run: i64, pair: i64, judgement: &str) -> Result<()> {
+        let county = self.county(actor, Action::DecideReview).await?;
+        self.store.run(county.as_str(), run).await?.ok_or(OfficeError::NotFound)?;
+        let pair = self.store.review_pair(run, pair).await?.ok_or(OfficeError::NotFound)?;
+        let word = match judgement {
+            "same" => "同一人",
+            "different" => "不是同一人",
+            "ask" => "待问",
+            _ => return Err(OfficeError::Input("请选“同一人”“不是同一人”或“待问”".into())),
+        };
+        let mut tx = self.store.begin().await?;
+        if !tx.decide(&pair, judgement, self.now(), actor.account).await? {
+            return Err(OfficeError::Conflict("这一对刚由别人认定过,已为您跳到下一对".into()));
+        }
+        self.audit(&mut tx, actor, "decide-review", &format!("pair:{}", pair.id), word).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Takes back what was said of a pair.
+    pub async fn undo_decision(&self, actor: &Actor, run: i64, pair: i64) -> Result<()> {
+        let county = self.county(actor, Action::DecideReview).await?;
+        self.store.run(county.as_str(), run).await?.ok_or(OfficeError::NotFound)?;
+        let pair = self.store.review_pair(run, pair).await?.ok_or(OfficeError::NotFound)?;
+        let mut tx = self.store.begin().await?;
+        if !tx.undo_decision(&pair, self.now()).await? {
+            return Err(OfficeError::Conflict("这一对没有可撤回的认定".into()));
+        }
+        self.audit(&mut tx, actor, "undo-review", &format!("pair:{}", pair.id), "").await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_marked() {
+        let c = compared("身份证件号", "528801201503022517".into(), "528801201508022517".into()).unwrap();
+        assert_eq!(c.says, "第 12 位不同");
+        let marked: Vec<&str> = c.left.iter().filter(|p| p.differs).map(|p| p.text.as_str()).collect();
+        assert_eq!(marked, ["3"]);
+        assert_eq!(compared("姓名", "王浩".into(), String::new()).unwrap().says, "一方没有");
+        assert!(compared("姓名", String::new(), String::new()).is_none());
+        let c = compared("姓名", "阿依古丽·买买提".into(), "阿依古丽".into()).unwrap();
+        assert_eq!(c.says, "不同");
+        assert!(c.right.iter().all(|p| !p.differs));
+        assert_eq!(c.left.iter().filter(|p| p.differs).map(|p| p.text.as_str()).collect::<String>(), "·买买提");
+    }
+}

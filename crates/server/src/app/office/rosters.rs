@@ -1,0 +1,426 @@
+//! 导入名册 (rosters): read and staged, loaded, withdrawn.
+
+use std::collections::BTreeMap;
+
+use baoxue_documents::address;
+use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::finding::{FindingState, Step};
+use baoxue_domain::place::PlacePath;
+use baoxue_domain::roster::{ClassRegister, IssueCode, Mapping, Severity, SourceKind};
+use baoxue_store::{Batch, BatchState, FindingFilter, NewBatch, NewEvent};
+use serde::{Deserialize, Serialize};
+
+use super::{Office, OfficeError, Result, kept};
+use crate::app::bad_rows;
+use crate::app::roster::{Reading, RosterFile, mapping_of, read_bytes};
+
+/// Problems that a preview shows; the spreadsheet of bad rows has all of them.
+const SHOWN_PROBLEMS: usize = 100;
+/// Change against the roster in use from which loading asks first (R-SRC 3).
+pub const GUARD_PERCENT: i64 = 10;
+/// Batches of a county that may wait to be loaded: each of them holds two files.
+const MAX_STAGED: usize = 200;
+
+/// A file that was sent.
+pub struct Upload {
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Who handed a file over.
+#[derive(Debug, Clone, Default)]
+pub struct HandOver {
+    pub department: String,
+    pub person: String,
+}
+
+/// How a file was read: what a preview shows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Preview {
+    /// Why it was taken for this kind; empty when a person said so.
+    pub why: String,
+    /// Another kind is nearly as likely.
+    pub doubtful: bool,
+    /// Headings with their sheet and the field they were taken for (empty: not used).
+    pub columns: Vec<PreviewColumn>,
+    /// Sheets that were not read.
+    pub ignored: Vec<String>,
+    /// The first problems.
+    pub problems: Vec<PreviewProblem>,
+}
+
+/// A heading.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PreviewColumn {
+    pub sheet: String,
+    pub heading: String,
+    pub field: String,
+}
+
+/// A problem of a row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PreviewProblem {
+    pub cell: String,
+    pub severity: String,
+    pub message: String,
+}
+
+/// Problems of a batch by code.
+pub fn counts_of(batch: &Batch) -> Vec<(IssueCode, i64)> {
+    let by_code: BTreeMap<String, i64> = serde_json::from_str(&batch.counts).unwrap_or_default();
+    IssueCode::ALL.iter().filter_map(|c| by_code.get(c.code()).map(|n| (*c, *n))).collect()
+}
+
+/// How many rows of a batch a person should look at.
+pub fn to_confirm(batch: &Batch) -> i64 {
+    counts_of(batch).iter().filter(|(c, _)| c.severity() >= Severity::Confirm).map(|(_, n)| n).sum()
+}
+
+pub fn preview_of(batch: &Batch) -> Option<Preview> {
+    serde_json::from_str(&batch.preview).ok()
+}
+
+/// What became of a file.
+pub struct Staged {
+    pub file_name: String,
+    pub outcome: std::result::Result<i64, String>,
+}
+
+/// How far a staged batch differs from what is in use.
+pub struct Guard {
+    pub before: i64,
+    pub now: i64,
+}
+
+impl Guard {
+    pub fn percent(&self) -> i64 {
+        if self.before == 0 { 0 } else { (self.now - self.before).abs() * 100 / self.before }
+    }
+
+    pub fn asks(&self) -> bool {
+        self.before > 0 && (self.now - self.before).abs() * 100 > self.before * GUARD_PERCENT
+    }
+}
+
+impl Office {
+    /// Reads files and stages a batch for each; a file that cannot be used does not stop the others.
+    pub async fn stage(&self, actor: &Actor, uploads: Vec<Upload>, by: &HandOver) -> Result<Vec<Staged>> {
+        let county = self.county(actor, Action::ImportRosters).await?;
+        let waiting = self.store.batches(county.as_str(), &[BatchState::Staged], MAX_STAGED as i64, 0).await?.len();
+        if waiting + uploads.len() > MAX_STAGED {
+            return Err(OfficeError::Input(format!("待载入的名册已有 {waiting} 份,最多 {MAX_STAGED} 份;请先载入或删除一些")));
+        }
+        let classes = std::sync::Arc::new(self.class_register(&county).await?);
+        let mut out = Vec::new();
+        for u in uploads {
+            let file_name = u.name.clone();
+            let outcome = match self.stage_one(actor, &county, u, None, by, classes.clone()).await {
+                Ok(id) => Ok(id),
+                Err(OfficeError::Input(said)) => Err(said),
+                Err(e) => return Err(e),
+            };
+            out.push(Staged { file_name, outcome });
+        }
+        Ok(out)
+    }
+
+    async fn stage_one(
+        &self,
+        actor: &Actor,
+        county: &PlacePath,
+        upload: Upload,
+        kind: Option<SourceKind>,
+        by: &HandOver,
+        classes: std::sync::Arc<ClassRegister>,
+    ) -> Result<i64> {
+        let today = self.clock.today();
+        // what was said of headings is remembered by source: the kind must be known first
+        let mut mappings: BTreeMap<String, Mapping> = BTreeMap::new();
+        for (source, heading, field) in self.store.heading_mappings().await? {
+            mappings.entry(source).or_default().0.insert(heading, field);
+        }
+        let store = self.store.clone();
+        let made = tokio::task::spawn_blocking(move || -> anyhow::Result<(NewBatch, SourceKind)> {
+            let none = Mapping::default();
+            let all = Mapping(mappings.values().flat_map(|m| m.0.clone()).collect());
+            let first = match kind {
+                Some(k) => read_bytes(
+                    upload.name.clone(),
+                    upload.bytes.clone(),
+                    &Reading { kind: Some(k), mapping: mappings.get(k.name()).unwrap_or(&none), today },
+                ),
+                None => read_bytes(upload.name.clone(), upload.bytes.clone(), &Reading { kind: None, mapping: &none, today })
+                    .or_else(|_| {
+                        read_bytes(upload.name.clone(), upload.bytes.clone(), &Reading { kind: None, mapping: &all, today })
+                    }),
+            }?;
+            let guess = first.guess.clone();
+            let mut file = match mappings.get(first.kind.name()) {
+                Some(m) if kind.is_none() => {
+                    read_bytes(upload.name.clone(), upload.bytes.clone(), &Reading { kind: Some(first.kind), mapping: m, today })?
+                }
+                _ => first,
+            };
+            file.guess = file.guess.or(guess);
+            if file.kind == SourceKind::InSchool {
+                file.check_classes(&classes);
+            }
+            let original = store.store_file("original", |w| Ok(w.write_all(&upload.bytes)?))?;
+            let roster = kept::keep(&store, &file)?;
+            Ok((batch_of(&file, original, roster)?, file.kind))
+        })
+        .await
+        .map_err(|_| OfficeError::Input("读取这个文件时程序出错;请另存为 .xlsx 再试".into()))?;
+        let (mut new, kind) = made.map_err(input)?;
+        new.scope = county.as_str().to_owned();
+        new.department = if by.department.is_empty() { department_of(kind).to_owned() } else { by.department.clone() };
+        new.handed_over_by = by.person.clone();
+        new.handed_over_on = today.to_string();
+        let mut tx = self.store.begin().await?;
+        let id = tx.stage_batch(self.store.vault(), &new, self.now(), actor.account).await?;
+        self.audit(
+            &mut tx,
+            actor,
+            "stage-roster",
+            &format!("batch:{id}"),
+            &format!("{} {} 行 {}", new.file_name, new.good_rows, new.digest),
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Reads a staged batch's original again, after somebody said what it is or what its headings mean.
+    pub async fn restage(
+        &self,
+        actor: &Actor,
+        id: i64,
+        kind: Option<SourceKind>,
+        headings: &BTreeMap<String, String>,
+    ) -> Result<i64> {
+        let county = self.county(actor, Action::ImportRosters).await?;
+        let batch = self.staged(&county, id).await?;
+        let kind = kind.or_else(|| SourceKind::find(&batch.source)).ok_or(OfficeError::NotFound)?;
+        let said = Mapping(headings.iter().filter(|(_, f)| !f.is_empty()).map(|(h, f)| (h.clone(), f.clone())).collect());
+        if let Some((heading, value)) = said.unknown_value() {
+            return Err(OfficeError::Input(format!("“{heading}”对应的“{value}”不是已知字段")));
+        }
+        let mut tx = self.store.begin().await?;
+        for (heading, field) in headings {
+            tx.map_heading(kind.name(), heading, field, self.now(), actor.account).await?;
+        }
+        tx.commit().await?;
+        let bytes = self.store.read_file(&batch.original)?;
+        let upload = Upload { name: batch.file_name.clone(), bytes };
+        let by = HandOver { department: String::new(), person: batch.handed_over_by.clone() };
+        let classes = std::sync::Arc::new(self.class_register(&county).await?);
+        let new = self.stage_one(actor, &county, upload, Some(kind), &by, classes).await?;
+        let mut tx = self.store.begin().await?;
+        tx.withdraw_batch(id, self.now(), actor.account).await?;
+        tx.commit().await?;
+        Ok(new)
+    }
+
+    async fn staged(&self, county: &PlacePath, id: i64) -> Result<Batch> {
+        let batch = self.store.batch(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
+        if batch.state != BatchState::Staged {
+            return Err(OfficeError::Conflict(format!("这份名册已是“{}”", batch.state.label())));
+        }
+        Ok(batch)
+    }
+
+    /// Classes of the student register in use.
+    async fn class_register(&self, county: &PlacePath) -> Result<ClassRegister> {
+        let loaded = self.store.batches(county.as_str(), &[BatchState::Loaded], 1_000, 0).await?;
+        let students: Vec<Batch> = loaded.into_iter().filter(|b| b.source == SourceKind::Student.name()).collect();
+        let store = self.store.clone();
+        let register = tokio::task::spawn_blocking(move || {
+            let files: Vec<RosterFile> = students
+                .iter()
+                .filter_map(|b| kept::load(&store, &b.roster, &b.file_name, &b.digest, SourceKind::Student).ok())
+                .collect();
+            ClassRegister::of_rows(files.iter().flat_map(|f| &f.roster.rows))
+        });
+        register.await.map_err(|_| OfficeError::Input("学籍名册读不出来".into()))
+    }
+
+    /// How a staged batch differs in size from what is in use of its source.
+    pub async fn guard(&self, county: &PlacePath, batches: &[&Batch]) -> Result<BTreeMap<String, Guard>> {
+        let loaded = self.store.batches(county.as_str(), &[BatchState::Loaded], 1_000, 0).await?;
+        let mut out: BTreeMap<String, Guard> = BTreeMap::new();
+        for b in batches {
+            out.entry(b.source.clone()).or_insert(Guard { before: 0, now: 0 }).now += b.good_rows;
+        }
+        for b in loaded {
+            if let Some(g) = out.get_mut(&b.source) {
+                g.before += b.good_rows;
+            }
+        }
+        Ok(out)
+    }
+
+    /// Loads staged batches: those of one source stand together and replace what was in use. A change of more than 10 % must be confirmed,
+    /// except when the school year begins.
+    pub async fn load(&self, actor: &Actor, ids: &[i64], confirmed: bool) -> Result<usize> {
+        let county = self.county(actor, Action::ImportRosters).await?;
+        let mut batches = Vec::new();
+        for id in ids {
+            batches.push(self.staged(&county, *id).await?);
+        }
+        let refs: Vec<&Batch> = batches.iter().collect();
+        let roll_over = matches!(self.clock.today().month(), 8 | 9);
+        if !confirmed && !roll_over {
+            for (source, g) in self.guard(&county, &refs).await? {
+                if g.asks() {
+                    let label = SourceKind::find(&source).map_or("", SourceKind::label);
+                    return Err(OfficeError::Conflict(format!(
+                        "{label}名册现有 {} 行,这次 {} 行,相差 {}%,超过 {GUARD_PERCENT}%。确认无误请勾选“数量变化属实”再载入",
+                        g.before,
+                        g.now,
+                        g.percent()
+                    )));
+                }
+            }
+        }
+        let mut tx = self.store.begin().await?;
+        let mut begun: Vec<&str> = Vec::new();
+        for b in &batches {
+            let replace = !begun.contains(&b.source.as_str());
+            begun.push(&b.source);
+            if !tx.load_batch(b.id, replace, self.now(), actor.account).await? {
+                return Err(OfficeError::Conflict(format!("“{}”刚被别人处理过,请刷新", b.file_name)));
+            }
+            self.audit(&mut tx, actor, "load-roster", &format!("batch:{}", b.id), &format!("{} {} 行", b.file_name, b.good_rows))
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(batches.len())
+    }
+
+    /// 撤销: a batch that no run used is simply gone; one that was used is withdrawn, its open findings are called off with a notice,
+    /// answers stay. The roster before it is in use again.
+    pub async fn withdraw(&self, actor: &Actor, id: i64) -> Result<usize> {
+        let county = self.county(actor, Action::ImportRosters).await?;
+        let batch = self.store.batch(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
+        let runs = self.store.runs_of_batch(id).await?;
+        let jurisdiction = actor.jurisdiction(Action::ImportRosters)?;
+        let pending = FindingFilter { states: vec![FindingState::Open, FindingState::Dispatched], ..FindingFilter::default() };
+        let (findings, _) = self.store.findings(&pending, &jurisdiction, i64::MAX, 0).await?;
+        let mut tx = self.store.begin().await?;
+        if !tx.withdraw_batch(id, self.now(), actor.account).await? {
+            return Err(OfficeError::Conflict("这份名册已经撤销".into()));
+        }
+        let mut called_off = 0;
+        for f in findings.iter().filter(|f| runs.contains(&f.run)) {
+            let detail = format!("所依据的名册“{}”已撤销,请等下一次比对", batch.file_name);
+            let e = NewEvent { kind: Step::Withdraw.code(), detail: &detail, by: Some(actor.account), at: self.now() };
+            let unit = f.unit_path.as_deref();
+            called_off += usize::from(
+                tx.step_finding(&self.store, f, FindingState::Withdrawn, unit, None, f.disposition.as_deref(), &e).await?,
+            );
+        }
+        self.audit(
+            &mut tx,
+            actor,
+            "withdraw-roster",
+            &format!("batch:{id}"),
+            &format!("{} 撤销交办 {called_off} 条", batch.file_name),
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(called_off)
+    }
+
+    /// 问题行 of a batch as a spreadsheet, from its original.
+    pub async fn bad_rows(&self, actor: &Actor, id: i64) -> Result<(String, Vec<u8>)> {
+        let county = self.county(actor, Action::ImportRosters).await?;
+        let batch = self.store.batch(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
+        let mapping = Mapping(self.store.heading_mapping(&batch.source).await?);
+        let today = self.clock.today();
+        let store = self.store.clone();
+        let classes = self.class_register(&county).await?;
+        let name = batch.file_name.clone();
+        let made = tokio::task::spawn_blocking(move || -> anyhow::Result<Vec<u8>> {
+            let bytes = store.read_file(&batch.original)?;
+            let kind = SourceKind::find(&batch.source);
+            let mut file = read_bytes(batch.file_name.clone(), bytes, &Reading { kind, mapping: &mapping, today })?;
+            if kind == Some(SourceKind::InSchool) {
+                file.check_classes(&classes);
+            }
+            Ok(baoxue_documents::write::workbook(bad_rows::sheets(&file))?)
+        });
+        let bytes = made.await.map_err(|_| OfficeError::NotFound)?.map_err(input)?;
+        let stem = name.rsplit_once('.').map_or(name.as_str(), |s| s.0);
+        Ok((format!("{stem}-问题行.xlsx"), bytes))
+    }
+}
+
+/// The whole chain of an error, for people.
+pub fn input(e: anyhow::Error) -> OfficeError {
+    match e.downcast::<baoxue_store::StoreError>() {
+        Ok(e) => OfficeError::Store(e),
+        Err(e) => OfficeError::Input(e.chain().map(ToString::to_string).collect::<Vec<_>>().join(":")),
+    }
+}
+
+/// The department that usually has a source.
+pub fn department_of(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Household | SourceKind::ResidencePermit => "公安",
+        SourceKind::Births => "卫健",
+        SourceKind::Poverty => "乡村振兴",
+        SourceKind::Disability => "残联",
+        SourceKind::Floating => "乡镇",
+        SourceKind::Student
+        | SourceKind::InSchool
+        | SourceKind::Postponed
+        | SourceKind::Exam
+        | SourceKind::Kindergarten
+        | SourceKind::LastYear
+        | SourceKind::Cleared
+        | SourceKind::PastCases => "教育",
+    }
+}
+
+fn batch_of(file: &RosterFile, original: String, roster: String) -> anyhow::Result<NewBatch> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    file.roster.issues.iter().for_each(|i| *counts.entry(i.code.code()).or_default() += 1);
+    let mapping = mapping_of(file);
+    let columns = file.layouts.iter().flat_map(|(s, l)| {
+        l.columns.iter().filter(|c| !c.heading.is_empty()).map(move |c| PreviewColumn {
+            sheet: file.sheets[*s].name.clone(),
+            heading: c.heading.clone(),
+            field: c.slot.map_or(String::new(), |s| s.field.name().to_owned()),
+        })
+    });
+    let worth = file.roster.issues.iter().filter(|i| i.severity() >= Severity::Confirm);
+    let problems = worth.take(SHOWN_PROBLEMS).map(|i| PreviewProblem {
+        cell: i.column.map(|c| address(i.row - 1, c)).unwrap_or_default(),
+        severity: i.severity().label().to_owned(),
+        message: i.message.clone(),
+    });
+    let preview = Preview {
+        why: file.guess.as_ref().map(|g| g.why.clone()).unwrap_or_default(),
+        doubtful: file.guess.as_ref().is_some_and(|g| g.doubtful),
+        columns: columns.collect(),
+        ignored: file.ignored.clone(),
+        problems: problems.collect(),
+    };
+    Ok(NewBatch {
+        scope: String::new(),
+        source: file.kind.name().to_owned(),
+        file_name: file.name.clone(),
+        digest: file.digest.clone(),
+        original,
+        roster,
+        good_rows: file.roster.rows.len() as i64,
+        rejected_rows: file.roster.rejected as i64,
+        passed_over_rows: file.roster.passed_over as i64,
+        counts: serde_json::to_string(&counts)?,
+        preview: serde_json::to_string(&preview)?,
+        mapping: serde_json::to_string(&mapping)?,
+        department: String::new(),
+        handed_over_by: String::new(),
+        handed_over_on: String::new(),
+    })
+}

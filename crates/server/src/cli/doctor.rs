@@ -1,0 +1,161 @@
+//! `baoxue doctor`: what may be wrong with an installation, and how to mend it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use baoxue_store::Store;
+
+use super::installation::{self, block_on};
+use crate::app::clock::Clock;
+
+/// Least room on the disk, in MiB: a county's year of rosters.
+const LEAST_ROOM_MIB: u64 = 2_048;
+/// Days before a certificate's end from which it is worth a word.
+const CERTIFICATE_SECONDS: u32 = 30 * 24 * 3600;
+
+/// 检查安装:密钥、数据库、磁盘、时钟、字体、证书,并说明怎样修。
+#[derive(clap::Args)]
+#[command(help_template = super::HELP, next_help_heading = "参数")]
+pub struct Args {
+    #[command(flatten)]
+    installation: installation::Args,
+    /// 也检查这个证书
+    #[arg(long, value_name = "文件")]
+    tls_cert: Option<PathBuf>,
+}
+
+struct Report {
+    bad: bool,
+}
+
+impl Report {
+    fn good(&self, what: &str) {
+        println!("✓ {what}");
+    }
+
+    fn bad(&mut self, what: &str) {
+        println!("✗ {what}");
+        self.bad = true;
+    }
+
+    fn warn(&self, what: &str) {
+        println!("! {what}");
+    }
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut r = Report { bad: false };
+    keys(&args.installation, &mut r);
+    block_on(database(&args.installation, &mut r))?;
+    disk(&args.installation.data, &mut r);
+    clock(&mut r);
+    fonts(&r);
+    if let Some(cert) = &args.tls_cert {
+        certificate(cert, &mut r);
+    }
+    Ok(if r.bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn keys(i: &installation::Args, r: &mut Report) {
+    match i.vault() {
+        Ok(v) => r.good(&format!("密钥可用,当前用“{}”加密", v.active())),
+        Err(e) => r.bad(&format!("密钥:{e:#}")),
+    }
+    #[cfg(unix)]
+    if let Ok(m) = std::fs::metadata(i.key_path()) {
+        use std::os::unix::fs::PermissionsExt;
+        if m.permissions().mode() & 0o077 != 0 {
+            r.bad(&format!("密钥文件别人也能读;请运行 chmod 600 {}", i.key_path().display()));
+        }
+    }
+    if i.key_path().starts_with(&i.data) && i.key_path().exists() {
+        r.warn("密钥与数据在同一个文件夹;请另存一份到别处,备份时不要放在一起");
+    }
+}
+
+async fn database(i: &installation::Args, r: &mut Report) -> anyhow::Result<()> {
+    let Ok(vault) = i.vault() else { return Ok(()) };
+    match Store::open(&i.database_url(), &i.data, vault).await {
+        Ok(store) => {
+            match store.schema_version().await {
+                Ok(v) if v == Store::newest_schema() => r.good(&format!("数据库可用,版本 {v}")),
+                Ok(v) if v < Store::newest_schema() => r.bad(&format!("数据库版本 {v} 太旧;请运行 baoxue migrate")),
+                Ok(v) => r.bad(&format!("数据库版本 {v} 比程序新;请换新版程序")),
+                Err(e) => r.bad(&format!("数据库:{e}")),
+            }
+            if let Ok(now) = store.database_now().await {
+                let off = (now - Clock::default().now_ms()).abs() / 1000;
+                if off > 5 {
+                    r.bad(&format!("数据库的时钟与本机相差 {off} 秒;请让两台机器都与同一时间服务器对时"));
+                }
+            }
+            if store.schema_version().await.is_ok_and(|v| v == Store::newest_schema()) {
+                missing_files(&store, r).await;
+                match store.verify_audit().await {
+                    Ok(v) if v.broken.is_none() => r.good(&format!("审计日志完整(已封存 {} 条)", v.sealed)),
+                    Ok(_) => r.bad("审计日志被改动过;请运行 baoxue audit verify"),
+                    Err(e) => r.bad(&format!("审计日志:{e}")),
+                }
+            }
+            store.close().await;
+        }
+        Err(e) => r.bad(&format!("数据库:{e}")),
+    }
+    Ok(())
+}
+
+async fn missing_files(store: &Store, r: &mut Report) {
+    let Ok(known) = store.referenced_files().await else { return };
+    let missing = known.iter().filter(|n| store.open_file(n).is_err()).count();
+    if missing == 0 {
+        r.good(&format!("加密文件齐全({} 个)", known.len()));
+    } else {
+        r.bad(&format!("{missing} 个加密文件不见了或打不开;请从备份恢复数据文件夹"));
+    }
+}
+
+fn disk(folder: &Path, r: &mut Report) {
+    // the one portable way without a library: the system's own df
+    let out = Command::new("df").args(["-Pk"]).arg(if folder.exists() { folder } else { Path::new(".") }).output();
+    let free = out.ok().and_then(|o| {
+        let text = String::from_utf8_lossy(&o.stdout).into_owned();
+        text.lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok()
+    });
+    match free {
+        Some(kib) if kib / 1024 < LEAST_ROOM_MIB => {
+            r.bad(&format!("磁盘只剩 {} MB;请清理或扩容,至少留 {LEAST_ROOM_MIB} MB", kib / 1024));
+        }
+        Some(kib) => r.good(&format!("磁盘还有 {} MB", kib / 1024)),
+        None => r.warn("看不出磁盘还剩多少"),
+    }
+}
+
+fn clock(r: &mut Report) {
+    let year = Clock::default().today().year();
+    if (2024..2100).contains(&year) {
+        r.good(&format!("时钟:{}(北京时间)", Clock::default().now()));
+    } else {
+        r.bad(&format!("时钟显示 {year} 年;请校准系统时间,否则期限和日志都会错"));
+    }
+}
+
+fn fonts(r: &Report) {
+    let out = Command::new("fc-list").arg(":lang=zh").output();
+    match out {
+        Ok(o) if !o.stdout.is_empty() => r.good("本机有中文字体"),
+        Ok(_) => r.warn("本机没有中文字体(只影响在本机打印):可安装 fonts-noto-cjk"),
+        Err(_) => r.warn("看不出有没有中文字体(没有 fc-list)"),
+    }
+}
+
+fn certificate(path: &Path, r: &mut Report) {
+    if std::fs::read(path).is_err() {
+        return r.bad(&format!("证书 {} 读不出来", path.display()));
+    }
+    let seconds = CERTIFICATE_SECONDS.to_string();
+    match Command::new("openssl").args(["x509", "-noout", "-checkend", &seconds, "-in"]).arg(path).output() {
+        Ok(o) if o.status.success() => r.good("证书 30 天内不会到期"),
+        Ok(_) => r.bad("证书 30 天内到期或不是 PEM 证书;请换新证书,否则手机会拒绝打开"),
+        Err(_) => r.warn("没有 openssl,看不出证书何时到期"),
+    }
+}

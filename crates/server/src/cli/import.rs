@@ -1,0 +1,80 @@
+//! `baoxue import`: what the page does with dropped files, for a schedule or a large roster.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use baoxue_domain::access::Action;
+
+use super::installation::{self, block_on};
+use crate::app::office::places::read_places;
+use crate::app::office::rosters::{HandOver, Upload};
+
+/// 导入名册(与网页“导入名册”相同),或用 --places 导入区划学校。
+#[derive(clap::Args)]
+#[command(help_template = super::HELP, next_help_heading = "参数")]
+pub struct Args {
+    #[command(flatten)]
+    installation: installation::Args,
+    /// 名册文件
+    #[arg(required = true, value_name = "文件")]
+    files: Vec<PathBuf>,
+    /// 以谁的名义导入(登录名),须有相应权限;在审计日志中记为此人
+    #[arg(long, value_name = "登录名")]
+    r#as: String,
+    /// 读入后直接载入
+    #[arg(long)]
+    load: bool,
+    /// 数量变化超过一成也载入
+    #[arg(long, requires = "load")]
+    confirmed: bool,
+    /// 文件是区划、学校、划片表
+    #[arg(long, conflicts_with_all = ["load", "confirmed"])]
+    places: bool,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    block_on(async {
+        let office = args.installation.office().await?;
+        let account = office.store.account_by_login(&args.r#as).await?.with_context(|| format!("没有“{}”这个账号", args.r#as))?;
+        let actor = office.store.actor(&account, office.clock.today()).await?;
+        let mut uploads = Vec::new();
+        for path in &args.files {
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            uploads
+                .push(Upload { name, bytes: std::fs::read(path).with_context(|| format!("无法读取 {}", path.display()))? });
+        }
+        if args.places {
+            for u in uploads {
+                let read = read_places(&u.name, u.bytes)?;
+                if !read.problems.is_empty() {
+                    bail!("{} 有问题,没有保存:{}", u.name, read.problems.join(";"));
+                }
+                let n = office.put_places(&actor, &read, office.clock.today()).await?;
+                println!("{}:新增或变更 {n} 处", u.name);
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let staged = office.stage(&actor, uploads, &HandOver::default()).await?;
+        let county = office.county(&actor, Action::ImportRosters).await?;
+        let (mut ids, mut failed) = (Vec::new(), false);
+        for s in staged {
+            match s.outcome {
+                Ok(id) => {
+                    let b = office.store.batch(county.as_str(), id).await?.context("批次不见了")?;
+                    println!("{}:{} 可用 {} 行,未载入 {} 行", s.file_name, b.source, b.good_rows, b.rejected_rows);
+                    ids.push(id);
+                }
+                Err(e) => {
+                    println!("✗ {}:{e}", s.file_name);
+                    failed = true;
+                }
+            }
+        }
+        if args.load && !ids.is_empty() {
+            office.load(&actor, &ids, args.confirmed).await?;
+            println!("已载入 {} 份", ids.len());
+        }
+        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    })
+}

@@ -1,0 +1,109 @@
+//! `baoxue serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use baoxue_store::Store;
+
+use super::installation::{self, block_on};
+use crate::app::clock::Clock;
+use crate::app::demo::office as demo_office;
+use crate::app::office::Office;
+use crate::web;
+
+/// How long requests under way may still take when the program is told to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// 启动服务:浏览器打开后使用。
+#[derive(clap::Args)]
+#[command(help_template = super::HELP, next_help_heading = "参数")]
+pub struct Args {
+    #[command(flatten)]
+    installation: installation::Args,
+    /// 监听地址
+    #[arg(long, value_name = "地址:端口", env = "BAOXUE_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// TLS 证书(PEM);与 --tls-key 同给后只用 HTTPS
+    #[arg(long, value_name = "文件", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// TLS 私钥(PEM)
+    #[arg(long, value_name = "文件", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// 演示:从这个时刻开始走的时钟,例如 2023-10-08T09:00
+    #[arg(long, value_name = "时刻")]
+    demo_clock: Option<jiff::civil::DateTime>,
+    /// 演示:把这个文件夹里的示范县(baoxue demo-data 生成)导入、比对,并建好示范账号
+    #[arg(long, value_name = "文件夹", requires = "demo_clock")]
+    demo: Option<PathBuf>,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if args.installation.prepare()? {
+        println!("已生成密钥文件 {}。请另存一份到离线介质,与备份分开保管", args.installation.key_path().display());
+    }
+    if !web::are_built() {
+        eprintln!("提醒:页面样式没有编译进程序(web/dist 为空),页面能用但不好看;请用 make build 编译");
+    }
+    block_on(serve(args))
+}
+
+async fn serve(args: Args) -> anyhow::Result<ExitCode> {
+    let store = Store::open(&args.installation.database_url(), &args.installation.data, args.installation.vault()?).await?;
+    store.migrate().await?;
+    let clock = args.demo_clock.map_or_else(Clock::default, Clock::starting_at);
+    let office = Office::new(store, clock);
+    tokio::spawn(office.clone().work());
+    tokio::spawn(office.clone().keep());
+    if let Some(folder) = &args.demo {
+        demo_office::prepare(&office, folder).await?;
+    }
+    let banner = office.clock.is_shifted().then(|| format!("演示数据,人名均为虚构 · 演示日期从 {} 起", office.clock.today()));
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(cert), Some(key)) => {
+            if rustls::crypto::ring::default_provider().install_default().is_err() {
+                bail!("TLS 初始化失败");
+            }
+            let read = RustlsConfig::from_pem_file(cert, key).await;
+            Some(read.with_context(|| format!("证书 {} 或私钥 {} 不能用", cert.display(), key.display()))?)
+        }
+        _ => None,
+    };
+    if tls.is_none() && !args.listen.ip().is_loopback() {
+        eprintln!("提醒:在 {} 上监听而没有证书,口令和个人信息会明文经过网络;请给 --tls-cert 和 --tls-key", args.listen);
+    }
+    let app = web::App { office: office.clone(), tls: tls.is_some(), banner };
+    let site = web::site(app).into_make_service_with_connect_info::<SocketAddr>();
+    let listener = std::net::TcpListener::bind(args.listen)
+        .with_context(|| format!("不能在 {} 上监听;端口可能被占用,可用 --listen 换一个", args.listen))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    println!("保学已启动:{}://{address}", if tls.is_some() { "https" } else { "http" });
+    if args.demo.is_some() {
+        demo_office::print_log_ins();
+    }
+    let handle = Handle::new();
+    tokio::spawn(end_on_signal(handle.clone()));
+    match tls {
+        Some(tls) => axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(site).await?,
+        None => axum_server::from_tcp(listener)?.handle(handle).serve(site).await?,
+    }
+    office.store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn end_on_signal(handle: Handle<SocketAddr>) {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+        tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+    handle.graceful_shutdown(Some(GRACE));
+}

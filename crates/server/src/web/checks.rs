@@ -1,0 +1,179 @@
+//! 专项核查: transition, grade 9 against the exam, person and register (R-CMP 6, 7, 9).
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Extension, Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use baoxue_domain::access::Action;
+use baoxue_domain::verdict::VerdictKind;
+use baoxue_store::{LedgerQuery, Order};
+
+use super::App;
+use super::error::PageError;
+use super::shell::{Shell, html, shell};
+use super::view::{ChildView, number};
+use crate::app::office::OfficeError;
+use crate::app::office::accounts::SignedIn;
+use crate::app::office::comparison::Figures;
+
+/// Children of a check that are listed.
+const SHOWN: i64 = 1_000;
+
+struct PassageView {
+    index: usize,
+    label: String,
+    leavers: String,
+    unseen: String,
+}
+
+struct ExamView {
+    index: usize,
+    school: String,
+    enrolled: String,
+    registered: String,
+    absent: i64,
+    missing: usize,
+}
+
+struct AgreementView {
+    label: &'static str,
+    code: &'static str,
+    count: String,
+}
+
+#[derive(Template)]
+#[template(path = "checks.html")]
+struct Checks {
+    shell: Shell,
+    run: Option<(i64, String)>,
+    passages: Vec<PassageView>,
+    exams: Vec<ExamView>,
+    agreement: Vec<AgreementView>,
+}
+
+/// What the last run found, and only the schools that one may see.
+async fn found(app: &App, signed: &SignedIn) -> Result<Option<(i64, String, Figures)>, PageError> {
+    let county = app.office.county(&signed.actor, Action::ViewChecks).await?;
+    let Some(run) = app.office.store.last_run(county.as_str()).await? else { return Ok(None) };
+    let figures = run.summary.as_ref().and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default();
+    Ok(Some((run.id, run.as_of, figures)))
+}
+
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let j = signed.actor.jurisdiction(Action::ViewChecks)?;
+    let found = found(&app, &signed).await?;
+    let (mut passages, mut exams) = (Vec::new(), Vec::new());
+    if let Some((_, _, f)) = &found {
+        let whole = signed.actor.grants.iter().any(|g| g.role.may(Action::ViewChecks) && g.path.is_government());
+        for (index, p) in f.transitions.iter().enumerate() {
+            // of a county's list a school counts its own
+            let unseen = visible(&app, &signed, &p.unseen).await?;
+            let leavers = if whole { number(p.leavers) } else { String::new() };
+            passages.push(PassageView { index, label: p.label.clone(), leavers, unseen: number(unseen) });
+        }
+        for (index, e) in f.exams.iter().enumerate().filter(|(_, e)| j.covers(&e.path)) {
+            exams.push(ExamView {
+                index,
+                school: e.school.clone(),
+                enrolled: number(e.enrolled),
+                registered: number(e.registered),
+                absent: e.absent,
+                missing: e.missing.len(),
+            });
+        }
+    }
+    const AGREEMENT: [VerdictKind; 6] = [
+        VerdictKind::IdentityMismatch,
+        VerdictKind::DoubleRecord,
+        VerdictKind::RecordPending,
+        VerdictKind::EnrolledNotPresent,
+        VerdictKind::RecordWithoutChild,
+        VerdictKind::RecordNoHousehold,
+    ];
+    let counts = app.office.store.verdict_counts(&LedgerQuery::default(), &j).await?;
+    let agreement = AGREEMENT.map(|k| AgreementView {
+        label: k.label(),
+        code: k.code(),
+        count: number(counts.iter().find(|c| c.0 == k.code()).map_or(0, |c| c.1)),
+    });
+    let page = Checks {
+        shell: shell(&app, &signed, &headers, "专项核查", "/checks").await?,
+        run: found.map(|(id, day, _)| (id, day)),
+        passages,
+        exams,
+        agreement: agreement.into_iter().collect(),
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+async fn visible(app: &App, signed: &SignedIn, ids: &[i64]) -> Result<i64, PageError> {
+    let j = signed.actor.jurisdiction(Action::ViewChecks)?;
+    let q = LedgerQuery { ids: Some(ids.to_vec()), ..LedgerQuery::default() };
+    Ok(app.office.store.children(&q, &j, Order::School, 1, 0).await?.total)
+}
+
+#[derive(Template)]
+#[template(path = "check_list.html")]
+struct CheckList {
+    shell: Shell,
+    label: String,
+    about: &'static str,
+    rows: Vec<ChildView>,
+    total: String,
+    more: bool,
+}
+
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path((run, check)): Path<(i64, String)>,
+) -> Result<Response, PageError> {
+    let (id, _, f) = found(&app, &signed).await?.ok_or(OfficeError::NotFound)?;
+    if id != run {
+        return Err(OfficeError::Conflict("已有更新的比对结果,请从“专项核查”重新打开".into()).into());
+    }
+    let (kind, index) = check.split_once('-').ok_or(OfficeError::NotFound)?;
+    let index: usize = index.parse().map_err(|_| OfficeError::NotFound)?;
+    let (label, about, ids) = match kind {
+        "passage" => {
+            let p = f.transitions.get(index).ok_or(OfficeError::NotFound)?;
+            (format!("{}未见去向", p.label), "上一学段结束、下一学段没有就读记录的学生,请逐一核实去向。", p.unseen.clone())
+        }
+        "exam" => {
+            let e = f.exams.get(index).ok_or(OfficeError::NotFound)?;
+            (
+                format!("{}九年级未报名中考", e.school),
+                "九年级在籍、中考报名名册里没有的学生,请核实是否提前分流或已离校。",
+                e.missing.clone(),
+            )
+        }
+        _ => return Err(OfficeError::NotFound.into()),
+    };
+    let j = signed.actor.jurisdiction(Action::ViewChecks)?;
+    let q = LedgerQuery { ids: Some(ids), ..LedgerQuery::default() };
+    let page = app.office.store.children(&q, &j, Order::School, SHOWN, 0).await?;
+    let paths: Vec<String> = page.rows.iter().filter_map(|c| c.residence_path.clone()).collect();
+    let trails = app.office.trails(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    let more = page.total > SHOWN;
+    let total = number(page.total);
+    let rows = page.rows.into_iter().map(|c| {
+        let open = super::view::is_own(&signed.actor, &c);
+        ChildView::new(c, open, &trails)
+    });
+    let page = CheckList {
+        shell: shell(&app, &signed, &headers, &label, "/checks").await?,
+        label,
+        about,
+        rows: rows.collect(),
+        total,
+        more,
+    };
+    Ok(html(&page.shell, page.render()?))
+}

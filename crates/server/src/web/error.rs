@@ -1,0 +1,96 @@
+//! Errors as pages: a sentence in Chinese, a way on, never an inner detail. Logged once, here.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use baoxue_store::StoreError;
+
+use crate::app::office::OfficeError;
+
+/// An error on its way to the browser.
+#[derive(Debug)]
+pub struct PageError {
+    status: StatusCode,
+    said: String,
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage<'a> {
+    title: &'a str,
+    said: &'a str,
+}
+
+impl PageError {
+    pub fn plain(status: StatusCode, said: &str) -> Self {
+        Self { status, said: said.to_owned() }
+    }
+}
+
+impl From<OfficeError> for PageError {
+    fn from(e: OfficeError) -> Self {
+        let status = match &e {
+            OfficeError::Refused(_) => StatusCode::FORBIDDEN,
+            OfficeError::NotFound => StatusCode::NOT_FOUND,
+            OfficeError::Conflict(_) => StatusCode::CONFLICT,
+            OfficeError::Input(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            OfficeError::Store(StoreError::Busy(_) | StoreError::Away(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            OfficeError::Store(StoreError::DiskFull) => StatusCode::INSUFFICIENT_STORAGE,
+            OfficeError::Store(StoreError::Conflict(_)) => StatusCode::CONFLICT,
+            OfficeError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        if let OfficeError::Store(inner) = &e {
+            let mut said = format!("{}:{inner}", inner.code());
+            let mut cause = std::error::Error::source(inner);
+            while let Some(c) = cause {
+                said.push_str(&format!(" ← {c}"));
+                cause = c.source();
+            }
+            eprintln!("{said}");
+        }
+        Self { status, said: e.to_string() }
+    }
+}
+
+impl From<StoreError> for PageError {
+    fn from(e: StoreError) -> Self {
+        OfficeError::from(e).into()
+    }
+}
+
+impl From<askama::Error> for PageError {
+    fn from(e: askama::Error) -> Self {
+        eprintln!("template:{e}");
+        Self::plain(StatusCode::INTERNAL_SERVER_ERROR, "页面生成出错")
+    }
+}
+
+impl From<axum::extract::multipart::MultipartError> for PageError {
+    fn from(e: axum::extract::multipart::MultipartError) -> Self {
+        let said = if e.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            "一次上传的文件太大,请分几次上传"
+        } else {
+            "上传中断,没有保存。请检查网络后重试"
+        };
+        Self::plain(e.status(), said)
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let title = match self.status {
+            StatusCode::NOT_FOUND => "没有找到",
+            StatusCode::FORBIDDEN => "不能办理",
+            StatusCode::CONFLICT => "请再看一眼",
+            StatusCode::UNPROCESSABLE_ENTITY => "请改正后再试",
+            StatusCode::UNAUTHORIZED => "请重新登录",
+            _ => "暂时不能办理",
+        };
+        let html = ErrorPage { title, said: &self.said }.render().unwrap_or_else(|_| self.said.clone());
+        (self.status, Html(html)).into_response()
+    }
+}
+
+pub async fn not_found() -> PageError {
+    PageError::plain(StatusCode::NOT_FOUND, "没有这个页面")
+}

@@ -1,0 +1,488 @@
+//! 交办核实: the county's list, a unit's inbox, one finding on a phone.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Extension, Multipart, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use baoxue_domain::access::{Action, Actor, mask_name};
+use baoxue_domain::finding::{FindingState, Step, time_left};
+use baoxue_domain::ledger::all_dispositions;
+use baoxue_domain::place::PlacePath;
+use baoxue_domain::verdict::VerdictKind;
+use baoxue_store::{Finding, FindingFilter};
+use serde::Deserialize;
+
+use super::App;
+use super::error::PageError;
+use super::shell::{Shell, go, html, shell};
+use super::view::{ChildView, Pager, number, verdict_class, when};
+use crate::app::clock::civil;
+use crate::app::office::OfficeError;
+use crate::app::office::accounts::SignedIn;
+use crate::app::office::dispatch::{Answer, MAX_PROOF_BYTES, Proof, disposition};
+use crate::app::office::sheets::verdict;
+
+/// Findings of a page.
+const PAGE: i64 = 50;
+
+struct Line {
+    id: i64,
+    child: i64,
+    name: String,
+    verdict: &'static str,
+    class: &'static str,
+    state: &'static str,
+    unit: String,
+    place: String,
+    school: String,
+    left: String,
+    overdue: bool,
+    answer: String,
+}
+
+/// A child's name for a list, masked.
+pub async fn name_of(app: &App, child: i64) -> Result<String, PageError> {
+    let child = app.office.store.children_by_number(&[child]).await?;
+    Ok(child.first().map(|c| mask_name(&c.profile.name)).unwrap_or_default())
+}
+
+fn answer_label(code: Option<&str>) -> String {
+    match code {
+        None => String::new(),
+        Some("dropped-out") => "确认未就读".into(),
+        Some(c) => disposition(c).map(|d| d.label.clone()).unwrap_or_default(),
+    }
+}
+
+async fn lines(app: &App, actor: &Actor, findings: Vec<Finding>, own: bool) -> Result<Vec<Line>, PageError> {
+    let office = &app.office;
+    let ids: Vec<i64> = findings.iter().map(|f| f.child).collect();
+    let everything = office.store.children_by_number(&ids).await?;
+    let mut paths: Vec<String> = everything.iter().filter_map(|c| c.residence_path.clone()).collect();
+    paths.extend(findings.iter().filter_map(|f| f.unit_path.clone()));
+    let trails = office.trails(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    let (now, now_ms) = (office.clock.now(), office.now());
+    let last =
+        |p: &Option<String>| p.as_ref().and_then(|p| trails.get(p)).and_then(|t| t.rsplit(" › ").next()).unwrap_or("").to_owned();
+    Ok(findings
+        .into_iter()
+        .filter_map(|f| {
+            let c = everything.iter().find(|c| c.id == f.child)?.clone();
+            // an owner sees her own cases' names
+            let open = own || super::view::is_own(actor, &c);
+            let school = c.profile.school.clone();
+            let view = ChildView::new(c, open, &trails);
+            let pending = f.state == FindingState::Dispatched;
+            Some(Line {
+                id: f.id,
+                child: f.child,
+                name: view.name,
+                verdict: verdict(&f.verdict).map_or("", VerdictKind::label),
+                class: verdict_class(verdict(&f.verdict)),
+                state: f.state.label(),
+                unit: last(&f.unit_path),
+                place: view.place,
+                school,
+                left: f.deadline_at.filter(|_| pending).map(|d| time_left(civil(d), now)).unwrap_or_default(),
+                overdue: pending && f.deadline_at.is_some_and(|d| d < now_ms),
+                answer: answer_label(f.disposition.as_deref()),
+            })
+        })
+        .collect())
+}
+
+#[derive(Deserialize, Clone, Default)]
+pub struct ListQuery {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    verdict: String,
+    #[serde(default)]
+    overdue: String,
+    #[serde(default)]
+    page: Option<i64>,
+}
+
+struct Tab {
+    label: &'static str,
+    href: String,
+    count: String,
+    active: bool,
+}
+
+#[derive(Template)]
+#[template(path = "findings.html")]
+struct Findings {
+    shell: Shell,
+    tabs: Vec<Tab>,
+    verdicts: Vec<(&'static str, &'static str, bool)>,
+    lines: Vec<Line>,
+    pager: Pager,
+    state: String,
+    can_dispatch: bool,
+    days: i64,
+    units: Vec<(String, String)>,
+}
+
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(q): Query<ListQuery>,
+) -> Result<Response, PageError> {
+    let office = &app.office;
+    let j = signed.actor.jurisdiction(Action::Dispatch)?;
+    let counts = office.store.finding_counts(&j).await?;
+    let of = |s| counts.iter().find(|c| c.0 == s).map_or(0, |c| c.1);
+    let state = if q.state.is_empty() { "open".to_owned() } else { q.state.clone() };
+    let mut f = FindingFilter { verdict: (!q.verdict.is_empty()).then(|| q.verdict.clone()), ..FindingFilter::default() };
+    if state == "overdue" {
+        f.states = vec![FindingState::Dispatched];
+        f.due_before = Some(office.now());
+    } else {
+        f.states = vec![FindingState::find(&state).ok_or(OfficeError::NotFound)?];
+    }
+    let wanted = q.page.unwrap_or(1).max(1);
+    let (found, total) = office.store.findings(&f, &j, PAGE, (wanted - 1) * PAGE).await?;
+    let pager = Pager::new(wanted, PAGE, total, "/findings", &[("state", &state), ("verdict", &q.verdict)]);
+    let late =
+        FindingFilter { states: vec![FindingState::Dispatched], due_before: Some(office.now()), ..FindingFilter::default() };
+    let late = office.store.findings(&late, &j, 1, 0).await?.1;
+    let mut tabs: Vec<Tab> =
+        [FindingState::Open, FindingState::Dispatched, FindingState::Answered, FindingState::Cleared, FindingState::Suspected]
+            .map(|s| Tab {
+                label: s.label(),
+                href: format!("/findings?state={}", s.code()),
+                count: number(of(s)),
+                active: state == s.code(),
+            })
+            .into_iter()
+            .collect();
+    tabs.insert(
+        2,
+        Tab { label: "逾期", href: "/findings?state=overdue".into(), count: number(late), active: state == "overdue" },
+    );
+    let county = office.county(&signed.actor, Action::Dispatch).await?;
+    let today = office.clock.today();
+    let mut units: Vec<(String, String)> = Vec::new();
+    if let Some(prefix) = county.education_prefix() {
+        units.extend(
+            office.store.places_below(&prefix, today, &["school"]).await?.into_iter().map(|p| (p.path.to_string(), p.name)),
+        );
+    }
+    units.extend(
+        office.store.places_below(county.as_str(), today, &["town"]).await?.into_iter().map(|p| (p.path.to_string(), p.name)),
+    );
+    let page = Findings {
+        shell: shell(&app, &signed, &headers, "交办核实", "/findings").await?,
+        tabs,
+        verdicts: VerdictKind::ALL
+            .iter()
+            .filter(|k| k.is_suspected() || k.is_dropout())
+            .map(|k| (k.code(), k.label(), q.verdict == k.code()))
+            .collect(),
+        lines: lines(&app, &signed.actor, found, false).await?,
+        pager,
+        can_dispatch: matches!(state.as_str(), "open" | "dispatched" | "overdue" | "answered"),
+        state,
+        days: office.number("deadline-days").await?,
+        units,
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+/// `ids` are the ticked ones, or with `all` everything in the list.
+#[derive(Deserialize)]
+pub struct DispatchForm {
+    #[serde(default)]
+    ids: String,
+    #[serde(default)]
+    all: Option<String>,
+    #[serde(default)]
+    verdict: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    unit: String,
+    #[serde(default)]
+    days: String,
+}
+
+pub async fn dispatch(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Form(form): Form<DispatchForm>,
+) -> Result<Response, PageError> {
+    let mut ids: Vec<i64> = form.ids.split(',').filter_map(|t| t.trim().parse().ok()).collect();
+    if form.all.is_some() {
+        let j = signed.actor.jurisdiction(Action::Dispatch)?;
+        let f = FindingFilter {
+            states: vec![FindingState::Open],
+            verdict: (!form.verdict.is_empty()).then_some(form.verdict.clone()),
+            ..FindingFilter::default()
+        };
+        ids = app.office.store.findings(&f, &j, 5_000, 0).await?.0.iter().map(|f| f.id).collect();
+    }
+    let unit = PlacePath::parse(&form.unit);
+    let days = form.days.parse().ok().filter(|d| (1..=60).contains(d));
+    let n = app.office.dispatch(&signed.actor, &ids, unit.as_ref(), days).await?;
+    let back = if form.state.is_empty() { "open" } else { form.state.as_str() };
+    Ok(go(&format!("/findings?state={}", super::view::url_part(back)), &format!("已交办 {n} 条,到期未答复会自动提醒")))
+}
+
+#[derive(Template)]
+#[template(path = "inbox.html")]
+struct Inbox {
+    shell: Shell,
+    tabs: Vec<Tab>,
+    lines: Vec<Line>,
+    pager: Pager,
+}
+
+pub async fn inbox(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(q): Query<ListQuery>,
+) -> Result<Response, PageError> {
+    let office = &app.office;
+    let j = signed.actor.jurisdiction(Action::AnswerFinding)?;
+    let done = q.state == "done";
+    let late = !q.overdue.is_empty();
+    let waiting = FindingFilter { states: vec![FindingState::Dispatched], ..FindingFilter::default() };
+    let overdue = FindingFilter { due_before: Some(office.now()), ..waiting.clone() };
+    let ended = FindingFilter {
+        states: vec![FindingState::Answered, FindingState::Cleared, FindingState::Suspected],
+        ..FindingFilter::default()
+    };
+    let f = if done {
+        &ended
+    } else if late {
+        &overdue
+    } else {
+        &waiting
+    };
+    let wanted = q.page.unwrap_or(1).max(1);
+    let (found, total) = office.store.inbox(f, &j, PAGE, (wanted - 1) * PAGE).await?;
+    let (all, over) = office.inbox_counts(&signed.actor).await?;
+    let finished = office.store.inbox(&ended, &j, 1, 0).await?.1;
+    let tab = |label, href: &str, n, active| Tab { label, href: href.to_owned(), count: number(n), active };
+    let page = Inbox {
+        shell: shell(&app, &signed, &headers, "待核实", "/inbox").await?,
+        tabs: vec![
+            tab("待核实", "/inbox", all, !done && !late),
+            tab("逾期", "/inbox?overdue=1", over, late),
+            tab("已答复", "/inbox?state=done", finished, done),
+        ],
+        lines: lines(&app, &signed.actor, found, true).await?,
+        pager: Pager::new(wanted, PAGE, total, "/inbox", &[("state", &q.state), ("overdue", &q.overdue)]),
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+struct EventView {
+    label: &'static str,
+    detail: String,
+    by: String,
+    when: String,
+}
+
+struct ProofView {
+    id: i64,
+    name: String,
+    image: bool,
+    when: String,
+    by: String,
+}
+
+#[derive(Template)]
+#[template(path = "finding.html")]
+struct FindingPage {
+    shell: Shell,
+    id: i64,
+    version: i64,
+    state: &'static str,
+    child: ChildView,
+    reason: String,
+    unit: String,
+    left: String,
+    overdue: bool,
+    answer: String,
+    needs: String,
+    events: Vec<EventView>,
+    proofs: Vec<ProofView>,
+    may_answer: bool,
+    may_close: bool,
+    may_dispatch: bool,
+    may_view_child: bool,
+    answered: bool,
+    can_clear: bool,
+    can_reopen: bool,
+    dispositions: Vec<(String, String, String)>,
+    days: i64,
+    megabytes: usize,
+}
+
+/// The finding with what one may do with it.
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<i64>,
+) -> Result<Response, PageError> {
+    let (office, actor) = (&app.office, &signed.actor);
+    let j = findings_of(actor)?;
+    let f = office.store.finding(id, &j).await?.ok_or(OfficeError::NotFound)?;
+    let holds = actor.jurisdiction(Action::AnswerFinding).is_ok_and(|j| f.unit_path.as_ref().is_some_and(|u| j.covers(u)));
+    let c = office.store.children_by_number(&[f.child]).await?.into_iter().next().ok_or(OfficeError::NotFound)?;
+    let may_view_child = match actor.jurisdiction(Action::ViewChild) {
+        Ok(v) => office.store.child(c.id, &v).await?.is_some(),
+        Err(_) => false,
+    };
+    let mut paths: Vec<&str> = [&c.residence_path, &f.unit_path].into_iter().flatten().map(String::as_str).collect();
+    paths.dedup();
+    let trails = office.trails(&paths).await?;
+    let events = office.store.finding_events(id).await?;
+    let proofs = office.store.attachments(id).await?;
+    let reason = office.store.ledger_of(c.id).await?.first().map(|e| e.reason.clone()).unwrap_or_default();
+    let pending = f.state == FindingState::Dispatched;
+    let said = f.disposition.as_deref().and_then(disposition);
+    let page = FindingPage {
+        shell: shell(&app, &signed, &headers, "核实", if holds { "/inbox" } else { "/findings" }).await?,
+        id,
+        version: f.version,
+        state: f.state.label(),
+        reason: reason.split_once(";最接近的一条是").map_or(reason.clone(), |(first, _)| format!("{first}。")),
+        unit: f.unit_path.as_ref().and_then(|u| trails.get(u)).cloned().unwrap_or_default(),
+        left: f.deadline_at.filter(|_| pending).map(|d| time_left(civil(d), office.clock.now())).unwrap_or_default(),
+        overdue: pending && f.deadline_at.is_some_and(|d| d < office.now()),
+        answer: answer_label(f.disposition.as_deref()),
+        needs: said.map(|d| d.proof.join("、")).unwrap_or_default(),
+        events: events
+            .into_iter()
+            .map(|e| EventView {
+                label: Step::find(&e.kind).map_or(if e.kind == "overdue" { "逾期" } else { "发现" }, Step::label),
+                detail: if e.kind == "open" { String::new() } else { e.detail },
+                by: e.by.unwrap_or_else(|| "系统".into()),
+                when: when(e.at),
+            })
+            .collect(),
+        proofs: proofs
+            .into_iter()
+            .map(|p| ProofView {
+                id: p.id,
+                image: p.media_type.starts_with("image/"),
+                name: p.file_name,
+                when: when(p.added_at),
+                by: p.added_by,
+            })
+            .collect(),
+        may_answer: holds && pending,
+        may_close: actor.may(Action::CloseFinding) && f.state.is_pending(),
+        may_dispatch: actor.may(Action::Dispatch) && f.state.is_pending(),
+        may_view_child,
+        answered: f.state == FindingState::Answered,
+        can_clear: f.state == FindingState::Answered && said.is_some(),
+        can_reopen: actor.may(Action::CloseFinding) && matches!(f.state, FindingState::Cleared | FindingState::Withdrawn),
+        dispositions: all_dispositions().1.iter().map(|d| (d.code.clone(), d.label.clone(), d.proof.join("、"))).collect(),
+        days: office.number("deadline-days").await?,
+        megabytes: MAX_PROOF_BYTES >> 20,
+        // whoever has to go there needs the name, the guardian and the telephone
+        child: {
+            let open = holds || super::view::is_own(actor, &c);
+            let id = c.profile.national_id.clone();
+            let mut v = ChildView::new(c, open, &trails);
+            v.national_id = baoxue_domain::access::mask_id(&id);
+            v
+        },
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+/// Where a person has to do with findings in any way.
+fn findings_of(actor: &Actor) -> Result<baoxue_domain::access::Jurisdiction, PageError> {
+    let ways = [Action::Dispatch, Action::CloseFinding, Action::AnswerFinding];
+    let roots: Vec<&PlacePath> = actor.grants.iter().filter(|g| ways.iter().any(|a| g.role.may(*a))).map(|g| &g.path).collect();
+    if roots.is_empty() {
+        return Err(OfficeError::NotFound.into());
+    }
+    Ok(baoxue_domain::access::Jurisdiction::of(roots.into_iter()))
+}
+
+pub async fn answer(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Path(id): Path<i64>,
+    mut form: Multipart,
+) -> Result<Response, PageError> {
+    let (mut version, mut code, mut note, mut proofs) = (0, String::new(), String::new(), Vec::new());
+    while let Some(field) = form.next_field().await? {
+        match field.name() {
+            Some("version") => version = field.text().await?.parse().unwrap_or(0),
+            Some("disposition") => code = field.text().await?,
+            Some("note") => note = field.text().await?,
+            Some("proofs") => {
+                let file_name = field.file_name().unwrap_or("").to_owned();
+                let bytes = field.bytes().await?;
+                if !bytes.is_empty() {
+                    proofs.push(Proof { file_name, bytes: bytes.to_vec() });
+                }
+            }
+            _ => {}
+        }
+    }
+    app.office.answer(&signed.actor, Answer { finding: id, version, disposition: &code, note: &note, proofs }).await?;
+    Ok(go("/inbox", "已答复,等县教育局审核"))
+}
+
+#[derive(Deserialize)]
+pub struct StepForm {
+    step: String,
+    version: i64,
+    #[serde(default)]
+    note: String,
+}
+
+pub async fn step(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Path(id): Path<i64>,
+    Form(form): Form<StepForm>,
+) -> Result<Response, PageError> {
+    let step = Step::find(&form.step)
+        .filter(|s| matches!(s, Step::SendBack | Step::HandBack | Step::Clear | Step::TakeAsSuspected | Step::Reopen))
+        .ok_or(OfficeError::NotFound)?;
+    app.office.step(&signed.actor, id, form.version, step, &form.note).await?;
+    let said = match step {
+        Step::Clear => "已核销,佐证留存备查",
+        Step::TakeAsSuspected => "已转疑似辍学",
+        Step::SendBack => "已退回,请对方重新核实",
+        Step::HandBack => "已退回县教育局,由其另行交办",
+        _ => "已重新打开",
+    };
+    let back = if step == Step::HandBack { "/inbox".to_owned() } else { format!("/findings/{id}") };
+    Ok(go(&back, said))
+}
+
+pub async fn proof(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Path((id, proof)): Path<(i64, i64)>,
+) -> Result<Response, PageError> {
+    let j = findings_of(&signed.actor)?;
+    app.office.store.finding(id, &j).await?.ok_or(OfficeError::NotFound)?;
+    let all = app.office.store.attachments(id).await?;
+    let a = all.into_iter().find(|a| a.id == proof).ok_or(OfficeError::NotFound)?;
+    let store = app.office.store.clone();
+    let bytes = tokio::task::spawn_blocking(move || store.read_file(&a.stored)).await.map_err(|_| OfficeError::NotFound)??;
+    let mut response = bytes.into_response();
+    if let Ok(v) = HeaderValue::from_str(&a.media_type) {
+        response.headers_mut().insert(header::CONTENT_TYPE, v);
+    }
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+    app.office.note(&signed.actor, "view-proof", &format!("finding:{id}"), &a.file_name).await?;
+    Ok(response)
+}

@@ -1,0 +1,44 @@
+//! Help in the page, sample sheets.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use baoxue_domain::roster::SourceKind;
+
+use super::App;
+use super::error::PageError;
+use super::shell::{Shell, html, shell};
+use crate::app::office::accounts::SignedIn;
+use crate::app::template::sample as sample_of;
+
+#[derive(Template)]
+#[template(path = "help.html")]
+struct Help {
+    shell: Shell,
+    kinds: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let help = Help {
+        shell: shell(&app, &signed, &headers, "帮助", "/help").await?,
+        kinds: SourceKind::ALL
+            .iter()
+            .map(|k| (k.name(), k.long_label(), crate::app::office::rosters::department_of(*k)))
+            .collect(),
+    };
+    Ok(html(&help.shell, help.render()?))
+}
+
+pub async fn sample(Path(kind): Path<String>) -> Result<Response, PageError> {
+    let kind = SourceKind::find(kind.trim_end_matches(".xlsx"))
+        .ok_or_else(|| PageError::plain(StatusCode::NOT_FOUND, "没有这种名册的样表"))?;
+    let bytes = sample_of(kind).map_err(|_| PageError::plain(StatusCode::INTERNAL_SERVER_ERROR, "样表生成出错"))?;
+    Ok(super::rosters::file(&format!("样表-{}.xlsx", kind.label()), super::rosters::XLSX, bytes))
+}

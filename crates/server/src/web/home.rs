@@ -1,0 +1,156 @@
+//! 工作台: what needs me now.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use baoxue_domain::access::Action;
+use baoxue_domain::finding::{FindingState, time_left};
+use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
+use baoxue_store::{BatchState, FindingFilter, LedgerQuery};
+
+use super::App;
+use super::error::PageError;
+use super::shell::{Shell, html, shell};
+use super::view::{number, verdict_class, when};
+use crate::app::clock::civil;
+use crate::app::office::accounts::SignedIn;
+use crate::app::office::sheets::verdict;
+
+/// Something to do, with how many and where.
+struct Todo {
+    label: &'static str,
+    count: String,
+    href: String,
+    urgent: bool,
+    about: String,
+}
+
+struct Task {
+    id: i64,
+    name: String,
+    verdict: &'static str,
+    verdict_class: &'static str,
+    left: String,
+    overdue: bool,
+}
+
+struct Count {
+    label: &'static str,
+    count: String,
+    class: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home {
+    shell: Shell,
+    todos: Vec<Todo>,
+    tasks: Vec<Task>,
+    groups: Vec<Count>,
+    last_run: Option<String>,
+    total: String,
+    place: String,
+}
+
+/// Tasks shown on the first page.
+const TASKS: i64 = 8;
+
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let (office, actor) = (&app.office, &signed.actor);
+    let mut todos = Vec::new();
+    let mut todo = |label, count: i64, href: &str, urgent, about: &str| {
+        if count > 0 {
+            todos.push(Todo { label, count: number(count), href: href.to_owned(), urgent, about: about.to_owned() });
+        }
+    };
+    let (waiting, overdue) = office.inbox_counts(actor).await?;
+    todo("逾期未答复", overdue, "/inbox?overdue=1", true, "已提醒上级,请尽快核实");
+    todo("待我核实", waiting, "/inbox", false, "交到本单位的核实任务");
+    let mut last_run = None;
+    if let Ok(j) = actor.jurisdiction(Action::Dispatch) {
+        let counts = office.store.finding_counts(&j).await?;
+        let of = |s| counts.iter().find(|c| c.0 == s).map_or(0, |c| c.1);
+        todo("待交办", of(FindingState::Open), "/findings?state=open", false, "比对发现,尚未交到学校或村(社区)");
+        todo("待审核", of(FindingState::Answered), "/findings?state=answered", false, "下面已答复,等您核销或退回");
+        let late =
+            FindingFilter { states: vec![FindingState::Dispatched], due_before: Some(office.now()), ..FindingFilter::default() };
+        todo("下级逾期", office.store.findings(&late, &j, 1, 0).await?.1, "/findings?state=overdue", true, "过了期限还没有答复");
+    }
+    if actor.may(Action::RunComparison) {
+        let county = office.county(actor, Action::RunComparison).await?;
+        let staged = office.store.batches(county.as_str(), &[BatchState::Staged], 1_000, 0).await?.len() as i64;
+        todo("名册待载入", staged, "/rosters", false, "已读入,请看过再载入");
+        match office.store.last_run(county.as_str()).await? {
+            Some(run) => {
+                let counts = office.store.review_counts(run.id).await?;
+                let open: i64 = counts.iter().filter(|c| matches!(c.0.as_str(), "open" | "ask")).map(|c| c.1).sum();
+                todo("待人工认定", open, "/review", false, "机器不能断定是否同一人");
+                last_run = Some(format!("{}(第 {} 次比对)", when(run.finished_at.unwrap_or(run.started_at)), run.id));
+            }
+            None if staged == 0 => todos.push(Todo {
+                label: "从这里开始",
+                count: String::new(),
+                href: "/rosters".into(),
+                urgent: false,
+                about: "还没有比对过:把户籍、学籍等名册拖进“导入名册”页".into(),
+            }),
+            None => {}
+        }
+    }
+    let tasks = tasks(&app, &signed).await?;
+    let (groups, total) = groups(&app, &signed).await?;
+    let paths: Vec<&str> = actor.grants.iter().map(|g| g.path.as_str()).collect();
+    let trails = office.trails(&paths).await?;
+    let home = Home {
+        shell: shell(&app, &signed, &headers, "工作台", "/").await?,
+        todos,
+        tasks,
+        groups,
+        last_run,
+        total,
+        place: paths.first().and_then(|p| trails.get(*p)).cloned().unwrap_or_default(),
+    };
+    Ok(html(&home.shell, home.render()?))
+}
+
+async fn tasks(app: &App, signed: &SignedIn) -> Result<Vec<Task>, PageError> {
+    let Ok(j) = signed.actor.jurisdiction(Action::AnswerFinding) else { return Ok(Vec::new()) };
+    let f = FindingFilter { states: vec![FindingState::Dispatched], ..FindingFilter::default() };
+    let (findings, _) = app.office.store.inbox(&f, &j, TASKS, 0).await?;
+    let now = app.office.clock.now();
+    let mut out = Vec::new();
+    for f in findings {
+        let name = super::findings::name_of(app, f.child).await?;
+        out.push(Task {
+            id: f.id,
+            name,
+            verdict: verdict(&f.verdict).map_or("", VerdictKind::label),
+            verdict_class: verdict_class(verdict(&f.verdict)),
+            left: f.deadline_at.map(|d| time_left(civil(d), now)).unwrap_or_default(),
+            overdue: f.deadline_at.is_some_and(|d| d < app.office.now()),
+        });
+    }
+    Ok(out)
+}
+
+async fn groups(app: &App, signed: &SignedIn) -> Result<(Vec<Count>, String), PageError> {
+    let Ok(j) = signed.actor.jurisdiction(Action::ViewLedger) else { return Ok((Vec::new(), String::new())) };
+    let counts = app.office.store.verdict_counts(&LedgerQuery::default(), &j).await?;
+    let of =
+        |g: VerdictGroup| -> i64 { counts.iter().filter(|(c, _)| verdict(c).is_some_and(|k| k.group() == g)).map(|c| c.1).sum() };
+    let all = [
+        (VerdictGroup::InSchool, "v-in"),
+        (VerdictGroup::Explained, "v-explained"),
+        (VerdictGroup::ToVerify, "v-verify"),
+        (VerdictGroup::Missing, "v-missing"),
+    ];
+    let total: i64 = counts.iter().map(|c| c.1).sum();
+    Ok((all.map(|(g, class)| Count { label: g.label(), count: number(of(g)), class }).into_iter().collect(), number(total)))
+}

@@ -1,0 +1,53 @@
+//! 页面 (pages): URLs, forms, templates. Every route stands in [`routes::table`] with what it asks of the person.
+
+mod admin;
+mod assets;
+mod checks;
+mod children;
+mod entering;
+mod error;
+mod events;
+mod findings;
+mod guard;
+mod help;
+mod home;
+mod ledgers;
+mod me;
+mod review;
+mod rosters;
+mod routes;
+mod runs;
+mod shell;
+mod view;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use tower_http::compression::CompressionLayer;
+
+pub use assets::are_built;
+pub use routes::Need;
+
+use crate::app::office::Office;
+
+/// What handlers share.
+pub struct App {
+    pub office: Office,
+    /// Cookies are only sent over TLS.
+    pub tls: bool,
+    /// A line on every page: that this is a demonstration.
+    pub banner: Option<String>,
+}
+
+/// The whole site.
+pub fn site(app: App) -> Router {
+    let app = Arc::new(app);
+    let routes = routes::all(&app);
+    routes
+        .router
+        .fallback(error::not_found)
+        .layer(middleware::from_fn(guard::headers))
+        .layer(CompressionLayer::new())
+        .with_state(app)
+}

@@ -1,0 +1,353 @@
+//! 导入名册: drop, look, load, send back, undo.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Extension, Multipart, Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use baoxue_domain::access::Action;
+use baoxue_domain::roster::{Field, Severity, SourceKind};
+use baoxue_store::{Batch, BatchState};
+use serde::Deserialize;
+
+use super::App;
+use super::error::PageError;
+use super::shell::{Shell, go, html, shell};
+use super::view::{Pager, number, url_part, when};
+use crate::app::office::OfficeError;
+use crate::app::office::accounts::SignedIn;
+use crate::app::office::rosters::{GUARD_PERCENT, HandOver, PreviewProblem, Staged, Upload, counts_of, preview_of, to_confirm};
+
+/// Excel's own type.
+pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+/// Files of one drop: a zip holds more.
+const MAX_FILES: usize = 200;
+/// Batches on a page of the hand-over log.
+const PAGE: i64 = 50;
+
+/// A file to keep, with its Chinese name.
+pub fn file(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response {
+    let mut response = bytes.into_response();
+    let h = response.headers_mut();
+    h.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Ok(v) = HeaderValue::from_str(&format!("attachment; filename*=UTF-8''{}", url_part(name).replace('/', "%2F"))) {
+        h.insert(header::CONTENT_DISPOSITION, v);
+    }
+    response
+}
+
+struct BatchView {
+    id: i64,
+    kind: &'static str,
+    file: String,
+    rows: String,
+    rejected: i64,
+    problems: i64,
+    doubtful: bool,
+    state: &'static str,
+    department: String,
+    when: String,
+    digest: String,
+}
+
+fn view(b: &Batch) -> BatchView {
+    BatchView {
+        id: b.id,
+        kind: SourceKind::find(&b.source).map_or("", SourceKind::label),
+        file: b.file_name.clone(),
+        rows: number(b.good_rows),
+        rejected: b.rejected_rows,
+        problems: to_confirm(b),
+        doubtful: preview_of(b).is_some_and(|p| p.doubtful),
+        state: b.state.label(),
+        department: b.department.clone(),
+        when: when(b.loaded_at.unwrap_or(b.staged_at)),
+        digest: b.digest.chars().take(12).collect(),
+    }
+}
+
+/// A roster whose size jumps.
+struct Jump {
+    kind: &'static str,
+    before: String,
+    now: String,
+    percent: i64,
+}
+
+#[derive(Template)]
+#[template(path = "rosters.html")]
+struct Rosters {
+    shell: Shell,
+    staged: Vec<BatchView>,
+    loaded: Vec<BatchView>,
+    jumps: Vec<Jump>,
+    refused: Vec<(String, String)>,
+    guard: i64,
+    can_run: bool,
+}
+
+async fn rosters_page(
+    app: &Arc<App>,
+    signed: &SignedIn,
+    headers: &HeaderMap,
+    refused: Vec<(String, String)>,
+) -> Result<Response, PageError> {
+    let office = &app.office;
+    let county = office.county(&signed.actor, Action::ImportRosters).await?;
+    let staged = office.store.batches(county.as_str(), &[BatchState::Staged], 1_000, 0).await?;
+    let loaded = office.store.batches(county.as_str(), &[BatchState::Loaded], 1_000, 0).await?;
+    let refs: Vec<&Batch> = staged.iter().collect();
+    let jumps = office.guard(&county, &refs).await?.into_iter().filter(|(_, g)| g.asks()).map(|(s, g)| Jump {
+        kind: SourceKind::find(&s).map_or("", SourceKind::label),
+        before: number(g.before),
+        now: number(g.now),
+        percent: g.percent(),
+    });
+    let page = Rosters {
+        jumps: jumps.collect(),
+        shell: shell(app, signed, headers, "导入名册", "/rosters").await?,
+        staged: staged.iter().map(view).collect(),
+        can_run: loaded.len() > 1,
+        loaded: loaded.iter().map(view).collect(),
+        refused,
+        guard: GUARD_PERCENT,
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    rosters_page(&app, &signed, &headers, Vec::new()).await
+}
+
+pub async fn upload(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    mut form: Multipart,
+) -> Result<Response, PageError> {
+    let (mut uploads, mut by) = (Vec::new(), HandOver::default());
+    while let Some(field) = form.next_field().await? {
+        match field.name() {
+            Some("department") => by.department = field.text().await?,
+            Some("person") => by.person = field.text().await?,
+            Some("files") => {
+                let name = field.file_name().unwrap_or("").to_owned();
+                let bytes = field.bytes().await?;
+                // a browser sends one empty file when none was chosen
+                if name.is_empty() && bytes.is_empty() {
+                    continue;
+                }
+                uploads.push(Upload { name, bytes: bytes.to_vec() });
+            }
+            _ => {}
+        }
+    }
+    if uploads.is_empty() {
+        return Err(OfficeError::Input("没有选中文件".into()).into());
+    }
+    if uploads.len() > MAX_FILES {
+        return Err(OfficeError::Input(format!("一次最多 {MAX_FILES} 个文件;多的请压缩成一个 zip")).into());
+    }
+    let staged: Vec<Staged> = app.office.stage(&signed.actor, uploads, &by).await?;
+    let refused: Vec<(String, String)> = staged.into_iter().filter_map(|s| s.outcome.err().map(|e| (s.file_name, e))).collect();
+    if refused.is_empty() {
+        return Ok(go("/rosters", "已读入,请看过后载入"));
+    }
+    rosters_page(&app, &signed, &headers, refused).await
+}
+
+#[derive(Deserialize)]
+pub struct Loading {
+    #[serde(default)]
+    ids: String,
+    #[serde(default)]
+    confirmed: Option<String>,
+    #[serde(default)]
+    then_run: Option<String>,
+}
+
+pub async fn load(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Form(form): Form<Loading>,
+) -> Result<Response, PageError> {
+    let ids: Vec<i64> = form.ids.split(',').filter_map(|t| t.trim().parse().ok()).collect();
+    let n = app.office.load(&signed.actor, &ids, form.confirmed.is_some()).await?;
+    if form.then_run.is_some() {
+        let run = app.office.ask_for_run(&signed.actor).await?;
+        return Ok(go(&format!("/runs/{run}"), &format!("已载入 {n} 份名册,正在比对")));
+    }
+    Ok(go("/rosters", &format!("已载入 {n} 份名册,下次比对即采用")))
+}
+
+struct ColumnView {
+    sheet: String,
+    heading: String,
+    field: String,
+    label: String,
+}
+
+struct CountView {
+    title: &'static str,
+    severity: &'static str,
+    class: &'static str,
+    count: String,
+}
+
+#[derive(Template)]
+#[template(path = "batch.html")]
+struct BatchPage {
+    shell: Shell,
+    batch: BatchView,
+    source: String,
+    staged: bool,
+    withdrawable: bool,
+    why: String,
+    columns: Vec<ColumnView>,
+    ignored: Vec<String>,
+    counts: Vec<CountView>,
+    problems: Vec<PreviewProblem>,
+    more_problems: i64,
+    kinds: Vec<(&'static str, &'static str)>,
+    fields: Vec<(&'static str, &'static str)>,
+    passed_over: i64,
+    used_by: Vec<i64>,
+}
+
+pub async fn batch(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<i64>,
+) -> Result<Response, PageError> {
+    let county = app.office.county(&signed.actor, Action::ImportRosters).await?;
+    let b = app.office.store.batch(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
+    let preview = preview_of(&b).ok_or(OfficeError::NotFound)?;
+    let class = |s: Severity| match s {
+        Severity::Rejected => "sev-rejected",
+        Severity::Dropped => "sev-dropped",
+        Severity::Confirm => "sev-confirm",
+        Severity::Notice => "sev-notice",
+    };
+    let columns = preview.columns.into_iter().map(|c| ColumnView {
+        label: Field::ALL.iter().find(|f| f.name() == c.field).map_or(String::new(), |f| f.heading().to_owned()),
+        sheet: c.sheet,
+        heading: c.heading,
+        field: c.field,
+    });
+    let page = BatchPage {
+        shell: shell(&app, &signed, &headers, &b.file_name, "/rosters").await?,
+        staged: b.state == BatchState::Staged,
+        withdrawable: b.state != BatchState::Withdrawn,
+        why: preview.why,
+        columns: columns.collect(),
+        ignored: preview.ignored,
+        counts: counts_of(&b)
+            .into_iter()
+            .map(|(c, n)| CountView {
+                title: c.title(),
+                severity: c.severity().label(),
+                class: class(c.severity()),
+                count: number(n),
+            })
+            .collect(),
+        more_problems: (to_confirm(&b) - preview.problems.len() as i64).max(0),
+        problems: preview.problems,
+        kinds: SourceKind::ALL.iter().map(|k| (k.name(), k.long_label())).collect(),
+        fields: Field::ALL.iter().map(|f| (f.name(), f.heading())).collect(),
+        passed_over: b.passed_over_rows,
+        used_by: app.office.store.runs_of_batch(id).await?,
+        source: b.source.clone(),
+        batch: view(&b),
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+/// `kind` and, for each heading, `heading:N` with `field:N`.
+pub async fn reread(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Path(id): Path<i64>,
+    Form(form): Form<BTreeMap<String, String>>,
+) -> Result<Response, PageError> {
+    let kind = match form.get("kind").map(String::as_str) {
+        None | Some("") => None,
+        Some(k) => Some(SourceKind::find(k).ok_or_else(|| OfficeError::Input("没有这种名册".into()))?),
+    };
+    let mut headings = BTreeMap::new();
+    for (name, heading) in form.iter().filter_map(|(n, v)| n.strip_prefix("heading:").map(|n| (n, v))) {
+        let field = form.get(&format!("field:{name}")).cloned().unwrap_or_default();
+        let before = form.get(&format!("before:{name}")).cloned().unwrap_or_default();
+        // only what a person changed is remembered
+        if field != before {
+            headings.insert(heading.clone(), if field.is_empty() { "忽略".to_owned() } else { field });
+        }
+    }
+    let new = app.office.restage(&signed.actor, id, kind, &headings).await?;
+    Ok(go(&format!("/rosters/{new}"), "已按您说的重新读取,并记住了这些列"))
+}
+
+pub async fn withdraw(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Path(id): Path<i64>,
+) -> Result<Response, PageError> {
+    let called_off = app.office.withdraw(&signed.actor, id).await?;
+    let said = if called_off > 0 {
+        format!("已撤销,同时撤销了据此交办的 {called_off} 条核实")
+    } else {
+        "已撤销".to_owned()
+    };
+    Ok(go("/rosters", &said))
+}
+
+pub async fn bad_rows(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Path(id): Path<i64>,
+) -> Result<Response, PageError> {
+    let (name, bytes) = app.office.bad_rows(&signed.actor, id).await?;
+    app.office.note(&signed.actor, "export", &format!("batch:{id}"), &name).await?;
+    Ok(file(&name, XLSX, bytes))
+}
+
+#[derive(Template)]
+#[template(path = "hand_overs.html")]
+struct HandOvers {
+    shell: Shell,
+    batches: Vec<BatchView>,
+    people: Vec<String>,
+    pager: Pager,
+}
+
+#[derive(Deserialize)]
+pub struct PageQuery {
+    #[serde(default)]
+    page: Option<i64>,
+}
+
+pub async fn hand_overs(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(q): Query<PageQuery>,
+) -> Result<Response, PageError> {
+    let county = app.office.county(&signed.actor, Action::ViewHandOvers).await?;
+    let total = app.office.store.batch_count(county.as_str()).await?;
+    let pager = Pager::new(q.page.unwrap_or(1), PAGE, total, "/hand-overs", &[]);
+    let all = app.office.store.batches(county.as_str(), &[], PAGE, (pager.page - 1) * PAGE).await?;
+    let page = HandOvers {
+        shell: shell(&app, &signed, &headers, "名册交接记录", "/hand-overs").await?,
+        people: all.iter().map(|b| b.handed_over_by.clone()).collect(),
+        batches: all.iter().map(view).collect(),
+        pager,
+    };
+    Ok(html(&page.shell, page.render()?))
+}

@@ -1,0 +1,159 @@
+//! All routes, each with what it asks of the person: a route cannot be made without saying so.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
+use axum::middleware;
+use axum::routing::{MethodRouter, get, post};
+use baoxue_domain::access::Action;
+
+use super::{
+    App, admin, assets, checks, children, entering, events, findings, guard, help, home, ledgers, me, review, rosters, runs,
+};
+
+/// What a route asks of the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Nobody,
+    /// Logged in, perhaps without the second factor or with a first password.
+    Entering,
+    /// Logged in.
+    SignedIn,
+    /// A role that allows this.
+    May(Action),
+    /// A role that allows one of these.
+    MayAny(&'static [Action]),
+}
+
+impl Need {
+    /// In words, for the golden file.
+    pub fn label(self) -> String {
+        match self {
+            Self::Nobody => "不需登录".into(),
+            Self::Entering => "正在登录".into(),
+            Self::SignedIn => "已登录".into(),
+            Self::May(a) => a.label().into(),
+            Self::MayAny(all) => all.iter().map(|a| a.label()).collect::<Vec<_>>().join(" 或 "),
+        }
+    }
+}
+
+/// Routes with their table.
+pub struct Routes {
+    pub router: Router<Arc<App>>,
+    pub table: Vec<(&'static str, &'static str, Need)>,
+    app: Arc<App>,
+}
+
+/// Bytes of a form without files.
+const FORM_BYTES: usize = 256 << 10;
+/// Bytes of one upload of rosters: several files at once, each within its own limit.
+const UPLOAD_BYTES: usize = 512 << 20;
+/// Bytes of an answer with its photos.
+const ANSWER_BYTES: usize = 64 << 20;
+
+impl Routes {
+    fn add(mut self, method: &'static str, path: &'static str, need: Need, handler: MethodRouter<Arc<App>>) -> Self {
+        self.table.push((method, path, need));
+        let guarded = handler.layer(middleware::from_fn_with_state((self.app.clone(), need), guard::check));
+        self.router = self.router.route(path, guarded);
+        self
+    }
+
+    fn get<H: Handler<T, Arc<App>>, T: 'static>(self, path: &'static str, need: Need, handler: H) -> Self {
+        self.add("GET", path, need, get(handler))
+    }
+
+    fn post<H: Handler<T, Arc<App>>, T: 'static>(self, path: &'static str, need: Need, handler: H) -> Self {
+        self.add("POST", path, need, post(handler).layer(DefaultBodyLimit::max(FORM_BYTES)))
+    }
+
+    fn upload<H: Handler<T, Arc<App>>, T: 'static>(self, path: &'static str, need: Need, bytes: usize, handler: H) -> Self {
+        self.add("POST", path, need, post(handler).layer(DefaultBodyLimit::max(bytes)))
+    }
+}
+
+/// The table alone, for the tests.
+pub fn table(app: &Arc<App>) -> Vec<(&'static str, &'static str, Need)> {
+    all(app).table
+}
+
+/// Makes all routes.
+pub fn all(app: &Arc<App>) -> Routes {
+    use Action as A;
+    use Need::{Entering, May, MayAny, Nobody, SignedIn};
+    const LISTS: Need = May(A::ViewLedger);
+    const FINDINGS: Need = MayAny(&[A::Dispatch, A::AnswerFinding, A::CloseFinding]);
+    let routes = Routes { router: Router::new(), table: Vec::new(), app: app.clone() };
+    routes
+        .get("/assets/{*path}", Nobody, assets::serve)
+        .get("/healthz", Nobody, assets::health)
+        .get("/log-in", Nobody, entering::log_in_page)
+        .post("/log-in", Nobody, entering::log_in)
+        .post("/log-out", Entering, entering::log_out)
+        .get("/second-factor", Entering, entering::second_factor_page)
+        .post("/second-factor", Entering, entering::second_factor)
+        .get("/second-factor/setup", Entering, entering::setup_page)
+        .post("/second-factor/setup", Entering, entering::setup)
+        .get("/me/password", Entering, me::password_page)
+        .post("/me/password", Entering, me::password)
+        .get("/me", SignedIn, me::page)
+        .post("/me/sessions/{name}/end", SignedIn, me::end_session)
+        .get("/", SignedIn, home::page)
+        .get("/help", SignedIn, help::page)
+        .get("/samples/{kind}", SignedIn, help::sample)
+        // 比对
+        .get("/rosters", May(A::ImportRosters), rosters::page)
+        .upload("/rosters", May(A::ImportRosters), UPLOAD_BYTES, rosters::upload)
+        .post("/rosters/loading", May(A::ImportRosters), rosters::load)
+        .get("/rosters/{id}", May(A::ImportRosters), rosters::batch)
+        .post("/rosters/{id}/reading", May(A::ImportRosters), rosters::reread)
+        .post("/rosters/{id}/withdrawal", May(A::ImportRosters), rosters::withdraw)
+        .get("/rosters/{id}/bad-rows.xlsx", May(A::ImportRosters), rosters::bad_rows)
+        .get("/hand-overs", May(A::ViewHandOvers), rosters::hand_overs)
+        .get("/runs", May(A::ViewRuns), runs::list)
+        .post("/runs", May(A::RunComparison), runs::start)
+        .get("/runs/{id}", May(A::ViewRuns), runs::page)
+        .get("/runs/{id}/events", May(A::ViewRuns), events::of_run)
+        .post("/runs/{id}/cancellation", May(A::RunComparison), runs::cancel)
+        .get("/runs/{id}/changes", May(A::ViewRuns), runs::changes)
+        .get("/review", May(A::DecideReview), review::page)
+        .post("/review/{run}/{pair}", May(A::DecideReview), review::decide)
+        .post("/review/{run}/{pair}/undo", May(A::DecideReview), review::undo)
+        .get("/checks", May(A::ViewChecks), checks::page)
+        .get("/checks/{run}/{check}", May(A::ViewChecks), checks::list)
+        // 台账
+        .get("/ledgers/{ledger}", LISTS, ledgers::page)
+        .get("/ledgers/{ledger}/export.xlsx", May(A::Export), ledgers::export)
+        .get("/search", May(A::ViewChild), ledgers::search)
+        .get("/children/{id}", May(A::ViewChild), children::page)
+        .get("/children/{id}/panel", May(A::ViewChild), children::panel)
+        .get("/children/{id}/rows", May(A::ViewChild), children::rows)
+        .post("/children/{id}/reveal", May(A::Reveal), children::reveal)
+        // 核实
+        .get("/findings", May(A::Dispatch), findings::list)
+        .post("/findings/dispatch", May(A::Dispatch), findings::dispatch)
+        .get("/inbox", May(A::AnswerFinding), findings::inbox)
+        .get("/findings/{id}", FINDINGS, findings::page)
+        .upload("/findings/{id}/answer", May(A::AnswerFinding), ANSWER_BYTES, findings::answer)
+        .post("/findings/{id}/steps", FINDINGS, findings::step)
+        .get("/findings/{id}/proofs/{proof}", FINDINGS, findings::proof)
+        // 设置
+        .get("/places", May(A::ManagePlaces), admin::places)
+        .upload("/places", May(A::ManagePlaces), ANSWER_BYTES, admin::put_places)
+        .post("/places/closing", May(A::ManagePlaces), admin::close_place)
+        .get("/places/sample.xlsx", May(A::ManagePlaces), admin::places_sample)
+        .get("/sources", May(A::ManageSources), admin::sources)
+        .post("/sources/forget", May(A::ManageSources), admin::forget_heading)
+        .get("/settings", May(A::ManageSettings), admin::settings)
+        .post("/settings", May(A::ManageSettings), admin::set)
+        .get("/people", May(A::ManageUsers), admin::people)
+        .post("/people", May(A::ManageUsers), admin::add_person)
+        .upload("/people/sheet", May(A::ManageUsers), ANSWER_BYTES, admin::add_people)
+        .get("/people/{login}", May(A::ManageUsers), admin::person)
+        .post("/people/{login}/steps", May(A::ManageUsers), admin::person_step)
+        .get("/audit", May(A::ViewAudit), admin::audit)
+}

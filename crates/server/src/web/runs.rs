@@ -1,0 +1,314 @@
+//! 比对: one button, a bar, a result that reads like a finding.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use baoxue_domain::access::Action;
+use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
+use baoxue_store::{BatchState, LedgerQuery, Order, RunState};
+use serde::Deserialize;
+
+use super::App;
+use super::error::PageError;
+use super::shell::{Shell, go, html, shell};
+use super::view::{ChildView, number, verdict_class, when};
+use crate::app::office::OfficeError;
+use crate::app::office::accounts::SignedIn;
+use crate::app::office::comparison::{Figures, Input, STAGES};
+use crate::app::office::sheets::verdict;
+
+/// Runs on the list: two years of months.
+const SHOWN: i64 = 24;
+/// Children of a change that are listed.
+const CHANGES: i64 = 500;
+
+struct RunView {
+    id: i64,
+    when: String,
+    as_of: String,
+    state: &'static str,
+    children: String,
+    missing: String,
+    problem: String,
+    finished: bool,
+}
+
+#[derive(Template)]
+#[template(path = "runs.html")]
+struct Runs {
+    shell: Shell,
+    runs: Vec<RunView>,
+    loaded: Vec<(String, String)>,
+    may_run: bool,
+}
+
+fn figures(summary: Option<&String>) -> Figures {
+    summary.and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default()
+}
+
+fn of_group(f: &Figures, group: VerdictGroup) -> i64 {
+    f.verdicts.iter().filter(|(c, _)| verdict(c).is_some_and(|k| k.group() == group)).map(|v| v.1).sum()
+}
+
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let county = app.office.county(&signed.actor, Action::ViewRuns).await?;
+    let runs = app.office.store.runs(county.as_str(), SHOWN).await?;
+    let loaded = app.office.store.batches(county.as_str(), &[BatchState::Loaded], 1_000, 0).await?;
+    let mut by_kind: std::collections::BTreeMap<&str, i64> = std::collections::BTreeMap::new();
+    for b in &loaded {
+        *by_kind.entry(baoxue_domain::roster::SourceKind::find(&b.source).map_or("", |k| k.label())).or_default() += b.good_rows;
+    }
+    let page = Runs {
+        shell: shell(&app, &signed, &headers, "比对", "/runs").await?,
+        runs: runs
+            .iter()
+            .map(|r| {
+                let f = figures(r.summary.as_ref());
+                RunView {
+                    id: r.id,
+                    when: when(r.started_at),
+                    as_of: r.as_of.clone(),
+                    state: match r.state {
+                        RunState::Running => "进行中",
+                        RunState::Finished => "已完成",
+                        RunState::Failed => "未完成",
+                    },
+                    children: number(f.children),
+                    missing: number(of_group(&f, VerdictGroup::Missing)),
+                    problem: r.problem.clone().unwrap_or_default(),
+                    finished: r.state == RunState::Finished,
+                }
+            })
+            .collect(),
+        loaded: by_kind.into_iter().map(|(k, n)| (k.to_owned(), number(n))).collect(),
+        may_run: signed.actor.may(Action::RunComparison),
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+pub async fn start(State(app): State<Arc<App>>, Extension(signed): Extension<SignedIn>) -> Result<Response, PageError> {
+    let run = app.office.ask_for_run(&signed.actor).await?;
+    Ok(go(&format!("/runs/{run}"), ""))
+}
+
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Path(id): Path<i64>,
+) -> Result<Response, PageError> {
+    app.office.cancel_run(&signed.actor, id).await?;
+    Ok(go("/runs", "已请求取消,名册和以前的结果不受影响"))
+}
+
+struct VerdictLine {
+    code: &'static str,
+    label: &'static str,
+    count: String,
+    next: &'static str,
+    class: &'static str,
+}
+
+struct GroupView {
+    label: &'static str,
+    class: &'static str,
+    count: String,
+    lines: Vec<VerdictLine>,
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage {
+    shell: Shell,
+    id: i64,
+    as_of: String,
+    started: String,
+    stages: usize,
+    running: bool,
+    failed: Option<String>,
+    may_run: bool,
+    may_review: bool,
+    may_dispatch: bool,
+    is_last: bool,
+    children: String,
+    in_school: String,
+    explained: String,
+    to_verify: String,
+    missing: String,
+    in_cohorts: String,
+    groups: Vec<GroupView>,
+    open_pairs: i64,
+    findings_opened: i64,
+    findings_withdrawn: i64,
+    new: i64,
+    gone: i64,
+    changed: i64,
+    first: bool,
+    inputs: Vec<(String, String, String, String)>,
+    version: String,
+    seconds: String,
+    precision: String,
+    decisions_used: i64,
+    decisions_outdated: i64,
+    school_year: String,
+}
+
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<i64>,
+) -> Result<Response, PageError> {
+    let office = &app.office;
+    let county = office.county(&signed.actor, Action::ViewRuns).await?;
+    let run = office.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
+    let f = figures(run.summary.as_ref());
+    let last = office.store.last_run(county.as_str()).await?;
+    let changes = office.store.change_counts(id).await?;
+    let change = |kind: &str| changes.iter().find(|c| c.0 == kind).map_or(0, |c| c.1);
+    let inputs: Vec<Input> = serde_json::from_str(&run.inputs).unwrap_or_default();
+    let pairs = office.store.review_counts(id).await?;
+    let groups = [VerdictGroup::Missing, VerdictGroup::ToVerify, VerdictGroup::Explained, VerdictGroup::InSchool].map(|g| {
+        let kinds = VerdictKind::ALL.iter().filter(|k| k.group() == g);
+        let count = |k: &VerdictKind| f.verdicts.iter().find(|v| v.0 == k.code()).map_or(0, |v| v.1);
+        GroupView {
+            label: g.label(),
+            class: verdict_class(VerdictKind::ALL.iter().copied().find(|k| k.group() == g)),
+            count: number(of_group(&f, g)),
+            lines: kinds
+                .filter(|k| count(k) > 0)
+                .map(|k| VerdictLine {
+                    code: k.code(),
+                    label: k.label(),
+                    count: number(count(k)),
+                    next: if *k == VerdictKind::ReviewNeeded {
+                        "请在“人工认定”中选“同一人”或“不是同一人”,再比对一次"
+                    } else {
+                        k.next_step()
+                    },
+                    class: verdict_class(Some(*k)),
+                })
+                .collect(),
+        }
+    });
+    let total = |g| number(of_group(&f, g));
+    let page = RunPage {
+        shell: shell(&app, &signed, &headers, &format!("第 {id} 次比对"), "/runs").await?,
+        id,
+        as_of: run.as_of.clone(),
+        started: when(run.started_at),
+        stages: STAGES.len(),
+        running: run.state == RunState::Running,
+        failed: (run.state == RunState::Failed).then(|| run.problem.clone().unwrap_or_default()),
+        may_run: signed.actor.may(Action::RunComparison),
+        may_review: signed.actor.may(Action::DecideReview),
+        may_dispatch: signed.actor.may(Action::Dispatch),
+        is_last: last.as_ref().is_some_and(|l| l.id == id),
+        children: number(f.children),
+        in_school: total(VerdictGroup::InSchool),
+        explained: total(VerdictGroup::Explained),
+        to_verify: total(VerdictGroup::ToVerify),
+        missing: total(VerdictGroup::Missing),
+        in_cohorts: number(f.in_cohorts),
+        groups: groups.into_iter().collect(),
+        open_pairs: pairs.iter().filter(|p| matches!(p.0.as_str(), "open" | "ask")).map(|p| p.1).sum(),
+        findings_opened: f.findings_opened,
+        findings_withdrawn: f.findings_withdrawn,
+        new: change("new"),
+        gone: change("gone"),
+        changed: change("changed"),
+        first: change("new") == f.children && f.children > 0,
+        inputs: inputs
+            .into_iter()
+            .map(|i| {
+                let kind = baoxue_domain::roster::SourceKind::find(&i.source).map_or("", |k| k.label());
+                (kind.to_owned(), i.file, number(i.rows), i.sha256.chars().take(12).collect())
+            })
+            .collect(),
+        version: run.version.clone(),
+        seconds: format!("{:.1}", f.seconds),
+        precision: format!("{:.2}%", f.estimated_precision * 100.0),
+        decisions_used: f.decisions_used,
+        decisions_outdated: f.decisions_outdated,
+        school_year: format!("{}—{}学年", run.school_year, run.school_year + 1),
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+#[derive(Deserialize)]
+pub struct ChangeQuery {
+    #[serde(default)]
+    kind: String,
+}
+
+struct ChangeView {
+    child: ChildView,
+    before: &'static str,
+    after: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "changes.html")]
+struct Changes {
+    shell: Shell,
+    run: i64,
+    kind: String,
+    label: &'static str,
+    about: &'static str,
+    rows: Vec<ChangeView>,
+    more: bool,
+}
+
+pub async fn changes(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<i64>,
+    Query(q): Query<ChangeQuery>,
+) -> Result<Response, PageError> {
+    let office = &app.office;
+    let county = office.county(&signed.actor, Action::ViewRuns).await?;
+    office.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
+    let (label, about) = match q.kind.as_str() {
+        "gone" => {
+            ("来源中消失", "上次有、这次所有名册都没有的儿童。系统不会删除他们;超龄离开跟踪范围的也在其中,其余请逐一核实。")
+        }
+        "changed" => ("判定有变化", "与上次比对相比,判定不同的儿童。"),
+        _ => ("新出现", "上次没有、这次名册里新出现的儿童。"),
+    };
+    let kind = if matches!(q.kind.as_str(), "gone" | "changed") { q.kind.as_str() } else { "new" };
+    let all = office.store.changes(id, kind, CHANGES + 1).await?;
+    let j = signed.actor.jurisdiction(Action::ViewRuns)?;
+    let ids: Vec<i64> = all.iter().take(CHANGES as usize).map(|c| c.0).collect();
+    let query = LedgerQuery { ids: Some(ids), gone: kind == "gone", ..LedgerQuery::default() };
+    let mut children = office.store.children(&query, &j, Order::Verdict, CHANGES, 0).await?.rows;
+    if kind != "gone" {
+        // whoever vanished later is still listed here
+        let query = LedgerQuery { gone: true, ..query };
+        children.extend(office.store.children(&query, &j, Order::Verdict, CHANGES, 0).await?.rows);
+    }
+    let paths: Vec<String> = children.iter().filter_map(|c| c.residence_path.clone()).collect();
+    let trails = office.trails(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    let word = |code: &Option<String>| code.as_deref().and_then(verdict).map_or("", VerdictKind::label);
+    let rows = children.into_iter().filter_map(|c| {
+        let (_, before, after) = all.iter().find(|a| a.0 == c.id)?;
+        let open = super::view::is_own(&signed.actor, &c);
+        Some(ChangeView { before: word(before), after: word(after), child: ChildView::new(c, open, &trails) })
+    });
+    let page = Changes {
+        shell: shell(&app, &signed, &headers, label, "/runs").await?,
+        run: id,
+        kind: kind.to_owned(),
+        label,
+        about,
+        rows: rows.collect(),
+        more: all.len() as i64 > CHANGES,
+    };
+    Ok(html(&page.shell, page.render()?))
+}

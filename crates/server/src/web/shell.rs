@@ -1,0 +1,147 @@
+//! What stands around every page: places of the role, where one is, what was just done.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use baoxue_domain::access::Action;
+
+use super::guard::cookie;
+use super::{App, assets};
+use crate::app::office::Result;
+use crate::app::office::accounts::SignedIn;
+
+/// Cookie with a sentence for the next page.
+const SAID: &str = "said";
+
+/// A place in the side bar.
+pub struct NavItem {
+    pub href: &'static str,
+    pub label: &'static str,
+    pub icon: &'static str,
+    pub active: bool,
+    pub badge: i64,
+    /// Also a tab at the bottom of a phone.
+    pub tab: bool,
+}
+
+/// The frame of a page.
+pub struct Shell {
+    pub title: String,
+    pub person: String,
+    pub roles: String,
+    pub bureau: String,
+    pub banner: Option<String>,
+    pub nav: Vec<NavItem>,
+    pub can_search: bool,
+    pub said: Option<String>,
+    pub css: String,
+    pub js: String,
+}
+
+/// Label, address, icon, what the role needs, whether a phone has it as a tab.
+const NAV: [(&str, &str, &str, Option<Action>, bool); 15] = [
+    ("工作台", "/", "home", None, true),
+    ("待核实", "/inbox", "inbox", Some(Action::AnswerFinding), true),
+    ("导入名册", "/rosters", "upload", Some(Action::ImportRosters), false),
+    ("比对", "/runs", "compare", Some(Action::ViewRuns), false),
+    ("人工认定", "/review", "review", Some(Action::DecideReview), false),
+    ("台账", "/ledgers/suspected", "ledger", Some(Action::ViewLedger), true),
+    ("交办核实", "/findings", "send", Some(Action::Dispatch), false),
+    ("专项核查", "/checks", "check", Some(Action::ViewChecks), false),
+    ("名册交接", "/hand-overs", "log", Some(Action::ViewHandOvers), false),
+    ("区划学校", "/places", "place", Some(Action::ManagePlaces), false),
+    ("名册来源", "/sources", "source", Some(Action::ManageSources), false),
+    ("参数", "/settings", "gear", Some(Action::ManageSettings), false),
+    ("人员授权", "/people", "people", Some(Action::ManageUsers), false),
+    ("审计日志", "/audit", "audit", Some(Action::ViewAudit), false),
+    ("帮助", "/help", "help", None, false),
+];
+
+/// The frame of a page at `here`.
+pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title: &str, here: &str) -> Result<Shell> {
+    let actor = &signed.actor;
+    let (waiting, _) = app.office.inbox_counts(actor).await?;
+    let first = |path: &str| path.split('/').nth(1).unwrap_or("").to_owned();
+    let nav = NAV
+        .iter()
+        .filter(|n| n.3.is_none_or(|a| actor.may(a)))
+        .map(|(label, href, icon, _, tab)| NavItem {
+            href,
+            label,
+            icon,
+            active: first(href) == first(here),
+            badge: if *href == "/inbox" { waiting } else { 0 },
+            tab: *tab,
+        })
+        .collect();
+    let said = cookie(headers, SAID).filter(|s| !s.is_empty()).map(unescape);
+    Ok(Shell {
+        title: title.to_owned(),
+        person: actor.name.clone(),
+        roles: actor.role_labels(),
+        bureau: app.office.setting("bureau").await?,
+        banner: app.banner.clone(),
+        nav,
+        can_search: actor.may(Action::ViewChild),
+        said,
+        css: assets::address("app.css"),
+        js: assets::address("app.js"),
+    })
+}
+
+fn escape(text: &str) -> String {
+    text.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+fn unescape(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3).and_then(|h| u8::from_str_radix(h, 16).ok())).flatten();
+        match hex {
+            Some(b) => {
+                out.push(b);
+                i += 3;
+            }
+            None => {
+                out.push(bytes[i]);
+                i += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// To another page, which says what was done.
+pub fn go(to: &str, said: &str) -> Response {
+    let mut response = Redirect::to(to).into_response();
+    if let Ok(value) = HeaderValue::from_str(&format!("{SAID}={}; Path=/; Max-Age=30; HttpOnly; SameSite=Lax", escape(said))) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    response
+}
+
+/// A page; what was said is said once.
+pub fn html(shell: &Shell, page: String) -> Response {
+    let mut response = axum::response::Html(page).into_response();
+    if shell.said.is_some() {
+        let gone = HeaderValue::from_static("said=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        response.headers_mut().append(header::SET_COOKIE, gone);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_travel_in_cookies() {
+        for text in ["已载入 4 份名册;共 131,000 行", "", "a%b", "“引号”"] {
+            assert_eq!(unescape(&escape(text)), text);
+        }
+        assert_eq!(unescape("%E4%"), "\u{fffd}%");
+    }
+}

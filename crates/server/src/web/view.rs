@@ -1,0 +1,140 @@
+//! What people see of a child: masked, unless it is their own or was revealed.
+
+use baoxue_domain::access::{Actor, mask_address, mask_id, mask_name, mask_phone};
+use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
+use baoxue_store::ChildRow;
+use rustc_hash::FxHashMap;
+
+use crate::app::clock::civil;
+use crate::app::office::sheets::verdict;
+
+/// A child as a page shows it.
+pub struct ChildView {
+    pub id: i64,
+    pub name: String,
+    pub sex: String,
+    pub birth_date: String,
+    pub national_id: String,
+    pub guardian: String,
+    pub phone: String,
+    pub address: String,
+    pub register_address: String,
+    pub school: String,
+    pub class: String,
+    pub sources: String,
+    pub verdict: &'static str,
+    pub verdict_class: &'static str,
+    pub since: String,
+    pub place: String,
+    pub gone: bool,
+}
+
+/// Whether a person sees a child's name and numbers without asking: a teacher her own class.
+pub fn is_own(actor: &Actor, c: &ChildRow) -> bool {
+    let school = c.school_path.as_deref().unwrap_or("");
+    actor.grants.iter().any(|g| g.role.sees_own_unmasked() && !school.is_empty() && school.starts_with(g.path.as_str()))
+}
+
+/// The colour of a verdict goes with its word, never alone.
+pub fn verdict_class(kind: Option<VerdictKind>) -> &'static str {
+    match kind.map(VerdictKind::group) {
+        Some(VerdictGroup::Missing) => "v-missing",
+        Some(VerdictGroup::ToVerify) => "v-verify",
+        Some(VerdictGroup::Explained) => "v-explained",
+        Some(VerdictGroup::InSchool) => "v-in",
+        None => "",
+    }
+}
+
+impl ChildView {
+    pub fn new(c: ChildRow, open: bool, trails: &FxHashMap<String, String>) -> Self {
+        let p = c.profile;
+        let kind = verdict(&c.verdict);
+        let show = |text: String, mask: fn(&str) -> String| if open { text } else { mask(&text) };
+        let place = c.residence_path.as_ref().and_then(|p| trails.get(p)).cloned().unwrap_or_default();
+        Self {
+            id: c.id,
+            name: show(p.name, mask_name),
+            sex: c.sex.unwrap_or_default(),
+            birth_date: c.birth_date.unwrap_or_default(),
+            national_id: show(p.national_id, mask_id),
+            guardian: show(p.guardian, mask_name),
+            phone: show(p.phone, mask_phone),
+            address: show(p.address, mask_address),
+            register_address: show(p.register_address, mask_address),
+            school: p.school,
+            class: p.class,
+            sources: p.sources,
+            verdict: kind.map_or("", VerdictKind::label),
+            verdict_class: verdict_class(kind),
+            since: c.verdict_since,
+            place,
+            gone: c.gone_since_run.is_some(),
+        }
+    }
+}
+
+/// 2026-11-21 17:05
+pub fn when(ms: i64) -> String {
+    let t = civil(ms);
+    format!("{} {:02}:{:02}", t.date(), t.hour(), t.minute())
+}
+
+/// 12,431
+pub fn number(n: i64) -> String {
+    let digits = n.abs().to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    if n < 0 { format!("-{out}") } else { out }
+}
+
+/// Pages of a list.
+pub struct Pager {
+    pub page: i64,
+    pub pages: i64,
+    pub total: String,
+    /// The address without the page's number, ending in `?` or `&`.
+    pub base: String,
+}
+
+impl Pager {
+    pub fn new(page: i64, size: i64, total: i64, path: &str, query: &[(&str, &str)]) -> Self {
+        let pages = ((total + size - 1) / size).max(1);
+        let mut base = format!("{path}?");
+        for (name, value) in query.iter().filter(|(_, v)| !v.is_empty()) {
+            base.push_str(&format!("{name}={}&", url_part(value)));
+        }
+        Self { page: page.clamp(1, pages), pages, total: number(total), base }
+    }
+}
+
+/// A value in an address.
+pub fn url_part(text: &str) -> String {
+    text.bytes()
+        .map(|b| if b.is_ascii_alphanumeric() || b"-._~/".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_addresses() {
+        for (n, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (12_431, "12,431"), (1_000_000, "1,000,000"), (-1500, "-1,500")]
+        {
+            assert_eq!(number(n), text);
+        }
+        let p = Pager::new(9, 50, 120, "/ledgers/suspected", &[("place", "g/52/"), ("verdict", ""), ("q", "王 a")]);
+        assert_eq!((p.page, p.pages), (3, 3));
+        assert_eq!(p.base, "/ledgers/suspected?place=g/52/&q=%E7%8E%8B%20a&");
+        assert_eq!(Pager::new(1, 50, 0, "/x", &[]).pages, 1);
+        assert_eq!(when(1_696_737_600_000), "2023-10-08 12:00");
+    }
+}

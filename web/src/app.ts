@@ -1,0 +1,203 @@
+// What must run in the browser: everything works without it, only less comfortably.
+import htmx from "htmx.org";
+
+declare global {
+  interface Window { htmx: typeof htmx }
+}
+window.htmx = htmx;
+
+const one = <T extends Element>(selector: string, root: ParentNode = document) => root.querySelector<T>(selector);
+const all = <T extends Element>(selector: string, root: ParentNode = document) => Array.from(root.querySelectorAll<T>(selector));
+
+// 明暗
+const kept = localStorage.getItem("theme");
+if (kept) document.documentElement.dataset.theme = kept;
+document.addEventListener("click", (e) => {
+  const target = (e.target as Element).closest<HTMLElement>("[data-theme-toggle],[data-print],[data-close-panel],[data-panel],[data-check-all]");
+  if (!target) return;
+  if (target.dataset.themeToggle !== undefined) {
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    localStorage.setItem("theme", root.dataset.theme);
+  }
+  if (target.dataset.print !== undefined) print();
+  if (target.dataset.closePanel !== undefined) closePanel();
+  if (target.dataset.panel && innerWidth >= 992 && !(e as MouseEvent).ctrlKey && !(e as MouseEvent).metaKey) {
+    e.preventDefault();
+    openPanel(target.dataset.panel, target);
+  }
+  if (target.dataset.checkAll !== undefined) {
+    const on = (target as HTMLInputElement).checked;
+    all<HTMLInputElement>("[data-pick]").forEach((c) => (c.checked = on));
+  }
+});
+
+// 侧栏:看一眼,不离开名单
+let opener: HTMLElement | null = null;
+async function openPanel(url: string, from: HTMLElement) {
+  const panel = one<HTMLElement>("#panel");
+  if (!panel) return;
+  const answer = await fetch(url, { headers: { "hx-request": "true" } });
+  if (!answer.ok) {
+    location.href = from.getAttribute("href") ?? "/";
+    return;
+  }
+  panel.innerHTML = await answer.text();
+  panel.hidden = false;
+  opener = from;
+  panel.focus();
+}
+function closePanel() {
+  const panel = one<HTMLElement>("#panel");
+  if (panel) panel.hidden = true;
+  opener?.focus();
+}
+document.addEventListener("keydown", (e) => {
+  if (e.key === "Escape") closePanel();
+});
+
+// 先问一句
+document.addEventListener("submit", (e) => {
+  const form = e.target as HTMLFormElement;
+  const button = (e as SubmitEvent).submitter as HTMLElement | null;
+  const ask = button?.dataset.confirm ?? form.dataset.confirm;
+  if (ask && !confirm(ask)) {
+    e.preventDefault();
+    return;
+  }
+  if (form.dataset.collect) {
+    const ids = all<HTMLInputElement>("[data-pick]:checked").map((c) => c.value).join(",");
+    const field = one<HTMLInputElement>("input[name=ids]", form);
+    if (field) field.value = ids;
+    if (!ids && button?.getAttribute("name") !== "all") {
+      e.preventDefault();
+      alert("请先勾选要交办的儿童");
+      return;
+    }
+  }
+  // a second click does nothing
+  if (form.method === "post" && !form.hasAttribute("hx-post")) {
+    setTimeout(() => all<HTMLButtonElement>("button", form).forEach((b) => (b.disabled = true)));
+    addEventListener("pageshow", () => all<HTMLButtonElement>("button", form).forEach((b) => (b.disabled = false)), { once: true });
+  }
+});
+
+// 选了就筛
+all<HTMLFormElement>("[data-auto-submit]").forEach((form) => {
+  all<HTMLSelectElement>("select, input[type=date]", form).forEach((f) => f.addEventListener("change", () => form.requestSubmit()));
+});
+
+// 拖放名册
+all<HTMLFormElement>("[data-drop]").forEach((form) => {
+  const input = one<HTMLInputElement>("input[type=file]", form)!;
+  const bar = one<HTMLProgressElement>("progress", form)!;
+  const status = one<HTMLElement>("[data-drop-status]", form)!;
+  const show = () => {
+    status.textContent = input.files?.length ? `已选 ${input.files.length} 个文件:${Array.from(input.files).map((f) => f.name).join("、")}` : "";
+  };
+  input.addEventListener("change", show);
+  ["dragenter", "dragover"].forEach((n) => form.addEventListener(n, (e) => { e.preventDefault(); form.classList.add("over"); }));
+  ["dragleave", "drop"].forEach((n) => form.addEventListener(n, () => form.classList.remove("over")));
+  form.addEventListener("drop", (e) => {
+    e.preventDefault();
+    if (e.dataTransfer?.files.length) {
+      input.files = e.dataTransfer.files;
+      show();
+      form.requestSubmit();
+    }
+  });
+  form.addEventListener("submit", (e) => {
+    e.preventDefault();
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    bar.hidden = false;
+    request.upload.onprogress = (p) => {
+      bar.value = p.total ? (p.loaded / p.total) * 100 : 0;
+      status.textContent = p.loaded < p.total ? `正在上传 ${Math.round((p.loaded / p.total) * 100)}%` : "已上传,正在读取表格……";
+    };
+    request.onload = () => {
+      if (request.responseURL && new URL(request.responseURL).pathname === "/rosters" && request.status < 300) {
+        document.open();
+        document.write(request.responseText);
+        document.close();
+        history.replaceState(null, "", "/rosters");
+      } else {
+        document.open();
+        document.write(request.responseText);
+        document.close();
+      }
+    };
+    request.onerror = () => {
+      status.textContent = "上传中断,没有保存。请检查网络后再点“读取”。";
+      bar.hidden = true;
+      all<HTMLButtonElement>("button", form).forEach((b) => (b.disabled = false));
+    };
+    request.send(new FormData(form));
+  });
+});
+
+// 比对进度
+all<HTMLElement>("[data-run]").forEach((box) => {
+  const bar = one<HTMLProgressElement>("progress", box)!;
+  const stage = one<HTMLElement>("[data-stage]", box)!;
+  const source = new EventSource(box.dataset.run!);
+  source.addEventListener("progress", (e) => {
+    const p = JSON.parse((e as MessageEvent).data);
+    bar.value = p.done;
+    stage.textContent = p.total ? `${p.stage}(第 ${p.done + 1} 步,共 ${p.total} 步)` : p.stage;
+  });
+  source.addEventListener("end", () => {
+    source.close();
+    location.reload();
+  });
+  source.onerror = () => {
+    stage.textContent = "连接中断,正在重新连接;比对仍在继续";
+  };
+});
+
+// 认定:一个键一对
+document.addEventListener("keydown", (e) => {
+  if (!one("[data-review]") || e.ctrlKey || e.metaKey || e.altKey) return;
+  if ((e.target as Element).matches("input, textarea, select")) return;
+  one<HTMLButtonElement>(`[data-key="${e.key.toLowerCase()}"]`)?.click();
+});
+
+// 答复:结论要什么证明;照片先缩小
+all<HTMLSelectElement>("[data-disposition]").forEach((select) => {
+  const hint = one<HTMLElement>("[data-proof-hint]")!;
+  select.addEventListener("change", () => {
+    const proof = select.selectedOptions[0]?.dataset.proof;
+    hint.textContent = proof ? `需要:${proof}` : select.value === "dropped-out" ? "请在下面写明孩子现在的情况" : "";
+  });
+});
+const LONGEST = 1600;
+async function smaller(file: File): Promise<File> {
+  if (!file.type.startsWith("image/") || file.size < 400_000) return file;
+  try {
+    const picture = await createImageBitmap(file);
+    const scale = Math.min(1, LONGEST / Math.max(picture.width, picture.height));
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.round(picture.width * scale);
+    canvas.height = Math.round(picture.height * scale);
+    canvas.getContext("2d")!.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/jpeg", 0.8));
+    return blob && blob.size < file.size ? new File([blob], file.name.replace(/\.\w+$/, ".jpg"), { type: "image/jpeg" }) : file;
+  } catch {
+    return file;
+  }
+}
+all<HTMLInputElement>("[data-photos]").forEach((input) => {
+  const list = one<HTMLElement>("[data-photo-list]")!;
+  input.addEventListener("change", async () => {
+    const files = await Promise.all(Array.from(input.files ?? []).map(smaller));
+    const carrier = new DataTransfer();
+    files.forEach((f) => carrier.items.add(f));
+    input.files = carrier.files;
+    list.replaceChildren(...files.map((f) => {
+      const item = document.createElement("li");
+      item.textContent = `${f.name}(${Math.max(1, Math.round(f.size / 1024))} KB)`;
+      return item;
+    }));
+  });
+});
