@@ -11,6 +11,7 @@ use crate::app::office::Office;
 
 /// 建立或升级数据库。
 #[derive(clap::Args, Clone)]
+#[group(id = "installation")]
 #[command(help_template = super::HELP, next_help_heading = "参数")]
 pub struct Args {
     /// 数据文件夹:加密的名册、佐证,以及不另给 --database 时的数据库
