@@ -5,6 +5,9 @@ declare global {
   interface Window { htmx: typeof htmx }
 }
 window.htmx = htmx;
+// the page's policy allows no inline style
+htmx.config.includeIndicatorStyles = false;
+htmx.config.allowEval = false;
 
 const one = <T extends Element>(selector: string, root: ParentNode = document) => root.querySelector<T>(selector);
 const all = <T extends Element>(selector: string, root: ParentNode = document) => Array.from(root.querySelectorAll<T>(selector));

@@ -30,7 +30,6 @@ const PAGE: i64 = 50;
 
 struct Line {
     id: i64,
-    child: i64,
     name: String,
     verdict: &'static str,
     class: &'static str,
@@ -78,7 +77,6 @@ async fn lines(app: &App, actor: &Actor, findings: Vec<Finding>, own: bool) -> R
             let pending = f.state == FindingState::Dispatched;
             Some(Line {
                 id: f.id,
-                child: f.child,
                 name: view.name,
                 verdict: verdict(&f.verdict).map_or("", VerdictKind::label),
                 class: verdict_class(verdict(&f.verdict)),

@@ -30,6 +30,7 @@ pub enum Need {
 
 impl Need {
     /// In words, for the golden file.
+    #[cfg(test)]
     pub fn label(self) -> String {
         match self {
             Self::Nobody => "不需登录".into(),
@@ -74,11 +75,6 @@ impl Routes {
     fn upload<H: Handler<T, Arc<App>>, T: 'static>(self, path: &'static str, need: Need, bytes: usize, handler: H) -> Self {
         self.add("POST", path, need, post(handler).layer(DefaultBodyLimit::max(bytes)))
     }
-}
-
-/// The table alone, for the tests.
-pub fn table(app: &Arc<App>) -> Vec<(&'static str, &'static str, Need)> {
-    all(app).table
 }
 
 /// Makes all routes.

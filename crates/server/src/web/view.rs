@@ -18,7 +18,6 @@ pub struct ChildView {
     pub guardian: String,
     pub phone: String,
     pub address: String,
-    pub register_address: String,
     pub school: String,
     pub class: String,
     pub sources: String,
@@ -51,7 +50,7 @@ impl ChildView {
         let p = c.profile;
         let kind = verdict(&c.verdict);
         let show = |text: String, mask: fn(&str) -> String| if open { text } else { mask(&text) };
-        let place = c.residence_path.as_ref().and_then(|p| trails.get(p)).cloned().unwrap_or_default();
+        let place = c.residence_path.as_ref().and_then(|p| trails.get(p)).map(|t| short_place(t)).unwrap_or_default();
         Self {
             id: c.id,
             name: show(p.name, mask_name),
@@ -61,7 +60,6 @@ impl ChildView {
             guardian: show(p.guardian, mask_name),
             phone: show(p.phone, mask_phone),
             address: show(p.address, mask_address),
-            register_address: show(p.register_address, mask_address),
             school: p.school,
             class: p.class,
             sources: p.sources,
@@ -72,6 +70,12 @@ impl ChildView {
             gone: c.gone_since_run.is_some(),
         }
     }
+}
+
+/// 柳林镇 › 石桥村: everybody on a list is of one county.
+pub fn short_place(trail: &str) -> String {
+    let steps: Vec<&str> = trail.split(" › ").collect();
+    steps[steps.len().saturating_sub(2)..].join(" › ")
 }
 
 /// 2026-11-21 17:05
@@ -136,5 +140,7 @@ mod tests {
         assert_eq!(p.base, "/ledgers/suspected?place=g/52/&q=%E7%8E%8B%20a&");
         assert_eq!(Pager::new(1, 50, 0, "/x", &[]).pages, 1);
         assert_eq!(when(1_696_737_600_000), "2023-10-08 12:00");
+        assert_eq!(short_place("虚构省 › 虚构州 › 青禾县 › 柳林镇 › 石桥村"), "柳林镇 › 石桥村");
+        assert_eq!(short_place("青禾县"), "青禾县");
     }
 }

@@ -17,16 +17,20 @@ use crate::app::office::rosters::{HandOver, Upload};
 /// The password of all demo accounts.
 pub const PASSWORD: &str = "qinghe-2023";
 const COUNTY: &str = "g/52/5288/528801/";
+/// Places that are chosen once it is known where there is something to do.
+const A_SCHOOL: &str = "school";
+const A_VILLAGE: &str = "village";
+const A_CLASS: &str = "class";
 /// How long the demo's comparison may take on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Log-in, name, role, where (a path, or the name of a school), what to try.
 const PEOPLE: [(&str, &str, Role, &str, &str); 8] = [
     ("xian", "陈县办", Role::CountyOfficer, COUNTY, "县教育局:看比对结果、认定、交办核实、导出台账"),
-    ("xuexiao", "李学籍", Role::Registrar, "柳林中心小学", "学校:待核实里答复,传一张照片(可用手机宽度的窗口)"),
-    ("cun", "王村干", Role::Cadre, "g/52/5288/528801/528801100/528801100200/", "村干部:只看得到本村;答复核实"),
+    ("xuexiao", "李学籍", Role::Registrar, A_SCHOOL, "学校:待核实里答复,传一张照片(可用手机宽度的窗口)"),
+    ("cun", "王村干", Role::Cadre, A_VILLAGE, "村干部:只看得到本村;答复核实"),
     ("zhen", "赵镇长", Role::Cadre, "g/52/5288/528801/528801100/", "乡镇干部:看得到全镇"),
-    ("laoshi", "周班主任", Role::ClassTeacher, "", "班主任:本班学生不隐去姓名"),
+    ("laoshi", "周班主任", Role::ClassTeacher, A_CLASS, "班主任:本班学生不隐去姓名"),
     ("xitong", "孙系统", Role::SystemAdmin, COUNTY, "系统管理员:区划学校、参数"),
     ("anquan", "钱安全", Role::SecurityAdmin, COUNTY, "安全管理员:人员授权"),
     ("shenji", "吴审计", Role::AuditAdmin, COUNTY, "审计管理员:谁看过谁,日志是否完整"),
@@ -54,16 +58,7 @@ pub async fn prepare(office: &Office, folder: &Path) -> anyhow::Result<()> {
     office.set(&system, "bureau", "青禾县教育局", today).await?;
     office.set(&system, "second-factor", "off", today).await?;
     let security = actor(office, "anquan").await?;
-    for (login, name, role, place, _) in
-        PEOPLE.iter().filter(|p| !matches!(p.2, Role::SystemAdmin | Role::SecurityAdmin | Role::AuditAdmin))
-    {
-        let path = match *place {
-            "" => first_class(office).await?,
-            p => office.place_named(p).await?.with_context(|| format!("示范县里没有“{p}”"))?,
-        };
-        office.add_person(Some(&security), login, name, &[(*role, path)]).await?;
-        office.set_known_password(login, PASSWORD).await?;
-    }
+    add(office, &security, |place| place.starts_with("g/"), &Chosen::default()).await?;
     println!("正在导入示范县的名册……");
     let officer = actor(office, "xian").await?;
     let mut uploads = Vec::new();
@@ -94,37 +89,77 @@ pub async fn prepare(office: &Office, folder: &Path) -> anyhow::Result<()> {
             RunState::Running => tokio::time::sleep(Duration::from_millis(200)).await,
         }
     }
-    dispatch_some(office, &officer).await
+    let chosen = dispatch_some(office, &officer).await?;
+    add(office, &security, |place| !place.starts_with("g/"), &chosen).await
 }
 
-/// Half of the findings are sent out, so that school and village find something in their inbox.
-async fn dispatch_some(office: &Office, officer: &Actor) -> anyhow::Result<()> {
+/// A school, one of its classes and a village with findings in their inbox.
+#[derive(Default)]
+struct Chosen {
+    school: Option<PlacePath>,
+    village: Option<PlacePath>,
+}
+
+/// Accounts of those whose place fits.
+async fn add(office: &Office, security: &Actor, which: fn(&str) -> bool, chosen: &Chosen) -> anyhow::Result<()> {
+    let administrators = [Role::SystemAdmin, Role::SecurityAdmin, Role::AuditAdmin];
+    for (login, name, role, place, _) in PEOPLE.iter().filter(|p| which(p.3) && !administrators.contains(&p.2)) {
+        let school = chosen.school.clone();
+        let path = match *place {
+            A_SCHOOL => school,
+            A_CLASS => school.map(|s| s.child("三年级").child("三(1)班")),
+            A_VILLAGE => chosen.village.clone(),
+            p => PlacePath::parse(p),
+        };
+        let path = path.with_context(|| format!("示范县里没有给“{login}”的地方"))?;
+        office.add_person(Some(security), login, name, &[(*role, path)]).await?;
+        office.set_known_password(login, PASSWORD).await?;
+    }
+    Ok(())
+}
+
+/// Two thirds of the findings are sent out, so that school and village find something in their inbox.
+async fn dispatch_some(office: &Office, officer: &Actor) -> anyhow::Result<Chosen> {
     let j = officer.jurisdiction(Action::Dispatch).map_err(|e| anyhow::anyhow!("{e}"))?;
     let open = FindingFilter { states: vec![FindingState::Open], ..FindingFilter::default() };
     let (all, _) = office.store.findings(&open, &j, 5_000, 0).await?;
-    let ids: Vec<i64> = all.iter().map(|f| f.id).filter(|id| id % 2 == 0).collect();
+    let ids: Vec<i64> = all.iter().map(|f| f.id).filter(|id| id % 3 != 0).collect();
     if !ids.is_empty() {
         office.dispatch(officer, &ids, None, Some(3)).await?;
     }
-    // the school and the village of the demo have one each at least
-    let ids: Vec<i64> = all.iter().map(|f| f.id).filter(|id| id % 2 == 1).take(4).collect();
-    for (unit, ids) in ["柳林中心小学", "528801100200"].iter().zip(ids.chunks(2)) {
-        if let Some(path) = office.place_named(unit).await? {
-            office.dispatch(officer, ids, Some(&path), Some(2)).await?;
+    let sent = FindingFilter { states: vec![FindingState::Dispatched], ..FindingFilter::default() };
+    let mut count: std::collections::BTreeMap<PlacePath, usize> = std::collections::BTreeMap::new();
+    for f in office.store.findings(&sent, &j, 5_000, 0).await?.0 {
+        if let Some(unit) = f.unit_path.as_deref().and_then(PlacePath::parse) {
+            *count.entry(unit).or_default() += 1;
         }
     }
-    Ok(())
+    let most = |government: bool| {
+        let depth = if government { 5 } else { 2 };
+        let fitting = count.iter().filter(|(p, _)| p.is_government() == government && p.depth() == depth);
+        fitting.max_by_key(|(_, n)| **n).map(|(p, _)| p.clone())
+    };
+    // a small demo may have no finding at a school or in a village
+    let today = office.clock.today();
+    let any = async |kind: &str| -> anyhow::Result<Option<PlacePath>> {
+        let prefix = if kind == "school" { "e/528801/" } else { COUNTY };
+        Ok(office.store.places_below(prefix, today, &[kind]).await?.into_iter().next().map(|p| p.path))
+    };
+    Ok(Chosen {
+        school: match most(false) {
+            Some(p) => Some(p),
+            None => any("school").await?,
+        },
+        village: match most(true) {
+            Some(p) => Some(p),
+            None => any("village").await?,
+        },
+    })
 }
 
 async fn actor(office: &Office, login: &str) -> anyhow::Result<Actor> {
     let account = office.store.account_by_login(login).await?.with_context(|| format!("没有账号 {login}"))?;
     Ok(office.store.actor(&account, office.clock.today()).await?)
-}
-
-/// A class of the demo's school.
-async fn first_class(office: &Office) -> anyhow::Result<PlacePath> {
-    let school = office.place_named("柳林中心小学").await?.context("示范县里没有柳林中心小学")?;
-    Ok(school.child("三年级").child("三(1)班"))
 }
 
 /// What a newcomer needs to look around.
