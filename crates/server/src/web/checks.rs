@@ -48,6 +48,7 @@ struct AgreementView {
 struct Checks {
     shell: Shell,
     run: Option<(i64, String)>,
+    may_view_runs: bool,
     passages: Vec<PassageView>,
     exams: Vec<ExamView>,
     agreement: Vec<AgreementView>,
@@ -105,6 +106,7 @@ pub async fn page(
     let page = Checks {
         shell: shell(&app, &signed, &headers, "专项核查", "/checks").await?,
         run: found.map(|(id, day, _)| (id, day)),
+        may_view_runs: signed.actor.may(Action::ViewRuns),
         passages,
         exams,
         agreement: agreement.into_iter().collect(),

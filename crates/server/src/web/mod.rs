@@ -18,6 +18,8 @@ mod rosters;
 mod routes;
 mod runs;
 mod shell;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::sync::Arc;

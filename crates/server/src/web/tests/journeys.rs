@@ -1,0 +1,304 @@
+use baoxue_domain::roster::SourceKind;
+use baoxue_store::{BatchState, FindingFilter, NewPair};
+
+use super::support::{COUNTY, TestApp, actor_of, apps, child, rosters};
+use crate::app::compare::sources::fingerprint;
+use crate::app::office::kept;
+
+/// A photo, as far as its first bytes say.
+const PHOTO: &[u8] = b"\xff\xd8\xff\xe0 a photo";
+
+async fn upload_all(app: &TestApp, cookie: &str) {
+    let files = rosters();
+    let parts: Vec<(&str, Option<&str>, &[u8])> = files.iter().map(|(n, t)| ("files", Some(n.as_str()), t.as_bytes())).collect();
+    app.upload(cookie, "/rosters", &parts).await.is(303);
+}
+
+fn ids_on(page: &str) -> String {
+    page.split("name=\"ids\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn from_dropped_files_to_a_cleared_finding() {
+    for app in apps().await {
+        let county = app.log_in("county").await;
+        app.get(&county, "/").await.says("还没有比对过");
+        app.get(&county, "/ledgers/suspected").await.says("还没有数据");
+        upload_all(&app, &county).await;
+        let page = app.get(&county, "/rosters").await;
+        page.says("待载入 3 份").says("户籍").says("学籍").says("在校实名");
+        let ids = ids_on(&page.text());
+        let started = app.post(&county, "/rosters/loading", &[("ids", &ids), ("then_run", "1")]).await;
+        assert_eq!(started.location, "/runs/1");
+        app.get(&county, "/runs/1").await.says("正在比对");
+        // a second click asks for no second run
+        assert_eq!(app.post(&county, "/runs", &[]).await.location, "/runs/1");
+        app.work().await;
+        let result = app.get(&county, "/runs/1").await;
+        result
+            .says("本县跟踪儿童 <b>48</b> 人")
+            .says("<b>43</b> 人在学")
+            .says("<b>1</b> 人待核实")
+            .says("<b>4</b> 人未见就读记录");
+        app.get(&county, "/ledgers/suspected").await.says("共 <b>5</b> 人");
+        app.get(&county, "/ledgers/suspected?verdict=enrolled-not-present").await.says("共 <b>1</b> 人");
+        app.get(&county, "/ledgers/suspected?on=2023-10-01").await.says("没有符合条件的儿童");
+        let book = app.get(&county, "/ledgers/suspected/export.xlsx").await;
+        let sheets = baoxue_documents::read::read("x.xlsx", book.bytes).unwrap();
+        assert_eq!(sheets[0].height(), 3 + 5, "title, line, head and five children");
+        assert_eq!(sheets[1].name, "导出说明");
+
+        // sent to where each lives or learns
+        let all = app.get(&county, "/findings").await;
+        all.says("待交办");
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open"), ("days", "2")]).await.is(303);
+        let village = app.log_in("village1").await;
+        let inbox = app.get(&village, "/inbox").await;
+        inbox.says("10月11日 17:00 前").says(&child(20).0);
+        assert!(!inbox.text().contains(&child(21).0), "the other village's child");
+        let id = inbox.text().split("href=\"/findings/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let page = app.get(&village, &format!("/findings/{id}")).await;
+        page.says("提交答复").says("家长").says("tel:1280000");
+        let answer = async |who: &str, disposition: &str, proof: Option<&[u8]>| {
+            let mut parts: Vec<(&str, Option<&str>, &[u8])> = vec![
+                ("version", None, b"2"),
+                ("disposition", None, disposition.as_bytes()),
+                ("note", None, "随父母在外省".as_bytes()),
+            ];
+            if let Some(p) = proof {
+                parts.push(("proofs", Some("证明.jpg"), p));
+            }
+            app.upload(who, &format!("/findings/{id}/answer"), &parts).await
+        };
+        answer(&village, "", None).await.is(422).says("请选择核实结论");
+        answer(&village, "enrolled-elsewhere", Some(b"<svg onload=alert(1)>")).await.is(422).says("不是照片");
+        answer(&county, "enrolled-elsewhere", None).await.is(403);
+        answer(&village, "enrolled-elsewhere", None).await.is(303);
+        answer(&village, "enrolled-elsewhere", None).await.is(409).says("已是“待审核”,不能答复");
+
+        // no proof, no clearing; sent back with a reason, answered with proof, cleared
+        let step = async |who: &str, step: &str, version: &str, note: &str| {
+            app.post(who, &format!("/findings/{id}/steps"), &[("step", step), ("version", version), ("note", note)]).await
+        };
+        step(&county, "clear", "3", "").await.is(422).says("需要佐证材料");
+        step(&county, "send-back", "3", "").await.is(422).says("请写明原因");
+        step(&county, "send-back", "3", "请补就读证明").await.is(303);
+        app.get(&village, &format!("/findings/{id}")).await.says("请补就读证明");
+        let parts: Vec<(&str, Option<&str>, &[u8])> = vec![
+            ("version", None, b"4"),
+            ("disposition", None, b"enrolled-elsewhere"),
+            ("note", None, b""),
+            ("proofs", Some("证明.jpg"), PHOTO),
+        ];
+        app.upload(&village, &format!("/findings/{id}/answer"), &parts).await.is(303);
+        let page = app.get(&county, &format!("/findings/{id}")).await;
+        let proof = page.text().split(&format!("/findings/{id}/proofs/")).nth(1).unwrap().split('"').next().unwrap().to_owned();
+        assert_eq!(app.get(&county, &format!("/findings/{id}/proofs/{proof}")).await.bytes, PHOTO);
+        let school = app.log_in("school2").await;
+        app.get(&school, &format!("/findings/{id}/proofs/{proof}")).await.is(404);
+        // two officers at once: the second sees what the first did
+        let second = app.log_in("county2").await;
+        step(&county, "clear", "5", "").await.is(303);
+        step(&second, "take-as-suspected", "5", "").await.is(409).says("已核销");
+        // the next run leaves the cleared one cleared
+        app.post(&county, "/runs", &[]).await;
+        app.work().await;
+        app.get(&county, "/runs/2").await.says("新增待核实 0 条").says("新出现 <b>0</b> 人");
+        app.get(&county, &format!("/findings/{id}")).await.says("已核销");
+    }
+}
+
+#[tokio::test]
+async fn a_roster_that_jumps_is_asked_about_and_an_undone_one_is_as_if_it_never_was() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open")]).await.is(303);
+        // a student register with twenty rows fewer
+        let short: String = rosters()[1].1.lines().take(25).map(|l| format!("{l}\n")).collect();
+        app.upload(&county, "/rosters", &[("files", Some("学籍10月.csv"), short.as_bytes())]).await.is(303);
+        let page = app.get(&county, "/rosters").await;
+        page.says("相差 45%").says("数量变化属实");
+        let ids = ids_on(&page.text());
+        app.post(&county, "/rosters/loading", &[("ids", &ids)]).await.is(409).says("学籍名册现有 44 行,这次 24 行");
+        app.post(&county, "/rosters/loading", &[("ids", &ids), ("confirmed", "1")]).await.is(303);
+        app.post(&county, "/rosters/loading", &[("ids", &ids), ("confirmed", "1")]).await.is(409).says("已是“在用”");
+        app.post(&county, "/runs", &[]).await;
+        app.work().await;
+        app.get(&county, "/runs/2").await.says("在校待建学籍");
+        let withdrawn = app.post(&county, &format!("/rosters/{ids}/withdrawal"), &[]).await;
+        withdrawn.is(303);
+        app.post(&county, &format!("/rosters/{ids}/withdrawal"), &[]).await.is(409);
+        let loaded = app.office.store.batches(COUNTY, &[BatchState::Loaded], 10, 0).await.unwrap();
+        assert!(loaded.iter().any(|b| b.file_name == "学籍.csv"), "the register before is in use again");
+        app.post(&county, "/runs", &[]).await;
+        app.work().await;
+        app.get(&county, "/runs/3").await.says("<b>43</b> 人在学");
+        let dispatched =
+            FindingFilter { states: vec![baoxue_domain::finding::FindingState::Dispatched], ..FindingFilter::default() };
+        let j = actor_of(&app.office, "county").await.jurisdiction(baoxue_domain::access::Action::Dispatch).unwrap();
+        assert_eq!(
+            app.office.store.findings(&dispatched, &j, 100, 0).await.unwrap().1,
+            5,
+            "what was sent out before still waits"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_roster_stops_nothing_and_unknown_headings_are_learned() {
+    for app in apps().await {
+        let county = app.log_in("county").await;
+        let students = rosters()[1].1.clone();
+        let page = app
+            .upload(&county, "/rosters", &[("files", Some("照片.xlsx"), PHOTO), ("files", Some("学籍.csv"), students.as_bytes())])
+            .await;
+        page.is(200).says("照片.xlsx").says("没有读入").says("待载入 1 份");
+        app.upload(&county, "/rosters", &[]).await.is(422).says("没有选中文件");
+        // a heading that nobody knows: said once, remembered
+        let odd = rosters()[0].1.replace("监护人,监护人电话", "当家的,监护人电话");
+        app.upload(&county, "/rosters", &[("files", Some("户籍.csv"), odd.as_bytes())]).await.is(303);
+        let batch = app.get(&county, "/rosters/2").await;
+        batch.says("当家的");
+        let text = batch.text();
+        let index = text
+            .split("value=\"当家的\"")
+            .next()
+            .unwrap()
+            .rsplit("heading:")
+            .next()
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+            .to_owned();
+        let (heading, field, before) = (format!("heading:{index}"), format!("field:{index}"), format!("before:{index}"));
+        let form = [("kind", "household"), (heading.as_str(), "当家的"), (field.as_str(), "guardian"), (before.as_str(), "")];
+        let done = app.post(&county, "/rosters/2/reading", &form).await;
+        assert_eq!(done.location, "/rosters/3");
+        app.upload(&county, "/rosters", &[("files", Some("户籍2.csv"), odd.as_bytes())]).await.is(303);
+        let again = app.get(&county, "/rosters/4").await.text();
+        let row = again.split("value=\"当家的\"").nth(1).unwrap().split("</tr>").next().unwrap();
+        assert!(row.contains("value=\"guardian\" selected"), "{row}");
+        let system = app.log_in("system").await;
+        app.get(&system, "/sources").await.says("当家的");
+    }
+}
+
+/// The batch and the fingerprint of a child's row.
+async fn fingerprint_of(app: &TestApp, kind: SourceKind, i: usize) -> (i64, String) {
+    let batches = app.office.store.batches(COUNTY, &[BatchState::Loaded], 10, 0).await.unwrap();
+    let b = batches.into_iter().find(|b| b.source == kind.name()).unwrap();
+    let file = kept::load(&app.office.store, &b.roster, "x", "", kind).unwrap();
+    let row = file.roster.rows.iter().find(|r| r.name.as_deref() == Some(child(i).0.as_str())).unwrap();
+    (b.id, fingerprint(kind, row))
+}
+
+#[tokio::test]
+async fn a_persons_word_is_heard_by_the_next_run() {
+    for app in apps().await {
+        let county = app.log_in("county").await;
+        app.compared().await;
+        // the kernel is sure of all in so small a county: a pair is put before the officer by hand
+        let (left, right) =
+            (fingerprint_of(&app, SourceKind::Household, 20).await, fingerprint_of(&app, SourceKind::Student, 18).await);
+        let pair = NewPair {
+            left: ("household".into(), left.1, left.0),
+            right: ("students".into(), right.1, right.0),
+            probability_ppm: 450_000,
+            levels: "[]".into(),
+            left_child: None,
+            right_child: None,
+        };
+        let mut tx = app.office.store.begin().await.unwrap();
+        tx.add_pairs(1, &[pair]).await.unwrap();
+        tx.commit().await.unwrap();
+        let page = app.get(&county, "/review").await.text();
+        let pair = page.split("data-pair=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        assert!(page.contains("<mark>"), "what differs is marked");
+        app.post(&county, &format!("/review/1/{pair}"), &[("judgement", "maybe")]).await.is(422);
+        app.post(&county, &format!("/review/1/{pair}"), &[("judgement", "different")]).await.is(303);
+        app.post(&county, &format!("/review/1/{pair}/undo"), &[]).await.is(303);
+        app.post(&county, &format!("/review/1/{pair}/undo"), &[]).await.is(409);
+        app.post(&county, &format!("/review/1/{pair}"), &[("judgement", "same")]).await.is(303);
+        app.get(&county, "/review").await.says("同一人").says("不是同一人</s>(已撤回)");
+        app.post(&county, "/runs", &[]).await;
+        app.work().await;
+        app.get(&county, "/runs/2").await.says("采用人工认定 1 条");
+    }
+}
+
+#[tokio::test]
+async fn administrators_keep_places_people_and_settings() {
+    for app in apps().await {
+        let system = app.log_in("system").await;
+        let sheet = "代码,名称\n528801100,柳林街道\n528801100202,新田村\n";
+        app.upload(&system, "/places", &[("from", None, b"2023-10-09"), ("file", Some("区划.csv"), sheet.as_bytes())])
+            .await
+            .is(303);
+        app.get(&system, "/places").await.says("柳林街道").says("新田村");
+        app.upload(&system, "/places", &[("file", Some("区划.csv"), "代码,名称\n1,甲\n".as_bytes())])
+            .await
+            .is(200)
+            .says("没有保存");
+        app.post(&system, "/settings", &[("name", "deadline-days"), ("value", "0"), ("from", "2023-10-09")])
+            .await
+            .is(422)
+            .says("1 到 60");
+        app.post(&system, "/settings", &[("name", "deadline-days"), ("value", "5"), ("from", "2023-10-01")])
+            .await
+            .is(422)
+            .says("不能早于今天");
+        app.post(&system, "/settings", &[("name", "deadline-days"), ("value", "5"), ("from", "2023-11-01")]).await.is(303);
+        assert_eq!(app.office.number("deadline-days").await.unwrap(), 2, "not in force yet");
+
+        let security = app.log_in("security").await;
+        let new = |login: &'static str, role: &'static str, place: &'static str| {
+            [("login", login), ("name", "某人"), ("role", role), ("place", place)]
+        };
+        app.post(&security, "/people", &new("newone", "cadre", "528801100")).await.is(200).says("初始密码");
+        app.post(&security, "/people", &new("newone", "cadre", "528801100")).await.is(422).says("已有人用");
+        app.post(&security, "/people", &new("other", "cadre", "没有的地方")).await.is(422).says("没有“没有的地方”这个范围");
+        app.post(&security, "/people/newone/steps", &[("step", "grant"), ("role", "audit-admin"), ("place", "528801")])
+            .await
+            .is(422)
+            .says("三员");
+        app.post(&security, "/people/newone/steps", &[("step", "grant"), ("role", "registrar"), ("place", "柳林小学")])
+            .await
+            .is(303);
+        app.post(&security, "/people/security/steps", &[("step", "disable")]).await.is(422).says("不能停用自己");
+        let cookie = app.log_in("school1").await;
+        app.post(&security, "/people/school1/steps", &[("step", "disable")]).await.is(303);
+        assert!(app.get(&cookie, "/").await.location.starts_with("/log-in"), "a closed account is out at once");
+        let people = "登录名,姓名,角色,范围\nt001,甲,班主任,2152000001\nt001,甲,学籍管理员,2152000001\nt002,乙,校长,石桥小学\n";
+        app.upload(&security, "/people/sheet", &[("file", Some("人员.csv"), people.as_bytes())])
+            .await
+            .is(422)
+            .says("第 4 行角色“校长”不存在;全部没有保存");
+        let people = people.replace(",校长,", ",principal,");
+        let out = app.upload(&security, "/people/sheet", &[("file", Some("人员.csv"), people.as_bytes())]).await;
+        let sheets = baoxue_documents::read::read("x.xlsx", out.bytes).unwrap();
+        assert_eq!(sheets[0].row(3).nth(2).unwrap().text, "班主任、学籍管理员");
+
+        let auditor = app.log_in("auditor").await;
+        app.get(&auditor, "/audit").await.says("授权").says("修改参数");
+        app.get(&auditor, "/audit?verify=1").await.says("链条完整");
+        app.get(&auditor, "/people").await.is(403);
+    }
+}
+
+/// What is over its deadline is shown to the county once, and again after a new deadline.
+#[tokio::test]
+async fn overdue_findings_go_up() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open"), ("days", "1")]).await.is(303);
+        assert_eq!(app.office.escalate_overdue().await.unwrap(), 0);
+        let mut late = app.office.clone();
+        late.clock = crate::app::clock::Clock::starting_at(jiff::civil::date(2023, 10, 11).at(9, 0, 0, 0));
+        assert_eq!(late.escalate_overdue().await.unwrap(), 5);
+        assert_eq!(late.escalate_overdue().await.unwrap(), 0, "once for each deadline");
+        app.get(&county, "/findings/1").await.says("逾期未答复,已提醒上级");
+    }
+}

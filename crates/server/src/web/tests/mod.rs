@@ -1,0 +1,6 @@
+//! The site over HTTP, as each person uses it, on both databases.
+
+mod entering;
+mod journeys;
+mod sight;
+mod support;

@@ -1,0 +1,151 @@
+use std::collections::{BTreeSet, VecDeque};
+
+use super::support::{PEOPLE, TestApp, apps, child};
+
+/// Addresses on a page.
+fn links(page: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for attribute in ["href=\"", "hx-get=\"", "data-panel=\""] {
+        out.extend(
+            page.split(attribute)
+                .skip(1)
+                .filter_map(|p| p.split('"').next())
+                .map(|l| l.replace("&#38;", "&").replace("&amp;", "&")),
+        );
+    }
+    out.into_iter().filter(|l| l.starts_with('/') && !l.starts_with("/assets") && !l.contains('#')).collect()
+}
+
+/// Everything that a person reaches by following links, and the addresses of children among it.
+async fn crawl(app: &TestApp, login: &str) -> (usize, BTreeSet<i64>, String) {
+    let cookie = app.log_in(login).await;
+    let mut queue: VecDeque<String> = VecDeque::from(["/".to_owned()]);
+    let mut seen: BTreeSet<String> = queue.iter().cloned().collect();
+    let (mut pages, mut children, mut text) = (0, BTreeSet::new(), String::new());
+    while let Some(path) = queue.pop_front() {
+        let a = app.get(&cookie, &path).await;
+        assert!(a.status.is_success() || a.status.is_redirection(), "{login} {path}: {} {}", a.status, a.text());
+        pages += 1;
+        if let Some(id) = path.strip_prefix("/children/").and_then(|r| r.split(['/', '?']).next()).and_then(|r| r.parse().ok()) {
+            children.insert(id);
+        }
+        let spreadsheet = path.split('?').next().is_some_and(|p| p.ends_with(".xlsx"));
+        if spreadsheet {
+            let sheets = baoxue_documents::read::read("x.xlsx", a.bytes).unwrap();
+            sheets
+                .iter()
+                .for_each(|s| (0..s.height()).for_each(|r| s.row(r).for_each(|c| text.push_str(&format!("{} ", c.text)))));
+            continue;
+        }
+        let page = a.text();
+        for l in links(&page) {
+            if seen.insert(l.clone()) && seen.len() < 900 {
+                queue.push_back(l);
+            }
+        }
+        text.push_str(&page);
+    }
+    (pages, children, text)
+}
+
+/// Nobody reaches a child of another place by any link, and numbers and names stand masked.
+#[tokio::test]
+async fn a_crawl_as_every_role_finds_no_foreign_child() {
+    for app in apps().await {
+        app.compared().await;
+        let by_place: Vec<(i64, String, bool)> = {
+            let j = baoxue_domain::access::Jurisdiction::of([baoxue_domain::place::PlacePath::parse("g/52/").unwrap()].iter());
+            let all = app
+                .office
+                .store
+                .children(&baoxue_store::LedgerQuery::default(), &j, baoxue_store::Order::Verdict, 100, 0)
+                .await
+                .unwrap();
+            all.rows.into_iter().map(|c| (c.id, c.profile.name, c.residence_path.unwrap().contains("528801100/"))).collect()
+        };
+        assert_eq!(by_place.len(), 48);
+        for (login, _, _) in PEOPLE {
+            let (pages, children, text) = crawl(&app, login).await;
+            assert!(pages >= 3, "{login}: {pages}");
+            let own: BTreeSet<i64> = match login {
+                "county" | "county2" => by_place.iter().map(|c| c.0).collect(),
+                "school1" | "village1" | "teacher1" => by_place.iter().filter(|c| c.2).map(|c| c.0).collect(),
+                "school2" => by_place.iter().filter(|c| !c.2).map(|c| c.0).collect(),
+                _ => BTreeSet::new(),
+            };
+            assert!(children.is_subset(&own), "{login} sees {:?}", children.difference(&own));
+            if login != "system" && login != "security" && login != "auditor" {
+                assert!(children.len() > 5, "{login} sees {} children", children.len());
+            }
+            for (id, name, first_town) in &by_place {
+                let foreign = match login {
+                    "school1" | "village1" | "teacher1" => !first_town,
+                    "school2" => *first_town,
+                    _ => matches!(login, "system" | "security" | "auditor"),
+                };
+                assert!(!(foreign && text.contains(name.as_str())), "{login} reads the name of {id}");
+            }
+            // an export carries whole numbers; pages never do
+            if login == "village1" {
+                assert!((0..48).all(|i| !text.contains(&child(i).2)), "a whole number stands on a page");
+                assert!((0..48).all(|i| !text.contains(&child(i).0)), "a whole name stands on a page");
+            }
+            if login == "teacher1" {
+                assert!(text.contains(&child(0).0), "a teacher sees the names of her own class");
+                assert!(!text.contains(&child(2).0), "and not those of the other class");
+            }
+        }
+    }
+}
+
+/// Whoever types a number into the address finds no more than by links.
+#[tokio::test]
+async fn guessed_addresses_are_not_found() {
+    for app in apps().await {
+        app.compared().await;
+        let cookie = app.log_in("school2").await;
+        let j = baoxue_domain::access::Jurisdiction::of(
+            [baoxue_domain::place::PlacePath::parse("e/528801/2152000001/").unwrap()].iter(),
+        );
+        let foreign = app
+            .office
+            .store
+            .children(&baoxue_store::LedgerQuery::default(), &j, baoxue_store::Order::Verdict, 3, 0)
+            .await
+            .unwrap();
+        for c in foreign.rows {
+            for path in ["", "/panel", "/rows"] {
+                app.get(&cookie, &format!("/children/{}{path}", c.id)).await.is(404).says("不在您的管辖范围内");
+            }
+            app.post(&cookie, &format!("/children/{}/reveal", c.id), &[("reason", "核实去向")]).await.is(404);
+        }
+        for path in ["/rosters/1", "/runs/1", "/audit", "/people", "/settings", "/rosters/1/bad-rows.xlsx"] {
+            app.get(&cookie, path).await.is(403).says("您的角色不能");
+        }
+        app.get(&cookie, "/ledgers/nothing").await.is(404);
+        app.get(&cookie, "/nowhere").await.is(404);
+    }
+}
+
+/// Revealing asks for a reason, is written down, lasts for this session and this child only.
+#[tokio::test]
+async fn revealing_leaves_a_trace() {
+    for app in apps().await {
+        app.compared().await;
+        let cookie = app.log_in("county").await;
+        let found = app.get(&cookie, &format!("/search?q={}", crate::web::view::url_part(&child(4).0))).await;
+        let id = found.text().split("/children/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let page = app.get(&cookie, &format!("/children/{id}")).await;
+        assert!(!page.text().contains(&child(4).2) && page.text().contains("5288**********"));
+        app.post(&cookie, &format!("/children/{id}/reveal"), &[("reason", " "), ("other", "")]).await.is(422).says("原因");
+        let open = app.post(&cookie, &format!("/children/{id}/reveal"), &[("reason", "核实去向"), ("other", "家访")]).await;
+        app.get(&cookie, &open.location).await.says(&child(4).0).says(&child(4).2);
+        let ticket = open.location.split('?').nth(1).unwrap().to_owned();
+        let other = app.log_in("county2").await;
+        assert!(!app.get(&other, &open.location).await.text().contains(&child(4).2), "another's ticket opens nothing");
+        let next: i64 = id.parse::<i64>().unwrap() % 48 + 1;
+        assert!(!app.get(&cookie, &format!("/children/{next}?{ticket}")).await.text().contains("显示 10 分钟后"));
+        let auditor = app.log_in("auditor").await;
+        app.get(&auditor, "/audit?action=reveal").await.says("核实去向:家访").says(&format!("child:{id}"));
+    }
+}
