@@ -1,40 +1,57 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: demo test lint fmt bench setup clean
+.PHONY: demo build web test lint fmt bench bench-web setup setup-test clean
 SHELL := /bin/bash
 BAOXUE := target/release/baoxue
 DEMO := demo
 PYTHON ?= python3
+LISTEN ?= 127.0.0.1:8080
+APT := DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
 setup:
 	@command -v cargo >/dev/null || { echo "需要 Rust(cargo)。请先安装 Rust 1.95 或更新版本"; exit 1; }
-	@command -v cc >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
+	@command -v npm >/dev/null || { echo "需要 Node.js(npm)18 或更新版本"; exit 1; }
+	@command -v cc >/dev/null || { apt-get update -qq && $(APT) gcc libc6-dev; }
 
-## Builds, writes the demo county's rosters, compares them and says where the ledgers lie.
-demo: setup
+# Styles and scripts, which the program embeds.
+web: web/dist/app.css
+web/dist/app.css: $(wildcard web/src/*) web/build.mjs web/package-lock.json | setup
+	cd web && npm ci --no-audit --no-fund --loglevel=error && npm run -s build
+
+build: setup web
 	cargo build --release --locked
-	rm -rf $(DEMO)
-	$(BAOXUE) demo-data --out $(DEMO)/名册
-	$(BAOXUE) compare $(DEMO)/名册/*.xlsx $(DEMO)/名册/*.xls $(DEMO)/名册/*.csv \
-	  --school-year 2023 --today 2023-10-08 --unit 青禾县 --out $(DEMO)/比对结果
-	@echo; echo "台账:$(DEMO)/比对结果/适龄儿童台账.xlsx 等;各类名单在 $(DEMO)/比对结果/名单;名册在 $(DEMO)/名册"
 
-## Runs linters and all tests.
-test: setup lint
-	cargo test --workspace --locked
+## Builds, makes the demo county, imports and compares it through the same code as a user would, and serves it with printed log-ins.
+demo: build
+	@[ -f $(DEMO)/名册/户籍.xlsx ] || $(BAOXUE) demo-data --out $(DEMO)/名册
+	$(BAOXUE) serve --data $(DEMO)/data --demo $(DEMO)/名册 --demo-clock 2023-10-08T09:00 --listen $(LISTEN)
 
-lint: setup
+setup-test: setup
+	@{ ls /usr/lib/postgresql/*/bin/initdb && command -v chromium && fc-list :lang=zh | grep -q .; } >/dev/null 2>&1 \
+	  || { apt-get update -qq && $(APT) postgresql chromium fonts-noto-cjk fontconfig; }
+	@[ -d e2e/node_modules ] || (cd e2e && npm ci --no-audit --no-fund --loglevel=error)
+
+## Runs linters and all tests: Rust on SQLite and PostgreSQL, then journeys in a browser.
+test: setup-test web lint
+	tests/with-postgres.sh env BAOXUE_REQUIRE_POSTGRES=1 cargo test --workspace --locked
+	cd e2e && npm test --silent
+
+lint: setup web
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cd web && npx tsc --noEmit
 
 fmt:
 	cargo fmt --all
 
 ## Measures. BENCH_DATA is the folder that shared/bench/linkage/gen.py wrote.
 BENCH_DATA ?= /tmp/baoxue-bench/d1000000
-bench: setup
-	cargo build --release --locked
+bench: build
 	benches/run.sh $(BAOXUE) $(BENCH_DATA)
+
+## Measures the web: pages, search, import and run, on both databases.
+bench-web: build setup-test
+	benches/web/run.sh $(BAOXUE)
 
 clean:
 	cargo clean
-	rm -rf $(DEMO)
+	rm -rf $(DEMO) web/dist/app.* web/node_modules e2e/node_modules

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
@@ -237,6 +238,16 @@ impl Pools {
         })
     }
 
+    /// A transaction that sees the database as it is now, whatever others write meanwhile.
+    pub async fn snapshot(&self) -> Result<Tx> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Tx::Sqlite(Box::new(readers.begin().await?)),
+            Self::Postgres(pool) => {
+                Tx::Postgres(Box::new(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?))
+            }
+        })
+    }
+
     pub async fn all(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
         Ok(match self {
             Self::Sqlite { readers, .. } => {
@@ -318,6 +329,37 @@ impl Tx {
                 rows.into_iter().map(Row::Postgres).collect()
             }
         })
+    }
+
+    /// Hands over the rows of an answer one by one: a table need not fit into memory.
+    pub(crate) async fn each(&mut self, sql: &str, mut take: impl FnMut(Row) -> Result<()> + Send) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => {
+                let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut ***tx);
+                while let Some(r) = rows.try_next().await? {
+                    take(Row::Sqlite(r))?;
+                }
+            }
+            Self::Postgres(tx) => {
+                let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut ***tx);
+                while let Some(r) = rows.try_next().await? {
+                    take(Row::Postgres(r))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// After rows with given numbers were put in: the next number that the database gives is behind them.
+    pub(crate) async fn continue_numbers(&mut self, table: &str) -> Result<()> {
+        // SQLite's AUTOINCREMENT goes on behind the largest by itself
+        if let Self::Postgres(_) = self {
+            let sql = format!(
+                "SELECT CAST(setval(pg_get_serial_sequence('{table}', 'id'), GREATEST(COALESCE(MAX(id), 0), 1), COALESCE(MAX(id), 0) > 0) AS BIGINT) FROM {table}"
+            );
+            self.all(&sql, vec![]).await?;
+        }
+        Ok(())
     }
 
     /// The first row, if any.

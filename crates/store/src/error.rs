@@ -43,6 +43,9 @@ pub enum StoreError {
     /// A file could not be read or written.
     #[error("文件读写失败:{0}")]
     File(#[source] std::io::Error),
+    /// A backup cannot be put back.
+    #[error("{0}")]
+    Restore(String),
     /// A job's lease went to another worker.
     #[error("这项任务已由另一个进程接手")]
     Fenced,
@@ -103,6 +106,7 @@ impl StoreError {
             Self::Damaged => "damaged",
             Self::KeyFile(_) => "key-file",
             Self::File(_) => "file",
+            Self::Restore(_) => "restore",
             Self::Fenced => "fenced",
             Self::Database(_) => "database",
         }

@@ -5,6 +5,7 @@
 
 mod account;
 mod audit;
+mod backup;
 mod batch;
 mod child;
 mod dialect;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 pub use account::{Account, GrantRow, NewAccount, Session};
 pub use audit::{AuditEntry, AuditFilter, Verification};
+pub use backup::Manifest;
 pub use batch::{Batch, BatchState, NewBatch};
 pub use child::{ChildPage, ChildRow, LedgerQuery, LedgerRow, Order, Profile, SourceRowRef};
 pub use dialect::{Dialect, Row, Tx, Value};
@@ -77,6 +79,11 @@ impl Store {
     /// Begins a transaction; on SQLite it is the only writer until it ends.
     pub async fn begin(&self) -> Result<Tx> {
         self.pools.begin().await
+    }
+
+    /// Sees the database as it is now, for as long as it takes.
+    pub(crate) async fn snapshot(&self) -> Result<Tx> {
+        self.pools.snapshot().await
     }
 
     /// Rows of a question.

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod backup;
 mod check;
 mod compare;
 mod demo;
@@ -41,6 +42,8 @@ enum Command {
     Import(import::Args),
     User(user::Args),
     Audit(audit::Args),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
 }
 
 /// Exit code of a mistake in the command line, as other programs have it.
@@ -70,6 +73,8 @@ pub fn run() -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::User(args) => user::run(args),
         Command::Audit(args) => audit::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
     };
     match done {
         Ok(code) => code,

@@ -3,6 +3,7 @@
 
 mod access;
 mod audit;
+mod backups;
 mod batches;
 mod findings;
 mod jobs;

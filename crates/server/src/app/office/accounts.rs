@@ -85,6 +85,13 @@ pub struct SignedIn {
     pub second_factor_unset: bool,
 }
 
+/// A person of a spreadsheet.
+struct NewPerson {
+    login: String,
+    name: String,
+    grants: Vec<(Role, PlacePath)>,
+}
+
 /// What log-in gives: the cookie's token.
 pub struct LoggedIn {
     pub token: String,
@@ -414,7 +421,7 @@ impl Office {
         if sheet.height() > MAX_PEOPLE {
             return Err(OfficeError::Input(format!("一次最多 {MAX_PEOPLE} 人")));
         }
-        let mut people: Vec<(String, String, Vec<(Role, PlacePath)>)> = Vec::new();
+        let mut people: Vec<NewPerson> = Vec::new();
         for r in head + 1..sheet.height() {
             let cell = |c: usize| sheet.cell(r, c).text.trim().to_owned();
             if sheet.row(r).all(|c| c.text.trim().is_empty()) {
@@ -428,16 +435,16 @@ impl Office {
                 return Err(at(format!("登录名“{}”已有人用", cell(login))));
             }
             // one person with several roles stands on several rows
-            match people.iter_mut().find(|p| p.0 == cell(login)) {
-                Some(p) => p.2.push((kind, path)),
-                None => people.push((cell(login), cell(person), vec![(kind, path)])),
+            match people.iter_mut().find(|p| p.login == cell(login)) {
+                Some(p) => p.grants.push((kind, path)),
+                None => people.push(NewPerson { login: cell(login), name: cell(person), grants: vec![(kind, path)] }),
             }
         }
         let mut out: Vec<Vec<Value>> = Vec::new();
-        for (login, person, grants) in &people {
-            let password = self.add_person(Some(actor), login, person, grants).await?;
+        for NewPerson { login, name, grants } in &people {
+            let password = self.add_person(Some(actor), login, name, grants).await?;
             let roles: Vec<&str> = grants.iter().map(|g| g.0.label()).collect();
-            out.push(vec![login.as_str().into(), person.as_str().into(), roles.join("、").into(), password.into()]);
+            out.push(vec![login.as_str().into(), name.as_str().into(), roles.join("、").into(), password.into()]);
         }
         let columns =
             [("登录名", 18.0), ("姓名", 12.0), ("角色", 30.0), ("初始密码", 20.0)].map(|(h, w)| Column::new(h, w)).to_vec();
