@@ -54,7 +54,8 @@ test("drop → compare → dispatch → answer on a phone → clear → export",
     c.width = 2000; c.height = 300;
     const g = c.getContext("2d");
     const noise = g.createImageData(2000, 300);
-    for (let i = 0; i < noise.data.length; i++) noise.data[i] = i % 4 === 3 ? 255 : (i * 7919 + (i >> 3) * 104729) % 256;
+    for (let i = 0; i < noise.data.length; i += 65536) crypto.getRandomValues(noise.data.subarray(i, i + 65536));
+    for (let i = 3; i < noise.data.length; i += 4) noise.data[i] = 255;
     g.putImageData(noise, 0, 0);
     const b = await new Promise((d) => c.toBlob(d, "image/png"));
     return Array.from(new Uint8Array(await b.arrayBuffer()));
@@ -83,7 +84,7 @@ test("filters stay in the address, the search finds by initials and tails, revea
   await officer.selectOption("select[name=sort]", "birth");
   await officer.waitForURL(/sort=birth/);
   await officer.selectOption("select[name=place]", { index: 1 });
-  await officer.waitForURL(/place=/);
+  await officer.waitForURL(/place=[ge]/);
   await officer.waitForLoadState();
   await officer.goBack();
   assert.match(officer.url(), /sort=birth/);

@@ -89,6 +89,10 @@ document.addEventListener("submit", (e) => {
 // 选了就筛
 all<HTMLFormElement>("[data-auto-submit]").forEach((form) => {
   all<HTMLSelectElement>("select, input[type=date]", form).forEach((f) => f.addEventListener("change", () => form.requestSubmit()));
+  // a short address to pass on: what is empty does not stand in it
+  const fields = () => all<HTMLInputElement>("input[name], select[name]", form);
+  form.addEventListener("submit", () => fields().filter((f) => !f.value).forEach((f) => (f.disabled = true)));
+  addEventListener("pageshow", () => fields().forEach((f) => (f.disabled = false)));
 });
 
 // 拖放名册
