@@ -33,7 +33,7 @@ setup-test: setup
 ## Runs linters and all tests: Rust on SQLite and PostgreSQL, then journeys in a browser.
 test: setup-test web lint
 	tests/with-postgres.sh env BAOXUE_REQUIRE_POSTGRES=1 cargo test --workspace --locked
-	cd e2e && npm test --silent
+	cd e2e && ../tests/with-postgres.sh npm test --silent
 
 lint: setup web
 	cargo fmt --all --check

@@ -15,7 +15,7 @@ export const PASSWORD = "qinghe-2023";
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
 
-const freePort = () => new Promise((done) => {
+export const freePort = () => new Promise((done) => {
   const s = createServer().listen(0, "127.0.0.1", () => {
     const { port } = s.address();
     s.close(() => done(port));

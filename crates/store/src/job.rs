@@ -4,7 +4,7 @@ use crate::error::{Result, StoreError};
 use crate::{Row, Store, Tx, binds};
 
 /// How long a worker holds a job without a word, in milliseconds.
-const LEASE_MS: i64 = 30_000;
+pub(crate) const LEASE_MS: i64 = 30_000;
 /// Attempts before a job that never ends (its worker dies each time) is given up.
 const MAX_ATTEMPTS: i64 = 3;
 
@@ -136,7 +136,7 @@ impl Store {
                AND (state = 'queued' OR (state = 'running' AND lease_until < {now}))
              RETURNING {COLUMNS}, lease_epoch"
         );
-        let row = tx.one(&sql, binds![LEASE_MS]).await?;
+        let row = tx.one(&sql, binds![self.lease_ms]).await?;
         tx.commit().await?;
         row.map(|r| {
             let j = job(&r)?;
@@ -154,7 +154,7 @@ impl Store {
             "UPDATE job SET stage = $1, done = $2, total = $3, lease_until = {now} + $4
              WHERE id = $5 AND lease_epoch = $6 AND state = 'running' RETURNING cancel_asked"
         );
-        let row = tx.one(&sql, binds![stage, done, total, LEASE_MS, lease.job, lease.epoch]).await?;
+        let row = tx.one(&sql, binds![stage, done, total, self.lease_ms, lease.job, lease.epoch]).await?;
         tx.commit().await?;
         let row = row.ok_or(StoreError::Fenced)?;
         Ok(!row.flag(0)?)

@@ -52,13 +52,19 @@ pub struct Store {
     pools: dialect::Pools,
     vault: Vault,
     folder: PathBuf,
+    lease_ms: i64,
 }
 
 impl Store {
     /// Opens `sqlite:PATH` or `postgres://…`; encrypted files lie below `folder`. Does not migrate: see [`Store::migrate`].
     pub async fn open(url: &str, folder: &Path, vault: Vault) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self { pools: dialect::Pools::open(url).await?, vault, folder: folder.to_owned() })
+        Ok(Self { pools: dialect::Pools::open(url).await?, vault, folder: folder.to_owned(), lease_ms: job::LEASE_MS })
+    }
+
+    /// The same store, whose workers hold a job for so long without a word.
+    pub fn with_lease(self, ms: i64) -> Self {
+        Self { lease_ms: ms, ..self }
     }
 
     /// Which database.

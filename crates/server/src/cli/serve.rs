@@ -34,6 +34,9 @@ pub struct Args {
     /// TLS 私钥(PEM)
     #[arg(long, value_name = "文件", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// 后台任务多少秒没有动静就由别的进程接手
+    #[arg(long, value_name = "秒", default_value_t = 30, value_parser = clap::value_parser!(i64).range(3..=600))]
+    job_lease: i64,
     /// 演示:从这个时刻开始走的时钟,例如 2023-10-08T09:00
     #[arg(long, value_name = "时刻")]
     demo_clock: Option<jiff::civil::DateTime>,
@@ -54,6 +57,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let store = Store::open(&args.installation.database_url(), &args.installation.data, args.installation.vault()?).await?;
+    let store = store.with_lease(args.job_lease * 1000);
     store.migrate().await?;
     let clock = args.demo_clock.map_or_else(Clock::default, Clock::starting_at);
     let office = Office::new(store, clock);

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# usage: benches/web/run.sh BAOXUE    Prints the web's figures of docs/benchmarks.md, for SQLite and PostgreSQL.
+# CHILDREN (60000), RUNS (24) and SECONDS_EACH (8) make it larger or shorter.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+baoxue=$(realpath "$1")
+[ -d "$here/node_modules" ] || (cd "$here" && npm ci --no-audit --no-fund --loglevel=error)
+node "$here/bench.mjs" "$baoxue" sqlite
+BAOXUE_PG_FSYNC=on "$here/../../tests/with-postgres.sh" node "$here/bench.mjs" "$baoxue" postgres
