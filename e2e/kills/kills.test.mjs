@@ -199,7 +199,7 @@ async function torment(place) {
     if (!act) continue;
     let answer = null;
     const asked = act.done.then((a) => { answer = a; }, () => {});
-    await Promise.race([asked, sleep(random() * (what === "run" ? 700 : 60))]);
+    await Promise.race([asked, sleep(random() ** 2 * (what === "run" ? 700 : 40))]);
     if (what === "run" && answer) await sleep(random() * 1500);
     await place.kill();
     await asked;

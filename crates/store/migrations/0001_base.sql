@@ -141,13 +141,11 @@ CREATE TABLE run_batch (
   PRIMARY KEY (run_id, batch_id)
 );
 
--- 儿童: permanent
+-- 儿童: permanent. What lists filter and sort by; small rows, so that a county is counted quickly
 CREATE TABLE child (
   id BIGINT NOT NULL PRIMARY KEY,
   -- the county that keeps the child in sight
   scope_path {path} NOT NULL,
-  profile {bytes} NOT NULL,
-  profile_digest {bytes} NOT NULL,
   sex TEXT,
   birth_date TEXT,
   verdict TEXT NOT NULL,
@@ -160,10 +158,20 @@ CREATE TABLE child (
   gone_since_run BIGINT,
   merged_into BIGINT
 );
-CREATE INDEX child_verdict ON child (scope_path, verdict, id);
-CREATE INDEX child_residence ON child (residence_path, verdict);
-CREATE INDEX child_register ON child (register_path, verdict);
-CREATE INDEX child_school ON child (school_path, verdict);
+-- lists are those who are there, in one of five orders
+CREATE INDEX child_by_verdict ON child (gone_since_run, merged_into, verdict, id);
+CREATE INDEX child_by_birth ON child (gone_since_run, merged_into, birth_date, id);
+CREATE INDEX child_by_school ON child (gone_since_run, merged_into, school_path, id);
+CREATE INDEX child_by_residence ON child (gone_since_run, merged_into, residence_path, id);
+CREATE INDEX child_by_since ON child (gone_since_run, merged_into, verdict_since DESC, id);
+CREATE INDEX child_register ON child (register_path);
+
+-- names, numbers, telephones, addresses: encrypted
+CREATE TABLE child_profile (
+  child_id BIGINT NOT NULL PRIMARY KEY,
+  profile {bytes} NOT NULL,
+  profile_digest {bytes} NOT NULL
+);
 
 -- merge and split of children, as events
 CREATE TABLE child_event (

@@ -13,7 +13,7 @@ use crate::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 25] = [
     "account",
     "role_grant",
     "session",
@@ -25,6 +25,7 @@ const TABLES: [&str; 24] = [
     "run",
     "run_batch",
     "child",
+    "child_profile",
     "child_event",
     "child_source",
     "child_search",

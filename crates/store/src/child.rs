@@ -1,6 +1,9 @@
 //! 儿童 (children): the ledgers' rows and a child's page, always inside the actor's jurisdiction.
 
 use baoxue_domain::access::Jurisdiction;
+use std::sync::{Arc, Mutex};
+
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, StoreError};
@@ -27,6 +30,33 @@ pub struct Profile {
     pub class: String,
     /// 在册来源
     pub sources: String,
+}
+
+/// Entries of a cache of counts: every person's filters, until the next run.
+const MAX_COUNTS: usize = 2_000;
+
+type Counts = FxHashMap<String, Vec<(String, i64)>>;
+
+/// Counts that hold until a run ends.
+#[derive(Clone, Default)]
+pub(crate) struct CountCache {
+    held: Arc<Mutex<(i64, Counts)>>,
+}
+
+impl CountCache {
+    fn get(&self, generation: i64, key: &str) -> Option<Vec<(String, i64)>> {
+        let held = self.held.lock().ok()?;
+        (held.0 == generation).then(|| held.1.get(key).cloned()).flatten()
+    }
+
+    fn keep(&self, generation: i64, key: String, counts: Vec<(String, i64)>) {
+        if let Ok(mut held) = self.held.lock() {
+            if held.0 != generation || held.1.len() >= MAX_COUNTS {
+                *held = (generation, Counts::default());
+            }
+            held.1.insert(key, counts);
+        }
+    }
 }
 
 pub(crate) fn profile_place(child: i64) -> String {
@@ -154,7 +184,7 @@ pub struct SourceRowRef {
     pub batch: i64,
 }
 
-const COLUMNS: &str = "c.id, c.profile, c.sex, c.birth_date, c.verdict, c.verdict_since, c.certainty, c.residence_path, c.register_path, \
+const COLUMNS: &str = "c.id, p.profile, c.sex, c.birth_date, c.verdict, c.verdict_since, c.certainty, c.residence_path, c.register_path, \
                        c.school_path, c.gone_since_run";
 
 /// The last entry of each child on a day, in place of the child's verdict.
@@ -166,12 +196,31 @@ fn as_known(day: &str) -> String {
     )
 }
 
-/// Government roots look at where a child lives and is registered, education roots at its school.
-pub(crate) fn inside(c: &mut Clause, jurisdiction: &Jurisdiction) {
-    c.inside(jurisdiction, &["c.residence_path", "c.register_path"], &["c.school_path"]);
+/// Columns of a child, with the verdict of the day asked for.
+fn columns(q: &LedgerQuery) -> String {
+    match q.as_of {
+        Some(_) => COLUMNS.replace("c.verdict, c.verdict_since", "k.verdict, k.effective_on"),
+        None => COLUMNS.to_owned(),
+    }
 }
 
-fn from_where(q: &LedgerQuery, jurisdiction: &Jurisdiction) -> (String, Clause) {
+/// Government roots look at where a child lives and is registered, education roots at its school. Whoever sees every county that is
+/// kept here sees every child: nothing need be asked of each.
+pub(crate) fn inside(c: &mut Clause, sight: &Sight) {
+    if let Sight::Part(jurisdiction) = sight {
+        c.inside(jurisdiction, &["c.residence_path", "c.register_path"], &["c.school_path"]);
+    }
+}
+
+/// How much of what is kept an actor sees.
+pub(crate) enum Sight<'a> {
+    /// Everything.
+    Whole,
+    /// What lies inside.
+    Part(&'a Jurisdiction),
+}
+
+fn from_where(q: &LedgerQuery, sight: &Sight) -> (String, Clause) {
     let mut c = Clause::new();
     let mut from = "child c".to_owned();
     let verdict = match &q.as_of {
@@ -203,7 +252,7 @@ fn from_where(q: &LedgerQuery, jurisdiction: &Jurisdiction) -> (String, Clause) 
     if q.as_of.is_none() {
         c.add(if q.gone { "c.gone_since_run IS NOT NULL" } else { "c.gone_since_run IS NULL" });
     }
-    inside(&mut c, jurisdiction);
+    inside(&mut c, sight);
     (from, c)
 }
 
@@ -225,28 +274,92 @@ impl Store {
         })
     }
 
+    /// Whether an actor sees all counties that are kept here.
+    pub(crate) async fn sight<'a>(&self, j: &'a Jurisdiction) -> Result<Sight<'a>> {
+        let scopes = self.all("SELECT DISTINCT scope_path FROM run", vec![]).await?;
+        for s in &scopes {
+            if !j.covers(&s.text(0)?) {
+                return Ok(Sight::Part(j));
+            }
+        }
+        Ok(if scopes.is_empty() { Sight::Part(j) } else { Sight::Whole })
+    }
+
     /// A page of a list.
     pub async fn children(&self, q: &LedgerQuery, j: &Jurisdiction, order: Order, limit: i64, offset: i64) -> Result<ChildPage> {
-        let (from, mut c) = from_where(q, j);
-        let total = self.one(&format!("SELECT COUNT(*) FROM {from}{}", c.sql()), c.values.clone()).await?;
-        let total = total.map_or(Ok(0), |r| r.int(0))?;
-        let columns = if q.as_of.is_some() {
-            COLUMNS.replace("c.verdict, c.verdict_since", "k.verdict, k.effective_on")
-        } else {
-            COLUMNS.to_owned()
-        };
+        let counts = self.verdict_counts(q, j).await?;
+        let total = counts.iter().filter(|(v, _)| q.verdicts.is_empty() || q.verdicts.contains(v)).map(|c| c.1).sum();
+        let sight = self.sight(j).await?;
+        let (from, mut c) = from_where(q, &sight);
         let (limit, offset) = (c.bind(limit), c.bind(offset));
-        let sql = format!("SELECT {columns} FROM {from}{} ORDER BY {} LIMIT {limit} OFFSET {offset}", c.sql(), order.sql());
+        let day = if q.as_of.is_some() { ", k.verdict AS day_verdict, k.effective_on AS day_since" } else { "" };
+        let columns = match q.as_of {
+            Some(_) => COLUMNS.replace("c.verdict, c.verdict_since", "c.day_verdict, c.day_since"),
+            None => COLUMNS.to_owned(),
+        };
+        // first which, by the index; only these are opened
+        let sql = format!(
+            "SELECT {columns} FROM (SELECT c.*{day} FROM {from}{} ORDER BY {order} LIMIT {limit} OFFSET {offset}) c
+             JOIN child_profile p ON p.child_id = c.id ORDER BY {order}",
+            c.sql(),
+            order = order.sql()
+        );
         let rows = self.all(&sql, c.values).await?;
         Ok(ChildPage { rows: rows.iter().map(|r| self.child_row(r)).collect::<Result<_>>()?, total })
     }
 
-    /// How many children stand under each verdict.
+    /// All children of a question with the newest reason sentence of each, for an export.
+    pub async fn children_with_reasons(
+        &self,
+        q: &LedgerQuery,
+        j: &Jurisdiction,
+        order: Order,
+        limit: i64,
+    ) -> Result<Vec<(ChildRow, String)>> {
+        let sight = self.sight(j).await?;
+        let (from, mut c) = from_where(q, &sight);
+        let columns = columns(q);
+        let day = q.as_of.as_ref().map(|d| format!(" AND e.effective_on <= {}", c.bind(d))).unwrap_or_default();
+        let limit = c.bind(limit);
+        let sql = format!(
+            "SELECT {columns}, (SELECT e.reason FROM ledger_entry e WHERE e.child_id = c.id{day} ORDER BY e.effective_on DESC, e.id DESC LIMIT 1)
+             FROM {from} JOIN child_profile p ON p.child_id = c.id{} ORDER BY {} LIMIT {limit}",
+            c.sql(),
+            order.sql()
+        );
+        let rows = self.all(&sql, c.values).await?;
+        rows.iter()
+            .map(|r| {
+                let child = self.child_row(r)?;
+                let reason = match r.opt_bytes(11)? {
+                    Some(sealed) => self.vault.open_text(&reason_place(child.id), &sealed)?,
+                    None => String::new(),
+                };
+                Ok((child, reason))
+            })
+            .collect()
+    }
+
+    /// How many children stand under each verdict, whatever verdicts are asked for. Children change with runs only: the answer is kept
+    /// until the next one ends.
     pub async fn verdict_counts(&self, q: &LedgerQuery, j: &Jurisdiction) -> Result<Vec<(String, i64)>> {
-        let (from, c) = from_where(q, j);
+        let row = self.one("SELECT COALESCE(MAX(id), 0) FROM run WHERE state = 'finished'", vec![]).await?;
+        let generation = row.map_or(Ok(0), |r| r.int(0))?;
+        let q = LedgerQuery { verdicts: Vec::new(), ..q.clone() };
+        let key = q.ids.is_none().then(|| format!("{q:?} {:?}", j.prefixes()));
+        if let Some(known) = key.as_ref().and_then(|k| self.counts.get(generation, k)) {
+            return Ok(known);
+        }
+        let sight = self.sight(j).await?;
+        let (from, c) = from_where(&q, &sight);
         let verdict = if q.as_of.is_some() { "k.verdict" } else { "c.verdict" };
         let sql = format!("SELECT {verdict}, COUNT(*) FROM {from}{} GROUP BY {verdict}", c.sql());
-        self.all(&sql, c.values).await?.iter().map(|r| Ok((r.text(0)?, r.int(1)?))).collect()
+        let rows = self.all(&sql, c.values).await?;
+        let counts: Vec<(String, i64)> = rows.iter().map(|r| Ok((r.text(0)?, r.int(1)?))).collect::<Result<_>>()?;
+        if let Some(key) = key {
+            self.counts.keep(generation, key, counts.clone());
+        }
+        Ok(counts)
     }
 
     /// A child that one may see. One that was merged into another leads there.
@@ -260,10 +373,11 @@ impl Store {
                 None => break,
             }
         }
+        let sight = self.sight(j).await?;
         let mut c = Clause::new();
         c.equal("c.id", at);
-        inside(&mut c, j);
-        let sql = format!("SELECT {COLUMNS} FROM child c{}", c.sql());
+        inside(&mut c, &sight);
+        let sql = format!("SELECT {COLUMNS} FROM child c JOIN child_profile p ON p.child_id = c.id{}", c.sql());
         self.one(&sql, c.values).await?.map(|r| self.child_row(&r)).transpose()
     }
 
@@ -271,7 +385,7 @@ impl Store {
     pub async fn children_by_number(&self, ids: &[i64]) -> Result<Vec<ChildRow>> {
         let mut c = Clause::new();
         c.one_of("c.id", ids.iter().copied());
-        let sql = format!("SELECT {COLUMNS} FROM child c{}", c.sql());
+        let sql = format!("SELECT {COLUMNS} FROM child c JOIN child_profile p ON p.child_id = c.id{}", c.sql());
         self.all(&sql, c.values).await?.iter().map(|r| self.child_row(r)).collect()
     }
 
@@ -294,21 +408,6 @@ impl Store {
             })
         };
         self.all(sql, binds![child]).await?.iter().map(row).collect()
-    }
-
-    /// The newest reason sentence of each of some children.
-    pub async fn reasons(&self, children: &[i64]) -> Result<rustc_hash::FxHashMap<i64, String>> {
-        let mut out = rustc_hash::FxHashMap::default();
-        for part in children.chunks(500) {
-            let mut c = Clause::new();
-            c.one_of("child_id", part.iter().copied());
-            let sql = format!("SELECT child_id, reason FROM ledger_entry{} ORDER BY effective_on, id", c.sql());
-            for r in self.all(&sql, c.values).await? {
-                let child = r.int(0)?;
-                out.insert(child, r.bytes(1)?);
-            }
-        }
-        out.into_iter().map(|(child, sealed)| Ok((child, self.vault.open_text(&reason_place(child), &sealed)?))).collect()
     }
 
     /// Rows of the sources that are this child.

@@ -144,8 +144,9 @@ fn where_of(f: &FindingFilter) -> Clause {
 impl Store {
     /// Findings about children of the jurisdiction, overdue first; and how many there are.
     pub async fn findings(&self, f: &FindingFilter, j: &Jurisdiction, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
+        let sight = self.sight(j).await?;
         let mut c = where_of(f);
-        crate::child::inside(&mut c, j);
+        crate::child::inside(&mut c, &sight);
         self.findings_where(c, limit, offset).await
     }
 
@@ -170,8 +171,9 @@ impl Store {
 
     /// How many findings of the jurisdiction are in each state.
     pub async fn finding_counts(&self, j: &Jurisdiction) -> Result<Vec<(FindingState, i64)>> {
+        let sight = self.sight(j).await?;
         let mut c = Clause::new();
-        crate::child::inside(&mut c, j);
+        crate::child::inside(&mut c, &sight);
         let sql =
             format!("SELECT f.state, COUNT(*) FROM finding f JOIN child c ON c.id = f.child_id{} GROUP BY f.state", c.sql());
         let rows = self.all(&sql, c.values).await?;

@@ -53,13 +53,20 @@ pub struct Store {
     vault: Vault,
     folder: PathBuf,
     lease_ms: i64,
+    counts: child::CountCache,
 }
 
 impl Store {
     /// Opens `sqlite:PATH` or `postgres://…`; encrypted files lie below `folder`. Does not migrate: see [`Store::migrate`].
     pub async fn open(url: &str, folder: &Path, vault: Vault) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self { pools: dialect::Pools::open(url).await?, vault, folder: folder.to_owned(), lease_ms: job::LEASE_MS })
+        Ok(Self {
+            pools: dialect::Pools::open(url).await?,
+            vault,
+            folder: folder.to_owned(),
+            lease_ms: job::LEASE_MS,
+            counts: child::CountCache::default(),
+        })
     }
 
     /// The same store, whose workers hold a job for so long without a word.

@@ -184,9 +184,8 @@ impl Store {
 
     /// All children of a county, without their encrypted part.
     pub async fn known_children(&self, scope: &str) -> Result<Vec<KnownChild>> {
-        let sql =
-            "SELECT id, profile_digest, verdict, certainty, residence_path, register_path, school_path, gone_since_run FROM child
-                   WHERE scope_path = $1 AND merged_into IS NULL";
+        let sql = "SELECT id, profile_digest, verdict, certainty, residence_path, register_path, school_path, gone_since_run
+                   FROM child JOIN child_profile ON child_id = id WHERE scope_path = $1 AND merged_into IS NULL";
         let row = |r: &Row| {
             Ok(KnownChild {
                 id: r.int(0)?,
@@ -290,6 +289,7 @@ impl Tx {
     async fn write_children(&mut self, store: &Store, run: &Run, result: &RunResult<'_>, now: i64) -> Result<()> {
         let vault = store.vault();
         let mut new: Vec<Vec<Value>> = Vec::new();
+        let mut profiles: Vec<Vec<Value>> = Vec::new();
         let mut search: Vec<Vec<Value>> = Vec::new();
         let mut sources: Vec<Vec<Value>> = Vec::new();
         let mut entries: Vec<Vec<Value>> = Vec::new();
@@ -304,8 +304,6 @@ impl Tx {
                     new.push(binds![
                         c.id,
                         &run.scope,
-                        c.profile.seal(vault, c.id)?,
-                        digest,
                         c.sex.clone(),
                         c.birth_date.clone(),
                         &c.verdict,
@@ -316,13 +314,15 @@ impl Tx {
                         school,
                         run.id
                     ]);
+                    profiles.push(binds![c.id, c.profile.seal(vault, c.id)?, digest]);
                     changes.push(binds![run.id, c.id, "new", None::<String>, &c.verdict]);
                 }
                 Some(k) => {
                     if profile_changed {
-                        let sql = "UPDATE child SET profile = $1, profile_digest = $2, sex = $3, birth_date = $4 WHERE id = $5";
-                        let values = binds![c.profile.seal(vault, c.id)?, digest, c.sex.clone(), c.birth_date.clone(), c.id];
-                        self.run(sql, values).await?;
+                        let sql = "UPDATE child_profile SET profile = $1, profile_digest = $2 WHERE child_id = $3";
+                        self.run(sql, binds![c.profile.seal(vault, c.id)?, digest, c.id]).await?;
+                        let sql = "UPDATE child SET sex = $1, birth_date = $2 WHERE id = $3";
+                        self.run(sql, binds![c.sex.clone(), c.birth_date.clone(), c.id]).await?;
                         self.run("DELETE FROM child_search WHERE child_id = $1", binds![c.id]).await?;
                     }
                     if verdict_changed || k.certainty != c.certainty || k.paths != c.paths || k.gone_since_run.is_some() {
@@ -358,11 +358,9 @@ impl Tx {
                 }
             }
         }
-        const CHILD: [&str; 13] = [
+        const CHILD: [&str; 11] = [
             "id",
             "scope_path",
-            "profile",
-            "profile_digest",
             "sex",
             "birth_date",
             "verdict",
@@ -374,6 +372,7 @@ impl Tx {
             "first_run",
         ];
         self.insert_many("child", &CHILD, new).await?;
+        self.insert_many("child_profile", &["child_id", "profile", "profile_digest"], profiles).await?;
         self.insert_many("child_search", &["kind", "token", "child_id"], search).await?;
         self.insert_many("child_source", &["fingerprint", "source", "scope_path", "child_id", "batch_id"], sources).await?;
         const ENTRY: [&str; 7] = ["child_id", "verdict", "reason", "effective_on", "recorded_at", "run_id", "recorded_by"];

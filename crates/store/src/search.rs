@@ -89,16 +89,17 @@ impl Store {
         if words.is_empty() {
             return Ok(Vec::new());
         }
+        let sight = self.sight(jurisdiction).await?;
         let mut c = Clause::new();
         for word in &words {
             let tokens: Vec<i64> = readings(word).into_iter().map(|(k, t)| token(&self.vault, k, &t)).collect();
             let names: Vec<String> = tokens.into_iter().map(|t| c.bind(t)).collect();
-            c.add(format!("id IN (SELECT child_id FROM child_search WHERE token IN ({}))", names.join(",")));
+            c.add(format!("c.id IN (SELECT child_id FROM child_search WHERE token IN ({}))", names.join(",")));
         }
-        c.add("merged_into IS NULL");
-        c.inside(jurisdiction, &["residence_path", "register_path"], &["school_path"]);
+        c.add("c.merged_into IS NULL");
+        crate::child::inside(&mut c, &sight);
         let limit = c.bind(MAX_FOUND);
-        let sql = format!("SELECT id FROM child{} ORDER BY id LIMIT {limit}", c.sql());
+        let sql = format!("SELECT c.id FROM child c{} ORDER BY c.id LIMIT {limit}", c.sql());
         self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect()
     }
 }

@@ -8,6 +8,7 @@ use baoxue_domain::finding::{FindingState, Step};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{ClassRegister, IssueCode, Mapping, Severity, SourceKind};
 use baoxue_store::{Batch, BatchState, FindingFilter, NewBatch, NewEvent};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::{Office, OfficeError, Result, kept};
@@ -111,17 +112,21 @@ impl Office {
             return Err(OfficeError::Input(format!("待载入的名册已有 {waiting} 份,最多 {MAX_STAGED} 份;请先载入或删除一些")));
         }
         let classes = std::sync::Arc::new(self.class_register(&county).await?);
-        let mut out = Vec::new();
-        for u in uploads {
-            let file_name = u.name.clone();
-            let outcome = match self.stage_one(actor, &county, u, None, by, classes.clone()).await {
-                Ok(id) => Ok(id),
-                Err(OfficeError::Input(said)) => Err(said),
-                Err(e) => return Err(e),
-            };
-            out.push(Staged { file_name, outcome });
-        }
-        Ok(out)
+        let one = |u: Upload| {
+            let (county, classes) = (&county, classes.clone());
+            async move {
+                let file_name = u.name.clone();
+                let outcome = match self.stage_one(actor, county, u, None, by, classes).await {
+                    Ok(id) => Ok(id),
+                    Err(OfficeError::Input(said)) => Err(said),
+                    Err(e) => return Err(e),
+                };
+                Ok(Staged { file_name, outcome })
+            }
+        };
+        // as many at a time as there are cores; a hundred at once would not fit into memory
+        let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+        stream::iter(uploads.into_iter().map(one)).buffered(at_once).try_collect().await
     }
 
     async fn stage_one(

@@ -18,19 +18,15 @@ impl Office {
     /// A list as a spreadsheet with everything in it; the export is logged and marked on an extra sheet.
     pub async fn export(&self, actor: &Actor, title: &str, q: &LedgerQuery, order: Order) -> Result<Vec<u8>> {
         let j = actor.jurisdiction(Action::Export)?;
-        let page = self.store.children(q, &j, order, MAX_ROWS, 0).await?;
-        if page.total > MAX_ROWS {
-            return Err(OfficeError::Input(format!(
-                "共 {} 人,超过一次导出的上限 {MAX_ROWS} 人;请按乡镇或学校分开导出",
-                page.total
-            )));
+        let children = self.store.children_with_reasons(q, &j, order, MAX_ROWS + 1).await?;
+        let total = children.len();
+        if total as i64 > MAX_ROWS {
+            return Err(OfficeError::Input(format!("超过一次导出的上限 {MAX_ROWS} 人;请按乡镇或学校分开导出")));
         }
-        let ids: Vec<i64> = page.rows.iter().map(|r| r.id).collect();
-        let reasons = self.store.reasons(&ids).await?;
         let bureau = self.setting("bureau").await?;
         let today = self.clock.today();
         let day = q.as_of.clone().unwrap_or_else(|| today.to_string());
-        self.note(actor, "export", title, &format!("{} 人,截至 {day}", page.total)).await?;
+        self.note(actor, "export", title, &format!("{total} 人,截至 {day}")).await?;
         let name = actor.name.clone();
         let login = actor.login.clone();
         let (title, at) = (title.to_owned(), self.clock.now());
@@ -50,8 +46,7 @@ impl Office {
                 ("自何时起", 11.0),
                 ("理由", 50.0),
             ];
-            let n = page.rows.len();
-            let rows = page.rows.into_iter().enumerate().map(move |(i, c)| -> Vec<Value> {
+            let rows = children.into_iter().enumerate().map(move |(i, (c, reason))| -> Vec<Value> {
                 let p = c.profile;
                 vec![
                     Value::from(i + 1),
@@ -66,13 +61,13 @@ impl Office {
                     p.class.into(),
                     verdict(&c.verdict).map_or("", VerdictKind::label).into(),
                     c.verdict_since.into(),
-                    reasons.get(&c.id).cloned().unwrap_or_default().into(),
+                    reason.into(),
                 ]
             });
             let table = TableSheet {
                 name: title.clone(),
                 title: Some(format!("{bureau}{title}")),
-                subtitle: Some((format!("共 {n} 人"), format!("截至 {day}"))),
+                subtitle: Some((format!("共 {total} 人"), format!("截至 {day}"))),
                 columns: heads.iter().map(|(h, w)| Column::new(h, *w)).collect(),
                 rows: Box::new(rows),
                 notes: Vec::new(),
