@@ -214,7 +214,8 @@ CREATE TABLE ledger_entry (
   run_id BIGINT,
   recorded_by BIGINT
 );
-CREATE INDEX ledger_entry_child ON ledger_entry (child_id, id);
+-- the newest entry of a child is one step in this order
+CREATE INDEX ledger_entry_child ON ledger_entry (child_id, effective_on, id);
 CREATE INDEX ledger_entry_day ON ledger_entry (effective_on, verdict);
 
 -- trend: what is new, gone or other than in the run before

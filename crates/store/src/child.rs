@@ -297,12 +297,18 @@ impl Store {
             Some(_) => COLUMNS.replace("c.verdict, c.verdict_since", "c.day_verdict, c.day_since"),
             None => COLUMNS.to_owned(),
         };
-        // first which, by the index; only these are opened
+        let order = order.sql();
+        let fitting = format!("SELECT c.*{day} FROM {from}{}", c.sql());
+        // a place is found by its own index and sorted afterwards; else the order's index is walked
+        let (with, from) = if q.below.is_some() {
+            (format!("WITH fit AS MATERIALIZED ({fitting}) "), "SELECT c.* FROM fit c".to_owned())
+        } else {
+            (String::new(), fitting)
+        };
+        // first which; only these are opened
         let sql = format!(
-            "SELECT {columns} FROM (SELECT c.*{day} FROM {from}{} ORDER BY {order} LIMIT {limit} OFFSET {offset}) c
-             JOIN child_profile p ON p.child_id = c.id ORDER BY {order}",
-            c.sql(),
-            order = order.sql()
+            "{with}SELECT {columns} FROM ({from} ORDER BY {order} LIMIT {limit} OFFSET {offset}) c
+             JOIN child_profile p ON p.child_id = c.id ORDER BY {order}"
         );
         let rows = self.all(&sql, c.values).await?;
         Ok(ChildPage { rows: rows.iter().map(|r| self.child_row(r)).collect::<Result<_>>()?, total })

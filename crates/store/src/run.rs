@@ -235,6 +235,22 @@ pub(crate) fn profile_digest(store: &crate::Vault, p: &Profile, c: &ChildRecord)
     store.audit_seal(&[b"profile", &json, plain[0].as_bytes(), plain[1].as_bytes()])
 }
 
+impl Store {
+    /// Tells PostgreSQL how the tables look after a run, before its own keeper comes round: the first lists would be slow.
+    pub async fn refresh_statistics(&self) -> Result<()> {
+        if self.dialect() == crate::Dialect::Postgres {
+            let mut tx = self.begin().await?;
+            tx.run(
+                "ANALYZE child, child_profile, child_source, child_search, ledger_entry, finding, review_pair, run_change",
+                vec![],
+            )
+            .await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
 impl Tx {
     /// Gives out `n` numbers of children; the first one.
     pub async fn child_numbers(&mut self, n: i64) -> Result<i64> {

@@ -170,8 +170,6 @@ pub async fn page(
     let run = office.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
     let f = figures(run.summary.as_ref());
     let last = office.store.last_run(county.as_str()).await?;
-    let changes = office.store.change_counts(id).await?;
-    let change = |kind: &str| changes.iter().find(|c| c.0 == kind).map_or(0, |c| c.1);
     let inputs: Vec<Input> = serde_json::from_str(&run.inputs).unwrap_or_default();
     let pairs = office.store.review_counts(id).await?;
     let groups = [VerdictGroup::Missing, VerdictGroup::ToVerify, VerdictGroup::Explained, VerdictGroup::InSchool].map(|g| {
@@ -220,10 +218,10 @@ pub async fn page(
         open_pairs: pairs.iter().filter(|p| matches!(p.0.as_str(), "open" | "ask")).map(|p| p.1).sum(),
         findings_opened: f.findings_opened,
         findings_withdrawn: f.findings_withdrawn,
-        new: change("new"),
-        gone: change("gone"),
-        changed: change("changed"),
-        first: change("new") == f.children && f.children > 0,
+        new: f.new,
+        gone: f.gone,
+        changed: f.changed,
+        first: f.new == f.children && f.children > 0,
         inputs: inputs
             .into_iter()
             .map(|i| {

@@ -50,6 +50,10 @@ pub struct Figures {
     pub decisions_used: i64,
     pub decisions_outdated: i64,
     pub estimated_precision: f64,
+    /// Children that were not there before, are not there any more, have another verdict.
+    pub new: i64,
+    pub gone: i64,
+    pub changed: i64,
     pub findings_opened: i64,
     pub findings_withdrawn: i64,
     pub seconds: f64,
@@ -243,6 +247,10 @@ impl Office {
         tx.check_lease(lease).await?;
         let first = tx.child_numbers(made.new_children).await?;
         give_numbers(&mut made, first);
+        made.figures.new = made.children.iter().filter(|c| c.known.is_none()).count() as i64;
+        made.figures.gone = made.gone.iter().filter(|g| g.gone_since_run.is_none()).count() as i64;
+        let other = |c: &&ChildRecord| c.known.as_ref().is_some_and(|k| k.verdict != c.verdict);
+        made.figures.changed = made.children.iter().filter(other).count() as i64;
         made.figures.seconds = watch.elapsed().as_secs_f64();
         let (opened, withdrawn) = self.settle_findings(&mut tx, &county, &run, &made).await?;
         made.figures.findings_opened = opened;
@@ -270,7 +278,7 @@ impl Office {
         )
         .await?;
         tx.commit().await?;
-        Ok(())
+        Ok(self.store.refresh_statistics().await?)
     }
 
     async fn given(&self, county: &PlacePath, run: &Run) -> Result<Given> {

@@ -1,7 +1,7 @@
 //! Rows of a loaded roster as they are kept: Parquet, sorted by fingerprint, encrypted; read whole by a run, row by row by a child's page.
 
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use anyhow::Context;
 use arrow_array::{Array, ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
@@ -11,11 +11,12 @@ use baoxue_domain::person::{NationalId, Sex};
 use baoxue_domain::roster::{Field, FieldValues, ReadRoster, RosterRow, SourceKind};
 use baoxue_store::Store;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
+use rustc_hash::FxHashMap;
 
 use crate::app::compare::sources::fingerprint;
 use crate::app::roster::RosterFile;
@@ -60,7 +61,7 @@ fn schema() -> Arc<Schema> {
 
 /// Keeps a roster's rows and gives the name of the file.
 pub fn keep(store: &Store, file: &RosterFile) -> anyhow::Result<String> {
-    let mut seen: rustc_hash::FxHashMap<i64, i64> = rustc_hash::FxHashMap::default();
+    let mut seen: FxHashMap<i64, i64> = FxHashMap::default();
     let mut order: Vec<(i64, &RosterRow)> = file
         .roster
         .rows
@@ -115,7 +116,7 @@ fn rows_of(batch: &RecordBatch, sheets: &mut Vec<String>) -> Option<Vec<(i64, Ro
     let (sheet, row, child) = (texts(1)?, numbers(2)?, numbers(3)?);
     let (name, id, unsound, sex, birth, values) = (texts(4)?, texts(5)?, texts(6)?, texts(7)?, texts(8)?, texts(9)?);
     let some = |s: &str| (!s.is_empty()).then(|| s.to_owned());
-    let fields: rustc_hash::FxHashMap<&str, Field> = Field::ALL.iter().map(|f| (f.name(), *f)).collect();
+    let fields: FxHashMap<&str, Field> = Field::ALL.iter().map(|f| (f.name(), *f)).collect();
     let mut out = Vec::with_capacity(batch.num_rows());
     for i in 0..batch.num_rows() {
         let of = sheet.value(i);
@@ -208,11 +209,32 @@ impl ChunkReader for Pieces {
     }
 }
 
+/// Footers of rosters that are kept in memory: files never change, and a county has some dozens in use.
+const MAX_FOOTERS: usize = 64;
+
+static FOOTERS: LazyLock<Mutex<FxHashMap<String, ArrowReaderMetadata>>> = LazyLock::new(Mutex::default);
+
+/// The footer of a kept roster: which rows lie in which group.
+fn footer(pieces: &Pieces) -> anyhow::Result<ArrowReaderMetadata> {
+    if let Some(known) = FOOTERS.lock().ok().and_then(|f| f.get(&pieces.name).cloned()) {
+        return Ok(known);
+    }
+    let footer = ArrowReaderMetadata::load(pieces, ArrowReaderOptions::default())?;
+    if let Ok(mut all) = FOOTERS.lock() {
+        if all.len() >= MAX_FOOTERS {
+            all.clear();
+        }
+        all.insert(pieces.name.clone(), footer.clone());
+    }
+    Ok(footer)
+}
+
 /// Finds one row of a kept roster by the key of its fingerprint.
 pub fn find(store: &Store, kept: &str, key: i64) -> anyhow::Result<Option<KeptRow>> {
     let length = store.open_file(kept)?.len();
     let pieces = Pieces { store: store.clone(), name: kept.to_owned(), length };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(pieces)?;
+    let footer = footer(&pieces)?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(pieces, footer);
     let holds = |group: usize, key: i64| match builder.metadata().row_group(group).column(0).statistics() {
         Some(Statistics::Int64(s)) => s.min_opt().is_none_or(|m| *m <= key) && s.max_opt().is_none_or(|m| *m >= key),
         _ => true,
