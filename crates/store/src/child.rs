@@ -94,13 +94,14 @@ pub enum Order {
 }
 
 impl Order {
+    /// The first two columns are the same in all rows of a list; PostgreSQL walks the index only if they are named.
     fn sql(self) -> &'static str {
         match self {
-            Self::Verdict => "c.verdict, c.id",
-            Self::BirthDate => "c.birth_date, c.id",
-            Self::School => "c.school_path, c.id",
-            Self::Residence => "c.residence_path, c.id",
-            Self::Since => "c.verdict_since DESC, c.id",
+            Self::Verdict => "c.gone_since_run, c.merged_into, c.verdict, c.id",
+            Self::BirthDate => "c.gone_since_run, c.merged_into, c.birth_date, c.id",
+            Self::School => "c.gone_since_run, c.merged_into, c.school_path, c.id",
+            Self::Residence => "c.gone_since_run, c.merged_into, c.residence_path, c.id",
+            Self::Since => "c.gone_since_run, c.merged_into, c.verdict_since DESC, c.id",
         }
     }
 }

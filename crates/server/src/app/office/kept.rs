@@ -22,7 +22,7 @@ use crate::app::compare::sources::fingerprint;
 use crate::app::roster::RosterFile;
 
 /// Rows decoded to read one: small enough for a page, large enough to compress.
-const ROWS_A_GROUP: usize = 1_000;
+const ROWS_A_GROUP: usize = 400;
 /// Between a field and its value, and between values: signs that cleaning takes out of every cell.
 const VALUE_SIGN: char = '\u{1f}';
 const END_SIGN: char = '\u{1e}';
