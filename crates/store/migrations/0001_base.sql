@@ -162,7 +162,7 @@ CREATE TABLE child (
 CREATE INDEX child_by_verdict ON child (gone_since_run, merged_into, verdict, id);
 CREATE INDEX child_by_birth ON child (gone_since_run, merged_into, birth_date, id);
 CREATE INDEX child_by_school ON child (gone_since_run, merged_into, school_path, id);
-CREATE INDEX child_by_residence ON child (gone_since_run, merged_into, residence_path, id);
+CREATE INDEX child_by_residence ON child (gone_since_run, merged_into, residence_path, verdict, id);
 CREATE INDEX child_by_since ON child (gone_since_run, merged_into, verdict_since DESC, id);
 CREATE INDEX child_register ON child (register_path);
 

@@ -100,9 +100,14 @@ impl Order {
             Self::Verdict => "c.gone_since_run, c.merged_into, c.verdict, c.id",
             Self::BirthDate => "c.gone_since_run, c.merged_into, c.birth_date, c.id",
             Self::School => "c.gone_since_run, c.merged_into, c.school_path, c.id",
-            Self::Residence => "c.gone_since_run, c.merged_into, c.residence_path, c.id",
+            Self::Residence => "c.gone_since_run, c.merged_into, c.residence_path, c.verdict, c.id",
             Self::Since => "c.gone_since_run, c.merged_into, c.verdict_since DESC, c.id",
         }
+    }
+
+    /// The columns that the order needs.
+    fn columns(self) -> String {
+        self.sql().replace(" DESC", "")
     }
 }
 
@@ -298,17 +303,24 @@ impl Store {
             Some(_) => COLUMNS.replace("c.verdict, c.verdict_since", "c.day_verdict, c.day_since"),
             None => COLUMNS.to_owned(),
         };
-        let order = order.sql();
+        let (sorted, order) = (order, order.sql());
         let fitting = format!("SELECT c.*{day} FROM {from}{}", c.sql());
         // a place is found by its own index and sorted afterwards; else the order's index is walked
-        let (with, from) = if q.below.is_some() {
-            (format!("WITH fit AS MATERIALIZED ({fitting}) "), "SELECT c.* FROM fit c".to_owned())
+        let (with, from) = if q.below.is_some() && q.as_of.is_none() {
+            // only what the place's index holds, so that the table itself is not opened
+            let sorted = sorted.columns();
+            (
+                format!("WITH fit AS MATERIALIZED (SELECT {sorted} FROM {from}{}) ", c.sql()),
+                format!(
+                    "SELECT * FROM child WHERE id IN (SELECT c.id FROM fit c ORDER BY {order} LIMIT {limit} OFFSET {offset})"
+                ),
+            )
         } else {
-            (String::new(), fitting)
+            (String::new(), format!("{fitting} ORDER BY {order} LIMIT {limit} OFFSET {offset}"))
         };
         // first which; only these are opened
         let sql = format!(
-            "{with}SELECT {columns} FROM ({from} ORDER BY {order} LIMIT {limit} OFFSET {offset}) c
+            "{with}SELECT {columns} FROM ({from}) c
              JOIN child_profile p ON p.child_id = c.id ORDER BY {order}"
         );
         let rows = self.all(&sql, c.values).await?;
