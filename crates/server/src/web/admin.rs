@@ -295,7 +295,9 @@ async fn people_page(
     let store = &app.office.store;
     let grants = store.grants(None).await?;
     let today = app.office.clock.today().to_string();
-    let people = store.accounts().await?;
+    let j = signed.actor.jurisdiction(Action::ManageUsers)?;
+    let mut people = store.accounts().await?;
+    people.retain(|a| grants.iter().filter(|g| g.account == a.id).all(|g| j.covers(&g.path)));
     let page = People {
         shell: shell(app, signed, headers, "人员和授权", "/people").await?,
         people: people
@@ -401,7 +403,7 @@ async fn person_page(
     password: Option<String>,
 ) -> Result<Response, PageError> {
     let store = &app.office.store;
-    let a = store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
+    let a = app.office.managed(&signed.actor, login).await?;
     let grants = store.grants(Some(a.id)).await?;
     let paths: Vec<&str> = grants.iter().map(|g| g.path.as_str()).collect();
     let trails = app.office.trails(&paths).await?;

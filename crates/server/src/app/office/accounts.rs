@@ -299,10 +299,20 @@ impl Office {
         Ok(())
     }
 
+    /// An account that a security administrator manages: everything that was ever granted to it lies inside her own place.
+    pub async fn managed(&self, actor: &Actor, login: &str) -> Result<Account> {
+        let j = actor.jurisdiction(Action::ManageUsers)?;
+        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
+        let grants = self.store.grants(Some(account.id)).await?;
+        if grants.iter().all(|g| j.covers(&g.path)) { Ok(account) } else { Err(OfficeError::NotFound) }
+    }
+
     /// Makes an account with a role and gives its first password. `by` is nobody when the program itself makes the first ones.
     pub async fn add_person(&self, by: Option<&Actor>, login: &str, name: &str, grants: &[(Role, PlacePath)]) -> Result<String> {
         if let Some(a) = by {
-            a.jurisdiction(Action::ManageUsers)?;
+            for (_, path) in grants {
+                may_grant_at(a, path)?;
+            }
         }
         let (login, name) = (login.trim(), name.trim());
         check_person(login, name)?;
@@ -333,10 +343,10 @@ impl Office {
 
     /// Gives somebody a new first password and ends all of her sessions; with `forget_factor` the second factor too (lost phone).
     pub async fn reset_password(&self, by: Option<&Actor>, login: &str, forget_factor: bool) -> Result<String> {
-        if let Some(a) = by {
-            a.jurisdiction(Action::ManageUsers)?;
-        }
-        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
+        let account = match by {
+            Some(a) => self.managed(a, login).await?,
+            None => self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?,
+        };
         let password = new_password()?;
         let hashed = hash(&password)?;
         let mut tx = self.store.begin().await?;
@@ -353,8 +363,8 @@ impl Office {
 
     /// Grants a further role from today on.
     pub async fn grant(&self, actor: &Actor, login: &str, role: Role, path: &PlacePath) -> Result<()> {
-        actor.jurisdiction(Action::ManageUsers)?;
-        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
+        may_grant_at(actor, path)?;
+        let account = self.managed(actor, login).await?;
         if account.id == actor.account {
             return Err(OfficeError::Input("不能给自己授权".into()));
         }
@@ -377,8 +387,7 @@ impl Office {
 
     /// Ends a grant today.
     pub async fn end_grant(&self, actor: &Actor, login: &str, grant: i64) -> Result<()> {
-        actor.jurisdiction(Action::ManageUsers)?;
-        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
+        let account = self.managed(actor, login).await?;
         let g = self.store.grants(Some(account.id)).await?.into_iter().find(|g| g.id == grant).ok_or(OfficeError::NotFound)?;
         let mut tx = self.store.begin().await?;
         if !tx.end_grant(grant, self.clock.today()).await? {
@@ -392,8 +401,7 @@ impl Office {
 
     /// Closes or reopens an account.
     pub async fn set_disabled(&self, actor: &Actor, login: &str, disabled: bool) -> Result<()> {
-        actor.jurisdiction(Action::ManageUsers)?;
-        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
+        let account = self.managed(actor, login).await?;
         if account.id == actor.account {
             return Err(OfficeError::Input("不能停用自己的账号".into()));
         }
@@ -481,6 +489,14 @@ const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$7M0Tb
 /// What a page calls a session: part of its digest.
 pub fn session_name(s: &Session) -> String {
     s.digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
+
+/// Rights are given inside one's own place only.
+fn may_grant_at(actor: &Actor, path: &PlacePath) -> Result<()> {
+    if actor.jurisdiction(Action::ManageUsers)?.covers(path.as_str()) {
+        return Ok(());
+    }
+    Err(OfficeError::Input(format!("范围“{path}”不在您的管辖范围内,不能授权")))
 }
 
 fn check_person(login: &str, name: &str) -> Result<()> {

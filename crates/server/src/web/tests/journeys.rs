@@ -1,7 +1,9 @@
+use baoxue_domain::access::Role;
+use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::SourceKind;
 use baoxue_store::{BatchState, FindingFilter, NewPair};
 
-use super::support::{COUNTY, TestApp, actor_of, apps, child, rosters};
+use super::support::{COUNTY, PASSWORD, TestApp, actor_of, apps, child, rosters};
 use crate::app::compare::sources::fingerprint;
 use crate::app::office::kept;
 
@@ -300,5 +302,27 @@ async fn overdue_findings_go_up() {
         assert_eq!(late.escalate_overdue().await.unwrap(), 5);
         assert_eq!(late.escalate_overdue().await.unwrap(), 0, "once for each deadline");
         app.get(&county, "/findings/1").await.says("逾期未答复,已提醒上级");
+    }
+}
+
+/// Another county's security administrator neither sees nor changes anybody here, and grants nothing here.
+#[tokio::test]
+async fn rights_are_managed_inside_ones_own_county() {
+    for app in apps().await {
+        let elsewhere = PlacePath::parse("g/52/5288/528802/").unwrap();
+        app.office.add_person(None, "security9", "邻县", &[(Role::SecurityAdmin, elsewhere)]).await.unwrap();
+        app.office.set_known_password("security9", PASSWORD).await.unwrap();
+        let neighbour = app.log_in("security9").await;
+        assert!(!app.get(&neighbour, "/people").await.text().contains("/people/county"));
+        app.get(&neighbour, "/people/county").await.is(404);
+        for step in ["reset-password", "reset-all", "disable"] {
+            app.post(&neighbour, "/people/county/steps", &[("step", step)]).await.is(404);
+        }
+        let grant = [("step", "grant"), ("role", "cadre"), ("place", "528801100")];
+        app.post(&neighbour, "/people/village1/steps", &grant).await.is(422).says("不在您的管辖范围内");
+        app.post(&neighbour, "/people/village1/steps", &[("step", "end-grant"), ("grant", "5")]).await.is(404);
+        let new = [("login", "spy"), ("name", "某人"), ("role", "county-officer"), ("place", "528801")];
+        app.post(&neighbour, "/people", &new).await.is(422).says("不在您的管辖范围内");
+        app.log_in("county").await;
     }
 }
