@@ -439,6 +439,7 @@ impl Office {
             let kind = Role::find(&cell(role)).ok_or_else(|| at(format!("角色“{}”不存在", cell(role))))?;
             let path = self.place_named(&cell(place)).await?.ok_or_else(|| at(format!("范围“{}”不存在", cell(place))))?;
             check_person(&cell(login), &cell(person)).map_err(|e| at(e.to_string()))?;
+            may_grant_at(actor, &path).map_err(|e| at(e.to_string()))?;
             if self.store.account_by_login(&cell(login)).await?.is_some() {
                 return Err(at(format!("登录名“{}”已有人用", cell(login))));
             }
@@ -447,6 +448,9 @@ impl Office {
                 Some(p) => p.grants.push((kind, path)),
                 None => people.push(NewPerson { login: cell(login), name: cell(person), grants: vec![(kind, path)] }),
             }
+        }
+        for p in &people {
+            check_apart(&[], &p.grants).map_err(|e| OfficeError::Input(format!("“{}”:{e};全部没有保存", p.login)))?;
         }
         let mut out: Vec<Vec<Value>> = Vec::new();
         for NewPerson { login, name, grants } in &people {

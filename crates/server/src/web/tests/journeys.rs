@@ -323,6 +323,19 @@ async fn rights_are_managed_inside_ones_own_county() {
         app.post(&neighbour, "/people/village1/steps", &[("step", "end-grant"), ("grant", "5")]).await.is(404);
         let new = [("login", "spy"), ("name", "某人"), ("role", "county-officer"), ("place", "528801")];
         app.post(&neighbour, "/people", &new).await.is(422).says("不在您的管辖范围内");
+        let people = "登录名,姓名,角色,范围\ngood1,甲,安全管理员,g/52/5288/528802/\nspy,乙,县教育局经办人,528801\n";
+        let place = baoxue_store::NewPlace {
+            kind: "county".into(),
+            code: "528802".into(),
+            name: "邻县".into(),
+            path: PlacePath::parse("g/52/5288/528802/").unwrap(),
+            town_path: None,
+        };
+        let mut tx = app.office.store.begin().await.unwrap();
+        tx.put_places(&[place], jiff::civil::date(2020, 1, 1)).await.unwrap();
+        tx.commit().await.unwrap();
+        app.upload(&neighbour, "/people/sheet", &[("file", Some("人员.csv"), people.as_bytes())]).await.is(422).says("第 3 行");
+        assert!(app.office.store.account_by_login("good1").await.unwrap().is_none(), "all or none");
         app.log_in("county").await;
     }
 }
