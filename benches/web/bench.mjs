@@ -49,7 +49,7 @@ async function logIn(login) { cookies[login] = (await form(login, "/log-in", { l
 async function finished(run) {
   for (;;) {
     const page = (await ask("xian", run)).text;
-    if (page.includes("本县跟踪儿童")) return page;
+    if (page.includes("本辖区跟踪儿童")) return page;
     if (page.includes("没有完成")) throw new Error(page);
     await sleep(50);
   }

@@ -21,7 +21,7 @@ test("drop → compare → dispatch → answer on a phone → clear → export",
   assert.equal(await officer.locator("section:has(h2:has-text('待载入')) tbody tr").count(), 3);
   await officer.click("text=全部载入并开始比对");
   await officer.waitForSelector("text=正在比对");
-  await officer.waitForSelector("text=本县跟踪儿童", { timeout: 90_000 });
+  await officer.waitForSelector("text=本辖区跟踪儿童", { timeout: 90_000 });
   assert.match(await officer.textContent("main"), /人未见就读记录/);
 
   // every number opens its list

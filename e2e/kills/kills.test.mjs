@@ -74,7 +74,7 @@ class Installation {
   async finished(run) {
     for (let i = 0; i < 150; i++) {
       const page = (await this.ask("xian", `/runs/${run}`)).text;
-      if (page.includes("本县跟踪儿童")) return page;
+      if (page.includes("本辖区跟踪儿童")) return page;
       assert.ok(!page.includes("没有完成"), page);
       await sleep(200);
     }
@@ -124,7 +124,7 @@ async function begin(what, i, place) {
         const newest = Number(list.match(/\/runs\/(\d+)"/)[1]);
         if (acknowledged) assert.ok(newest >= Number(answer.location.match(/\d+/)[0]));
         const page = await place.finished(newest);
-        const children = page.match(/本县跟踪儿童 <b>([\d,]+)<\/b>/)[1];
+        const children = page.match(/本辖区跟踪儿童 <b>([\d,]+)<\/b>/)[1];
         place.children ??= children;
         assert.equal(children, place.children, "the same rosters give the same children, however often the run was killed");
         const ledger = (await place.ask("xian", "/ledgers/school-age")).text;

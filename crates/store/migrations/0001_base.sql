@@ -61,6 +61,8 @@ CREATE TABLE session (
   seen_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
   second_factor BIGINT NOT NULL,
+  -- the place to which the person has switched
+  place_path {path},
   user_agent TEXT NOT NULL,
   address TEXT NOT NULL
 );
@@ -69,13 +71,15 @@ CREATE INDEX session_account ON session (account_id);
 -- 参数 ⚙: dated, the newest that is in force holds
 CREATE TABLE setting (
   id {id},
+  -- the place for which it holds; empty for the whole installation
+  scope_path {path} NOT NULL,
   name TEXT NOT NULL,
   value TEXT NOT NULL,
   effective_on TEXT NOT NULL,
   recorded_at BIGINT NOT NULL,
   recorded_by BIGINT
 );
-CREATE INDEX setting_name ON setting (name, effective_on);
+CREATE INDEX setting_name ON setting (name, scope_path, effective_on);
 
 -- 名册批次: staged, loaded, withdrawn
 CREATE TABLE batch (
@@ -107,14 +111,16 @@ CREATE TABLE batch (
 );
 CREATE INDEX batch_state ON batch (scope_path, state, source);
 
--- 表头对应: what a person said of headings, by source
+-- 表头对应: what a person said of headings, by county and source
 CREATE TABLE heading_mapping (
+  -- the county whose rosters they are
+  scope_path {path} NOT NULL,
   source TEXT NOT NULL,
   heading TEXT NOT NULL,
   field TEXT NOT NULL,
   recorded_at BIGINT NOT NULL,
   recorded_by BIGINT NOT NULL,
-  PRIMARY KEY (source, heading)
+  PRIMARY KEY (scope_path, source, heading)
 );
 
 -- 比对
@@ -248,6 +254,8 @@ CREATE INDEX review_pair_run ON review_pair (run_id, state, probability_ppm);
 
 CREATE TABLE decision (
   id {id},
+  -- the place whose runs honour it
+  scope_path {path} NOT NULL,
   left_fingerprint TEXT NOT NULL,
   right_fingerprint TEXT NOT NULL,
   judgement TEXT NOT NULL,
@@ -256,6 +264,7 @@ CREATE TABLE decision (
   undone_at BIGINT
 );
 CREATE INDEX decision_pair ON decision (left_fingerprint, right_fingerprint);
+CREATE INDEX decision_scope ON decision (scope_path);
 
 -- 交办核实
 CREATE TABLE finding (
@@ -324,6 +333,8 @@ CREATE INDEX job_state ON job (state, lease_until);
 -- 审计
 CREATE TABLE audit (
   id {id},
+  -- where whoever did it stands; empty for the installation itself
+  place_path {path} NOT NULL,
   at BIGINT NOT NULL,
   account_id BIGINT,
   login TEXT NOT NULL,
@@ -332,6 +343,7 @@ CREATE TABLE audit (
   detail {bytes} NOT NULL
 );
 CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_place ON audit (place_path, id);
 CREATE INDEX audit_subject ON audit (subject);
 
 CREATE TABLE audit_seal (

@@ -83,11 +83,14 @@ pub struct Session {
     pub user_agent: String,
     /// Network address.
     pub address: String,
+    /// The place to which the person has switched.
+    pub place: Option<String>,
 }
 
-const COLUMNS: &str = "id, login, name, password_hash, must_change_password, totp_secret, totp_last_step, failed_log_ins, locked_until, \
-                       disabled_at, created_at";
-const SESSION: &str = "token_digest, account_id, created_at, seen_at, expires_at, second_factor, user_agent, address";
+const COLUMNS: &str = "account.id, login, name, password_hash, must_change_password, totp_secret, totp_last_step, failed_log_ins, \
+                       locked_until, disabled_at, account.created_at";
+const SESSION: &str =
+    "token_digest, account_id, session.created_at, seen_at, expires_at, second_factor, user_agent, address, place_path";
 
 fn session(r: &Row) -> Result<Session> {
     Ok(Session {
@@ -99,44 +102,46 @@ fn session(r: &Row) -> Result<Session> {
         second_factor: r.flag(5)?,
         user_agent: r.text(6)?,
         address: r.text(7)?,
+        place: r.opt_text(8)?,
     })
 }
 
 impl Store {
-    fn account_of(&self, r: &Row) -> Result<Account> {
-        let id = r.int(0)?;
-        let secret = r.opt_bytes(5)?;
+    /// The account whose columns begin at `at`.
+    fn account_of(&self, r: &Row, at: usize) -> Result<Account> {
+        let id = r.int(at)?;
+        let secret = r.opt_bytes(at + 5)?;
         Ok(Account {
             id,
-            login: r.text(1)?,
-            name: r.text(2)?,
-            password_hash: r.text(3)?,
-            must_change_password: r.flag(4)?,
+            login: r.text(at + 1)?,
+            name: r.text(at + 2)?,
+            password_hash: r.text(at + 3)?,
+            must_change_password: r.flag(at + 4)?,
             totp_secret: secret.map(|s| self.vault.open_text(&format!("totp:{id}"), &s)).transpose()?,
-            totp_last_step: r.int(6)?,
-            failed_log_ins: r.int(7)?,
-            locked_until: r.int(8)?,
-            disabled_at: r.opt_int(9)?,
-            created_at: r.int(10)?,
+            totp_last_step: r.int(at + 6)?,
+            failed_log_ins: r.int(at + 7)?,
+            locked_until: r.int(at + 8)?,
+            disabled_at: r.opt_int(at + 9)?,
+            created_at: r.int(at + 10)?,
         })
     }
 
     /// The account of a log-in name.
     pub async fn account_by_login(&self, login: &str) -> Result<Option<Account>> {
         let sql = format!("SELECT {COLUMNS} FROM account WHERE login = $1");
-        self.one(&sql, binds![login]).await?.map(|r| self.account_of(&r)).transpose()
+        self.one(&sql, binds![login]).await?.map(|r| self.account_of(&r, 0)).transpose()
     }
 
     /// An account by its number.
     pub async fn account(&self, id: i64) -> Result<Option<Account>> {
         let sql = format!("SELECT {COLUMNS} FROM account WHERE id = $1");
-        self.one(&sql, binds![id]).await?.map(|r| self.account_of(&r)).transpose()
+        self.one(&sql, binds![id]).await?.map(|r| self.account_of(&r, 0)).transpose()
     }
 
     /// All accounts, by log-in name.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
         let rows = self.all(&format!("SELECT {COLUMNS} FROM account ORDER BY login"), vec![]).await?;
-        rows.iter().map(|r| self.account_of(r)).collect()
+        rows.iter().map(|r| self.account_of(r, 0)).collect()
     }
 
     /// Grants, ended ones included; of one account or of all.
@@ -165,13 +170,15 @@ impl Store {
         let grants = self.grants(Some(account.id)).await?;
         let today = grants.iter().filter(|g| g.valid_from <= day && g.valid_to.as_ref().is_none_or(|t| *t > day));
         let grants = today.filter_map(|g| PlacePath::parse(&g.path).map(|path| Grant { role: g.role, path })).collect();
-        Ok(Actor { account: account.id, login: account.login.clone(), name: account.name.clone(), grants })
+        Ok(Actor { account: account.id, login: account.login.clone(), name: account.name.clone(), grants, within: None })
     }
 
-    /// A session by the digest of its token.
-    pub async fn session(&self, digest: &[u8]) -> Result<Option<Session>> {
-        let sql = format!("SELECT {SESSION} FROM session WHERE token_digest = $1");
-        self.one(&sql, binds![digest.to_vec()]).await?.as_ref().map(session).transpose()
+    /// A session by the digest of its token, with the account.
+    pub async fn session(&self, digest: &[u8]) -> Result<Option<(Session, Account)>> {
+        let sql =
+            format!("SELECT {SESSION}, {COLUMNS} FROM session JOIN account ON account.id = account_id WHERE token_digest = $1");
+        let Some(r) = self.one(&sql, binds![digest.to_vec()]).await? else { return Ok(None) };
+        Ok(Some((session(&r)?, self.account_of(&r, 9)?)))
     }
 
     /// An account's sessions, the newest first.
@@ -257,7 +264,8 @@ impl Tx {
 
     /// Begins a session.
     pub async fn add_session(&mut self, s: &Session) -> Result<()> {
-        let sql = format!("INSERT INTO session ({SESSION}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+        let sql = "INSERT INTO session (token_digest, account_id, created_at, seen_at, expires_at, second_factor, user_agent, address, place_path)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let values = binds![
             s.digest.clone(),
             s.account,
@@ -266,15 +274,22 @@ impl Tx {
             s.expires_at,
             s.second_factor,
             &s.user_agent,
-            &s.address
+            &s.address,
+            s.place.clone()
         ];
-        self.run(&sql, values).await?;
+        self.run(sql, values).await?;
         Ok(())
     }
 
     /// Notes that a session was used.
     pub async fn touch_session(&mut self, digest: &[u8], now: i64) -> Result<()> {
         self.run("UPDATE session SET seen_at = $1 WHERE token_digest = $2", binds![now, digest.to_vec()]).await?;
+        Ok(())
+    }
+
+    /// Notes the place to which a person has switched; `None` for her own.
+    pub async fn switch_place(&mut self, digest: &[u8], place: Option<&str>) -> Result<()> {
+        self.run("UPDATE session SET place_path = $1 WHERE token_digest = $2", binds![place, digest.to_vec()]).await?;
         Ok(())
     }
 

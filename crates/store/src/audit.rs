@@ -1,7 +1,8 @@
 //! 审计 (audit): rows written with the change they tell of; a sealer chains committed rows with a keyed digest.
 
+use crate::child::Sight;
 use crate::error::Result;
-use crate::{Clause, Row, Store, Tx, Value, Vault, binds};
+use crate::{Clause, Jurisdiction, Row, Store, Tx, Value, Vault, binds};
 
 /// A row is sealed once it is this old: every transaction that was writing then has ended.
 const SETTLED_MS: i64 = 60_000;
@@ -23,6 +24,25 @@ pub struct AuditEntry {
     pub subject: String,
     /// In words.
     pub detail: String,
+}
+
+/// A row to write.
+#[derive(Debug, Clone, Copy)]
+pub struct NewAudit<'a> {
+    /// When.
+    pub at: i64,
+    /// Where whoever did it stands; empty for the installation itself.
+    pub place: &'a str,
+    /// Number of the account.
+    pub account: Option<i64>,
+    /// Log-in name.
+    pub login: &'a str,
+    /// Kebab-case code.
+    pub action: &'a str,
+    /// `child:12`, `batch:3`.
+    pub subject: &'a str,
+    /// In words.
+    pub detail: &'a str,
 }
 
 /// Which rows of the log.
@@ -63,6 +83,7 @@ fn row_parts(r: &Row) -> Result<Vec<Vec<u8>>> {
         r.text(4)?.into_bytes(),
         r.text(5)?.into_bytes(),
         r.bytes(6)?,
+        r.text(7)?.into_bytes(),
     ])
 }
 
@@ -74,16 +95,20 @@ fn seal_of(vault: &Vault, previous: &[u8], rows: &[Row]) -> Result<Vec<u8>> {
     Ok(vault.audit_seal(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>()))
 }
 
-const COLUMNS: &str = "id, at, account_id, login, action, subject, detail";
+const COLUMNS: &str = "id, at, account_id, login, action, subject, detail, place_path";
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 impl Store {
-    /// A page of the log, the newest first, and how many there are.
-    pub async fn audit_page(&self, f: &AuditFilter, limit: i64, offset: i64) -> Result<(Vec<AuditEntry>, i64)> {
+    /// A page of the log of a jurisdiction, the newest first, and how many there are. What the installation itself did is seen by whoever
+    /// sees all places that are kept.
+    pub async fn audit_page(&self, f: &AuditFilter, j: &Jurisdiction, limit: i64, offset: i64) -> Result<(Vec<AuditEntry>, i64)> {
         let mut c = Clause::new();
+        if let Sight::Part(j) = self.sight(j).await? {
+            c.inside(j, &["place_path"], &["place_path"]);
+        }
         for (column, value) in [("login", &f.login), ("action", &f.action), ("subject", &f.subject)] {
             if let Some(v) = value {
                 c.equal(column, v);
@@ -183,36 +208,20 @@ impl Store {
     }
 
     /// Who revealed or exported something of a subject, or logged in: an audit row of its own, for what changes nothing else.
-    pub async fn note(
-        &self,
-        now: i64,
-        account: Option<i64>,
-        login: &str,
-        action: &str,
-        subject: &str,
-        detail: &str,
-    ) -> Result<()> {
+    pub async fn note(&self, row: NewAudit<'_>) -> Result<()> {
         let mut tx = self.begin().await?;
-        tx.audit(&self.vault, now, account, login, action, subject, detail).await?;
+        tx.audit(&self.vault, row).await?;
         tx.commit().await
     }
 }
 
 impl Tx {
     /// Writes an audit row in this transaction.
-    #[allow(clippy::too_many_arguments, reason = "the columns of the log")]
-    pub async fn audit(
-        &mut self,
-        vault: &Vault,
-        now: i64,
-        account: Option<i64>,
-        login: &str,
-        action: &str,
-        subject: &str,
-        detail: &str,
-    ) -> Result<()> {
-        let sql = "INSERT INTO audit (at, account_id, login, action, subject, detail) VALUES ($1, $2, $3, $4, $5, $6)";
-        let values: Vec<Value> = binds![now, account, login, action, subject, vault.seal_text("audit", detail)?];
+    pub async fn audit(&mut self, vault: &Vault, row: NewAudit<'_>) -> Result<()> {
+        let sql =
+            "INSERT INTO audit (place_path, at, account_id, login, action, subject, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let detail = vault.seal_text("audit", row.detail)?;
+        let values: Vec<Value> = binds![row.place, row.at, row.account, row.login, row.action, row.subject, detail];
         self.run(sql, values).await?;
         Ok(())
     }

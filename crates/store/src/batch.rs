@@ -173,27 +173,46 @@ impl Store {
         self.all(&sql, c.values).await?.iter().map(|r| batch(&self.vault, r)).collect()
     }
 
-    /// How many batches a county has in all.
-    pub async fn batch_count(&self, scope: &str) -> Result<i64> {
-        let r = self.one("SELECT COUNT(*) FROM batch WHERE scope_path = $1", binds![scope]).await?;
+    /// How many batches a county has in some states; empty `states` for all.
+    pub async fn batch_count(&self, scope: &str, states: &[BatchState]) -> Result<i64> {
+        let mut c = Clause::new();
+        c.equal("scope_path", scope);
+        if !states.is_empty() {
+            c.one_of("state", states.iter().map(|s| s.code()));
+        }
+        let r = self.one(&format!("SELECT COUNT(*) FROM batch{}", c.sql()), c.values).await?;
         r.map_or(Ok(0), |r| r.int(0))
     }
 
-    /// A batch of a county.
+    /// A batch of a place or of one below it.
     pub async fn batch(&self, scope: &str, id: i64) -> Result<Option<Batch>> {
-        let sql = format!("SELECT {COLUMNS} FROM batch WHERE id = $1 AND scope_path = $2");
-        self.one(&sql, binds![id, scope]).await?.map(|r| batch(&self.vault, &r)).transpose()
+        let mut c = Clause::new();
+        c.equal("id", id);
+        c.below("scope_path", scope);
+        let sql = format!("SELECT {COLUMNS} FROM batch{}", c.sql());
+        self.one(&sql, c.values).await?.map(|r| batch(&self.vault, &r)).transpose()
     }
 
-    /// What was said of a source's headings: heading → field.
-    pub async fn heading_mapping(&self, source: &str) -> Result<BTreeMap<String, String>> {
-        let rows = self.all("SELECT heading, field FROM heading_mapping WHERE source = $1", binds![source]).await?;
+    /// The rosters in use of a place and of all below it, in the order in which they came.
+    pub async fn batches_in_use(&self, scope: &str) -> Result<Vec<Batch>> {
+        let mut c = Clause::new();
+        c.below("scope_path", scope);
+        c.equal("state", BatchState::Loaded.code());
+        let sql = format!("SELECT {COLUMNS} FROM batch{} ORDER BY id DESC", c.sql());
+        self.all(&sql, c.values).await?.iter().map(|r| batch(&self.vault, r)).collect()
+    }
+
+    /// What a county said of a source's headings: heading → field.
+    pub async fn heading_mapping(&self, scope: &str, source: &str) -> Result<BTreeMap<String, String>> {
+        let sql = "SELECT heading, field FROM heading_mapping WHERE scope_path = $1 AND source = $2";
+        let rows = self.all(sql, binds![scope, source]).await?;
         rows.iter().map(|r| Ok((r.text(0)?, r.text(1)?))).collect()
     }
 
-    /// All that was said of headings: source, heading, field.
-    pub async fn heading_mappings(&self) -> Result<Vec<(String, String, String)>> {
-        let rows = self.all("SELECT source, heading, field FROM heading_mapping ORDER BY source, heading", vec![]).await?;
+    /// All that a county said of headings: source, heading, field.
+    pub async fn heading_mappings(&self, scope: &str) -> Result<Vec<(String, String, String)>> {
+        let sql = "SELECT source, heading, field FROM heading_mapping WHERE scope_path = $1 ORDER BY source, heading";
+        let rows = self.all(sql, binds![scope]).await?;
         rows.iter().map(|r| Ok((r.text(0)?, r.text(1)?, r.text(2)?))).collect()
     }
 
@@ -267,14 +286,21 @@ impl Tx {
     }
 
     /// Remembers what a heading of a source means; an empty field forgets it.
-    pub async fn map_heading(&mut self, source: &str, heading: &str, field: &str, now: i64, by: i64) -> Result<()> {
+    pub async fn map_heading(
+        &mut self,
+        (scope, source, heading): (&str, &str, &str),
+        field: &str,
+        now: i64,
+        by: i64,
+    ) -> Result<()> {
         if field.is_empty() {
-            self.run("DELETE FROM heading_mapping WHERE source = $1 AND heading = $2", binds![source, heading]).await?;
+            let sql = "DELETE FROM heading_mapping WHERE scope_path = $1 AND source = $2 AND heading = $3";
+            self.run(sql, binds![scope, source, heading]).await?;
             return Ok(());
         }
-        let sql = "INSERT INTO heading_mapping (source, heading, field, recorded_at, recorded_by) VALUES ($1, $2, $3, $4, $5)
-                   ON CONFLICT (source, heading) DO UPDATE SET field = $3, recorded_at = $4, recorded_by = $5";
-        self.run(sql, binds![source, heading, field, now, by]).await?;
+        let sql = "INSERT INTO heading_mapping (scope_path, source, heading, field, recorded_at, recorded_by) VALUES ($1, $2, $3, $4, $5, $6)
+                   ON CONFLICT (scope_path, source, heading) DO UPDATE SET field = $4, recorded_at = $5, recorded_by = $6";
+        self.run(sql, binds![scope, source, heading, field, now, by]).await?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! 儿童 (children): the ledgers' rows and a child's page, always inside the actor's jurisdiction.
 
 use baoxue_domain::access::Jurisdiction;
+use baoxue_domain::place::PlacePath;
 use std::sync::{Arc, Mutex};
 
 use rustc_hash::FxHashMap;
@@ -153,6 +154,9 @@ pub struct ChildRow {
     pub school_path: Option<String>,
     /// The run in which it was no longer there.
     pub gone_since_run: Option<i64>,
+    /// 由别县负责: the county that answers for the child, where the one who asks sees it only by its register or school. What that
+    /// county knows (family, telephone, addresses, reasons) is left out.
+    pub held_by: Option<PlacePath>,
 }
 
 /// A list with how many there are in all.
@@ -263,11 +267,21 @@ fn from_where(q: &LedgerQuery, sight: &Sight) -> (String, Clause) {
 }
 
 impl Store {
-    fn child_row(&self, r: &Row) -> Result<ChildRow> {
+    /// The child of a row, as far as a jurisdiction may see it; `None` for what acts for no person or was asked for before.
+    fn child_row(&self, r: &Row, j: Option<&Jurisdiction>) -> Result<ChildRow> {
         let id = r.int(0)?;
+        let mut profile = Profile::open(&self.vault, id, &r.bytes(1)?)?;
+        let home = r.opt_text(7)?.and_then(|p| PlacePath::parse(&p));
+        let held_by = home.filter(|p| j.is_some_and(|j| !j.reaches_county_of(p))).and_then(|p| p.county());
+        if held_by.is_some() {
+            for known in [&mut profile.guardian, &mut profile.phone, &mut profile.address, &mut profile.register_address] {
+                known.clear();
+            }
+        }
         Ok(ChildRow {
             id,
-            profile: Profile::open(&self.vault, id, &r.bytes(1)?)?,
+            profile,
+            held_by,
             sex: r.opt_text(2)?,
             birth_date: r.opt_text(3)?,
             verdict: r.text(4)?,
@@ -324,7 +338,7 @@ impl Store {
              JOIN child_profile p ON p.child_id = c.id ORDER BY {order}"
         );
         let rows = self.all(&sql, c.values).await?;
-        Ok(ChildPage { rows: rows.iter().map(|r| self.child_row(r)).collect::<Result<_>>()?, total })
+        Ok(ChildPage { rows: rows.iter().map(|r| self.child_row(r, Some(j))).collect::<Result<_>>()?, total })
     }
 
     /// All children of a question with the newest reason sentence of each, for an export.
@@ -349,10 +363,10 @@ impl Store {
         let rows = self.all(&sql, c.values).await?;
         rows.iter()
             .map(|r| {
-                let child = self.child_row(r)?;
+                let child = self.child_row(r, Some(j))?;
                 let reason = match r.opt_bytes(11)? {
-                    Some(sealed) => self.vault.open_text(&reason_place(child.id), &sealed)?,
-                    None => String::new(),
+                    Some(sealed) if child.held_by.is_none() => self.vault.open_text(&reason_place(child.id), &sealed)?,
+                    _ => String::new(),
                 };
                 Ok((child, reason))
             })
@@ -397,15 +411,16 @@ impl Store {
         c.equal("c.id", at);
         inside(&mut c, &sight);
         let sql = format!("SELECT {COLUMNS} FROM child c JOIN child_profile p ON p.child_id = c.id{}", c.sql());
-        self.one(&sql, c.values).await?.map(|r| self.child_row(&r)).transpose()
+        self.one(&sql, c.values).await?.map(|r| self.child_row(&r, Some(j))).transpose()
     }
 
-    /// Children by their numbers, for pages that have already asked whether one may see the finding about them.
-    pub async fn children_by_number(&self, ids: &[i64]) -> Result<Vec<ChildRow>> {
+    /// Children by their numbers, for pages that have already asked whether one may see them. What another county knows is left out
+    /// for a jurisdiction; without one (whoever holds a finding about them has to know) nothing is.
+    pub async fn children_by_number(&self, ids: &[i64], j: Option<&Jurisdiction>) -> Result<Vec<ChildRow>> {
         let mut c = Clause::new();
         c.one_of("c.id", ids.iter().copied());
         let sql = format!("SELECT {COLUMNS} FROM child c JOIN child_profile p ON p.child_id = c.id{}", c.sql());
-        self.all(&sql, c.values).await?.iter().map(|r| self.child_row(r)).collect()
+        self.all(&sql, c.values).await?.iter().map(|r| self.child_row(r, j)).collect()
     }
 
     /// The county that keeps a child in sight.

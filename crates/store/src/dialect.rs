@@ -19,6 +19,8 @@ const READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection or for SQLite's writer before it says that the database is busy.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A connection that rested so long is asked whether it is still there.
+const RESTED: Duration = Duration::from_secs(5);
 /// Rows of one multi-row INSERT on SQLite: with the widest table it stays below SQLite's 32,766 binds.
 const ROWS_A_STATEMENT: usize = 400;
 /// Bytes handed to COPY at a time.
@@ -205,6 +207,23 @@ impl Pools {
             let pool = PgPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
                 .acquire_timeout(PATIENCE)
+                // a connection in use is not asked each time whether it is still there
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        if meta.idle_for < RESTED {
+                            return Ok(true);
+                        }
+                        Ok(sqlx::Connection::ping(connection).await.is_ok())
+                    })
+                })
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        // compiling a plan costs more than any question of ours; a database without it need not know the word
+                        let _ = sqlx::Executor::execute(connection, "SET jit = off").await;
+                        Ok(())
+                    })
+                })
                 .connect_with(options.application_name("baoxue"))
                 .await?;
             return Ok(Self::Postgres(pool));

@@ -2,7 +2,9 @@
 
 use baoxue_domain::access::Jurisdiction;
 use baoxue_domain::finding::FindingState;
+use baoxue_domain::place::PlacePath;
 
+use crate::child::Sight;
 use crate::error::{Result, StoreError};
 use crate::{Clause, Row, Store, Tx, binds};
 
@@ -86,6 +88,17 @@ pub struct Attachment {
     pub added_by: String,
 }
 
+/// How many findings are in a state.
+#[derive(Debug, Clone, Copy)]
+pub struct StateCount {
+    /// The state.
+    pub state: FindingState,
+    /// All of them.
+    pub all: i64,
+    /// Those whose deadline has passed.
+    pub overdue: i64,
+}
+
 /// Which findings.
 #[derive(Debug, Clone, Default)]
 pub struct FindingFilter {
@@ -141,12 +154,19 @@ fn where_of(f: &FindingFilter) -> Clause {
     c
 }
 
+/// One place answers for a child: the one where it lives.
+fn answering(c: &mut Clause, sight: &Sight) {
+    if let Sight::Part(j) = sight {
+        c.inside(j, &["c.residence_path"], &[]);
+    }
+}
+
 impl Store {
-    /// Findings about children of the jurisdiction, overdue first; and how many there are.
+    /// Findings for which the jurisdiction answers, overdue first; and how many there are.
     pub async fn findings(&self, f: &FindingFilter, j: &Jurisdiction, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
         let sight = self.sight(j).await?;
         let mut c = where_of(f);
-        crate::child::inside(&mut c, &sight);
+        answering(&mut c, &sight);
         self.findings_where(c, limit, offset).await
     }
 
@@ -169,15 +189,31 @@ impl Store {
         Ok((self.all(&sql, c.values).await?.iter().map(finding).collect::<Result<_>>()?, count))
     }
 
-    /// How many findings of the jurisdiction are in each state.
-    pub async fn finding_counts(&self, j: &Jurisdiction) -> Result<Vec<(FindingState, i64)>> {
+    /// How many findings wait for an answer in units of the jurisdiction, and how many of them are overdue.
+    pub async fn waiting_counts(&self, j: &Jurisdiction, now: i64) -> Result<(i64, i64)> {
+        let mut c = Clause::new();
+        let now = c.bind(now);
+        c.equal("f.state", FindingState::Dispatched.code());
+        c.inside(j, &["f.unit_path"], &["f.unit_path"]);
+        let sql = format!("SELECT COUNT(*), COUNT(CASE WHEN f.deadline_at < {now} THEN 1 END) FROM finding f{}", c.sql());
+        let row = self.one(&sql, c.values).await?;
+        row.map_or(Ok((0, 0)), |r| Ok((r.int(0)?, r.int(1)?)))
+    }
+
+    /// How many findings are in each state of those for which the jurisdiction answers.
+    pub async fn finding_counts(&self, j: &Jurisdiction, now: i64) -> Result<Vec<StateCount>> {
         let sight = self.sight(j).await?;
         let mut c = Clause::new();
-        crate::child::inside(&mut c, &sight);
-        let sql =
-            format!("SELECT f.state, COUNT(*) FROM finding f JOIN child c ON c.id = f.child_id{} GROUP BY f.state", c.sql());
+        let now = c.bind(now);
+        answering(&mut c, &sight);
+        let sql = format!(
+            "SELECT f.state, COUNT(*), COUNT(CASE WHEN f.deadline_at < {now} THEN 1 END)
+                     FROM finding f JOIN child c ON c.id = f.child_id{} GROUP BY f.state",
+            c.sql()
+        );
+        let state = |r: &Row| FindingState::find(&r.text(0)?).ok_or(StoreError::Damaged);
         let rows = self.all(&sql, c.values).await?;
-        rows.iter().map(|r| Ok((FindingState::find(&r.text(0)?).ok_or(StoreError::Damaged)?, r.int(1)?))).collect()
+        rows.iter().map(|r| Ok(StateCount { state: state(r)?, all: r.int(1)?, overdue: r.int(2)? })).collect()
     }
 
     /// A finding about a child of the jurisdiction, or one that was sent to a unit of it.
@@ -185,8 +221,13 @@ impl Store {
         let mut c = Clause::new();
         c.equal("f.id", id);
         c.inside(j, &["c.residence_path", "c.register_path", "f.unit_path"], &["c.school_path", "f.unit_path"]);
-        let sql = format!("SELECT {COLUMNS} FROM finding f JOIN child c ON c.id = f.child_id{}", c.sql());
-        self.one(&sql, c.values).await?.as_ref().map(finding).transpose()
+        let sql = format!("SELECT {COLUMNS}, c.residence_path FROM finding f JOIN child c ON c.id = f.child_id{}", c.sql());
+        let Some(row) = self.one(&sql, c.values).await? else { return Ok(None) };
+        let found = finding(&row)?;
+        let home = row.opt_text(12)?.and_then(|p| PlacePath::parse(&p));
+        // what another county does about its child is that county's, unless it was sent here
+        let held_here = found.unit_path.as_ref().is_some_and(|u| j.covers(u));
+        Ok((held_here || home.is_none_or(|h| j.reaches_county_of(&h))).then_some(found))
     }
 
     /// Findings about a child, the newest first.
@@ -195,13 +236,13 @@ impl Store {
         self.all(&sql, binds![child]).await?.iter().map(finding).collect()
     }
 
-    /// Of each child of a county the newest finding: state, verdict, number.
+    /// Of each child of a place and of all below it the newest finding: state, verdict, number.
     pub async fn newest_findings(&self, scope: &str) -> Result<Vec<Finding>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM finding f JOIN child c ON c.id = f.child_id
-             WHERE c.scope_path = $1 AND NOT EXISTS (SELECT 1 FROM finding n WHERE n.child_id = f.child_id AND n.id > f.id)"
-        );
-        self.all(&sql, binds![scope]).await?.iter().map(finding).collect()
+        let mut c = Clause::new();
+        c.below("c.scope_path", scope);
+        c.add("NOT EXISTS (SELECT 1 FROM finding n WHERE n.child_id = f.child_id AND n.id > f.id)");
+        let sql = format!("SELECT {COLUMNS} FROM finding f JOIN child c ON c.id = f.child_id{}", c.sql());
+        self.all(&sql, c.values).await?.iter().map(finding).collect()
     }
 
     /// Findings whose deadline has passed and of which nobody was told yet; for the keeper, which acts for no person.

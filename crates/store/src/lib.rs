@@ -26,7 +26,7 @@ mod vault;
 use std::path::{Path, PathBuf};
 
 pub use account::{Account, GrantRow, NewAccount, Session};
-pub use audit::{AuditEntry, AuditFilter, Verification};
+pub use audit::{AuditEntry, AuditFilter, NewAudit, Verification};
 pub use backup::Manifest;
 pub use batch::{Batch, BatchState, NewBatch};
 pub use child::{ChildPage, ChildRow, LedgerQuery, LedgerRow, Order, Profile, SourceRowRef};
@@ -34,14 +34,14 @@ pub use dialect::{Dialect, Row, Tx, Value};
 pub use envelope::{EnvelopeReader, EnvelopeWriter};
 pub use error::{Result, StoreError};
 pub use files::StoredReader;
-pub use finding::{Attachment, Event, Finding, FindingFilter, NewEvent};
+pub use finding::{Attachment, Event, Finding, FindingFilter, NewEvent, StateCount};
 pub use job::{Job, JobState, Lease};
 pub use place::{NewPlace, Place};
 pub use review::{Decision, NewPair, ReviewPair};
 pub use run::{ChildRecord, KnownChild, NewRun, Run, RunResult, RunState, SourceKey};
 pub use scope::Clause;
 pub use search::{SearchKind, tokens_of};
-pub use setting::Setting;
+pub use setting::{NewSetting, Setting};
 pub use vault::{Vault, random};
 
 use baoxue_domain::access::Jurisdiction;

@@ -100,20 +100,24 @@ impl Store {
         rows.iter().map(|r| Ok((r.text(0)?, r.int(1)?))).collect()
     }
 
-    /// Decisions in force (same or different), for the next run.
-    pub async fn decisions_in_force(&self) -> Result<Vec<(String, String, bool)>> {
+    /// Decisions in force (same or different) of a place and of all below it, for its next run.
+    pub async fn decisions_in_force(&self, scope: &str) -> Result<Vec<(String, String, bool)>> {
+        let mut c = Clause::new();
+        c.below("d.scope_path", scope);
         // of several about one pair the last one holds
-        let sql =
-            "SELECT left_fingerprint, right_fingerprint, judgement FROM decision d WHERE undone_at IS NULL AND judgement <> 'ask'
-                     AND NOT EXISTS (SELECT 1 FROM decision n WHERE n.left_fingerprint = d.left_fingerprint
-                       AND n.right_fingerprint = d.right_fingerprint AND n.undone_at IS NULL AND n.id > d.id) ORDER BY id";
-        let rows = self.all(sql, vec![]).await?;
+        c.add(
+            "undone_at IS NULL AND judgement <> 'ask' AND NOT EXISTS (SELECT 1 FROM decision n WHERE n.left_fingerprint = d.left_fingerprint
+               AND n.right_fingerprint = d.right_fingerprint AND n.scope_path = d.scope_path AND n.undone_at IS NULL AND n.id > d.id)",
+        );
+        let sql = format!("SELECT left_fingerprint, right_fingerprint, judgement FROM decision d{} ORDER BY id", c.sql());
+        let rows = self.all(&sql, c.values).await?;
         rows.iter().map(|r| Ok((r.text(0)?, r.text(1)?, r.text(2)? == "same"))).collect()
     }
 
-    /// Decisions about rows with these fingerprints, or the newest of all.
-    pub async fn decisions(&self, fingerprints: Option<&[String]>, limit: i64) -> Result<Vec<Decision>> {
+    /// Decisions of a place and of all below it about rows with these fingerprints, or the newest of all.
+    pub async fn decisions(&self, scope: &str, fingerprints: Option<&[String]>, limit: i64) -> Result<Vec<Decision>> {
         let mut c = Clause::new();
+        c.below("d.scope_path", scope);
         if let Some(all) = fingerprints {
             let names: Vec<String> = all.iter().map(|f| c.bind(f)).collect();
             let list = names.join(",");
@@ -183,21 +187,22 @@ impl Tx {
     }
 
     /// Decides a pair that is still open. False if another person was faster.
-    pub async fn decide(&mut self, pair: &ReviewPair, judgement: &str, now: i64, by: i64) -> Result<bool> {
+    pub async fn decide(&mut self, scope: &str, pair: &ReviewPair, judgement: &str, now: i64, by: i64) -> Result<bool> {
         let sql = "UPDATE review_pair SET state = $1 WHERE id = $2 AND state IN ('open', 'ask')";
         if self.run(sql, binds![judgement, pair.id]).await? == 0 {
             return Ok(false);
         }
-        let sql = "INSERT INTO decision (left_fingerprint, right_fingerprint, judgement, decided_by, decided_at) VALUES ($1, $2, $3, $4, $5)";
-        self.run(sql, binds![&pair.left.1, &pair.right.1, judgement, by, now]).await?;
+        let sql = "INSERT INTO decision (scope_path, left_fingerprint, right_fingerprint, judgement, decided_by, decided_at)
+                   VALUES ($1, $2, $3, $4, $5, $6)";
+        self.run(sql, binds![scope, &pair.left.1, &pair.right.1, judgement, by, now]).await?;
         Ok(true)
     }
 
     /// Takes back what was decided of a pair; false if there was nothing to take back.
-    pub async fn undo_decision(&mut self, pair: &ReviewPair, now: i64) -> Result<bool> {
-        let sql =
-            "UPDATE decision SET undone_at = $1 WHERE left_fingerprint = $2 AND right_fingerprint = $3 AND undone_at IS NULL";
-        if self.run(sql, binds![now, &pair.left.1, &pair.right.1]).await? == 0 {
+    pub async fn undo_decision(&mut self, scope: &str, pair: &ReviewPair, now: i64) -> Result<bool> {
+        let sql = "UPDATE decision SET undone_at = $1
+                   WHERE left_fingerprint = $2 AND right_fingerprint = $3 AND scope_path = $4 AND undone_at IS NULL";
+        if self.run(sql, binds![now, &pair.left.1, &pair.right.1, scope]).await? == 0 {
             return Ok(false);
         }
         self.run("UPDATE review_pair SET state = 'open' WHERE id = $1", binds![pair.id]).await?;

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::child::{Profile, reason_place};
 use crate::error::Result;
 use crate::search::{token, tokens_of};
-use crate::{NewPair, Row, Store, Tx, Value, binds};
+use crate::{Clause, NewPair, Row, Store, Tx, Value, binds};
 
 /// State of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,10 +182,22 @@ impl Store {
         self.all(&sql, binds![scope, limit]).await?.iter().map(run).collect()
     }
 
-    /// All children of a county, without their encrypted part.
+    /// The places that were compared, each with its newest run.
+    pub async fn compared_places(&self) -> Result<Vec<(String, i64)>> {
+        let sql = "SELECT scope_path, MAX(id) FROM run WHERE state = 'finished' GROUP BY scope_path ORDER BY 1";
+        self.all(sql, vec![]).await?.iter().map(|r| Ok((r.text(0)?, r.int(1)?))).collect()
+    }
+
+    /// All children of a place and of all below it, without their encrypted part.
     pub async fn known_children(&self, scope: &str) -> Result<Vec<KnownChild>> {
-        let sql = "SELECT id, profile_digest, verdict, certainty, residence_path, register_path, school_path, gone_since_run
-                   FROM child JOIN child_profile ON child_id = id WHERE scope_path = $1 AND merged_into IS NULL";
+        let mut c = Clause::new();
+        c.below("scope_path", scope);
+        c.add("merged_into IS NULL");
+        let sql = format!(
+            "SELECT id, profile_digest, verdict, certainty, residence_path, register_path, school_path, gone_since_run
+             FROM child JOIN child_profile ON child_id = id{}",
+            c.sql()
+        );
         let row = |r: &Row| {
             Ok(KnownChild {
                 id: r.int(0)?,
@@ -196,21 +208,29 @@ impl Store {
                 gone_since_run: r.opt_int(7)?,
             })
         };
-        self.all(sql, binds![scope]).await?.iter().map(row).collect()
+        self.all(&sql, c.values).await?.iter().map(row).collect()
     }
 
-    /// Which row is which child, in a county.
+    /// Which row is which child, in a place and all below it.
     pub async fn known_sources(&self, scope: &str) -> Result<FxHashMap<SourceKey, i64>> {
-        let rows =
-            self.all("SELECT source, fingerprint, child_id FROM child_source WHERE scope_path = $1", binds![scope]).await?;
+        let mut c = Clause::new();
+        c.below("scope_path", scope);
+        let sql = format!("SELECT source, fingerprint, child_id FROM child_source{} ORDER BY scope_path DESC", c.sql());
+        let rows = self.all(&sql, c.values).await?;
         rows.iter().map(|r| Ok((SourceKey { source: r.text(0)?, fingerprint: r.int(1)? }, r.int(2)?))).collect()
     }
 
-    /// Children of a county by the token of a kind: for children whose rows have all changed.
+    /// Children of a place and of all below it by the token of a kind: for children whose rows have all changed.
     pub async fn children_by_token(&self, scope: &str, kind: &str) -> Result<FxHashMap<i64, Option<i64>>> {
-        let sql = "SELECT s.token, MIN(s.child_id), COUNT(*) FROM child_search s JOIN child c ON c.id = s.child_id
-                   WHERE s.kind = $1 AND c.scope_path = $2 AND c.merged_into IS NULL GROUP BY s.token";
-        let rows = self.all(sql, binds![kind, scope]).await?;
+        let mut c = Clause::new();
+        c.equal("s.kind", kind);
+        c.below("c.scope_path", scope);
+        c.add("c.merged_into IS NULL");
+        let sql = format!(
+            "SELECT s.token, MIN(s.child_id), COUNT(*) FROM child_search s JOIN child c ON c.id = s.child_id{} GROUP BY s.token",
+            c.sql()
+        );
+        let rows = self.all(&sql, c.values).await?;
         rows.iter().map(|r| Ok((r.int(0)?, (r.int(2)? == 1).then_some(r.int(1)?)))).collect()
     }
 
@@ -367,8 +387,13 @@ impl Tx {
                 match result.known_sources.get(key) {
                     Some(child) if *child == c.id => {}
                     Some(_) => {
-                        let sql = "UPDATE child_source SET child_id = $1, batch_id = $2 WHERE fingerprint = $3 AND source = $4 AND scope_path = $5";
-                        self.run(sql, binds![c.id, *batch, key.fingerprint, &key.source, &run.scope]).await?;
+                        let mut w = Clause::new();
+                        let (child, batch) = (w.bind(c.id), w.bind(*batch));
+                        w.equal("fingerprint", key.fingerprint);
+                        w.equal("source", &key.source);
+                        w.below("scope_path", &run.scope);
+                        let sql = format!("UPDATE child_source SET child_id = {child}, batch_id = {batch}{}", w.sql());
+                        self.run(&sql, w.values).await?;
                     }
                     None => sources.push(binds![key.fingerprint, &key.source, &run.scope, c.id, *batch]),
                 }

@@ -1,13 +1,15 @@
-//! 参数 ⚙ (settings): dated; the newest one in force holds.
+//! 参数 ⚙ (settings): dated, by place; the nearest place's newest value in force holds.
 
 use jiff::civil::Date;
 
 use crate::error::Result;
-use crate::{Store, Tx, binds};
+use crate::{Clause, Jurisdiction, Store, Tx, binds};
 
-/// A value of a setting, with its dates.
+/// A value of a setting, with its place and dates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
+    /// For this place and all below it; empty for the whole installation.
+    pub scope: String,
     /// Its stable name.
     pub name: String,
     /// As text.
@@ -20,19 +22,40 @@ pub struct Setting {
     pub recorded_by: Option<String>,
 }
 
+/// A setting to write down.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSetting<'a> {
+    /// See [`Setting`].
+    pub scope: &'a str,
+    /// See [`Setting`].
+    pub name: &'a str,
+    /// See [`Setting`].
+    pub value: &'a str,
+    /// See [`Setting`].
+    pub from: Date,
+}
+
 impl Store {
-    /// The value in force on a day.
-    pub async fn setting(&self, name: &str, on: Date) -> Result<Option<String>> {
-        let sql = "SELECT value FROM setting WHERE name = $1 AND effective_on <= $2 ORDER BY effective_on DESC, id DESC LIMIT 1";
-        self.one(sql, binds![name, on]).await?.map(|r| r.text(0)).transpose()
+    /// Every value in force on a day: place, name, value.
+    pub async fn settings_in_force(&self, on: Date) -> Result<Vec<(String, String, String)>> {
+        let sql = "SELECT scope_path, name, value FROM setting s WHERE effective_on <= $1 AND NOT EXISTS (
+                     SELECT 1 FROM setting n WHERE n.name = s.name AND n.scope_path = s.scope_path AND n.effective_on <= $1
+                       AND (n.effective_on > s.effective_on OR (n.effective_on = s.effective_on AND n.id > s.id)))";
+        self.all(sql, binds![on]).await?.iter().map(|r| Ok((r.text(0)?, r.text(1)?, r.text(2)?))).collect()
     }
 
-    /// Every value that was ever set, the newest first.
-    pub async fn setting_history(&self) -> Result<Vec<Setting>> {
-        let sql = "SELECT s.name, s.value, s.effective_on, s.recorded_at, a.name FROM setting s LEFT JOIN account a ON a.id = s.recorded_by
-                   ORDER BY s.id DESC";
+    /// Every value that was ever set inside a jurisdiction, the newest first.
+    pub async fn setting_history(&self, j: &Jurisdiction) -> Result<Vec<Setting>> {
+        let mut c = Clause::new();
+        c.inside(j, &["s.scope_path"], &["s.scope_path"]);
+        let sql = format!(
+            "SELECT s.name, s.value, s.effective_on, s.recorded_at, a.name, s.scope_path FROM setting s
+             LEFT JOIN account a ON a.id = s.recorded_by{} ORDER BY s.id DESC",
+            c.sql()
+        );
         let row = |r: &crate::Row| {
             Ok(Setting {
+                scope: r.text(5)?,
                 name: r.text(0)?,
                 value: r.text(1)?,
                 effective_on: r.text(2)?,
@@ -40,15 +63,15 @@ impl Store {
                 recorded_by: r.opt_text(4)?,
             })
         };
-        self.all(sql, vec![]).await?.iter().map(row).collect()
+        self.all(&sql, c.values).await?.iter().map(row).collect()
     }
 }
 
 impl Tx {
     /// Sets a value from a day on.
-    pub async fn set(&mut self, name: &str, value: &str, from: Date, now: i64, by: Option<i64>) -> Result<()> {
-        let sql = "INSERT INTO setting (name, value, effective_on, recorded_at, recorded_by) VALUES ($1, $2, $3, $4, $5)";
-        self.run(sql, binds![name, value, from, now, by]).await?;
+    pub async fn set(&mut self, new: NewSetting<'_>, now: i64, by: Option<i64>) -> Result<()> {
+        let sql = "INSERT INTO setting (scope_path, name, value, effective_on, recorded_at, recorded_by) VALUES ($1, $2, $3, $4, $5, $6)";
+        self.run(sql, binds![new.scope, new.name, new.value, new.from, now, by]).await?;
         Ok(())
     }
 }

@@ -30,6 +30,15 @@ impl Jurisdiction {
         &self.prefixes
     }
 
+    /// Whether any of it lies in the county of a place, or holds that county: whose evidence about a child who lives there is open to it.
+    /// Larger places have no county, and hide nothing.
+    pub fn reaches_county_of(&self, place: &PlacePath) -> bool {
+        let Some(county) = place.county() else { return true };
+        let schools = county.education_prefix().unwrap_or_default();
+        let meets = |p: &String, q: &str| p.starts_with(q) || q.starts_with(p.as_str());
+        self.prefixes.iter().any(|p| meets(p, county.as_str()) || meets(p, &schools))
+    }
+
     /// Whether a place lies inside.
     pub fn covers(&self, path: &str) -> bool {
         self.prefixes.iter().any(|p| path.starts_with(p.as_str()))
@@ -53,5 +62,17 @@ mod tests {
         assert!(province.covers("e/528801/2152000001/") && province.covers("g/52/5288/") && !province.covers("e/538801/1/"));
         assert_eq!(of(&["g/52/5288/528801/528801100/", "g/52/5288/528801/"]), county);
         assert!(!of(&["g/52/5288/528801/528801100/"]).covers("e/528801/2152000001/"));
+        let reaches = |root: &str, place: &str| of(&[root]).reaches_county_of(&PlacePath::parse(place).unwrap());
+        for (root, place, expected) in [
+            ("g/52/5288/528801/", "g/52/5288/528801/528801100/", true),
+            ("g/52/5288/528801/528801100/", "g/52/5288/528801/", true),
+            ("e/528801/2152000001/3/1/", "g/52/5288/528801/528801100/", true),
+            ("g/52/5288/", "g/52/5288/528801/528801100/", true),
+            ("g/52/5288/528802/", "g/52/5288/528801/528801100/", false),
+            ("e/528802/2152000001/", "g/52/5288/528801/", false),
+            ("g/52/5288/528802/", "g/52/5288/", true),
+        ] {
+            assert_eq!(reaches(root, place), expected, "{root} {place}");
+        }
     }
 }

@@ -32,6 +32,8 @@ pub struct Actor {
     pub name: String,
     /// What is granted today.
     pub grants: Vec<Grant>,
+    /// 所在位置: the place to which one has switched. It narrows what is seen, and never widens it.
+    pub within: Option<PlacePath>,
 }
 
 /// Why an action is refused: what is asked, and which roles may.
@@ -54,10 +56,41 @@ impl Actor {
         self.grants.iter().any(|g| g.role.may(action))
     }
 
-    /// Where the actor may do it; nowhere is an error that says who may.
-    pub fn jurisdiction(&self, action: Action) -> Result<Jurisdiction, Refusal> {
+    /// The places where the actor may do it, as seen from where she has switched to; what is granted only elsewhere stays as it is.
+    /// Nowhere is an error that says who may.
+    pub fn places(&self, action: Action) -> Result<Vec<PlacePath>, Refusal> {
         let roots: Vec<&PlacePath> = self.grants.iter().filter(|g| g.role.may(action)).map(|g| &g.path).collect();
-        if roots.is_empty() { Err(Refusal { action }) } else { Ok(Jurisdiction::of(roots.into_iter())) }
+        let narrowed: Vec<PlacePath> = match &self.within {
+            Some(at) => {
+                let inside = |root: &&PlacePath| match (root.holds(at), at.holds(root)) {
+                    (true, _) => Some(at.clone()),
+                    (_, true) => Some((*root).clone()),
+                    _ => None,
+                };
+                roots.iter().filter_map(inside).collect()
+            }
+            None => Vec::new(),
+        };
+        match (roots.is_empty(), narrowed.is_empty()) {
+            (true, _) => Err(Refusal { action }),
+            (_, true) => Ok(roots.into_iter().cloned().collect()),
+            (_, false) => Ok(narrowed),
+        }
+    }
+
+    /// Where the actor may do it, both lines; nowhere is an error that says who may.
+    pub fn jurisdiction(&self, action: Action) -> Result<Jurisdiction, Refusal> {
+        Ok(Jurisdiction::of(self.places(action)?.iter()))
+    }
+
+    /// Where one is: the place to which one has switched, or the one of the first grant.
+    pub fn home(&self) -> Option<&PlacePath> {
+        self.within.as_ref().or_else(|| self.grants.first().map(|g| &g.path))
+    }
+
+    /// Whether one may switch to a place: it lies in one that is granted.
+    pub fn may_switch_to(&self, place: &PlacePath) -> bool {
+        self.grants.iter().any(|g| g.path.holds(place))
     }
 
     /// Whether a role is held anywhere.
@@ -88,7 +121,31 @@ mod tests {
 
     fn actor(grants: &[(Role, &str)]) -> Actor {
         let grants = grants.iter().map(|(role, p)| Grant { role: *role, path: PlacePath::parse(p).unwrap() }).collect();
-        Actor { account: 1, login: "a".into(), name: "甲".into(), grants }
+        Actor { account: 1, login: "a".into(), name: "甲".into(), grants, within: None }
+    }
+
+    /// Switching narrows, and never gives more than what is granted.
+    #[test]
+    fn switching_place() {
+        let check = |grants: &[(Role, &str)], at: &str, prefixes: &[&str]| {
+            let mut a = actor(grants);
+            a.within = PlacePath::parse(at);
+            assert_eq!(a.jurisdiction(Action::ViewChild).unwrap().prefixes(), prefixes, "{at}");
+        };
+        let upper = [(Role::UpperOfficer, "g/52/5288/")];
+        check(&upper, "g/52/5288/528801/", &["e/528801/", "g/52/5288/528801/"]);
+        check(&upper, "e/528801/2152000001/", &["e/528801/2152000001/"]);
+        check(&upper, "g/52/", &["e/5288", "g/52/5288/"]);
+        // from elsewhere one sees what one saw before
+        check(&upper, "g/53/", &["e/5288", "g/52/5288/"]);
+        let both = [(Role::ClassTeacher, "e/528801/2152000001/3/1/"), (Role::Cadre, "g/52/5288/528801/528801100/528801100201/")];
+        check(&both, "e/528801/2152000001/", &["e/528801/2152000001/3/1/"]);
+        check(&both, "g/52/5288/528801/", &["e/528801/2152000001/3/1/", "g/52/5288/528801/528801100/528801100201/"]);
+        let a = actor(&upper);
+        assert!(a.may_switch_to(&PlacePath::of_school(528_801, "1")) && !a.may_switch_to(&PlacePath::parse("g/52/").unwrap()));
+        let mut cadre = actor(&both[1..]);
+        cadre.within = PlacePath::parse("g/52/5288/528801/");
+        assert!(cadre.jurisdiction(Action::RunComparison).is_err());
     }
 
     #[test]

@@ -57,6 +57,20 @@ impl PlacePath {
         Self::parse(&self.0[..=cut])
     }
 
+    /// The county in which it lies, in the government line; `None` above the county.
+    pub fn county(&self) -> Option<Self> {
+        if !self.is_government() {
+            return self.0.split('/').nth(1).and_then(PlaceCode::parse).map(Self::of_code);
+        }
+        let end = self.0.match_indices('/').nth(3)?.0;
+        Some(Self(self.0[..=end].to_owned()))
+    }
+
+    /// Whether another place lies in it or is the same one: a county, prefecture or province holds its schools too.
+    pub fn holds(&self, other: &Self) -> bool {
+        other.0.starts_with(&self.0) || self.education_prefix().is_some_and(|p| other.0.starts_with(&p))
+    }
+
     /// Whether it stands in the government line.
     pub fn is_government(&self) -> bool {
         self.0.starts_with('g')
@@ -100,6 +114,15 @@ mod tests {
         assert_eq!(school.child("三 年级").as_str(), "e/528801/2152000001/三年级/");
         assert_eq!(school.parent().unwrap().as_str(), "e/528801/");
         assert_eq!(PlacePath::parse("g/52/").unwrap().parent(), None);
+        let county = PlacePath::parse(&of("528801")).unwrap();
+        for inside in [school.child("3").as_str(), &of("528801100201"), &of("528801")] {
+            let inside = PlacePath::parse(inside).unwrap();
+            assert_eq!(inside.county().as_ref(), Some(&county), "{inside}");
+            assert!(county.holds(&inside) && PlacePath::parse("g/52/").unwrap().holds(&inside));
+        }
+        let above = PlacePath::parse(&of("528800")).unwrap();
+        assert!(above.county().is_none() && !county.holds(&above));
+        assert!(!school.holds(&county) && !county.holds(&PlacePath::of_school(528_802, "1")));
         for bad in ["", "x/1/", "g/", "g/52", "g//52/", "e/1/ /"] {
             assert_eq!(PlacePath::parse(bad), None, "{bad}");
         }

@@ -56,7 +56,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         let staged = office.stage(&actor, uploads, &HandOver::default()).await?;
-        let county = office.county(&actor, Action::ImportRosters).await?;
+        let county = office.area(&actor, Action::ImportRosters)?;
         let (mut ids, mut failed) = (Vec::new(), false);
         for s in staged {
             match s.outcome {

@@ -165,7 +165,8 @@ pub async fn sources(
     Extension(signed): Extension<SignedIn>,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
-    let said = app.office.store.heading_mappings().await?;
+    let area = app.office.area(&signed.actor, Action::ManageSources)?;
+    let said = app.office.store.heading_mappings(area.as_str()).await?;
     let page = Sources {
         shell: shell(&app, &signed, &headers, "名册来源", "/sources").await?,
         kinds: SourceKind::ALL
@@ -196,8 +197,9 @@ pub async fn forget_heading(
     Form(form): Form<Forget>,
 ) -> Result<Response, PageError> {
     let office = &app.office;
+    let area = office.area(&signed.actor, Action::ManageSources)?;
     let mut tx = office.store.begin().await?;
-    tx.map_heading(&form.source, &form.heading, "", office.now(), signed.actor.account).await?;
+    tx.map_heading((area.as_str(), &form.source, &form.heading), "", office.now(), signed.actor.account).await?;
     office.audit(&mut tx, &signed.actor, "forget-heading", &format!("source:{}", form.source), &form.heading).await?;
     tx.commit().await?;
     Ok(go("/sources", "已忘记这一列的对应"))
@@ -225,17 +227,18 @@ pub async fn settings(
     Extension(signed): Extension<SignedIn>,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
+    let place = app.office.settings_place(&signed.actor)?;
     let mut all = Vec::new();
     for k in KNOWN {
         all.push(SettingView {
             name: k.name,
             label: k.label,
             about: k.about,
-            value: app.office.setting(k.name).await?,
+            value: app.office.setting(k.name, Some(&place)).await?,
             number: k.bounds.is_some(),
         });
     }
-    let history = app.office.store.setting_history().await?;
+    let history = app.office.store.setting_history(&signed.actor.jurisdiction(Action::ManageSettings)?).await?;
     let page = Settings {
         shell: shell(&app, &signed, &headers, "参数", "/settings").await?,
         settings: all,
@@ -575,7 +578,8 @@ pub async fn audit(
         to: day(&q.to).map(|d| moment(d.saturating_add(1.day()).at(0, 0, 0, 0))),
     };
     let wanted = q.page.unwrap_or(1).max(1);
-    let (rows, total) = app.office.store.audit_page(&f, PAGE, (wanted - 1) * PAGE).await?;
+    let j = signed.actor.jurisdiction(Action::ViewAudit)?;
+    let (rows, total) = app.office.store.audit_page(&f, &j, PAGE, (wanted - 1) * PAGE).await?;
     let parts = [("login", q.login.as_str()), ("action", &q.action), ("subject", &q.subject), ("from", &q.from), ("to", &q.to)];
     let verified = match q.verify {
         Some(_) => {

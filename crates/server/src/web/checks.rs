@@ -13,7 +13,7 @@ use baoxue_store::{LedgerQuery, Order};
 use super::App;
 use super::error::PageError;
 use super::shell::{Shell, html, shell};
-use super::view::{ChildView, number};
+use super::view::{ChildView, number, of_list};
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::comparison::Figures;
@@ -56,7 +56,7 @@ struct Checks {
 
 /// What the last run found, and only the schools that one may see.
 async fn found(app: &App, signed: &SignedIn) -> Result<Option<(i64, String, Figures)>, PageError> {
-    let county = app.office.county(&signed.actor, Action::ViewChecks).await?;
+    let county = app.office.compared(&signed.actor, Action::ViewChecks).await?;
     let Some(run) = app.office.store.last_run(county.as_str()).await? else { return Ok(None) };
     let figures = run.summary.as_ref().and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default();
     Ok(Some((run.id, run.as_of, figures)))
@@ -161,19 +161,13 @@ pub async fn list(
     let j = signed.actor.jurisdiction(Action::ViewChecks)?;
     let q = LedgerQuery { ids: Some(ids), ..LedgerQuery::default() };
     let page = app.office.store.children(&q, &j, Order::School, SHOWN, 0).await?;
-    let paths: Vec<String> = page.rows.iter().filter_map(|c| c.residence_path.clone()).collect();
-    let trails = app.office.trails(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let more = page.total > SHOWN;
     let total = number(page.total);
-    let rows = page.rows.into_iter().map(|c| {
-        let open = super::view::is_own(&signed.actor, &c);
-        ChildView::new(c, open, &trails)
-    });
     let page = CheckList {
         shell: shell(&app, &signed, &headers, &label, "/checks").await?,
         label,
         about,
-        rows: rows.collect(),
+        rows: of_list(&app, &signed.actor, page.rows).await?,
         total,
         more,
     };

@@ -7,7 +7,7 @@ use axum::Form;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use baoxue_domain::access::{Action, mask_id, mask_name, mask_phone};
+use baoxue_domain::access::{Action, Jurisdiction, mask_id, mask_name, mask_phone};
 use baoxue_domain::person::age_on;
 use baoxue_domain::roster::{Field, SourceKind};
 use baoxue_domain::verdict::VerdictKind;
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::App;
 use super::error::PageError;
 use super::shell::{Shell, html, shell};
-use super::view::{ChildView, verdict_class, when};
+use super::view::{ChildView, trails_of, verdict_class, when};
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::sheets::verdict;
 use crate::app::office::{OfficeError, kept};
@@ -103,10 +103,13 @@ fn age(app: &App, c: &ChildRow) -> String {
     birth.map(|b| format!("{} 岁", age_on(b, app.office.clock.today()))).unwrap_or_default()
 }
 
-async fn trails_of(app: &App, c: &ChildRow) -> Result<rustc_hash::FxHashMap<String, String>, PageError> {
-    let paths: Vec<&str> =
-        [&c.residence_path, &c.register_path, &c.school_path].into_iter().flatten().map(String::as_str).collect();
-    Ok(app.office.trails(&paths).await?)
+/// A reason sentence as far as one may read it: that of another county's child stays there.
+fn shown_reason(c: &ChildRow, open: bool, reason: &str) -> String {
+    match (&c.held_by, open) {
+        (Some(_), _) => String::new(),
+        (None, true) => reason.to_owned(),
+        (None, false) => masked_reason(reason),
+    }
 }
 
 pub async fn page(
@@ -124,12 +127,13 @@ pub async fn page(
         return Ok(Redirect::to(&format!("/children/{}", c.id)).into_response());
     }
     let open = super::view::is_own(&signed.actor, &c) || is_revealed(&app, &signed, id, &q.revealed);
-    let trails = trails_of(&app, &c).await?;
+    let trails = trails_of(&app, std::slice::from_ref(&c)).await?;
     let ledger = office.store.ledger_of(id).await?;
-    let show = |r: &str| if open { r.to_owned() } else { masked_reason(r) };
+    let show = |r: &str| shown_reason(&c, open, r);
     let place = |p: &Option<String>| p.as_ref().and_then(|p| trails.get(p)).cloned().unwrap_or_default();
     let kind = verdict(&c.verdict);
-    let findings = office.store.findings_of(id).await?;
+    // what another county does about its child is that county's
+    let findings = if c.held_by.is_none() { office.store.findings_of(id).await? } else { Vec::new() };
     let page = ChildPage {
         age: age(&app, &c),
         reason: ledger.first().map(|e| show(&e.reason)).unwrap_or_default(),
@@ -162,7 +166,7 @@ pub async fn page(
             })
             .collect(),
         open,
-        may_reveal: signed.actor.may(Action::Reveal),
+        may_reveal: signed.actor.may(Action::Reveal) && c.held_by.is_none(),
         may_open_findings: signed.actor.may(Action::Dispatch) || signed.actor.may(Action::AnswerFinding),
         revealed: if open { q.revealed } else { String::new() },
         reasons: REASONS,
@@ -180,11 +184,11 @@ pub async fn panel(
     let j = signed.actor.jurisdiction(Action::ViewChild)?;
     let c = app.office.store.child(id, &j).await?.ok_or(OfficeError::NotFound)?;
     let open = super::view::is_own(&signed.actor, &c);
-    let trails = trails_of(&app, &c).await?;
+    let trails = trails_of(&app, std::slice::from_ref(&c)).await?;
     let ledger = app.office.store.ledger_of(c.id).await?;
     let panel = Panel {
         age: age(&app, &c),
-        reason: ledger.first().map(|e| if open { e.reason.clone() } else { masked_reason(&e.reason) }).unwrap_or_default(),
+        reason: ledger.first().map(|e| shown_reason(&c, open, &e.reason)).unwrap_or_default(),
         next: verdict(&c.verdict).map_or("", VerdictKind::next_step),
         child: ChildView::new(c, open, &trails),
     };
@@ -207,6 +211,9 @@ pub async fn reveal(
 ) -> Result<Response, PageError> {
     let j = signed.actor.jurisdiction(Action::Reveal)?;
     let c = app.office.store.child(id, &j).await?.ok_or(OfficeError::NotFound)?;
+    if c.held_by.is_some() {
+        return Err(OfficeError::Input("这名儿童由居住地所在县负责,联系方式和依据请向该县教育局查询".into()).into());
+    }
     let reason = [form.reason.trim(), form.other.trim()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(":");
     if reason.is_empty() || reason.chars().count() > 200 {
         return Err(OfficeError::Input("请选择或写明查看完整信息的原因(200 字以内)".into()).into());
@@ -229,6 +236,8 @@ struct SourceRow {
 struct Rows {
     rows: Vec<SourceRow>,
     missing: usize,
+    /// Rows that another county keeps.
+    elsewhere: usize,
 }
 
 /// Rows of all sources, read from the kept rosters: the page comes first, these follow.
@@ -244,9 +253,13 @@ pub async fn rows(
     let open = super::view::is_own(&signed.actor, &c) || is_revealed(&app, &signed, id, &q.revealed);
     let scope = office.store.scope_of_child(c.id).await?.unwrap_or_default();
     let refs = office.store.rows_of(c.id).await?;
-    let in_use = office.store.batches(&scope, &[baoxue_store::BatchState::Loaded], 1_000, 0).await?;
-    let (mut out, mut missing) = (Vec::new(), 0);
+    let in_use = office.store.batches_in_use(&scope).await?;
+    let (mut out, mut missing, mut elsewhere) = (Vec::new(), 0, 0);
     for r in refs {
+        if c.held_by.is_some() && !is_ours(&c, &j, &r.source) {
+            elsewhere += 1;
+            continue;
+        }
         // the newest roster of the source first, then the one in which the row was first seen
         let mut batches: Vec<baoxue_store::Batch> = in_use.iter().filter(|b| b.source == r.source).cloned().collect();
         batches.sort_by_key(|b| (b.id != r.batch, std::cmp::Reverse(b.id)));
@@ -281,7 +294,18 @@ pub async fn rows(
             values,
         });
     }
-    Ok(Html(Rows { rows: out, missing }.render()?).into_response())
+    Ok(Html(Rows { rows: out, missing, elsewhere }.render()?).into_response())
+}
+
+/// Of another county's child one sees the rows by which it is one's own: of the student's registers where the school is, of the
+/// household register where it is registered.
+fn is_ours(c: &ChildRow, j: &Jurisdiction, source: &str) -> bool {
+    let covers = |p: &Option<String>| p.as_ref().is_some_and(|p| j.covers(p));
+    match SourceKind::find(source) {
+        Some(SourceKind::Student | SourceKind::InSchool | SourceKind::LastYear | SourceKind::Exam) => covers(&c.school_path),
+        Some(SourceKind::Household) => covers(&c.register_path),
+        _ => false,
+    }
 }
 
 fn masked(field: Field, value: &str) -> String {

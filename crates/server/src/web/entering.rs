@@ -52,7 +52,7 @@ async fn page(app: &App, next: &str, login: &str, problem: Option<String>) -> Re
     let page = LogInPage {
         css: assets::address("app.css"),
         js: assets::address("app.js"),
-        bureau: app.office.setting("bureau").await?,
+        bureau: app.office.setting("bureau", None).await?,
         banner: app.banner.clone(),
         next: inside(next).to_owned(),
         login: login.to_owned(),
@@ -122,7 +122,7 @@ async fn factor_page(app: &App, setup: Option<(String, String)>, problem: Option
     let page = SecondFactorPage {
         css: assets::address("app.css"),
         js: assets::address("app.js"),
-        bureau: app.office.setting("bureau").await?,
+        bureau: app.office.setting("bureau", None).await?,
         problem,
         setup,
     };
@@ -151,7 +151,7 @@ fn picture(url: &str) -> String {
 }
 
 async fn issuer(app: &App) -> Result<String, PageError> {
-    Ok(format!("保学 {}", app.office.setting("bureau").await?))
+    Ok(format!("保学 {}", app.office.setting("bureau", None).await?))
 }
 
 /// The address that an app reads, for a secret that was shown already.

@@ -25,7 +25,7 @@ pub async fn of_run(
     Extension(signed): Extension<SignedIn>,
     Path(id): Path<i64>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, PageError> {
-    let county = app.office.county(&signed.actor, Action::ViewRuns).await?;
+    let county = app.office.compared(&signed.actor, Action::ViewRuns).await?;
     app.office.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
     let start = (app, county, id, false, false);
     let stream = unfold(start, |(app, county, id, begun, ended)| async move {

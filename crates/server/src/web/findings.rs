@@ -7,7 +7,7 @@ use axum::Form;
 use axum::extract::{Extension, Multipart, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use baoxue_domain::access::{Action, Actor, mask_name};
+use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::finding::{FindingState, Step, time_left};
 use baoxue_domain::ledger::all_dispositions;
 use baoxue_domain::place::PlacePath;
@@ -42,12 +42,6 @@ struct Line {
     answer: String,
 }
 
-/// A child's name for a list, masked.
-pub async fn name_of(app: &App, child: i64) -> Result<String, PageError> {
-    let child = app.office.store.children_by_number(&[child]).await?;
-    Ok(child.first().map(|c| mask_name(&c.profile.name)).unwrap_or_default())
-}
-
 fn answer_label(code: Option<&str>) -> String {
     match code {
         None => String::new(),
@@ -59,7 +53,7 @@ fn answer_label(code: Option<&str>) -> String {
 async fn lines(app: &App, actor: &Actor, findings: Vec<Finding>, own: bool) -> Result<Vec<Line>, PageError> {
     let office = &app.office;
     let ids: Vec<i64> = findings.iter().map(|f| f.child).collect();
-    let everything = office.store.children_by_number(&ids).await?;
+    let everything = office.store.children_by_number(&ids, None).await?;
     let mut paths: Vec<String> = everything.iter().filter_map(|c| c.residence_path.clone()).collect();
     paths.extend(findings.iter().filter_map(|f| f.unit_path.clone()));
     let trails = office.trails(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await?;
@@ -133,8 +127,8 @@ pub async fn list(
 ) -> Result<Response, PageError> {
     let office = &app.office;
     let j = signed.actor.jurisdiction(Action::Dispatch)?;
-    let counts = office.store.finding_counts(&j).await?;
-    let of = |s| counts.iter().find(|c| c.0 == s).map_or(0, |c| c.1);
+    let counts = office.store.finding_counts(&j, office.now()).await?;
+    let of = |s| counts.iter().find(|c| c.state == s).map_or(0, |c| c.all);
     let state = if q.state.is_empty() { "open".to_owned() } else { q.state.clone() };
     let mut f = FindingFilter { verdict: (!q.verdict.is_empty()).then(|| q.verdict.clone()), ..FindingFilter::default() };
     if state == "overdue" {
@@ -146,9 +140,7 @@ pub async fn list(
     let wanted = q.page.unwrap_or(1).max(1);
     let (found, total) = office.store.findings(&f, &j, PAGE, (wanted - 1) * PAGE).await?;
     let pager = Pager::new(wanted, PAGE, total, "/findings", &[("state", &state), ("verdict", &q.verdict)]);
-    let late =
-        FindingFilter { states: vec![FindingState::Dispatched], due_before: Some(office.now()), ..FindingFilter::default() };
-    let late = office.store.findings(&late, &j, 1, 0).await?.1;
+    let late: i64 = counts.iter().filter(|c| c.state == FindingState::Dispatched).map(|c| c.overdue).sum();
     let mut tabs: Vec<Tab> =
         [FindingState::Open, FindingState::Dispatched, FindingState::Answered, FindingState::Cleared, FindingState::Suspected]
             .map(|s| Tab {
@@ -163,7 +155,7 @@ pub async fn list(
         2,
         Tab { label: "逾期", href: "/findings?state=overdue".into(), count: number(late), active: state == "overdue" },
     );
-    let county = office.county(&signed.actor, Action::Dispatch).await?;
+    let county = office.area(&signed.actor, Action::Dispatch)?;
     let today = office.clock.today();
     let mut units: Vec<(String, String)> = Vec::new();
     if let Some(prefix) = county.education_prefix() {
@@ -186,7 +178,7 @@ pub async fn list(
         pager,
         can_dispatch: matches!(state.as_str(), "open" | "dispatched" | "overdue" | "answered"),
         state,
-        days: office.number("deadline-days").await?,
+        days: office.number("deadline-days", signed.actor.home()).await?,
         units,
     };
     Ok(html(&page.shell, page.render()?))
@@ -335,7 +327,7 @@ pub async fn page(
     let j = findings_of(actor)?;
     let f = office.store.finding(id, &j).await?.ok_or(OfficeError::NotFound)?;
     let holds = actor.jurisdiction(Action::AnswerFinding).is_ok_and(|j| f.unit_path.as_ref().is_some_and(|u| j.covers(u)));
-    let c = office.store.children_by_number(&[f.child]).await?.into_iter().next().ok_or(OfficeError::NotFound)?;
+    let c = office.store.children_by_number(&[f.child], None).await?.into_iter().next().ok_or(OfficeError::NotFound)?;
     let may_view_child = match actor.jurisdiction(Action::ViewChild) {
         Ok(v) => office.store.child(c.id, &v).await?.is_some(),
         Err(_) => false,
@@ -386,7 +378,7 @@ pub async fn page(
         can_clear: f.state == FindingState::Answered && said.is_some(),
         can_reopen: actor.may(Action::CloseFinding) && matches!(f.state, FindingState::Cleared | FindingState::Withdrawn),
         dispositions: all_dispositions().1.iter().map(|d| (d.code.clone(), d.label.clone(), d.proof.join("、"))).collect(),
-        days: office.number("deadline-days").await?,
+        days: office.number("deadline-days", signed.actor.home()).await?,
         megabytes: MAX_PROOF_BYTES >> 20,
         // whoever has to go there needs the name, the guardian and the telephone
         child: {

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use baoxue_domain::access::Action;
+use baoxue_domain::access::{Action, mask_name};
 use baoxue_domain::finding::{FindingState, time_left};
 use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
 use baoxue_store::{BatchState, FindingFilter, LedgerQuery};
@@ -52,7 +52,6 @@ struct Home {
     groups: Vec<Count>,
     last_run: Option<String>,
     total: String,
-    place: String,
 }
 
 /// Tasks shown on the first page.
@@ -64,28 +63,27 @@ pub async fn page(
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let (office, actor) = (&app.office, &signed.actor);
+    let shell = shell(&app, &signed, &headers, "工作台", "/").await?;
     let mut todos = Vec::new();
     let mut todo = |label, count: i64, href: &str, urgent, about: &str| {
         if count > 0 {
             todos.push(Todo { label, count: number(count), href: href.to_owned(), urgent, about: about.to_owned() });
         }
     };
-    let (waiting, overdue) = office.inbox_counts(actor).await?;
-    todo("逾期未答复", overdue, "/inbox?overdue=1", true, "已提醒上级,请尽快核实");
-    todo("待我核实", waiting, "/inbox", false, "交到本单位的核实任务");
+    todo("逾期未答复", shell.overdue, "/inbox?overdue=1", true, "已提醒上级,请尽快核实");
+    todo("待我核实", shell.waiting, "/inbox", false, "交到本单位的核实任务");
     let mut last_run = None;
     if let Ok(j) = actor.jurisdiction(Action::Dispatch) {
-        let counts = office.store.finding_counts(&j).await?;
-        let of = |s| counts.iter().find(|c| c.0 == s).map_or(0, |c| c.1);
+        let counts = office.store.finding_counts(&j, office.now()).await?;
+        let of = |s| counts.iter().find(|c| c.state == s).map_or(0, |c| c.all);
+        let late: i64 = counts.iter().filter(|c| c.state == FindingState::Dispatched).map(|c| c.overdue).sum();
         todo("待交办", of(FindingState::Open), "/findings?state=open", false, "比对发现,尚未交到学校或村(社区)");
         todo("待审核", of(FindingState::Answered), "/findings?state=answered", false, "下面已答复,等您核销或退回");
-        let late =
-            FindingFilter { states: vec![FindingState::Dispatched], due_before: Some(office.now()), ..FindingFilter::default() };
-        todo("下级逾期", office.store.findings(&late, &j, 1, 0).await?.1, "/findings?state=overdue", true, "过了期限还没有答复");
+        todo("下级逾期", late, "/findings?state=overdue", true, "过了期限还没有答复");
     }
     if actor.may(Action::RunComparison) {
-        let county = office.county(actor, Action::RunComparison).await?;
-        let staged = office.store.batches(county.as_str(), &[BatchState::Staged], 1_000, 0).await?.len() as i64;
+        let county = office.area(actor, Action::RunComparison)?;
+        let staged = office.store.batch_count(county.as_str(), &[BatchState::Staged]).await?;
         todo("名册待载入", staged, "/rosters", false, "已读入,请看过再载入");
         match office.store.last_run(county.as_str()).await? {
             Some(run) => {
@@ -106,17 +104,7 @@ pub async fn page(
     }
     let tasks = tasks(&app, &signed).await?;
     let (groups, total) = groups(&app, &signed).await?;
-    let paths: Vec<&str> = actor.grants.iter().map(|g| g.path.as_str()).collect();
-    let trails = office.trails(&paths).await?;
-    let home = Home {
-        shell: shell(&app, &signed, &headers, "工作台", "/").await?,
-        todos,
-        tasks,
-        groups,
-        last_run,
-        total,
-        place: paths.first().and_then(|p| trails.get(*p)).cloned().unwrap_or_default(),
-    };
+    let home = Home { shell, todos, tasks, groups, last_run, total };
     Ok(html(&home.shell, home.render()?))
 }
 
@@ -125,19 +113,18 @@ async fn tasks(app: &App, signed: &SignedIn) -> Result<Vec<Task>, PageError> {
     let f = FindingFilter { states: vec![FindingState::Dispatched], ..FindingFilter::default() };
     let (findings, _) = app.office.store.inbox(&f, &j, TASKS, 0).await?;
     let now = app.office.clock.now();
-    let mut out = Vec::new();
-    for f in findings {
-        let name = super::findings::name_of(app, f.child).await?;
-        out.push(Task {
-            id: f.id,
-            name,
-            verdict: verdict(&f.verdict).map_or("", VerdictKind::label),
-            verdict_class: verdict_class(verdict(&f.verdict)),
-            left: f.deadline_at.map(|d| time_left(civil(d), now)).unwrap_or_default(),
-            overdue: f.deadline_at.is_some_and(|d| d < app.office.now()),
-        });
-    }
-    Ok(out)
+    let ids: Vec<i64> = findings.iter().map(|f| f.child).collect();
+    let children = app.office.store.children_by_number(&ids, None).await?;
+    let name = |id: i64| children.iter().find(|c| c.id == id).map(|c| mask_name(&c.profile.name)).unwrap_or_default();
+    let tasks = findings.into_iter().map(|f| Task {
+        id: f.id,
+        name: name(f.child),
+        verdict: verdict(&f.verdict).map_or("", VerdictKind::label),
+        verdict_class: verdict_class(verdict(&f.verdict)),
+        left: f.deadline_at.map(|d| time_left(civil(d), now)).unwrap_or_default(),
+        overdue: f.deadline_at.is_some_and(|d| d < app.office.now()),
+    });
+    Ok(tasks.collect())
 }
 
 async fn groups(app: &App, signed: &SignedIn) -> Result<(Vec<Count>, String), PageError> {

@@ -17,7 +17,7 @@ use super::App;
 use super::error::PageError;
 use super::rosters::{XLSX, file};
 use super::shell::{Shell, html, shell};
-use super::view::{ChildView, Pager, number, url_part, verdict_class};
+use super::view::{ChildView, Pager, number, of_list, url_part, verdict_class};
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 
@@ -168,16 +168,16 @@ impl From<baoxue_domain::access::Refusal> for PageError {
 async fn places(app: &App, signed: &SignedIn, selected: &str) -> Result<Vec<PlaceOption>, PageError> {
     let mut out = Vec::new();
     let today = app.office.clock.today();
-    for g in &signed.actor.grants {
-        let kinds: &[&str] = if g.path.is_government() { &["town", "village"] } else { &["school"] };
-        if g.path.depth() > 4 || (!g.path.is_government() && g.path.depth() > 1) {
+    for path in signed.actor.places(Action::ViewLedger)? {
+        let kinds: &[&str] = if path.is_government() { &["town", "village"] } else { &["school"] };
+        if path.depth() > 4 || (!path.is_government() && path.depth() > 1) {
             continue;
         }
-        let kinds = if g.path.depth() <= 3 { &kinds[..1] } else { kinds };
-        for p in app.office.store.places_below(g.path.as_str(), today, kinds).await? {
+        let kinds = if path.depth() <= 3 { &kinds[..1] } else { kinds };
+        for p in app.office.store.places_below(path.as_str(), today, kinds).await? {
             out.push((p.path.as_str().to_owned(), p.name));
         }
-        if let Some(prefix) = g.path.education_prefix() {
+        if let Some(prefix) = path.education_prefix() {
             for p in app.office.store.places_below(&prefix, today, &["school"]).await? {
                 out.push((p.path.as_str().to_owned(), p.name));
             }
@@ -209,8 +209,6 @@ pub async fn page(
     if pager.page != wanted {
         page = store.children(&q, &j, a.order(), PAGE, (pager.page - 1) * PAGE).await?;
     }
-    let paths: Vec<String> = page.rows.iter().filter_map(|c| c.residence_path.clone()).collect();
-    let trails = app.office.trails(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let tabs = LedgerKind::ALL.map(|l| Chip {
         label: l.title().to_owned(),
         count: number(sum(l)),
@@ -253,7 +251,7 @@ pub async fn page(
     if q.gone {
         remove("gone", "来源中消失".into());
     }
-    let bureau = app.office.setting("bureau").await?;
+    let bureau = app.office.setting("bureau", signed.actor.home()).await?;
     let today = app.office.clock.today().to_string();
     let sorts = [("", "按判定"), ("birth", "按出生日期"), ("school", "按学校"), ("place", "按居住地"), ("since", "按变动时间")];
     let page = LedgerPage {
@@ -267,14 +265,7 @@ pub async fn page(
         removable,
         as_of: q.as_of.clone().unwrap_or_else(|| today.clone()),
         never_run: counts.is_empty() && page.total == 0,
-        rows: page
-            .rows
-            .into_iter()
-            .map(|c| {
-                let open = super::view::is_own(&signed.actor, &c);
-                ChildView::new(c, open, &trails)
-            })
-            .collect(),
+        rows: of_list(&app, &signed.actor, page.rows).await?,
         pager,
         may_export: signed.actor.may(Action::Export),
         export: a.with(&format!("{here}/export.xlsx"), "", ""),
@@ -326,20 +317,12 @@ pub async fn search(
     let ids = app.office.store.search(&s.q, &j).await?;
     let more = ids.len() > FOUND;
     // the search has asked already whether one may see them
-    let mut rows = app.office.store.children_by_number(&ids[..ids.len().min(FOUND)]).await?;
+    let mut rows = app.office.store.children_by_number(&ids[..ids.len().min(FOUND)], Some(&j)).await?;
     rows.sort_by_key(|c| (c.gone_since_run.is_some(), crate::app::office::sheets::verdict(&c.verdict), c.id));
-    let paths: Vec<String> = rows.iter().filter_map(|c| c.residence_path.clone()).collect();
-    let trails = app.office.trails(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let page = SearchPage {
         shell: shell(&app, &signed, &headers, "查找", "/search").await?,
         q: s.q,
-        rows: rows
-            .into_iter()
-            .map(|c| {
-                let open = super::view::is_own(&signed.actor, &c);
-                ChildView::new(c, open, &trails)
-            })
-            .collect(),
+        rows: of_list(&app, &signed.actor, rows).await?,
         more,
     };
     Ok(html(&page.shell, page.render()?))

@@ -102,12 +102,12 @@ pub struct Passwords {
     again: String,
 }
 
-async fn password_form(app: &App, forced: bool, problem: Option<String>) -> Result<Response, PageError> {
+async fn password_form(app: &App, signed: &SignedIn, problem: Option<String>) -> Result<Response, PageError> {
     let page = PasswordPage {
         css: assets::address("app.css"),
         js: assets::address("app.js"),
-        bureau: app.office.setting("bureau").await?,
-        forced,
+        bureau: app.office.setting("bureau", signed.actor.home()).await?,
+        forced: signed.must_change_password,
         least: MIN_PASSWORD,
         problem,
     };
@@ -115,7 +115,7 @@ async fn password_form(app: &App, forced: bool, problem: Option<String>) -> Resu
 }
 
 pub async fn password_page(State(app): State<Arc<App>>, Extension(signed): Extension<SignedIn>) -> Result<Response, PageError> {
-    password_form(&app, signed.must_change_password, None).await
+    password_form(&app, &signed, None).await
 }
 
 pub async fn password(
@@ -130,7 +130,7 @@ pub async fn password(
     };
     match done {
         Ok(()) => Ok(go("/", "密码已修改,其他设备上的登录都已退出")),
-        Err(OfficeError::Input(said)) => password_form(&app, signed.must_change_password, Some(said)).await,
+        Err(OfficeError::Input(said)) => password_form(&app, &signed, Some(said)).await,
         Err(e) => Err(e.into()),
     }
 }

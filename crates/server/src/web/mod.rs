@@ -13,6 +13,7 @@ mod help;
 mod home;
 mod ledgers;
 mod me;
+mod place;
 mod review;
 mod rosters;
 mod routes;

@@ -73,7 +73,7 @@ struct Next {
 
 async fn next(app: &Arc<App>, signed: &SignedIn, ask: bool) -> Result<Next, PageError> {
     let office = &app.office;
-    let county = office.county(&signed.actor, Action::DecideReview).await?;
+    let county = office.area(&signed.actor, Action::DecideReview)?;
     let Some(run) = office.store.last_run(county.as_str()).await? else {
         return Ok(Next { run: None, pair: None, open: 0, asked: 0, decided: 0, recent: Vec::new() });
     };
@@ -86,7 +86,7 @@ async fn next(app: &Arc<App>, signed: &SignedIn, ask: bool) -> Result<Next, Page
     };
     let mut pairs = office.store.review_pairs(run.id, "same", 1_000).await?;
     pairs.extend(office.store.review_pairs(run.id, "different", 1_000).await?);
-    let recent = office.store.decisions(None, RECENT).await?.into_iter().map(|d| Said {
+    let recent = office.store.decisions(county.as_str(), None, RECENT).await?.into_iter().map(|d| Said {
         word: match d.judgement.as_str() {
             "same" => "同一人",
             "different" => "不是同一人",

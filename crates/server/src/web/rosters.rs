@@ -96,7 +96,7 @@ async fn rosters_page(
     refused: Vec<(String, String)>,
 ) -> Result<Response, PageError> {
     let office = &app.office;
-    let county = office.county(&signed.actor, Action::ImportRosters).await?;
+    let county = office.area(&signed.actor, Action::ImportRosters)?;
     let staged = office.store.batches(county.as_str(), &[BatchState::Staged], 1_000, 0).await?;
     let loaded = office.store.batches(county.as_str(), &[BatchState::Loaded], 1_000, 0).await?;
     let refs: Vec<&Batch> = staged.iter().collect();
@@ -227,7 +227,7 @@ pub async fn batch(
     headers: HeaderMap,
     Path(id): Path<i64>,
 ) -> Result<Response, PageError> {
-    let county = app.office.county(&signed.actor, Action::ImportRosters).await?;
+    let county = app.office.area(&signed.actor, Action::ImportRosters)?;
     let b = app.office.store.batch(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
     let preview = preview_of(&b).ok_or(OfficeError::NotFound)?;
     let class = |s: Severity| match s {
@@ -339,8 +339,8 @@ pub async fn hand_overs(
     headers: HeaderMap,
     Query(q): Query<PageQuery>,
 ) -> Result<Response, PageError> {
-    let county = app.office.county(&signed.actor, Action::ViewHandOvers).await?;
-    let total = app.office.store.batch_count(county.as_str()).await?;
+    let county = app.office.area(&signed.actor, Action::ViewHandOvers)?;
+    let total = app.office.store.batch_count(county.as_str(), &[]).await?;
     let pager = Pager::new(q.page.unwrap_or(1), PAGE, total, "/hand-overs", &[]);
     let all = app.office.store.batches(county.as_str(), &[], PAGE, (pager.page - 1) * PAGE).await?;
     let page = HandOvers {

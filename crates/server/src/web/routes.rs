@@ -10,7 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use baoxue_domain::access::Action;
 
 use super::{
-    App, admin, assets, checks, children, entering, events, findings, guard, help, home, ledgers, me, review, rosters, runs,
+    App, admin, assets, checks, children, entering, events, findings, guard, help, home, ledgers, me, place, review, rosters,
+    runs,
 };
 
 /// What a route asks of the person.
@@ -98,6 +99,8 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/me/password", Entering, me::password)
         .get("/me", SignedIn, me::page)
         .post("/me/sessions/{name}/end", SignedIn, me::end_session)
+        .get("/place", SignedIn, place::page)
+        .post("/place", SignedIn, place::switch)
         .get("/", SignedIn, home::page)
         .get("/help", SignedIn, help::page)
         .get("/samples/{kind}", SignedIn, help::sample)

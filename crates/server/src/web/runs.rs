@@ -8,13 +8,13 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::Action;
 use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
-use baoxue_store::{BatchState, LedgerQuery, Order, RunState};
+use baoxue_store::{LedgerQuery, Order, RunState};
 use serde::Deserialize;
 
 use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
-use super::view::{ChildView, number, verdict_class, when};
+use super::view::{ChildView, number, of_list, verdict_class, when};
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::comparison::{Figures, Input, STAGES};
@@ -43,6 +43,8 @@ struct Runs {
     runs: Vec<RunView>,
     loaded: Vec<(String, String)>,
     may_run: bool,
+    /// The larger place that compares this one together with others.
+    compared_by: Option<String>,
 }
 
 fn figures(summary: Option<&String>) -> Figures {
@@ -58,9 +60,19 @@ pub async fn list(
     Extension(signed): Extension<SignedIn>,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
-    let county = app.office.county(&signed.actor, Action::ViewRuns).await?;
+    let county = app.office.compared(&signed.actor, Action::ViewRuns).await?;
     let runs = app.office.store.runs(county.as_str(), SHOWN).await?;
-    let loaded = app.office.store.batches(county.as_str(), &[BatchState::Loaded], 1_000, 0).await?;
+    let whole = signed.actor.jurisdiction(Action::ViewRuns)?.covers(county.as_str());
+    let may_run = signed.actor.may(Action::RunComparison);
+    let compared_by = match may_run {
+        true => app.office.compared_above(&app.office.area(&signed.actor, Action::RunComparison)?).await?,
+        false => None,
+    };
+    let compared_by = match compared_by {
+        Some(p) => app.office.store.place_names(&[p.as_str()]).await?.into_values().next(),
+        None => None,
+    };
+    let loaded = if may_run { app.office.store.batches_in_use(county.as_str()).await? } else { Vec::new() };
     let mut by_kind: std::collections::BTreeMap<&str, i64> = std::collections::BTreeMap::new();
     for b in &loaded {
         *by_kind.entry(baoxue_domain::roster::SourceKind::find(&b.source).map_or("", |k| k.label())).or_default() += b.good_rows;
@@ -80,15 +92,17 @@ pub async fn list(
                         RunState::Finished => "已完成",
                         RunState::Failed => "未完成",
                     },
-                    children: number(f.children),
-                    missing: number(of_group(&f, VerdictGroup::Missing)),
+                    // the figures of a larger place are not those of where one is
+                    children: if whole { number(f.children) } else { String::new() },
+                    missing: if whole { number(of_group(&f, VerdictGroup::Missing)) } else { String::new() },
                     problem: r.problem.clone().unwrap_or_default(),
                     finished: r.state == RunState::Finished,
                 }
             })
             .collect(),
         loaded: by_kind.into_iter().map(|(k, n)| (k.to_owned(), number(n))).collect(),
-        may_run: signed.actor.may(Action::RunComparison),
+        may_run: may_run && compared_by.is_none(),
+        compared_by,
     };
     Ok(html(&page.shell, page.render()?))
 }
@@ -133,6 +147,8 @@ struct RunPage {
     running: bool,
     failed: Option<String>,
     may_run: bool,
+    /// Whether one sees all that was compared.
+    whole: bool,
     may_review: bool,
     may_dispatch: bool,
     is_last: bool,
@@ -166,11 +182,19 @@ pub async fn page(
     Path(id): Path<i64>,
 ) -> Result<Response, PageError> {
     let office = &app.office;
-    let county = office.county(&signed.actor, Action::ViewRuns).await?;
+    let county = office.compared(&signed.actor, Action::ViewRuns).await?;
     let run = office.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
-    let f = figures(run.summary.as_ref());
+    let mut f = figures(run.summary.as_ref());
     let last = office.store.last_run(county.as_str()).await?;
-    let inputs: Vec<Input> = serde_json::from_str(&run.inputs).unwrap_or_default();
+    let mut inputs: Vec<Input> = serde_json::from_str(&run.inputs).unwrap_or_default();
+    let j = signed.actor.jurisdiction(Action::ViewRuns)?;
+    let whole = j.covers(county.as_str());
+    if !whole {
+        // a run of a larger place: one's own children, as they stand now
+        f.verdicts = office.store.verdict_counts(&LedgerQuery::default(), &j).await?;
+        f.children = f.verdicts.iter().map(|v| v.1).sum();
+        inputs.clear();
+    }
     let pairs = office.store.review_counts(id).await?;
     let groups = [VerdictGroup::Missing, VerdictGroup::ToVerify, VerdictGroup::Explained, VerdictGroup::InSchool].map(|g| {
         let kinds = VerdictKind::ALL.iter().filter(|k| k.group() == g);
@@ -204,8 +228,9 @@ pub async fn page(
         stages: STAGES.len(),
         running: run.state == RunState::Running,
         failed: (run.state == RunState::Failed).then(|| run.problem.clone().unwrap_or_default()),
-        may_run: signed.actor.may(Action::RunComparison),
-        may_review: signed.actor.may(Action::DecideReview),
+        may_run: whole && signed.actor.may(Action::RunComparison),
+        whole,
+        may_review: whole && signed.actor.may(Action::DecideReview),
         may_dispatch: signed.actor.may(Action::Dispatch),
         is_last: last.as_ref().is_some_and(|l| l.id == id),
         children: number(f.children),
@@ -271,7 +296,7 @@ pub async fn changes(
     Query(q): Query<ChangeQuery>,
 ) -> Result<Response, PageError> {
     let office = &app.office;
-    let county = office.county(&signed.actor, Action::ViewRuns).await?;
+    let county = office.compared(&signed.actor, Action::ViewRuns).await?;
     office.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
     let (label, about) = match q.kind.as_str() {
         "gone" => {
@@ -291,13 +316,10 @@ pub async fn changes(
         let query = LedgerQuery { gone: true, ..query };
         children.extend(office.store.children(&query, &j, Order::Verdict, CHANGES, 0).await?.rows);
     }
-    let paths: Vec<String> = children.iter().filter_map(|c| c.residence_path.clone()).collect();
-    let trails = office.trails(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let word = |code: &Option<String>| code.as_deref().and_then(verdict).map_or("", VerdictKind::label);
-    let rows = children.into_iter().filter_map(|c| {
-        let (_, before, after) = all.iter().find(|a| a.0 == c.id)?;
-        let open = super::view::is_own(&signed.actor, &c);
-        Some(ChangeView { before: word(before), after: word(after), child: ChildView::new(c, open, &trails) })
+    let rows = of_list(&app, &signed.actor, children).await?.into_iter().filter_map(|child| {
+        let (_, before, after) = all.iter().find(|a| a.0 == child.id)?;
+        Some(ChangeView { before: word(before), after: word(after), child })
     });
     let page = Changes {
         shell: shell(&app, &signed, &headers, label, "/runs").await?,

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use baoxue_domain::access::Action;
+use baoxue_domain::place::PlacePath;
 
 use super::guard::cookie;
 use super::{App, assets};
 use crate::app::office::Result;
 use crate::app::office::accounts::SignedIn;
+use crate::app::office::places::Step;
 
 /// Cookie with a sentence for the next page.
 const SAID: &str = "said";
@@ -31,8 +33,15 @@ pub struct Shell {
     pub person: String,
     pub roles: String,
     pub bureau: String,
+    /// 青禾县 › 柳林镇 › 中心小学: where one is; the steps to which one may switch have a path.
+    pub trail: Vec<Step>,
+    pub may_switch: bool,
+    pub switched: bool,
     pub banner: Option<String>,
     pub nav: Vec<NavItem>,
+    /// Findings that wait for one's unit, and those of them that are overdue.
+    pub waiting: i64,
+    pub overdue: i64,
     pub can_search: bool,
     pub said: Option<String>,
     pub css: String,
@@ -61,7 +70,7 @@ const NAV: [(&str, &str, &str, Option<Action>, bool); 15] = [
 /// The frame of a page at `here`.
 pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title: &str, here: &str) -> Result<Shell> {
     let actor = &signed.actor;
-    let (waiting, _) = app.office.inbox_counts(actor).await?;
+    let (waiting, overdue) = app.office.inbox_counts(actor).await?;
     let first = |path: &str| path.split('/').nth(1).unwrap_or("").to_owned();
     let nav = NAV
         .iter()
@@ -75,14 +84,33 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
             tab: *tab,
         })
         .collect();
+    let mut trail = match actor.home() {
+        Some(home) => app.office.whereabouts(home).await?,
+        None => Vec::new(),
+    };
+    // the last step is where one is
+    let last = trail.len().saturating_sub(1);
+    for (i, step) in trail.iter_mut().enumerate() {
+        if i == last || !PlacePath::parse(&step.path).is_some_and(|p| actor.may_switch_to(&p)) {
+            step.path.clear();
+        }
+    }
+    // a village and a class have nothing below
+    let leaf = |p: &PlacePath| p.depth() >= if p.is_government() { 5 } else { 4 };
+    let may_switch = actor.grants.len() > 1 || actor.grants.first().is_some_and(|g| !leaf(&g.path));
     let said = cookie(headers, SAID).filter(|s| !s.is_empty()).map(unescape);
     Ok(Shell {
         title: title.to_owned(),
         person: actor.name.clone(),
         roles: actor.role_labels(),
-        bureau: app.office.setting("bureau").await?,
+        bureau: app.office.setting("bureau", actor.home()).await?,
+        trail,
+        may_switch,
+        switched: actor.within.is_some(),
         banner: app.banner.clone(),
         nav,
+        waiting,
+        overdue,
         can_search: actor.may(Action::ViewChild),
         said,
         css: assets::address("app.css"),

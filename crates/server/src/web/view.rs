@@ -1,11 +1,14 @@
 //! What people see of a child: masked, unless it is their own or was revealed.
 
 use baoxue_domain::access::{Actor, mask_address, mask_id, mask_name, mask_phone};
+use baoxue_domain::place::PlacePath;
 use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
 use baoxue_store::ChildRow;
 use rustc_hash::FxHashMap;
 
+use super::App;
 use crate::app::clock::civil;
+use crate::app::office::OfficeError;
 use crate::app::office::sheets::verdict;
 
 /// A child as a page shows it.
@@ -25,6 +28,8 @@ pub struct ChildView {
     pub verdict_class: &'static str,
     pub since: String,
     pub place: String,
+    /// The county that answers for the child, where it is another one.
+    pub held_by: String,
     pub gone: bool,
 }
 
@@ -50,6 +55,8 @@ impl ChildView {
         let p = c.profile;
         let kind = verdict(&c.verdict);
         let show = |text: String, mask: fn(&str) -> String| if open { text } else { mask(&text) };
+        let held_by =
+            c.held_by.as_ref().map(|p| trails.get(p.as_str()).map_or(p.last(), |t| t.rsplit(" › ").next().unwrap_or(t)));
         let place = c.residence_path.as_ref().and_then(|p| trails.get(p)).map(|t| short_place(t)).unwrap_or_default();
         Self {
             id: c.id,
@@ -66,10 +73,28 @@ impl ChildView {
             verdict: kind.map_or("", VerdictKind::label),
             verdict_class: verdict_class(kind),
             since: c.verdict_since,
+            held_by: held_by.unwrap_or_default().to_owned(),
             place,
             gone: c.gone_since_run.is_some(),
         }
     }
+}
+
+/// Children of a list as a person sees them.
+pub async fn of_list(app: &App, actor: &Actor, rows: Vec<ChildRow>) -> Result<Vec<ChildView>, OfficeError> {
+    let trails = trails_of(app, &rows).await?;
+    Ok(rows.into_iter().map(|c| (is_own(actor, &c), c)).map(|(open, c)| ChildView::new(c, open, &trails)).collect())
+}
+
+/// Names of the places that children's pages speak of.
+pub async fn trails_of(app: &App, rows: &[ChildRow]) -> Result<FxHashMap<String, String>, OfficeError> {
+    let held = rows.iter().filter_map(|c| c.held_by.as_ref().map(PlacePath::as_str));
+    let paths = |c| -> [&Option<String>; 3] {
+        let c: &ChildRow = c;
+        [&c.residence_path, &c.register_path, &c.school_path]
+    };
+    let of_rows = rows.iter().flat_map(paths).flatten().map(String::as_str);
+    app.office.trails(&of_rows.chain(held).collect::<Vec<_>>()).await
 }
 
 /// 柳林镇 › 石桥村: everybody on a list is of one county.

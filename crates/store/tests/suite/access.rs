@@ -1,9 +1,9 @@
 use baoxue_domain::access::{Action, Role};
 use baoxue_domain::place::PlacePath;
-use baoxue_store::{NewPlace, Session};
+use baoxue_store::{NewPlace, NewSetting, Session};
 use jiff::civil::date;
 
-use crate::{NOW, places};
+use crate::{COUNTY, NOW, places, within};
 
 #[tokio::test]
 async fn grants_hold_from_their_first_day_to_their_last() {
@@ -37,6 +37,7 @@ async fn sessions_end_with_password_and_account() {
             second_factor: false,
             user_agent: "浏览器".into(),
             address: "127.0.0.1".into(),
+            place: None,
         };
         let mut tx = p.store.begin().await.unwrap();
         for n in 1..=3 {
@@ -51,6 +52,11 @@ async fn sessions_end_with_password_and_account() {
         tx.set_disabled(1, Some(NOW)).await.unwrap();
         tx.commit().await.unwrap();
         assert!(p.store.session(&[2; 32]).await.unwrap().is_none());
+        let mut tx = p.store.begin().await.unwrap();
+        tx.switch_place(&[1; 32], Some(COUNTY)).await.unwrap();
+        tx.commit().await.unwrap();
+        let (session, account) = p.store.session(&[1; 32]).await.unwrap().unwrap();
+        assert_eq!((session.place.as_deref(), account.id), (Some(COUNTY), 1));
     }
 }
 
@@ -81,17 +87,28 @@ async fn places_are_dated_and_settings_too() {
         assert_eq!(tx.put_places(&[town("柳林乡")], date(2020, 1, 1)).await.unwrap(), 1);
         assert_eq!(tx.put_places(&[town("柳林乡")], date(2021, 1, 1)).await.unwrap(), 0);
         assert_eq!(tx.put_places(&[town("柳林镇")], date(2023, 1, 1)).await.unwrap(), 1);
-        tx.set("deadline-days", "5", date(2023, 1, 1), NOW, Some(1)).await.unwrap();
-        tx.set("deadline-days", "3", date(2023, 9, 1), NOW, Some(1)).await.unwrap();
+        tx.set(NewSetting { scope: "", name: "deadline-days", value: "5", from: date(2023, 1, 1) }, NOW, Some(1)).await.unwrap();
+        tx.set(NewSetting { scope: "", name: "deadline-days", value: "4", from: date(2023, 7, 1) }, NOW, Some(1)).await.unwrap();
+        tx.set(NewSetting { scope: COUNTY, name: "deadline-days", value: "3", from: date(2023, 9, 1) }, NOW, Some(1))
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         let name = async |y| p.store.place_at(&path("g/52/5288/528801/528801100/"), date(y, 6, 1)).await.unwrap().map(|t| t.name);
         assert_eq!(name(2019).await, None);
         assert_eq!(name(2022).await.as_deref(), Some("柳林乡"));
         assert_eq!(name(2023).await.as_deref(), Some("柳林镇"));
         assert_eq!(p.store.places_below("g/52/", date(2023, 6, 1), &["town"]).await.unwrap().len(), 1);
-        assert_eq!(p.store.setting("deadline-days", date(2023, 6, 1)).await.unwrap().as_deref(), Some("5"));
-        assert_eq!(p.store.setting("deadline-days", date(2023, 9, 1)).await.unwrap().as_deref(), Some("3"));
-        assert_eq!(p.store.setting_history().await.unwrap()[0].recorded_by.as_deref(), Some("张经办"));
+        let said = async |day| {
+            let mut all = p.store.settings_in_force(day).await.unwrap();
+            all.sort();
+            all.into_iter().map(|(scope, _, value)| format!("{scope}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(said(date(2022, 6, 1)).await, [""; 0]);
+        assert_eq!(said(date(2023, 6, 1)).await, ["=5"]);
+        assert_eq!(said(date(2023, 9, 1)).await, ["=4".to_owned(), format!("{COUNTY}=3")]);
+        let history = p.store.setting_history(&within(&[COUNTY])).await.unwrap();
+        assert_eq!(history.len(), 1, "what others set is theirs");
+        assert_eq!(history[0].recorded_by.as_deref(), Some("张经办"));
         let mut tx = p.store.begin().await.unwrap();
         assert_eq!(tx.close_places(&path("g/52/5288/528801/528801100/"), date(2024, 1, 1)).await.unwrap(), 1);
         tx.commit().await.unwrap();

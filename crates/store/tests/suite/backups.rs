@@ -1,4 +1,4 @@
-use baoxue_store::{LedgerQuery, NewBatch, Order, Store};
+use baoxue_store::{LedgerQuery, NewAudit, NewBatch, Order, Store};
 
 use crate::runs::{record, run_over};
 use crate::{COUNTY, NOW, empty_places, places, postgres_url, within};
@@ -27,8 +27,12 @@ async fn filled(store: &Store) {
     tx.child_numbers(2).await.unwrap();
     tx.commit().await.unwrap();
     run_over(store, "2023-10-01", &mut [record(1, "王浩然", "a"), record(2, "李子轩", "b")], &[], &[]).await;
-    store.note(NOW - 100_000, Some(1), "zhang", "export", "x", "导出").await.unwrap();
+    store.note(export(NOW - 100_000)).await.unwrap();
     store.seal_audit(NOW).await.unwrap();
+}
+
+fn export(at: i64) -> NewAudit<'static> {
+    NewAudit { at, place: COUNTY, account: Some(1), login: "zhang", action: "export", subject: "x", detail: "导出" }
 }
 
 /// From each database into an empty one of each kind: the same children, files, numbers that go on, a log that verifies.
@@ -61,7 +65,7 @@ async fn a_backup_goes_back_into_either_database() {
             assert_eq!(tx.child_numbers(1).await.unwrap(), 3);
             assert_eq!(tx.add_job("run", "x", NOW, 1).await.unwrap(), 1);
             tx.commit().await.unwrap();
-            to.note(NOW, Some(1), "zhang", "export", "y", "").await.unwrap();
+            to.note(export(NOW)).await.unwrap();
             let e = to.restore(&file).await.unwrap_err().to_string();
             assert!(e.contains("已有内容,不会覆盖"), "{e}");
         }

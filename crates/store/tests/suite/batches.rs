@@ -57,16 +57,17 @@ async fn staged_loaded_replaced_withdrawn() {
 async fn headings_are_remembered_by_source() {
     for p in places().await {
         let mut tx = p.store.begin().await.unwrap();
-        tx.map_heading("household", "娃名", "name", NOW, 1).await.unwrap();
-        tx.map_heading("household", "娃名", "guardian", NOW, 1).await.unwrap();
-        tx.map_heading("students", "娃名", "name", NOW, 1).await.unwrap();
+        tx.map_heading((COUNTY, "household", "娃名"), "name", NOW, 1).await.unwrap();
+        tx.map_heading((COUNTY, "household", "娃名"), "guardian", NOW, 1).await.unwrap();
+        tx.map_heading((COUNTY, "students", "娃名"), "name", NOW, 1).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(p.store.heading_mapping("household").await.unwrap()["娃名"], "guardian");
+        assert_eq!(p.store.heading_mapping(COUNTY, "household").await.unwrap()["娃名"], "guardian");
         let mut tx = p.store.begin().await.unwrap();
-        tx.map_heading("household", "娃名", "", NOW, 1).await.unwrap();
+        tx.map_heading((COUNTY, "household", "娃名"), "", NOW, 1).await.unwrap();
         tx.commit().await.unwrap();
-        assert!(p.store.heading_mapping("household").await.unwrap().is_empty());
-        assert_eq!(p.store.heading_mappings().await.unwrap().len(), 1);
+        assert!(p.store.heading_mapping(COUNTY, "household").await.unwrap().is_empty());
+        assert_eq!(p.store.heading_mappings(COUNTY).await.unwrap().len(), 1);
+        assert!(p.store.heading_mappings("g/52/5288/528802/").await.unwrap().is_empty(), "each county's headings are its own");
     }
 }
 

@@ -63,9 +63,11 @@ async fn inboxes_hold_what_was_sent_and_nothing_else() {
         // a finding may be opened by the unit that has it, though the child lives elsewhere
         assert!(s.finding(1, &within(&[SCHOOL])).await.unwrap().is_some());
         assert!(s.finding(2, &within(&[SCHOOL])).await.unwrap().is_none());
-        let mut counts = s.finding_counts(&within(&[COUNTY])).await.unwrap();
+        let counts = s.finding_counts(&within(&[COUNTY]), NOW + 20).await.unwrap();
+        let mut counts: Vec<(FindingState, i64, i64)> = counts.iter().map(|c| (c.state, c.all, c.overdue)).collect();
         counts.sort();
-        assert_eq!(counts, [(FindingState::Open, 1), (FindingState::Dispatched, 3)]);
+        assert_eq!(counts, [(FindingState::Open, 1, 0), (FindingState::Dispatched, 3, 1)]);
+        assert_eq!(s.waiting_counts(&within(&[SCHOOL]), NOW + 20).await.unwrap(), (2, 1));
         assert_eq!(s.newest_findings(COUNTY).await.unwrap().len(), 4);
     }
 }

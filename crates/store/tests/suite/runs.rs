@@ -186,21 +186,69 @@ async fn reviews_are_decided_once_and_taken_back() {
         let open = s.review_pairs(run.id, "open", 10).await.unwrap();
         assert_eq!(open.iter().map(|p| p.left.1.as_str()).collect::<Vec<_>>(), ["l2", "l1"]);
         let mut tx = s.begin().await.unwrap();
-        assert!(tx.decide(&open[0], "same", NOW, 1).await.unwrap());
-        assert!(!tx.decide(&open[0], "different", NOW, 1).await.unwrap(), "the second officer sees that it is done");
-        assert!(tx.decide(&open[1], "ask", NOW, 1).await.unwrap());
-        assert!(tx.decide(&open[1], "different", NOW, 1).await.unwrap(), "what was asked about can be decided");
+        assert!(tx.decide(COUNTY, &open[0], "same", NOW, 1).await.unwrap());
+        assert!(!tx.decide(COUNTY, &open[0], "different", NOW, 1).await.unwrap(), "the second officer sees that it is done");
+        assert!(tx.decide(COUNTY, &open[1], "ask", NOW, 1).await.unwrap());
+        assert!(tx.decide(COUNTY, &open[1], "different", NOW, 1).await.unwrap(), "what was asked about can be decided");
         tx.commit().await.unwrap();
-        let mut said = s.decisions_in_force().await.unwrap();
+        let mut said = s.decisions_in_force(COUNTY).await.unwrap();
         said.sort();
         assert_eq!(said, [("l1".into(), "r1".into(), false), ("l2".into(), "r2".into(), true)]);
         let mut tx = s.begin().await.unwrap();
-        assert!(tx.undo_decision(&open[0], NOW).await.unwrap());
-        assert!(!tx.undo_decision(&open[0], NOW).await.unwrap());
+        assert!(tx.undo_decision(COUNTY, &open[0], NOW).await.unwrap());
+        assert!(!tx.undo_decision(COUNTY, &open[0], NOW).await.unwrap());
         tx.commit().await.unwrap();
-        assert_eq!(s.decisions_in_force().await.unwrap().len(), 1);
+        assert_eq!(s.decisions_in_force(COUNTY).await.unwrap().len(), 1);
+        assert_eq!(s.decisions_in_force("g/52/").await.unwrap().len(), 1, "a larger place honours what its counties decided");
+        assert!(s.decisions_in_force("g/52/5288/528802/").await.unwrap().is_empty());
         assert_eq!(s.review_pairs(run.id, "open", 10).await.unwrap().len(), 1);
-        let who = s.decisions(Some(&["l2".to_owned()]), 10).await.unwrap();
+        let who = s.decisions(COUNTY, Some(&["l2".to_owned()]), 10).await.unwrap();
         assert_eq!((who[0].by.as_str(), who[0].undone_at), ("张经办", Some(NOW)));
+    }
+}
+
+/// A child who lives in one county, is registered in another and goes to school in a third: the first answers for it, the others see that
+/// it is theirs too, and nothing of what the first knows.
+#[tokio::test]
+async fn a_child_of_three_counties() {
+    for p in places().await {
+        let s = &p.store;
+        let mut c = record(1, "王浩然", "enrolled-present");
+        c.profile.guardian = "王家长".into();
+        c.profile.address = "柳林镇石桥村3组".into();
+        c.paths = [Some(VILLAGE.into()), Some("g/52/5288/528802/528802100/".into()), Some("e/528803/2152000003/三年级/".into())];
+        run_over(s, "2023-10-08", &mut [c], &[], &[]).await;
+        for (root, held) in [
+            (COUNTY, None),
+            (VILLAGE, None),
+            ("g/52/5288/", None),
+            ("g/52/5288/528802/", Some(COUNTY)),
+            ("e/528803/2152000003/", Some(COUNTY)),
+        ] {
+            let j = within(&[root]);
+            let one = s.child(1, &j).await.unwrap().unwrap();
+            let listed = s.children(&LedgerQuery::default(), &j, Order::Verdict, 9, 0).await.unwrap().rows.remove(0);
+            let (exported, reason) =
+                s.children_with_reasons(&LedgerQuery::default(), &j, Order::Verdict, 9).await.unwrap().remove(0);
+            for c in [&one, &listed, &exported] {
+                assert_eq!(c.held_by.as_ref().map(|p| p.as_str()), held, "{root}");
+                assert_eq!(c.profile.name, "王浩然");
+                for known in [&c.profile.guardian, &c.profile.phone, &c.profile.address] {
+                    assert_eq!(known.is_empty(), held.is_some(), "{root}: {known}");
+                }
+            }
+            assert_eq!(reason.is_empty(), held.is_some(), "{root}");
+        }
+        assert!(s.child(1, &within(&["g/52/5288/528804/"])).await.unwrap().is_none());
+        assert!(s.child(1, &within(&["g/52/5288/528801/528801101/"])).await.unwrap().is_none());
+        // another county's finding is not for the others to see, unless it was sent there
+        let mut tx = s.begin().await.unwrap();
+        let e = baoxue_store::NewEvent { kind: "open", detail: "x", by: None, at: NOW };
+        let id = tx.open_finding(s, 1, "enrolled-present", 1, &e).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(s.finding(id, &within(&[COUNTY])).await.unwrap().is_some());
+        assert!(s.finding(id, &within(&["g/52/5288/528802/"])).await.unwrap().is_none());
+        let all = s.finding_counts(&within(&["g/52/5288/528802/"]), NOW).await.unwrap();
+        assert!(all.is_empty(), "{all:?}");
     }
 }

@@ -80,8 +80,9 @@ async fn many_rows_arrive_as_they_were() {
 async fn what_is_not_committed_never_was() {
     for p in places().await {
         let mut tx = p.store.begin().await.unwrap();
-        tx.set("x", "1", jiff::civil::date(2023, 9, 1), 1, None).await.unwrap();
+        let day = jiff::civil::date(2023, 9, 1);
+        tx.set(baoxue_store::NewSetting { scope: "", name: "x", value: "1", from: day }, 1, None).await.unwrap();
         drop(tx);
-        assert_eq!(p.store.setting("x", jiff::civil::date(2023, 9, 1)).await.unwrap(), None);
+        assert!(p.store.settings_in_force(day).await.unwrap().is_empty());
     }
 }

@@ -56,7 +56,6 @@ pub async fn prepare(office: &Office, folder: &Path) -> anyhow::Result<()> {
     let began = jiff::civil::date(2020, 1, 1);
     office.put_places(&system, &read_places("区划学校划片.xlsx", bytes)?, began).await?;
     office.set(&system, "bureau", "青禾县教育局", today).await?;
-    office.set(&system, "second-factor", "off", today).await?;
     let security = actor(office, "anquan").await?;
     add(office, &security, |place| place.starts_with("g/"), &Chosen::default()).await?;
     println!("正在导入示范县的名册……");

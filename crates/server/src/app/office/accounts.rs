@@ -17,6 +17,8 @@ const MAX_PASSWORD: usize = 128;
 const LOCK_MS: i64 = 15 * 60_000;
 /// Seconds of a code of the second factor.
 const TOTP_SECONDS: u64 = 30;
+/// No place lets a session rest longer (the setting's upper bound).
+const LONGEST_IDLE_MS: i64 = 1_440 * 60_000;
 /// A session's last use is noted at most once a minute.
 const TOUCH_MS: i64 = 60_000;
 /// Rows of a sheet of people.
@@ -119,7 +121,8 @@ impl Office {
             return Err(wrong());
         }
         let token: String = random::<32>()?.iter().map(|b| format!("{b:02x}")).collect();
-        let seconds = self.number("session-hours").await? * 3600;
+        let actor = self.store.actor(&a, self.clock.today()).await?;
+        let seconds = self.number("session-hours", actor.home()).await? * 3600;
         let session = Session {
             digest: digest(&SHA256, token.as_bytes()).as_ref().to_vec(),
             account: a.id,
@@ -129,23 +132,25 @@ impl Office {
             second_factor: false,
             user_agent: user_agent.chars().take(200).collect(),
             address: address.to_owned(),
+            place: None,
         };
         let mut tx = self.store.begin().await?;
         tx.forget_failures(a.id).await?;
         tx.add_session(&session).await?;
-        tx.audit(self.store.vault(), now, Some(a.id), &a.login, "log-in", &format!("account:{}", a.id), address).await?;
+        self.audit(&mut tx, &actor, "log-in", &format!("account:{}", a.id), address).await?;
         tx.commit().await?;
         Ok(LoggedIn { token, seconds })
     }
 
     async fn failed(&self, a: &Account, address: &str) -> Result<()> {
-        let limit = self.number("lock-failures").await?;
+        let actor = self.store.actor(a, self.clock.today()).await?;
+        let limit = self.number("lock-failures", actor.home()).await?;
         let now = self.now();
         let until = if a.failed_log_ins + 1 >= limit { now + LOCK_MS } else { 0 };
         let mut tx = self.store.begin().await?;
         tx.note_failed_log_in(a.id, until).await?;
         let what = if until > 0 { "lock-account" } else { "failed-log-in" };
-        tx.audit(self.store.vault(), now, Some(a.id), &a.login, what, &format!("account:{}", a.id), address).await?;
+        self.audit(&mut tx, &actor, what, &format!("account:{}", a.id), address).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -153,22 +158,23 @@ impl Office {
     /// Whose token this is; nobody's when it ran out.
     pub async fn signed_in(&self, token: &str) -> Result<Option<SignedIn>> {
         let key = digest(&SHA256, token.as_bytes()).as_ref().to_vec();
-        let Some(session) = self.store.session(&key).await? else { return Ok(None) };
+        let Some((session, account)) = self.store.session(&key).await? else { return Ok(None) };
         let now = self.now();
-        let idle = self.number("idle-minutes").await? * 60_000;
-        if session.expires_at < now || session.seen_at + idle < now {
+        if session.expires_at < now || account.disabled_at.is_some() {
             return Ok(None);
         }
-        let Some(account) = self.store.account(session.account).await?.filter(|a| a.disabled_at.is_none()) else {
+        let mut actor = self.store.actor(&account, self.clock.today()).await?;
+        let idle = self.number("idle-minutes", actor.home()).await? * 60_000;
+        if session.seen_at + idle < now {
             return Ok(None);
-        };
+        }
+        actor.within = session.place.as_deref().and_then(PlacePath::parse).filter(|p| actor.may_switch_to(p));
         if now - session.seen_at > TOUCH_MS {
             let mut tx = self.store.begin().await?;
             tx.touch_session(&key, now).await?;
             tx.commit().await?;
         }
-        let actor = self.store.actor(&account, self.clock.today()).await?;
-        let asked = actor.needs_second_factor() && self.setting("second-factor").await? != "off";
+        let asked = actor.needs_second_factor() && self.second_factor;
         let needs = asked || account.totp_secret.is_some();
         Ok(Some(SignedIn {
             second_factor_missing: needs && !session.second_factor,
@@ -271,9 +277,8 @@ impl Office {
     }
 
     pub async fn sweep_sessions(&self) -> Result<()> {
-        let idle = self.number("idle-minutes").await? * 60_000;
         let mut tx = self.store.begin().await?;
-        tx.sweep_sessions(self.now(), self.now() - idle).await?;
+        tx.sweep_sessions(self.now(), self.now() - LONGEST_IDLE_MS).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -285,16 +290,7 @@ impl Office {
         let hashed = hash(password)?;
         let mut tx = self.store.begin().await?;
         tx.set_password(account.id, &hashed, false, None).await?;
-        tx.audit(
-            self.store.vault(),
-            self.now(),
-            None,
-            "命令行",
-            "reset-password",
-            &format!("account:{}", account.id),
-            "演示口令",
-        )
-        .await?;
+        self.audit_by(&mut tx, None, "reset-password", &format!("account:{}", account.id), "演示口令").await?;
         tx.commit().await?;
         Ok(())
     }
@@ -334,9 +330,8 @@ impl Office {
             tx.grant(id, *role, path, self.clock.today(), by.map(|a| a.account), self.now()).await?;
         }
         let roles: Vec<&str> = grants.iter().map(|g| g.0.label()).collect();
-        let (account, who) = by.map_or((None, "命令行"), |a| (Some(a.account), a.login.as_str()));
         let detail = format!("{login} {}", roles.join("、"));
-        tx.audit(self.store.vault(), self.now(), account, who, "add-account", &format!("account:{id}"), &detail).await?;
+        self.audit_by(&mut tx, by, "add-account", &format!("account:{id}"), &detail).await?;
         tx.commit().await?;
         Ok(password)
     }
@@ -354,9 +349,8 @@ impl Office {
         if forget_factor {
             tx.set_totp(account.id, None).await?;
         }
-        let (id, who) = by.map_or((None, "命令行"), |a| (Some(a.account), a.login.as_str()));
         let detail = if forget_factor { "密码和动态码" } else { "密码" };
-        tx.audit(self.store.vault(), self.now(), id, who, "reset-password", &format!("account:{}", account.id), detail).await?;
+        self.audit_by(&mut tx, by, "reset-password", &format!("account:{}", account.id), detail).await?;
         tx.commit().await?;
         Ok(password)
     }

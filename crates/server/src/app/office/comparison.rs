@@ -11,7 +11,7 @@ use baoxue_domain::school::{SchoolYear, TrackingWindow};
 use baoxue_domain::verdict::{Setting, VerdictGroup, VerdictKind};
 use baoxue_linkage::{Decision, Judgement, Linkage, Observer, Stage, Table, link, pinyin_syllables};
 use baoxue_store::{
-    Batch, BatchState, ChildRecord, Job, JobState, KnownChild, Lease, NewEvent, NewPair, NewRun, Profile, Run, RunResult,
+    Batch, ChildRecord, Job, JobState, KnownChild, Lease, NewAudit, NewEvent, NewPair, NewRun, Profile, Run, RunResult,
     SearchKind, SourceKey, StoreError,
 };
 use rayon::prelude::*;
@@ -151,11 +151,15 @@ struct Made {
 impl Office {
     /// Asks for a run over the rosters in use. A run that is under way already is the answer to a second click.
     pub async fn ask_for_run(&self, actor: &Actor) -> Result<i64> {
-        let county = self.county(actor, Action::RunComparison).await?;
+        let county = self.area(actor, Action::RunComparison)?;
+        if let Some(above) = self.compared_above(&county).await? {
+            let name = self.store.place_names(&[above.as_str()]).await?.remove(above.as_str()).unwrap_or_default();
+            return Err(OfficeError::Input(format!("这里由{name}统一比对,不再单独比对;结果在“比对”页可看")));
+        }
         if let Some(r) = self.running(&county).await? {
             return Ok(r);
         }
-        let batches = self.store.batches(county.as_str(), &[BatchState::Loaded], 1_000, 0).await?;
+        let batches = self.store.batches_in_use(county.as_str()).await?;
         let kinds: Vec<SourceKind> = batches.iter().filter_map(|b| SourceKind::find(&b.source)).collect();
         if !kinds.iter().any(|k| matches!(k, SourceKind::Student | SourceKind::InSchool)) {
             return Err(OfficeError::Input("还没有载入学籍或在校实名名册,无从判断谁在学。请先导入并载入".into()));
@@ -209,7 +213,7 @@ impl Office {
 
     /// Stops a run.
     pub async fn cancel_run(&self, actor: &Actor, run: i64) -> Result<()> {
-        let county = self.county(actor, Action::RunComparison).await?;
+        let county = self.area(actor, Action::RunComparison)?;
         let job = self.run_job(&county, run).await?.ok_or(OfficeError::NotFound)?;
         let mut tx = self.store.begin().await?;
         tx.cancel_job(job.id, self.now()).await?;
@@ -267,16 +271,17 @@ impl Office {
         };
         tx.finish_run(&self.store, &run, &result, self.now()).await?;
         tx.end_job(lease, JobState::Finished, None, self.now()).await?;
-        tx.audit(
-            self.store.vault(),
-            self.now(),
-            Some(run.started_by),
-            "",
-            "finish-run",
-            &format!("run:{id}"),
-            &format!("{} 名儿童", made.children.len()),
-        )
-        .await?;
+        let (subject, detail) = (format!("run:{id}"), format!("{} 名儿童", made.children.len()));
+        let row = NewAudit {
+            at: self.now(),
+            place: county.as_str(),
+            account: Some(run.started_by),
+            login: "",
+            action: "finish-run",
+            subject: &subject,
+            detail: &detail,
+        };
+        tx.audit(self.store.vault(), row).await?;
         tx.commit().await?;
         Ok(self.store.refresh_statistics().await?)
     }
@@ -293,7 +298,7 @@ impl Office {
         let known = self.store.known_children(county.as_str()).await?;
         Ok(Given {
             batches,
-            decisions: self.store.decisions_in_force().await?,
+            decisions: self.store.decisions_in_force(county.as_str()).await?,
             known: known.into_iter().map(|k| (k.id, k)).collect(),
             known_sources: self.store.known_sources(county.as_str()).await?,
             by_id: self.store.children_by_token(county.as_str(), SearchKind::Id.code()).await?,
@@ -516,7 +521,7 @@ fn profile_of(c: &Child) -> Profile {
     }
 }
 
-/// Residence, household register, school. An unknown residence is the county: nobody is without a place.
+/// Residence, household register, school. An unknown residence is the area itself: nobody is without a place.
 fn paths_of(c: &Child, g: &Gazetteer) -> [Option<String>; 3] {
     const HOME: [SourceKind; 6] = [
         SourceKind::Floating,
@@ -530,7 +535,7 @@ fn paths_of(c: &Child, g: &Gazetteer) -> [Option<String>; 3] {
     let home = HOME.iter().find_map(|s| c.of(*s).and_then(|r| g.of_row(r)));
     let home = home.or_else(|| c.rows.iter().find_map(|(_, r)| g.of_row(r.row)));
     let school = [SourceKind::InSchool, SourceKind::Student].iter().find_map(|s| c.of(*s).and_then(|r| g.school_of(r)));
-    let residence = home.or_else(|| register.clone()).unwrap_or_else(|| g.county().clone());
+    let residence = home.or_else(|| register.clone()).unwrap_or_else(|| g.area().clone());
     [Some(residence), register, school].map(|p| p.map(|p| p.as_str().to_owned()))
 }
 

@@ -5,7 +5,7 @@ use baoxue_domain::finding::{FindingError, FindingState, Route, Step, Workdays, 
 use baoxue_domain::ledger::{Disposition, all_dispositions};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::verdict::VerdictKind;
-use baoxue_store::{ChildRow, Finding, FindingFilter, NewEvent};
+use baoxue_store::{ChildRow, Finding, NewEvent};
 use sha2::{Digest, Sha256};
 
 use super::{Office, OfficeError, Result};
@@ -87,7 +87,7 @@ impl Office {
     /// Sends findings out, each to where it belongs or all to one unit, and says how many went.
     pub async fn dispatch(&self, actor: &Actor, ids: &[i64], to: Option<&PlacePath>, days: Option<u32>) -> Result<usize> {
         let j = actor.jurisdiction(Action::Dispatch)?;
-        let county = self.county(actor, Action::Dispatch).await?;
+        let county = self.area(actor, Action::Dispatch)?;
         if ids.is_empty() {
             return Err(OfficeError::Input("请先勾选要交办的儿童".into()));
         }
@@ -99,7 +99,7 @@ impl Office {
         {
             return Err(OfficeError::Input("没有这个学校或村(社区)".into()));
         }
-        let days = days.unwrap_or(self.number("deadline-days").await? as u32);
+        let days = days.unwrap_or(self.number("deadline-days", Some(&county)).await? as u32);
         let deadline = moment(Workdays::national().deadline(self.clock.today(), days));
         let mut planned = Vec::new();
         for id in ids {
@@ -212,7 +212,7 @@ impl Office {
         }
         let deadline = match step {
             Step::SendBack => {
-                let days = self.number("deadline-days").await? as u32;
+                let days = self.number("deadline-days", actor.home()).await? as u32;
                 Some(moment(Workdays::national().deadline(self.clock.today(), days)))
             }
             Step::HandBack | Step::Reopen => None,
@@ -264,10 +264,7 @@ impl Office {
     /// Findings of one's unit that wait for an answer: all of them, and those that are overdue.
     pub async fn inbox_counts(&self, actor: &Actor) -> Result<(i64, i64)> {
         let Ok(j) = actor.jurisdiction(Action::AnswerFinding) else { return Ok((0, 0)) };
-        let mut f = FindingFilter { states: vec![FindingState::Dispatched], ..FindingFilter::default() };
-        let all = self.store.inbox(&f, &j, 1, 0).await?.1;
-        f.due_before = Some(self.now());
-        Ok((all, self.store.inbox(&f, &j, 1, 0).await?.1))
+        Ok(self.store.waiting_counts(&j, self.now()).await?)
     }
 }
 

@@ -3,32 +3,36 @@
 use baoxue_domain::place::{PlaceCode, PlacePath};
 use baoxue_domain::roster::{Field, RosterRow};
 use baoxue_store::Place;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-/// Places and schools of a county on a day.
+/// Places and schools of a county, or of a larger place that is compared as a whole, on a day.
 pub struct Gazetteer {
-    county: PlacePath,
-    by_path: FxHashMap<String, ()>,
+    area: PlacePath,
+    by_path: FxHashSet<String>,
+    counties: Vec<(String, PlacePath)>,
     towns: Vec<(String, PlacePath)>,
     /// Villages of each town by name.
     villages: FxHashMap<String, Vec<(String, PlacePath)>>,
     school_by_code: FxHashMap<String, PlacePath>,
-    school_by_name: FxHashMap<String, PlacePath>,
+    /// Schools of one name: several counties have a 城关小学.
+    schools_by_name: FxHashMap<String, Vec<PlacePath>>,
 }
 
 impl Gazetteer {
-    pub fn new(county: &PlacePath, places: &[Place]) -> Self {
+    pub fn new(area: &PlacePath, places: &[Place]) -> Self {
         let mut out = Self {
-            county: county.clone(),
-            by_path: FxHashMap::default(),
+            area: area.clone(),
+            by_path: FxHashSet::default(),
+            counties: Vec::new(),
             towns: Vec::new(),
             villages: FxHashMap::default(),
             school_by_code: FxHashMap::default(),
-            school_by_name: FxHashMap::default(),
+            schools_by_name: FxHashMap::default(),
         };
         for p in places {
-            out.by_path.insert(p.path.as_str().to_owned(), ());
+            out.by_path.insert(p.path.as_str().to_owned());
             match p.kind.as_str() {
+                "county" => out.counties.push((p.name.clone(), p.path.clone())),
                 "town" => out.towns.push((p.name.clone(), p.path.clone())),
                 "village" => {
                     let town = p.path.parent().map(|t| t.as_str().to_owned()).unwrap_or_default();
@@ -36,7 +40,7 @@ impl Gazetteer {
                 }
                 "school" => {
                     out.school_by_code.insert(p.code.clone(), p.path.clone());
-                    out.school_by_name.insert(p.name.clone(), p.path.clone());
+                    out.schools_by_name.entry(p.name.clone()).or_default().push(p.path.clone());
                 }
                 _ => {}
             }
@@ -51,7 +55,7 @@ impl Gazetteer {
     pub fn by_code(&self, code: &str) -> Option<PlacePath> {
         let mut at = Some(PlacePath::of_code(PlaceCode::parse(code)?));
         while let Some(p) = at {
-            if self.by_path.contains_key(p.as_str()) {
+            if self.by_path.contains(p.as_str()) {
                 return Some(p);
             }
             at = p.parent();
@@ -59,11 +63,17 @@ impl Gazetteer {
         None
     }
 
-    /// A place by the words of an address.
-    pub fn by_address(&self, address: &str) -> Option<PlacePath> {
+    /// A place by the words of an address, in a county if that is known. A town's name that several counties have tells nothing alone.
+    pub fn by_address(&self, address: &str, county: Option<&PlacePath>) -> Option<PlacePath> {
         let short = |name: &str| name.trim_end_matches(['镇', '乡', '村']).to_owned();
-        let found = self.towns.iter().find(|(name, _)| address.contains(name.as_str()));
-        let (name, town) = found?;
+        let named = self.counties.iter().find(|(name, _)| address.contains(name.as_str())).map(|c| &c.1);
+        let inside = named.or(county).or(self.area.county().is_some().then_some(&self.area));
+        let mut fitting =
+            self.towns.iter().filter(|(name, path)| address.contains(name.as_str()) && inside.is_none_or(|c| c.holds(path)));
+        let (name, town) = fitting.next()?;
+        if inside.is_none() && fitting.any(|(other, _)| other == name) {
+            return None;
+        }
         let rest = &address[address.find(name.as_str())? + name.len()..];
         let village = self
             .villages
@@ -75,18 +85,26 @@ impl Gazetteer {
     /// Where a row says that the child lives or is registered.
     pub fn of_row(&self, row: &RosterRow) -> Option<PlacePath> {
         let code = row.get(Field::PlaceCode).and_then(|c| self.by_code(c));
+        let county = code.as_ref().and_then(PlacePath::county);
         // a code of the county only says less than an address
-        let village = code.filter(|c| c.depth() > self.county.depth());
-        village.or_else(|| row.any_address().and_then(|a| self.by_address(a))).or_else(|| {
-            let text = [Field::Town, Field::Village].iter().filter_map(|f| row.get(*f)).collect::<String>();
-            self.by_address(&text)
-        })
+        let below = |p: &PlacePath| p.county().is_some_and(|c| c != *p);
+        let by_text = || {
+            let named = [Field::Town, Field::Village].iter().filter_map(|f| row.get(*f)).collect::<String>();
+            row.any_address()
+                .and_then(|a| self.by_address(a, county.as_ref()))
+                .or_else(|| self.by_address(&named, county.as_ref()))
+        };
+        code.clone().filter(below).or_else(by_text).or(code.filter(|c| *c != self.area))
     }
 
     /// The school of a row, down to the class.
     pub fn school_of(&self, row: &RosterRow) -> Option<PlacePath> {
         let by_code = row.get(Field::SchoolCode).and_then(|c| self.school_by_code.get(c));
-        let school = by_code.or_else(|| row.get(Field::SchoolName).and_then(|n| self.school_by_name.get(n)))?;
+        let by_name = || match row.get(Field::SchoolName).and_then(|n| self.schools_by_name.get(n)).map(Vec::as_slice) {
+            Some([only]) => Some(only),
+            _ => None,
+        };
+        let school = by_code.or_else(by_name)?;
         let (grade, class) = (row.get(Field::Grade), row.get(Field::Class));
         Some(match (grade, class) {
             (Some(g), Some(c)) => school.child(g).child(c),
@@ -95,9 +113,9 @@ impl Gazetteer {
         })
     }
 
-    /// The county.
-    pub fn county(&self) -> &PlacePath {
-        &self.county
+    /// What is compared as a whole.
+    pub fn area(&self) -> &PlacePath {
+        &self.area
     }
 }
 
@@ -135,7 +153,7 @@ mod tests {
         assert_eq!(code("528801100201").as_deref(), village);
         assert_eq!(code("528801100999").as_deref(), town);
         assert_eq!(code("538801100999"), None);
-        let address = |a: &str| g.by_address(a).map(|p| p.to_string());
+        let address = |a: &str| g.by_address(a, None).map(|p| p.to_string());
         assert_eq!(address("贵州省青禾县柳林镇石桥村3组").as_deref(), village);
         assert_eq!(address("柳林镇石桥3组").as_deref(), village);
         assert_eq!(address("柳林镇街上").as_deref(), town);
@@ -147,5 +165,32 @@ mod tests {
             ..RosterRow::default()
         };
         assert_eq!(g.school_of(&row).unwrap().as_str(), "e/528801/2152000001/三年级/三(1)班/");
+    }
+
+    #[test]
+    fn two_counties_have_a_town_of_one_name() {
+        let g = Gazetteer::new(
+            &PlacePath::parse("g/52/5288/").unwrap(),
+            &[
+                place("county", "528801", "青禾县", "g/52/5288/528801/"),
+                place("county", "528802", "白水县", "g/52/5288/528802/"),
+                place("town", "528801100", "城关镇", "g/52/5288/528801/528801100/"),
+                place("town", "528802100", "城关镇", "g/52/5288/528802/528802100/"),
+                place("town", "528802101", "上河镇", "g/52/5288/528802/528802101/"),
+                place("school", "2152000001", "城关小学", "e/528801/2152000001/"),
+                place("school", "2152000002", "城关小学", "e/528802/2152000002/"),
+            ],
+        );
+        let row = |values: &[(Field, &str)]| RosterRow { values: values.iter().copied().collect(), ..RosterRow::default() };
+        let home = |values: &[(Field, &str)]| g.of_row(&row(values)).map(|p| p.to_string());
+        let baishui = Some("g/52/5288/528802/528802100/");
+        assert_eq!(home(&[(Field::Address, "白水县城关镇街上")]).as_deref(), baishui);
+        assert_eq!(home(&[(Field::PlaceCode, "528802"), (Field::Address, "城关镇街上")]).as_deref(), baishui);
+        assert_eq!(home(&[(Field::Address, "城关镇街上")]), None, "either county could be meant");
+        assert_eq!(home(&[(Field::Address, "上河镇街上")]).as_deref(), Some("g/52/5288/528802/528802101/"));
+        assert_eq!(home(&[(Field::PlaceCode, "528801")]).as_deref(), Some("g/52/5288/528801/"));
+        let school = |values: &[(Field, &str)]| g.school_of(&row(values)).map(|p| p.to_string());
+        assert_eq!(school(&[(Field::SchoolName, "城关小学")]), None);
+        assert_eq!(school(&[(Field::SchoolCode, "2152000002")]).as_deref(), Some("e/528802/2152000002/"));
     }
 }

@@ -17,10 +17,13 @@ use std::sync::Arc;
 
 use baoxue_domain::access::{Action, Actor, Refusal};
 use baoxue_domain::place::PlacePath;
-use baoxue_store::{Store, StoreError, Tx};
+use baoxue_store::{NewAudit, Store, StoreError, Tx};
 use thiserror::Error;
 
 use super::clock::Clock;
+
+/// Levels of a county's path.
+const COUNTY_DEPTH: usize = 3;
 
 /// What all use cases need.
 #[derive(Clone)]
@@ -29,6 +32,9 @@ pub struct Office {
     pub clock: Clock,
     /// Rings when there is a job.
     pub bell: Arc<tokio::sync::Notify>,
+    /// Whether administrators and county officers are asked for a code. Not on a clock that is set otherwise: no phone goes by it.
+    pub second_factor: bool,
+    settings: settings::Kept,
 }
 
 /// Why a use case did not do what was asked.
@@ -62,45 +68,71 @@ pub type Result<T, E = OfficeError> = std::result::Result<T, E>;
 
 impl Office {
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, bell: Arc::new(tokio::sync::Notify::new()) }
+        let second_factor = !clock.is_shifted();
+        Self { store, clock, bell: Arc::default(), second_factor, settings: settings::Kept::default() }
     }
 
     pub fn now(&self) -> i64 {
         self.clock.now_ms()
     }
 
-    /// The county for which a person may do something.
-    pub async fn county(&self, actor: &Actor, action: Action) -> Result<PlacePath> {
-        let grants = actor.grants.iter().filter(|g| g.role.may(action));
-        let mut first = None;
-        for g in grants {
-            if g.path.is_government() && g.path.depth() == 3 {
-                return Ok(g.path.clone());
-            }
-            first.get_or_insert(&g.path);
+    /// 比对范围 (area): the place whose rosters and runs an action is about: the county of where one is, or the larger place that one
+    /// was granted.
+    pub fn area(&self, actor: &Actor, action: Action) -> Result<PlacePath> {
+        let places = actor.places(action)?;
+        let county = places.iter().find(|p| p.is_government() && p.depth() == COUNTY_DEPTH);
+        let at = county.or(places.first()).ok_or(Refusal { action })?;
+        let area = at.county().unwrap_or_else(|| at.clone());
+        // who was granted a town only does not act for the county
+        let acts = matches!(action, Action::ImportRosters | Action::RunComparison | Action::DecideReview | Action::Dispatch);
+        if acts && !actor.grants.iter().any(|g| g.role.may(action) && g.path.holds(&area)) {
+            return Err(OfficeError::NotFound);
         }
-        let first = first.ok_or(Refusal { action })?;
-        // above the county: the first one below; in a school: the county of its code
-        let today = self.clock.today();
-        let counties = if first.is_government() {
-            self.store.places_below(first.as_str(), today, &["county"]).await?
-        } else {
-            let code = first.as_str().split('/').nth(1).unwrap_or("").to_owned();
-            let all = self.store.places_below("g/", today, &["county"]).await?;
-            all.into_iter().filter(|p| p.path.last() == code).collect()
-        };
-        counties.into_iter().next().map(|p| p.path).ok_or(OfficeError::NotFound)
+        Ok(area)
+    }
+
+    /// The area whose newest comparison tells of where one is: the place itself or a larger one that is compared as a whole; for whoever
+    /// stands above, the first one below.
+    pub async fn compared(&self, actor: &Actor, action: Action) -> Result<PlacePath> {
+        let own = self.area(actor, action)?;
+        let all = self.store.compared_places().await?;
+        let over = all.iter().filter(|(p, _)| own.as_str().starts_with(p.as_str())).max_by_key(|(_, run)| *run);
+        let found = over.or_else(|| all.iter().find(|(p, _)| p.starts_with(own.as_str())));
+        Ok(found.and_then(|(p, _)| PlacePath::parse(p)).unwrap_or(own))
+    }
+
+    /// The larger place that compares an area together with others, if any.
+    pub async fn compared_above(&self, area: &PlacePath) -> Result<Option<PlacePath>> {
+        let all = self.store.compared_places().await?;
+        let above = all.iter().find(|(p, _)| p != area.as_str() && area.as_str().starts_with(p.as_str()));
+        Ok(above.and_then(|(p, _)| PlacePath::parse(p)))
     }
 
     /// Writes an audit row in a transaction.
     pub async fn audit(&self, tx: &mut Tx, actor: &Actor, action: &str, subject: &str, detail: &str) -> Result<()> {
-        tx.audit(self.store.vault(), self.now(), Some(actor.account), &actor.login, action, subject, detail).await?;
+        tx.audit(self.store.vault(), self.row(actor, action, subject, detail)).await?;
         Ok(())
+    }
+
+    /// The same, for what may also come from the command line.
+    pub async fn audit_by(&self, tx: &mut Tx, by: Option<&Actor>, action: &str, subject: &str, detail: &str) -> Result<()> {
+        match by {
+            Some(actor) => self.audit(tx, actor, action, subject, detail).await,
+            None => {
+                let row = NewAudit { at: self.now(), place: "", account: None, login: "命令行", action, subject, detail };
+                Ok(tx.audit(self.store.vault(), row).await?)
+            }
+        }
     }
 
     /// An audit row of its own, for what changes nothing else.
     pub async fn note(&self, actor: &Actor, action: &str, subject: &str, detail: &str) -> Result<()> {
-        self.store.note(self.now(), Some(actor.account), &actor.login, action, subject, detail).await?;
+        self.store.note(self.row(actor, action, subject, detail)).await?;
         Ok(())
+    }
+
+    fn row<'a>(&self, actor: &'a Actor, action: &'a str, subject: &'a str, detail: &'a str) -> NewAudit<'a> {
+        let place = actor.grants.first().map_or("", |g| g.path.as_str());
+        NewAudit { at: self.now(), place, account: Some(actor.account), login: &actor.login, action, subject, detail }
     }
 }

@@ -5,13 +5,21 @@ use std::collections::BTreeMap;
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
 use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::place::{PlaceCode, PlaceLevel, PlacePath};
-use baoxue_store::NewPlace;
+use baoxue_store::{NewPlace, Place};
 use jiff::civil::Date;
 
+use super::accounts::SignedIn;
 use super::{Office, OfficeError, Result};
 
 /// Rows of a sheet of places: a province's villages are about 30,000.
 const MAX_ROWS: usize = 100_000;
+
+/// A step of the way to a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub path: String,
+    pub name: String,
+}
 
 /// What a sheet of places said.
 #[derive(Debug, Default)]
@@ -174,6 +182,63 @@ impl Office {
         self.audit(&mut tx, actor, "close-place", &format!("place:{path}"), &format!("自 {from} 起撤并,共 {n} 处")).await?;
         tx.commit().await?;
         Ok(n)
+    }
+
+    /// The steps of the tree that lead to a place: 青禾县, 柳林镇, 中心小学, 三(2)班. A school stands in its town.
+    pub async fn whereabouts(&self, place: &PlacePath) -> Result<Vec<Step>> {
+        let mut steps: Vec<PlacePath> = Vec::new();
+        let mut at = Some(place.clone());
+        while let Some(p) = at {
+            at = p.parent();
+            // the county itself stands in the government line
+            if p.is_government() || p.depth() > 1 {
+                steps.push(p);
+            }
+        }
+        steps.reverse();
+        if !place.is_government() {
+            if let Some(school) = steps.first() {
+                let town = self.store.place_at(school, self.clock.today()).await?.and_then(|s| s.town_path);
+                steps.splice(0..0, town);
+            }
+            steps.splice(0..0, place.county());
+        }
+        let refs: Vec<&str> = steps.iter().map(PlacePath::as_str).collect();
+        let names = self.store.place_names(&refs).await?;
+        let step = |p: &PlacePath| {
+            let name = names.get(p.as_str()).cloned().or_else(|| (!p.is_government()).then(|| p.last().to_owned()))?;
+            Some(Step { path: p.to_string(), name })
+        };
+        Ok(steps.iter().filter_map(step).collect())
+    }
+
+    /// What lies directly in a place today: smaller places, and the schools of a county or town.
+    pub async fn places_in(&self, place: &PlacePath) -> Result<Vec<Place>> {
+        let today = self.clock.today();
+        let depth = place.depth() + 1;
+        let mut out = self.store.places_below(place.as_str(), today, &[]).await?;
+        out.retain(|p| p.path.depth() == depth);
+        if place.is_government()
+            && place.depth() >= 3
+            && let Some(prefix) = place.county().and_then(|c| c.education_prefix())
+        {
+            let schools = self.store.places_below(&prefix, today, &["school"]).await?;
+            out.extend(schools.into_iter().filter(|s| place.depth() == 3 || s.town_path.as_ref() == Some(place)));
+        }
+        Ok(out)
+    }
+
+    /// Switches to a place inside what one was granted; `None` for one's own.
+    pub async fn switch_place(&self, signed: &SignedIn, to: Option<&PlacePath>) -> Result<()> {
+        if let Some(p) = to
+            && (!signed.actor.may_switch_to(p) || self.whereabouts(p).await?.is_empty())
+        {
+            return Err(OfficeError::NotFound);
+        }
+        let mut tx = self.store.begin().await?;
+        tx.switch_place(&signed.session.digest, to.map(PlacePath::as_str)).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// 青禾县 › 柳林镇 › 石桥村 of paths, below the county.

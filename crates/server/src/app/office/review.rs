@@ -100,12 +100,12 @@ fn values(r: &RosterRow) -> Vec<(&'static str, String)> {
 impl Office {
     /// A pair with both rows.
     pub async fn side_by_side(&self, actor: &Actor, run: i64, pair: i64) -> Result<SideBySide> {
-        let county = self.county(actor, Action::DecideReview).await?;
-        self.store.run(county.as_str(), run).await?.ok_or(OfficeError::NotFound)?;
+        let area = self.area(actor, Action::DecideReview)?;
+        self.store.run(area.as_str(), run).await?.ok_or(OfficeError::NotFound)?;
         let pair = self.store.review_pair(run, pair).await?.ok_or(OfficeError::NotFound)?;
         let mut rows = Vec::new();
         for (_, fingerprint, batch) in [&pair.left, &pair.right] {
-            let batch = self.store.batch(county.as_str(), *batch).await?.ok_or(OfficeError::NotFound)?;
+            let batch = self.store.batch(area.as_str(), *batch).await?.ok_or(OfficeError::NotFound)?;
             let (store, key) = (self.store.clone(), kept::key_of(fingerprint));
             let found = tokio::task::spawn_blocking(move || kept::find(&store, &batch.roster, key).map(|r| (r, batch.file_name)));
             let (row, file) = found.await.map_err(|_| OfficeError::NotFound)?.map_err(super::rosters::input)?;
@@ -136,8 +136,8 @@ impl Office {
 
     /// Decides a pair: `same`, `different` or `ask`.
     pub async fn decide(&self, actor: &Actor, run: i64, pair: i64, judgement: &str) -> Result<()> {
-        let county = self.county(actor, Action::DecideReview).await?;
-        self.store.run(county.as_str(), run).await?.ok_or(OfficeError::NotFound)?;
+        let area = self.area(actor, Action::DecideReview)?;
+        self.store.run(area.as_str(), run).await?.ok_or(OfficeError::NotFound)?;
         let pair = self.store.review_pair(run, pair).await?.ok_or(OfficeError::NotFound)?;
         let word = match judgement {
             "same" => "同一人",
@@ -146,7 +146,7 @@ impl Office {
             _ => return Err(OfficeError::Input("请选“同一人”“不是同一人”或“待问”".into())),
         };
         let mut tx = self.store.begin().await?;
-        if !tx.decide(&pair, judgement, self.now(), actor.account).await? {
+        if !tx.decide(area.as_str(), &pair, judgement, self.now(), actor.account).await? {
             return Err(OfficeError::Conflict("这一对刚由别人认定过,已为您跳到下一对".into()));
         }
         self.audit(&mut tx, actor, "decide-review", &format!("pair:{}", pair.id), word).await?;
@@ -156,11 +156,11 @@ impl Office {
 
     /// Takes back what was said of a pair.
     pub async fn undo_decision(&self, actor: &Actor, run: i64, pair: i64) -> Result<()> {
-        let county = self.county(actor, Action::DecideReview).await?;
-        self.store.run(county.as_str(), run).await?.ok_or(OfficeError::NotFound)?;
+        let area = self.area(actor, Action::DecideReview)?;
+        self.store.run(area.as_str(), run).await?.ok_or(OfficeError::NotFound)?;
         let pair = self.store.review_pair(run, pair).await?.ok_or(OfficeError::NotFound)?;
         let mut tx = self.store.begin().await?;
-        if !tx.undo_decision(&pair, self.now()).await? {
+        if !tx.undo_decision(area.as_str(), &pair, self.now()).await? {
             return Err(OfficeError::Conflict("这一对没有可撤回的认定".into()));
         }
         self.audit(&mut tx, actor, "undo-review", &format!("pair:{}", pair.id), "").await?;

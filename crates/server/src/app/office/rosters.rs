@@ -106,7 +106,7 @@ impl Guard {
 impl Office {
     /// Reads files and stages a batch for each; a file that cannot be used does not stop the others.
     pub async fn stage(&self, actor: &Actor, uploads: Vec<Upload>, by: &HandOver) -> Result<Vec<Staged>> {
-        let county = self.county(actor, Action::ImportRosters).await?;
+        let county = self.area(actor, Action::ImportRosters)?;
         let waiting = self.store.batches(county.as_str(), &[BatchState::Staged], MAX_STAGED as i64, 0).await?.len();
         if waiting + uploads.len() > MAX_STAGED {
             return Err(OfficeError::Input(format!("待载入的名册已有 {waiting} 份,最多 {MAX_STAGED} 份;请先载入或删除一些")));
@@ -141,7 +141,7 @@ impl Office {
         let today = self.clock.today();
         // what was said of headings is remembered by source: the kind must be known first
         let mut mappings: BTreeMap<String, Mapping> = BTreeMap::new();
-        for (source, heading, field) in self.store.heading_mappings().await? {
+        for (source, heading, field) in self.store.heading_mappings(county.as_str()).await? {
             mappings.entry(source).or_default().0.insert(heading, field);
         }
         let store = self.store.clone();
@@ -203,7 +203,7 @@ impl Office {
         kind: Option<SourceKind>,
         headings: &BTreeMap<String, String>,
     ) -> Result<i64> {
-        let county = self.county(actor, Action::ImportRosters).await?;
+        let county = self.area(actor, Action::ImportRosters)?;
         let batch = self.staged(&county, id).await?;
         let kind = kind.or_else(|| SourceKind::find(&batch.source)).ok_or(OfficeError::NotFound)?;
         let said = Mapping(headings.iter().filter(|(_, f)| !f.is_empty()).map(|(h, f)| (h.clone(), f.clone())).collect());
@@ -212,7 +212,7 @@ impl Office {
         }
         let mut tx = self.store.begin().await?;
         for (heading, field) in headings {
-            tx.map_heading(kind.name(), heading, field, self.now(), actor.account).await?;
+            tx.map_heading((county.as_str(), kind.name(), heading), field, self.now(), actor.account).await?;
         }
         tx.commit().await?;
         let bytes = self.store.read_file(&batch.original)?;
@@ -267,7 +267,7 @@ impl Office {
     /// Loads staged batches: those of one source stand together and replace what was in use. A change of more than 10 % must be confirmed,
     /// except when the school year begins.
     pub async fn load(&self, actor: &Actor, ids: &[i64], confirmed: bool) -> Result<usize> {
-        let county = self.county(actor, Action::ImportRosters).await?;
+        let county = self.area(actor, Action::ImportRosters)?;
         let mut batches = Vec::new();
         for id in ids {
             batches.push(self.staged(&county, *id).await?);
@@ -305,7 +305,7 @@ impl Office {
     /// 撤销: a batch that no run used is simply gone; one that was used is withdrawn, its open findings are called off with a notice,
     /// answers stay. The roster before it is in use again.
     pub async fn withdraw(&self, actor: &Actor, id: i64) -> Result<usize> {
-        let county = self.county(actor, Action::ImportRosters).await?;
+        let county = self.area(actor, Action::ImportRosters)?;
         let batch = self.store.batch(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
         let runs = self.store.runs_of_batch(id).await?;
         let jurisdiction = actor.jurisdiction(Action::ImportRosters)?;
@@ -338,9 +338,9 @@ impl Office {
 
     /// 问题行 of a batch as a spreadsheet, from its original.
     pub async fn bad_rows(&self, actor: &Actor, id: i64) -> Result<(String, Vec<u8>)> {
-        let county = self.county(actor, Action::ImportRosters).await?;
+        let county = self.area(actor, Action::ImportRosters)?;
         let batch = self.store.batch(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
-        let mapping = Mapping(self.store.heading_mapping(&batch.source).await?);
+        let mapping = Mapping(self.store.heading_mapping(&batch.scope, &batch.source).await?);
         let today = self.clock.today();
         let store = self.store.clone();
         let classes = self.class_register(&county).await?;

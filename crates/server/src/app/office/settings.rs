@@ -1,9 +1,14 @@
 //! 参数 ⚙ (settings): every name with its default, its bounds and what it means; dated values in the store.
 
+use std::sync::{Arc, Mutex};
+
 use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::place::PlacePath;
+use baoxue_store::NewSetting;
 use jiff::civil::Date;
 
 use super::{Office, OfficeError, Result};
+use crate::app::clock::Stopwatch;
 
 /// A setting that places may differ in.
 pub struct Known {
@@ -30,13 +35,6 @@ pub const KNOWN: &[Known] = &[
         about: "交办后学校、村(社区)几个工作日内答复",
         default: "2",
         bounds: Some((1, 60)),
-    },
-    Known {
-        name: "second-factor",
-        label: "动态码(第二重验证)",
-        about: "on:三员和县教育局经办人登录须输入动态码;off:不要求(只用于演示或内网试用)",
-        default: "on",
-        bounds: None,
     },
     Known {
         name: "idle-minutes",
@@ -66,23 +64,67 @@ pub fn known(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|k| k.name == name)
 }
 
+/// How long values are kept before the database is asked again: another process may have set one.
+const KEPT_MS: u128 = 2_000;
+
+/// Values in force, kept for a moment: every page asks for several.
+#[derive(Clone, Default)]
+pub(super) struct Kept(Arc<Mutex<Option<Values>>>);
+
+struct Values {
+    read: Stopwatch,
+    day: Date,
+    /// Place, name, value.
+    all: Vec<(String, String, String)>,
+}
+
+impl Values {
+    /// The value of the nearest place. Where no place is known (a log-in page) that of the installation, or the only one that there is.
+    fn find(&self, name: &str, at: Option<&PlacePath>) -> Option<String> {
+        let of: Vec<&(String, String, String)> = self.all.iter().filter(|v| v.1 == name).collect();
+        let at = at.map(|p| p.county().unwrap_or_else(|| p.clone()));
+        let fitting = |scope: &str| scope.is_empty() || at.as_ref().is_some_and(|p| p.as_str().starts_with(scope));
+        let nearest = of.iter().filter(|v| fitting(&v.0)).max_by_key(|v| v.0.len());
+        let only = || (at.is_none() && of.len() == 1).then(|| &of[0]);
+        nearest.or_else(only).map(|v| v.2.clone())
+    }
+}
+
 impl Office {
-    /// The value in force today.
-    pub async fn setting(&self, name: &str) -> Result<String> {
+    /// The value in force today at a place.
+    pub async fn setting(&self, name: &str, at: Option<&PlacePath>) -> Result<String> {
         let default = known(name).map_or("", |k| k.default);
-        Ok(self.store.setting(name, self.clock.today()).await?.unwrap_or_else(|| default.to_owned()))
+        let today = self.clock.today();
+        let read = |kept: &Option<Values>| {
+            let fresh = kept.as_ref().filter(|v| v.day == today && v.read.elapsed().as_millis() < KEPT_MS)?;
+            Some(fresh.find(name, at).unwrap_or_else(|| default.to_owned()))
+        };
+        if let Some(known) = self.settings.0.lock().ok().and_then(|kept| read(&kept)) {
+            return Ok(known);
+        }
+        let values = Values { read: Stopwatch::start(), day: today, all: self.store.settings_in_force(today).await? };
+        let found = values.find(name, at).unwrap_or_else(|| default.to_owned());
+        if let Ok(mut kept) = self.settings.0.lock() {
+            *kept = Some(values);
+        }
+        Ok(found)
     }
 
-    /// A number in force today.
-    pub async fn number(&self, name: &str) -> Result<i64> {
-        let text = self.setting(name).await?;
+    /// A number in force today at a place.
+    pub async fn number(&self, name: &str, at: Option<&PlacePath>) -> Result<i64> {
+        let text = self.setting(name, at).await?;
         let default = || known(name).and_then(|k| k.default.parse().ok()).unwrap_or(0);
         Ok(text.parse().unwrap_or_else(|_| default()))
     }
 
-    /// Sets a value from a day on, today at the earliest: what held before is on record.
+    /// The place for which a person sets values: where she has switched to, or her own.
+    pub fn settings_place(&self, actor: &Actor) -> Result<PlacePath> {
+        actor.places(Action::ManageSettings)?.into_iter().next().ok_or(OfficeError::NotFound)
+    }
+
+    /// Sets a value of one's place from a day on, today at the earliest: what held before is on record.
     pub async fn set(&self, actor: &Actor, name: &str, value: &str, from: Date) -> Result<()> {
-        actor.jurisdiction(Action::ManageSettings)?;
+        let place = self.settings_place(actor)?;
         let k = known(name).ok_or(OfficeError::NotFound)?;
         let value = value.trim();
         if let Some((least, most)) = k.bounds {
@@ -97,9 +139,40 @@ impl Office {
             return Err(OfficeError::Input("生效日期不能早于今天:已经用过的参数不能改写".into()));
         }
         let mut tx = self.store.begin().await?;
-        tx.set(name, value, from, self.now(), Some(actor.account)).await?;
+        let new = NewSetting { scope: place.as_str(), name, value, from };
+        tx.set(new, self.now(), Some(actor.account)).await?;
         self.audit(&mut tx, actor, "set", &format!("setting:{name}"), &format!("{value},自 {from} 起")).await?;
         tx.commit().await?;
+        if let Ok(mut kept) = self.settings.0.lock() {
+            *kept = None;
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_place_holds() {
+        let value = |scope: &str, v: &str| (scope.to_owned(), "bureau".to_owned(), v.to_owned());
+        let values =
+            |all: Vec<(String, String, String)>| Values { read: Stopwatch::start(), day: Date::constant(2023, 9, 1), all };
+        let at = |p: &str| PlacePath::parse(p);
+        let v = values(vec![value("", "甲"), value("g/52/", "乙"), value("g/52/5288/528801/", "丙")]);
+        for (place, expected) in [
+            (at("g/52/5288/528801/528801100/"), "丙"),
+            (at("e/528801/2152000001/3/"), "丙"),
+            (at("g/52/5288/528802/"), "乙"),
+            (at("g/53/"), "甲"),
+            (None, "甲"),
+        ] {
+            assert_eq!(v.find("bureau", place.as_ref()).as_deref(), Some(expected), "{place:?}");
+        }
+        let one = values(vec![value("g/52/5288/528801/", "丙")]);
+        assert_eq!(one.find("bureau", None).as_deref(), Some("丙"), "the only one of an installation stands on its log-in page");
+        assert_eq!(one.find("bureau", at("g/53/").as_ref()), None);
+        assert_eq!(one.find("x", None), None);
     }
 }

@@ -23,7 +23,7 @@ impl Office {
         if total as i64 > MAX_ROWS {
             return Err(OfficeError::Input(format!("超过一次导出的上限 {MAX_ROWS} 人;请按乡镇或学校分开导出")));
         }
-        let bureau = self.setting("bureau").await?;
+        let bureau = self.setting("bureau", actor.home()).await?;
         let today = self.clock.today();
         let day = q.as_of.clone().unwrap_or_else(|| today.to_string());
         self.note(actor, "export", title, &format!("{total} 人,截至 {day}")).await?;
@@ -47,6 +47,7 @@ impl Office {
                 ("理由", 50.0),
             ];
             let rows = children.into_iter().enumerate().map(move |(i, (c, reason))| -> Vec<Value> {
+                let reason = if c.held_by.is_some() { "由居住地所在县负责,依据在该县".to_owned() } else { reason };
                 let p = c.profile;
                 vec![
                     Value::from(i + 1),

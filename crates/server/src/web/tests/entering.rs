@@ -102,9 +102,7 @@ async fn first_passwords_are_changed_before_anything_else() {
 
 #[tokio::test]
 async fn county_officers_give_a_second_factor_and_a_code_works_once() {
-    for app in apps().await {
-        let system = super::support::actor_of(&app.office, "system").await;
-        app.office.set(&system, "second-factor", "on", app.office.clock.today()).await.unwrap();
+    for app in super::support::apps_with(|office| office.second_factor = true).await {
         let cookie = app.log_in("county").await;
         assert_eq!(app.get(&cookie, "/").await.location, "/second-factor/setup");
         let page = app.get(&cookie, "/second-factor/setup").await;

@@ -38,7 +38,7 @@ async fn from_dropped_files_to_a_cleared_finding() {
         app.work().await;
         let result = app.get(&county, "/runs/1").await;
         result
-            .says("本县跟踪儿童 <b>48</b> 人")
+            .says("本辖区跟踪儿童 <b>48</b> 人")
             .says("<b>43</b> 人在学")
             .says("<b>1</b> 人待核实")
             .says("<b>4</b> 人未见就读记录");
@@ -252,7 +252,7 @@ async fn administrators_keep_places_people_and_settings() {
             .is(422)
             .says("不能早于今天");
         app.post(&system, "/settings", &[("name", "deadline-days"), ("value", "5"), ("from", "2023-11-01")]).await.is(303);
-        assert_eq!(app.office.number("deadline-days").await.unwrap(), 2, "not in force yet");
+        assert_eq!(app.office.number("deadline-days", PlacePath::parse(COUNTY).as_ref()).await.unwrap(), 2, "not in force yet");
 
         let security = app.log_in("security").await;
         let new = |login: &'static str, role: &'static str, place: &'static str| {

@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use baoxue_domain::access::{Actor, Role};
 use baoxue_domain::place::PlacePath;
-use baoxue_store::{NewPlace, RunState, Store, Vault, random};
+use baoxue_store::{NewPlace, Store, Vault, random};
 use jiff::civil::date;
 use tower::ServiceExt;
 
@@ -89,10 +89,16 @@ async fn stores() -> Vec<(Store, tempfile::TempDir)> {
 
 /// The county on every database, people in place, nothing imported. 9 October 2023 is a Monday.
 pub async fn apps() -> Vec<TestApp> {
+    apps_with(|_| {}).await
+}
+
+/// The same, with an office that is set up otherwise.
+pub async fn apps_with(set_up: fn(&mut Office)) -> Vec<TestApp> {
     let mut out = Vec::new();
     for (store, folder) in stores().await {
         store.migrate().await.unwrap();
-        let office = Office::new(store, Clock::starting_at(date(2023, 10, 9).at(9, 0, 0, 0)));
+        let mut office = Office::new(store, Clock::starting_at(date(2023, 10, 9).at(9, 0, 0, 0)));
+        set_up(&mut office);
         let place = |kind: &str, code: &str, name: &str, path: &str| NewPlace {
             kind: kind.into(),
             code: code.into(),
@@ -113,7 +119,6 @@ pub async fn apps() -> Vec<TestApp> {
         let system = actor_of(&office, "system").await;
         let read = PlacesRead { places, ..PlacesRead::default() };
         office.put_places(&system, &read, date(2020, 1, 1)).await.unwrap();
-        office.set(&system, "second-factor", "off", office.clock.today()).await.unwrap();
         for (login, role, path) in PEOPLE {
             if login != "system" {
                 office.add_person(None, login, login, &[(role, PlacePath::parse(path).unwrap())]).await.unwrap();
@@ -243,8 +248,8 @@ impl TestApp {
         let worker = tokio::spawn(self.office.clone().work());
         for _ in 0..600 {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            let runs = self.office.store.runs(COUNTY, 10).await.unwrap();
-            if runs.iter().all(|r| r.state != RunState::Running) {
+            let busy = self.office.store.one("SELECT COUNT(*) FROM run WHERE state = 'running'", vec![]).await.unwrap();
+            if busy.unwrap().int(0).unwrap() == 0 {
                 break;
             }
         }
@@ -253,11 +258,23 @@ impl TestApp {
 
     /// The rosters imported and compared by the county officer.
     pub async fn compared(&self) {
-        let officer = actor_of(&self.office, "county").await;
-        let uploads = rosters().into_iter().map(|(name, text)| Upload { name, bytes: text.into_bytes() }).collect();
+        self.loaded("county", &rosters()).await;
+        self.compared_by("county").await;
+    }
+
+    /// Rosters imported and in use.
+    pub async fn loaded(&self, login: &str, rosters: &[(String, String)]) {
+        let officer = actor_of(&self.office, login).await;
+        let uploads =
+            rosters.iter().map(|(name, text)| Upload { name: name.clone(), bytes: text.clone().into_bytes() }).collect();
         let staged = self.office.stage(&officer, uploads, &HandOver::default()).await.unwrap();
         let ids: Vec<i64> = staged.into_iter().map(|s| s.outcome.unwrap()).collect();
         self.office.load(&officer, &ids, true).await.unwrap();
+    }
+
+    /// A run, to its end.
+    pub async fn compared_by(&self, login: &str) {
+        let officer = actor_of(&self.office, login).await;
         self.office.ask_for_run(&officer).await.unwrap();
         self.work().await;
     }
