@@ -21,6 +21,8 @@ pub struct Evidence<'a> {
     pub rows: Vec<EvidenceRow<'a>>,
     /// A pair that a person has not decided, which would change the verdict.
     pub undecided: bool,
+    /// The child's school did not hand over its roll: that it is on no roll proves nothing.
+    pub no_roll: bool,
     /// The row of a school's register that came closest without being the same child.
     pub nearest: Option<NearMiss>,
 }
@@ -69,6 +71,11 @@ impl<'a> Evidence<'a> {
             [SourceKind::Household, SourceKind::Births, SourceKind::Student, SourceKind::InSchool, SourceKind::Disability];
         let rows = TRUST.iter().flat_map(|s| self.of(*s)).chain(self.rows.iter().map(|r| r.row));
         rows.into_iter().find_map(|r| r.birth_date)
+    }
+
+    /// Whether the child would stand on a roll at hand if it were in school.
+    pub fn has_roll(&self, setting: &Setting) -> bool {
+        setting.has(SourceKind::InSchool) && !self.no_roll
     }
 
     fn active_records(&self) -> impl Iterator<Item = &RosterRow> {
@@ -144,13 +151,13 @@ fn kind_of(e: &Evidence, s: &Setting) -> VerdictKind {
         [] if present => VerdictKind::RecordPending,
         [] => without_record(e, s),
         [_] => with_record(active[0], present, e, s),
-        _ if !present && s.has(SourceKind::InSchool) => VerdictKind::EnrolledNotPresent,
+        _ if !present && e.has_roll(s) => VerdictKind::EnrolledNotPresent,
         _ => VerdictKind::DoubleRecord,
     }
 }
 
 fn with_record(record: &RosterRow, present: bool, e: &Evidence, s: &Setting) -> VerdictKind {
-    if !present && s.has(SourceKind::InSchool) {
+    if !present && e.has_roll(s) {
         if record_state(record) == RecordState::Suspended {
             return VerdictKind::Suspended;
         }
@@ -323,6 +330,16 @@ mod tests {
         let rows = vec![EvidenceRow { source: Household, row: &h }, EvidenceRow { source: Student, row: &r }];
         let s = Setting { sources: vec![Household, Student], ..setting() };
         assert_eq!(decide(&Evidence { rows, ..Evidence::default() }, &s).kind, VerdictKind::EnrolledPresent);
+    }
+
+    #[test]
+    fn a_school_that_handed_over_no_roll_proves_nothing() {
+        let (h, r) = (row(&[]), row(&[(Field::SchoolName, "柳林小学")]));
+        let rows = vec![EvidenceRow { source: Household, row: &h }, EvidenceRow { source: Student, row: &r }];
+        let v = decide(&Evidence { rows: rows.clone(), no_roll: true, ..Evidence::default() }, &setting());
+        assert_eq!(v.kind, VerdictKind::EnrolledPresent);
+        assert!(v.reason.contains("在柳林小学就读,该校未交在校实名名册,是否在校未核对"), "{}", v.reason);
+        assert_eq!(decide(&Evidence { rows, ..Evidence::default() }, &setting()).kind, VerdictKind::EnrolledNotPresent);
     }
 
     #[test]

@@ -72,7 +72,8 @@ fn particulars(kind: VerdictKind, e: &Evidence, s: &Setting) -> Option<String> {
     match kind {
         VerdictKind::EnrolledPresent | VerdictKind::RecordNoHousehold => {
             let school = value(SourceKind::Student, Field::SchoolName).map(|n| format!("在{n}就读"));
-            let unsure = (!s.has(SourceKind::InSchool)).then(|| "未提供在校实名名册,是否在校未核对".to_owned());
+            let whose = if e.no_roll { "该校未交" } else { "未提供" };
+            let unsure = (!e.has_roll(s)).then(|| format!("{whose}在校实名名册,是否在校未核对"));
             let elsewhere = (kind == VerdictKind::RecordNoHousehold).then(|| "本县户籍名册未见".to_owned());
             let all: Vec<String> = [school, elsewhere, unsure].into_iter().flatten().collect();
             (!all.is_empty()).then(|| all.join(","))

@@ -162,6 +162,16 @@ fn print(o: &Outcome, request: &Request) {
     for t in s.transitions.iter().filter(|t| t.leavers > 0) {
         println!("  {}:应衔接 {} 人,未见 {} 人", t.passage, t.leavers, t.unseen);
     }
+    if !s.schools_without_roll.is_empty() {
+        let pupils: usize = s.schools_without_roll.values().sum();
+        let names: Vec<&str> = s.schools_without_roll.keys().take(5).map(String::as_str).collect();
+        let more = if s.schools_without_roll.len() > names.len() { "等" } else { "" };
+        println!(
+            "  提醒:{}{more} {} 所学校没有交在校实名名册,其 {pupils} 名学生只凭学籍判为在学,是否在校未核对",
+            names.join("、"),
+            s.schools_without_roll.len()
+        );
+    }
     changes(s);
     let memory = o.peak_memory_bytes.map_or(String::new(), |b| format!(",内存峰值 {} MB", b >> 20));
     let seconds: f64 = o.timings.iter().map(|t| t.seconds).sum();

@@ -173,6 +173,7 @@ struct RunPage {
     decisions_used: i64,
     decisions_outdated: i64,
     school_year: String,
+    without_roll: Vec<(String, i64)>,
 }
 
 pub async fn page(
@@ -259,6 +260,7 @@ pub async fn page(
         precision: format!("{:.2}%", f.estimated_precision * 100.0),
         decisions_used: f.decisions_used,
         decisions_outdated: f.decisions_outdated,
+        without_roll: if whole { std::mem::take(&mut f.without_roll) } else { Vec::new() },
         school_year: format!("{}—{}学年", run.school_year, run.school_year + 1),
     };
     Ok(html(&page.shell, page.render()?))

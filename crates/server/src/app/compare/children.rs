@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::rolls::Rolls;
 use super::sources::{SourceRow, Sources};
 
 /// A child with its verdict.
@@ -20,6 +21,8 @@ pub struct Child<'a> {
     pub birth_date: Option<Date>,
     /// Lowest probability of the links that hold the rows together; 1 for a single row.
     pub certainty: f64,
+    /// Its school handed over no roll: whether it is there was not checked.
+    pub no_roll: bool,
 }
 
 impl<'a> Child<'a> {
@@ -72,14 +75,22 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
     }
     let undecided: FxHashSet<Member> = linkage.review.iter().flat_map(|l| [l.left, l.right]).collect();
     let near = NearIndex::new(sources);
+    let rolls = Rolls::gather(
+        sources,
+        groups.iter().map(|g| g.iter().map(|m| (sources.kind(m.source.into()), sources.row(tables, *m).row)).collect()),
+    );
     let mut children: Vec<Child> = groups
         .par_iter()
         .filter_map(|members| {
             let rows: Vec<(SourceKind, &SourceRow)> =
                 members.iter().map(|m| (sources.kind(m.source.into()), sources.row(tables, *m))).collect();
             let evidence_rows = rows.iter().map(|(source, r)| EvidenceRow { source: *source, row: r.row }).collect();
-            let mut evidence =
-                Evidence { rows: evidence_rows, undecided: members.iter().any(|m| undecided.contains(m)), nearest: None };
+            let of = |kind| rows.iter().filter(move |r| r.0 == kind);
+            let mut records = of(SourceKind::Student).peekable();
+            let no_roll =
+                of(SourceKind::InSchool).next().is_none() && records.peek().is_some() && records.all(|(_, r)| rolls.lack(r.row));
+            let undecided = members.iter().any(|m| undecided.contains(m));
+            let mut evidence = Evidence { rows: evidence_rows, undecided, no_roll, nearest: None };
             if !in_sight(&evidence, setting) {
                 return None;
             }
@@ -89,7 +100,7 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
                 verdict = decide(&evidence, setting);
             }
             let certainty = members.iter().filter_map(|m| certainty.get(m)).copied().fold(1.0, f64::min);
-            Some(Child { verdict, birth_date: evidence.birth_date(), rows, certainty })
+            Some(Child { verdict, birth_date: evidence.birth_date(), rows, certainty, no_roll })
         })
         .collect();
     children.sort_by_cached_key(|c| (c.verdict.kind, c.birth_date, c.name().to_owned(), c.rows[0].1.fingerprint.clone()));

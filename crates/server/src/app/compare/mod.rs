@@ -3,6 +3,7 @@
 pub mod children;
 mod platform;
 mod review;
+pub mod rolls;
 pub mod sources;
 mod summary;
 pub mod transition;

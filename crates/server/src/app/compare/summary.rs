@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Request;
 use super::children::{Child, count};
 use super::review::Said;
+use super::rolls::schools_without;
 use super::sources::Sources;
 use super::transition::Checked;
 use crate::app::link::Timing;
@@ -38,6 +39,8 @@ pub struct Summary {
     pub verdicts: Vec<VerdictFigures>,
     pub ledgers: BTreeMap<LedgerKind, usize>,
     pub transitions: Vec<TransitionFigures>,
+    /// Schools that handed over no roll while others did, with their pupils.
+    pub schools_without_roll: BTreeMap<String, usize>,
     pub links: usize,
     pub review_pairs: usize,
     pub decisions_used: usize,
@@ -200,6 +203,7 @@ pub fn build(
             .iter()
             .map(|t| TransitionFigures { passage: t.passage.label(), leavers: t.leavers, unseen: t.unseen.len() })
             .collect(),
+        schools_without_roll: schools_without(children),
         links: linkage.links.len(),
         review_pairs: linkage.review.len(),
         decisions_used: said.decisions.len(),

@@ -22,6 +22,7 @@ use super::gazetteer::Gazetteer;
 use super::reconcile::reconcile;
 use super::{Office, OfficeError, Result, kept};
 use crate::app::compare::children::{Child, decide_all};
+use crate::app::compare::rolls::schools_without;
 use crate::app::compare::sources::Sources;
 use crate::app::compare::transition;
 use crate::app::roster::RosterFile;
@@ -58,6 +59,9 @@ pub struct Figures {
     pub findings_withdrawn: i64,
     pub seconds: f64,
     pub transitions: Vec<Passage>,
+    /// Schools that handed over no roll while others did, with their pupils.
+    #[serde(default)]
+    pub without_roll: Vec<(String, i64)>,
     pub exams: Vec<ExamSchool>,
 }
 
@@ -164,6 +168,9 @@ impl Office {
         if !kinds.iter().any(|k| matches!(k, SourceKind::Student | SourceKind::InSchool)) {
             return Err(OfficeError::Input("还没有载入学籍或在校实名名册,无从判断谁在学。请先导入并载入".into()));
         }
+        if let Some(said) = self.lacking(&batches).await? {
+            return Err(OfficeError::Input(said));
+        }
         if kinds.iter().all(|k| *k == kinds[0]) {
             return Err(OfficeError::Input(format!("只载入了{}一种名册,没有可比对的。请再导入一种", kinds[0].label())));
         }
@@ -193,6 +200,25 @@ impl Office {
         tx.commit().await?;
         self.bell.notify_one();
         Ok(run)
+    }
+
+    /// Where several counties are compared as one, each must have handed over what the others did: a register that is not there would make
+    /// all of its children look unknown.
+    async fn lacking(&self, batches: &[Batch]) -> Result<Option<String>> {
+        let mut scopes: Vec<&str> = batches.iter().map(|b| b.scope.as_str()).collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        let needed: [(&str, &[SourceKind]); 2] =
+            [("学籍或在校实名", &[SourceKind::Student, SourceKind::InSchool]), ("户籍", &[SourceKind::Household])];
+        for (label, kinds) in needed {
+            let is = |b: &&Batch| SourceKind::find(&b.source).is_some_and(|k| kinds.contains(&k));
+            let has = |scope: &str| batches.iter().filter(is).any(|b| scope.starts_with(&b.scope) || b.scope.starts_with(scope));
+            if let Some(scope) = scopes.iter().find(|s| !has(s) && batches.iter().any(|b| is(&b))) {
+                let name = self.store.place_names(&[scope]).await?.remove(*scope).unwrap_or_default();
+                return Ok(Some(format!("{name}还没有载入{label}名册,而别的地方载入了:该地儿童会被错判。请先补上")));
+            }
+        }
+        Ok(None)
     }
 
     async fn running(&self, county: &PlacePath) -> Result<Option<i64>> {
@@ -606,6 +632,7 @@ fn figures_of(
         decisions_outdated: outdated,
         estimated_precision: linkage.estimated_precision,
         transitions: passages.collect(),
+        without_roll: schools_without(children).into_iter().map(|(s, n)| (s, n as i64)).collect(),
         exams: exams_of(children, ids, setting, g),
         ..Figures::default()
     }
