@@ -298,6 +298,12 @@ impl Tx {
 
     /// Writes what a run found. Only what changed is touched: a second run over the same rosters writes next to nothing.
     pub async fn finish_run(&mut self, store: &Store, run: &Run, result: &RunResult<'_>, now: i64) -> Result<()> {
+        // a larger place that compares its counties as one takes over their children
+        let mut c = Clause::new();
+        let scope = c.bind(&run.scope);
+        c.below("scope_path", &run.scope);
+        c.add(format!("scope_path <> {scope}"));
+        self.run(&format!("UPDATE child SET scope_path = {scope}{}", c.sql()), c.values).await?;
         self.write_children(store, run, result, now).await?;
         for (child, other, kind) in result.events {
             let sql = "INSERT INTO child_event (child_id, other_id, kind, run_id, at) VALUES ($1, $2, $3, $4, $5)";
