@@ -26,6 +26,15 @@ CREATE TABLE catchment (
 );
 CREATE UNIQUE INDEX catchment_village ON catchment (village_path, school_path, valid_from);
 
+-- 学年升级: once a school year and county
+CREATE TABLE roll_over (
+  scope_path {path} NOT NULL,
+  school_year BIGINT NOT NULL,
+  done_at BIGINT NOT NULL,
+  done_by BIGINT NOT NULL,
+  PRIMARY KEY (scope_path, school_year)
+);
+
 CREATE TABLE account (
   id {id},
   login TEXT NOT NULL UNIQUE,

@@ -13,9 +13,10 @@ use crate::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 26] = [
     "account",
     "role_grant",
+    "roll_over",
     "session",
     "place",
     "catchment",

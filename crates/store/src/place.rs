@@ -140,6 +140,24 @@ impl Tx {
         Ok(n)
     }
 
+    /// Adds places that are not there yet; what is there is left alone. A place that ended before the day may begin again.
+    pub async fn add_places(&mut self, places: &[NewPlace], from: Date) -> Result<usize> {
+        let mut known: rustc_hash::FxHashSet<String> = rustc_hash::FxHashSet::default();
+        for r in self.all("SELECT path FROM place WHERE valid_to IS NULL OR valid_from >= $1", binds![from]).await? {
+            known.insert(r.text(0)?);
+        }
+        let new = places.iter().filter(|p| !known.contains(p.path.as_str()));
+        let rows: Vec<Vec<Value>> = new
+            .map(|p| {
+                let town = p.town_path.as_ref().map(|t| t.as_str().to_owned());
+                binds![&p.kind, &p.code, &p.name, p.path.as_str(), town, from]
+            })
+            .collect();
+        let n = rows.len();
+        self.insert_many("place", &["kind", "code", "name", "path", "town_path", "valid_from"], rows).await?;
+        Ok(n)
+    }
+
     /// Closes a place and everything below it from a day on (merged, closed, graduated).
     pub async fn close_places(&mut self, path: &PlacePath, from: Date) -> Result<u64> {
         let mut c = Clause::new();

@@ -1,7 +1,9 @@
 //! 学校 (schools): codes, student numbers, school years.
 
+mod grade;
 mod school_year;
 
+pub use grade::{Grade, leavers_step};
 pub use school_year::{SchoolYear, TrackingWindow};
 
 use std::fmt;

@@ -7,6 +7,7 @@ use axum::extract::{Extension, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::Action;
+use baoxue_domain::roster::SourceKind;
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::{LedgerQuery, Order};
 
@@ -32,7 +33,13 @@ struct ExamView {
     index: usize,
     school: String,
     enrolled: String,
-    registered: String,
+    exams: Vec<ExamCell>,
+}
+
+/// One examination of a school.
+struct ExamCell {
+    source: String,
+    listed: String,
     absent: i64,
     missing: usize,
 }
@@ -50,6 +57,8 @@ struct Checks {
     run: Option<(i64, String)>,
     may_view_runs: bool,
     passages: Vec<PassageView>,
+    /// Names of the examinations at hand.
+    exam_names: Vec<&'static str>,
     exams: Vec<ExamView>,
     agreement: Vec<AgreementView>,
 }
@@ -83,9 +92,16 @@ pub async fn page(
                 index,
                 school: e.school.clone(),
                 enrolled: number(e.enrolled),
-                registered: number(e.registered),
-                absent: e.absent,
-                missing: e.missing.len(),
+                exams: e
+                    .exams
+                    .iter()
+                    .map(|x| ExamCell {
+                        source: x.source.clone(),
+                        listed: number(x.listed),
+                        absent: x.absent,
+                        missing: x.missing.len(),
+                    })
+                    .collect(),
             });
         }
     }
@@ -103,10 +119,13 @@ pub async fn page(
         code: k.code(),
         count: number(counts.iter().find(|c| c.0 == k.code()).map_or(0, |c| c.1)),
     });
+    let of_first = found.as_ref().and_then(|(_, _, f)| f.exams.first()).map(|e| e.exams.as_slice()).unwrap_or_default();
+    let exam_names = of_first.iter().filter_map(|x| SourceKind::find(&x.source)).map(SourceKind::label).collect();
     let page = Checks {
         shell: shell(&app, &signed, &headers, "专项核查", "/checks").await?,
         run: found.map(|(id, day, _)| (id, day)),
         may_view_runs: signed.actor.may(Action::ViewRuns),
+        exam_names,
         passages,
         exams,
         agreement: agreement.into_iter().collect(),
@@ -142,6 +161,8 @@ pub async fn list(
         return Err(OfficeError::Conflict("已有更新的比对结果,请从“专项核查”重新打开".into()).into());
     }
     let (kind, index) = check.split_once('-').ok_or(OfficeError::NotFound)?;
+    // exam-3-diagnostic-1: the school and the examination
+    let (index, which) = index.split_once('-').unwrap_or((index, ""));
     let index: usize = index.parse().map_err(|_| OfficeError::NotFound)?;
     let (label, about, ids) = match kind {
         "passage" => {
@@ -150,10 +171,12 @@ pub async fn list(
         }
         "exam" => {
             let e = f.exams.get(index).ok_or(OfficeError::NotFound)?;
+            let exam = e.exams.iter().find(|x| x.source == which).ok_or(OfficeError::NotFound)?;
+            let label = SourceKind::find(which).map_or("", SourceKind::label);
             (
-                format!("{}九年级未报名中考", e.school),
-                "九年级在籍、中考报名名册里没有的学生,请核实是否提前分流或已离校。",
-                e.missing.clone(),
+                format!("{}九年级未见{label}", e.school),
+                "九年级在籍、这次考试或中考报名的名册里没有的学生,请核实是否提前分流或已离校。",
+                exam.missing.clone(),
             )
         }
         _ => return Err(OfficeError::NotFound.into()),

@@ -302,7 +302,8 @@ pub async fn rows(
 fn is_ours(c: &ChildRow, j: &Jurisdiction, source: &str) -> bool {
     let covers = |p: &Option<String>| p.as_ref().is_some_and(|p| j.covers(p));
     match SourceKind::find(source) {
-        Some(SourceKind::Student | SourceKind::InSchool | SourceKind::LastYear | SourceKind::Exam) => covers(&c.school_path),
+        Some(SourceKind::Student | SourceKind::InSchool | SourceKind::LastYear) => covers(&c.school_path),
+        Some(k) if SourceKind::EXAMS.contains(&k) => covers(&c.school_path),
         Some(SourceKind::Household) => covers(&c.register_path),
         _ => false,
     }

@@ -1,7 +1,7 @@
 //! 页面 (pages): URLs, forms, templates. Every route stands in [`routes::table`] with what it asks of the person.
 
-mod admin;
 mod assets;
+mod audit;
 mod checks;
 mod children;
 mod entering;
@@ -13,11 +13,14 @@ mod help;
 mod home;
 mod ledgers;
 mod me;
+mod people;
 mod place;
+mod places;
 mod review;
 mod rosters;
 mod routes;
 mod runs;
+mod settings;
 mod shell;
 #[cfg(test)]
 mod tests;

@@ -351,3 +351,21 @@ pub async fn hand_overs(
     };
     Ok(html(&page.shell, page.render()?))
 }
+
+/// The first file of a form, and its other fields.
+pub async fn one_file(mut form: Multipart) -> Result<(String, Vec<u8>, std::collections::BTreeMap<String, String>), PageError> {
+    let (mut name, mut bytes, mut fields) = (String::new(), Vec::new(), std::collections::BTreeMap::new());
+    while let Some(field) = form.next_field().await? {
+        let key = field.name().unwrap_or("").to_owned();
+        if key == "file" {
+            name = field.file_name().unwrap_or("").to_owned();
+            bytes = field.bytes().await?.to_vec();
+        } else {
+            fields.insert(key, field.text().await?);
+        }
+    }
+    if bytes.is_empty() {
+        return Err(OfficeError::Input("没有选中文件".into()).into());
+    }
+    Ok((name, bytes, fields))
+}

@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use baoxue_domain::access::Action;
 
 use super::{
-    App, admin, assets, checks, children, entering, events, findings, guard, help, home, ledgers, me, place, review, rosters,
-    runs,
+    App, assets, audit, checks, children, entering, events, findings, guard, help, home, ledgers, me, people, place, places,
+    review, rosters, runs, settings,
 };
 
 /// What a route asks of the person.
@@ -141,18 +141,22 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/findings/{id}/steps", FINDINGS, findings::step)
         .get("/findings/{id}/proofs/{proof}", FINDINGS, findings::proof)
         // 设置
-        .get("/places", May(A::ManagePlaces), admin::places)
-        .upload("/places", May(A::ManagePlaces), ANSWER_BYTES, admin::put_places)
-        .post("/places/closing", May(A::ManagePlaces), admin::close_place)
-        .get("/places/sample.xlsx", May(A::ManagePlaces), admin::places_sample)
-        .get("/sources", May(A::ManageSources), admin::sources)
-        .post("/sources/forget", May(A::ManageSources), admin::forget_heading)
-        .get("/settings", May(A::ManageSettings), admin::settings)
-        .post("/settings", May(A::ManageSettings), admin::set)
-        .get("/people", May(A::ManageUsers), admin::people)
-        .post("/people", May(A::ManageUsers), admin::add_person)
-        .upload("/people/sheet", May(A::ManageUsers), ANSWER_BYTES, admin::add_people)
-        .get("/people/{login}", May(A::ManageUsers), admin::person)
-        .post("/people/{login}/steps", May(A::ManageUsers), admin::person_step)
-        .get("/audit", May(A::ViewAudit), admin::audit)
+        .get("/places", May(A::ManagePlaces), places::page)
+        .upload("/places", May(A::ManagePlaces), ANSWER_BYTES, places::put)
+        .post("/places/closing", May(A::ManagePlaces), places::close)
+        .get("/places/school", May(A::ManagePlaces), places::school)
+        .post("/places/renaming", May(A::ManagePlaces), places::rename)
+        .get("/places/roll-over", May(A::ManagePlaces), places::roll_over_page)
+        .post("/places/roll-over", May(A::ManagePlaces), places::roll_over)
+        .get("/places/sample.xlsx", May(A::ManagePlaces), places::sample_sheet)
+        .get("/sources", May(A::ManageSources), settings::sources)
+        .post("/sources/forget", May(A::ManageSources), settings::forget_heading)
+        .get("/settings", May(A::ManageSettings), settings::page)
+        .post("/settings", May(A::ManageSettings), settings::set)
+        .get("/people", May(A::ManageUsers), people::page)
+        .post("/people", May(A::ManageUsers), people::add)
+        .upload("/people/sheet", May(A::ManageUsers), ANSWER_BYTES, people::add_sheet)
+        .get("/people/{login}", May(A::ManageUsers), people::person)
+        .post("/people/{login}/steps", May(A::ManageUsers), people::step)
+        .get("/audit", May(A::ViewAudit), audit::page)
 }

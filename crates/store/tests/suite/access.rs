@@ -48,15 +48,15 @@ async fn sessions_end_with_password_and_account() {
         let left: Vec<_> = p.store.sessions_of(1).await.unwrap().into_iter().map(|s| s.digest[0]).collect();
         assert_eq!(left, [2]);
         let mut tx = p.store.begin().await.unwrap();
+        tx.switch_place(&[2; 32], Some(COUNTY)).await.unwrap();
+        tx.commit().await.unwrap();
+        let (session, account) = p.store.session(&[2; 32]).await.unwrap().unwrap();
+        assert_eq!((session.place.as_deref(), account.id), (Some(COUNTY), 1));
+        let mut tx = p.store.begin().await.unwrap();
         assert!(!tx.end_session(9, &[2; 32]).await.unwrap(), "only one's own");
         tx.set_disabled(1, Some(NOW)).await.unwrap();
         tx.commit().await.unwrap();
         assert!(p.store.session(&[2; 32]).await.unwrap().is_none());
-        let mut tx = p.store.begin().await.unwrap();
-        tx.switch_place(&[1; 32], Some(COUNTY)).await.unwrap();
-        tx.commit().await.unwrap();
-        let (session, account) = p.store.session(&[1; 32]).await.unwrap().unwrap();
-        assert_eq!((session.place.as_deref(), account.id), (Some(COUNTY), 1));
     }
 }
 

@@ -7,6 +7,7 @@ mod backups;
 mod batches;
 mod findings;
 mod jobs;
+mod relocation;
 mod runs;
 mod schema;
 

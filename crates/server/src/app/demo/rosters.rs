@@ -22,7 +22,7 @@ struct Roster {
     on: fn(&Child) -> bool,
 }
 
-const ROSTERS: [Roster; 10] = [
+const ROSTERS: [Roster; 13] = [
     Roster { kind: SourceKind::Household, file: "户籍.xlsx", care: Care::GOOD, on: |c| c.on.household },
     Roster { kind: SourceKind::Student, file: "学籍.xlsx", care: Care::USUAL, on: |c| c.on.student },
     Roster { kind: SourceKind::InSchool, file: "在校实名.xlsx", care: Care::USUAL, on: |c| c.on.in_school },
@@ -31,9 +31,25 @@ const ROSTERS: [Roster; 10] = [
     Roster { kind: SourceKind::Disability, file: "残联.xlsx", care: Care::POOR, on: |c| c.on.disability },
     Roster { kind: SourceKind::Postponed, file: "延缓入学.xlsx", care: Care::USUAL, on: |c| c.on.postponed },
     Roster { kind: SourceKind::Exam, file: "中考报名.csv", care: Care::USUAL, on: |c| c.on.exam },
+    Roster { kind: SourceKind::Diagnostic1, file: "九年级一诊.csv", care: Care::USUAL, on: |c| c.on.exam },
+    Roster {
+        kind: SourceKind::Diagnostic2,
+        file: "九年级二诊.csv",
+        care: Care::USUAL,
+        on: |c| c.on.exam && c.family.number % 150 != 7,
+    },
+    Roster {
+        kind: SourceKind::Diagnostic3,
+        file: "九年级三诊.csv",
+        care: Care::USUAL,
+        on: |c| c.on.exam && c.family.number % 90 != 7,
+    },
     Roster { kind: SourceKind::LastYear, file: "上年学籍.xlsx", care: Care::USUAL, on: |c| c.on.last_year },
     Roster { kind: SourceKind::Cleared, file: "上年核销.xlsx", care: Care::USUAL, on: |c| c.on.cleared },
 ];
+
+/// Rows of one file at most.
+const ROWS_A_FILE: usize = 500_000;
 
 /// Writes all rosters into a folder.
 pub fn write(county: &County, children: &[Child], rng: &mut ChaCha8Rng, out: &Path) -> anyhow::Result<()> {
@@ -52,13 +68,19 @@ pub fn write(county: &County, children: &[Child], rng: &mut ChaCha8Rng, out: &Pa
         }
         // a register is in nobody's order
         rows.shuffle(rng);
-        let path = out.join(roster.file);
-        let bytes = match roster.file.rsplit('.').next() {
-            Some("csv") => csv_bytes(fields, &rows)?,
-            Some("xls") => web_page(roster.kind, fields, &rows),
-            _ => workbook(vec![sheet(roster.kind, fields, rows)])?,
-        };
-        std::fs::write(&path, bytes).with_context(|| format!("无法写入 {}", path.display()))?;
+        // a prefecture's register comes in several files: a sheet of Excel has a million rows
+        let files = rows.len().div_ceil(ROWS_A_FILE).max(1);
+        let (stem, kind) = roster.file.rsplit_once('.').unwrap_or((roster.file, ""));
+        for n in 1..=files {
+            let part: Vec<Vec<String>> = rows.drain(..rows.len().min(ROWS_A_FILE)).collect();
+            let path = out.join(if files == 1 { roster.file.to_owned() } else { format!("{stem}-{n}.{kind}") });
+            let bytes = match kind {
+                "csv" => csv_bytes(fields, &part)?,
+                "xls" => web_page(roster.kind, fields, &part),
+                _ => workbook(vec![sheet(roster.kind, fields, part)])?,
+            };
+            std::fs::write(&path, bytes).with_context(|| format!("无法写入 {}", path.display()))?;
+        }
     }
     Ok(())
 }

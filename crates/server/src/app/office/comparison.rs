@@ -7,11 +7,11 @@ use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::finding::{FindingState, Step};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, SourceKind};
-use baoxue_domain::school::{SchoolYear, TrackingWindow};
+use baoxue_domain::school::{Grade, SchoolYear, TrackingWindow};
 use baoxue_domain::verdict::{Setting, VerdictGroup, VerdictKind};
 use baoxue_linkage::{Decision, Judgement, Linkage, Observer, Stage, Table, link, pinyin_syllables};
 use baoxue_store::{
-    Batch, ChildRecord, Job, JobState, KnownChild, Lease, NewAudit, NewEvent, NewPair, NewRun, Profile, Run, RunResult,
+    Batch, ChildRecord, Job, JobState, KnownChild, Lease, NewAudit, NewEvent, NewPair, NewPlace, NewRun, Profile, Run, RunResult,
     SearchKind, SourceKey, StoreError,
 };
 use rayon::prelude::*;
@@ -74,14 +74,26 @@ pub struct Passage {
     pub unseen: Vec<i64>,
 }
 
-/// 中考 cross-check of a school: enrolled in grade 9, registered for the exam, and those who are not.
+/// Cross-check of a school's grade 9 against the lists of its examinations.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ExamSchool {
     pub school: String,
     pub path: String,
     pub enrolled: i64,
-    pub registered: i64,
+    /// Of the lists at hand: the diagnostic examinations, then the registration for the final one.
+    pub exams: Vec<ExamCount>,
+}
+
+/// One examination of a school.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ExamCount {
+    /// Name of the source.
+    pub source: String,
+    /// On the list.
+    pub listed: i64,
+    /// …and absent on the day.
     pub absent: i64,
+    /// Enrolled and not on the list.
     pub missing: Vec<i64>,
 }
 
@@ -296,6 +308,8 @@ impl Office {
             settings: &made.settings,
         };
         tx.finish_run(&self.store, &run, &result, self.now()).await?;
+        let on = run.as_of.parse().unwrap_or_else(|_| self.clock.today());
+        tx.add_places(&classes_of(&made.children), on).await?;
         tx.end_job(lease, JobState::Finished, None, self.now()).await?;
         let (subject, detail) = (format!("run:{id}"), format!("{} 名儿童", made.children.len()));
         let row = NewAudit {
@@ -320,7 +334,9 @@ impl Office {
         }
         let on = run.as_of.parse().unwrap_or_else(|_| self.clock.today());
         let mut places = self.store.places_below(county.as_str(), on, &[]).await?;
-        places.extend(self.store.places_below(&county.education_prefix().unwrap_or_default(), on, &["school"]).await?);
+        places.extend(
+            self.store.places_below(&county.education_prefix().unwrap_or_default(), on, &["school", "teaching-point"]).await?,
+        );
         let known = self.store.known_children(county.as_str()).await?;
         Ok(Given {
             batches,
@@ -369,6 +385,27 @@ impl Office {
     }
 }
 
+/// Grades and classes in which children stand: with new rosters new classes come.
+fn classes_of(children: &[ChildRecord]) -> Vec<NewPlace> {
+    let mut seen: std::collections::BTreeSet<&str> = std::collections::BTreeSet::new();
+    seen.extend(children.iter().filter_map(|c| c.paths[2].as_deref()));
+    let mut out: std::collections::BTreeMap<PlacePath, &str> = std::collections::BTreeMap::new();
+    for path in seen.into_iter().filter_map(PlacePath::parse) {
+        // the class, or the grade where no class is known
+        let steps = [Some(path.clone()), path.parent()].into_iter().flatten();
+        let Some(grade) = steps.clone().find(|p| Grade::parse(p.last()).is_some()) else { continue };
+        out.insert(grade.clone(), "grade");
+        if path != grade {
+            out.insert(path, "class");
+        }
+    }
+    let new = |(path, kind): (PlacePath, &str)| {
+        let name = path.last().to_owned();
+        NewPlace { kind: kind.to_owned(), code: String::new(), name, path, town_path: None }
+    };
+    out.into_iter().map(new).collect()
+}
+
 fn payload(county: &PlacePath, run: i64) -> String {
     format!("{county} {run}")
 }
@@ -394,7 +431,7 @@ fn give_numbers(made: &mut Made, first: i64) {
         t.unseen.iter_mut().for_each(|n| *n = number(*n));
     }
     for s in &mut made.figures.exams {
-        s.missing.iter_mut().for_each(|n| *n = number(*n));
+        s.exams.iter_mut().flat_map(|e| &mut e.missing).for_each(|n| *n = number(*n));
     }
 }
 
@@ -638,9 +675,10 @@ fn figures_of(
     }
 }
 
-/// R-CMP 6: grade 9 by school against the exam's list.
+/// R-CMP 6: grade 9 by school against the lists of the examinations.
 fn exams_of(children: &[Child], ids: &[i64], setting: &Setting, g: &Gazetteer) -> Vec<ExamSchool> {
-    if !setting.has(SourceKind::Exam) {
+    let at_hand: Vec<SourceKind> = SourceKind::EXAMS.into_iter().filter(|k| setting.has(*k)).collect();
+    if at_hand.is_empty() {
         return Vec::new();
     }
     let mut out: std::collections::BTreeMap<String, ExamSchool> = std::collections::BTreeMap::new();
@@ -651,17 +689,21 @@ fn exams_of(children: &[Child], ids: &[i64], setting: &Setting, g: &Gazetteer) -
             continue;
         }
         let school = row.get(Field::SchoolName).unwrap_or("(未写学校)").to_owned();
-        let e = out.entry(school.clone()).or_insert_with(|| ExamSchool { school, ..ExamSchool::default() });
+        let none = || at_hand.iter().map(|k| ExamCount { source: k.name().to_owned(), ..ExamCount::default() }).collect();
+        let e = out.entry(school.clone()).or_insert_with(|| ExamSchool { school, exams: none(), ..ExamSchool::default() });
         if e.path.is_empty() {
             e.path = g.school_of(row).map(|p| p.to_string()).unwrap_or_default();
         }
         e.enrolled += 1;
-        match c.of(SourceKind::Exam) {
-            Some(x) => {
-                e.registered += 1;
-                e.absent += i64::from(x.get(Field::ExamAbsence).is_some_and(|a| a.starts_with('是') || a.contains("缺考")));
+        for (kind, exam) in at_hand.iter().zip(&mut e.exams) {
+            match c.of(*kind) {
+                Some(x) => {
+                    exam.listed += 1;
+                    exam.absent +=
+                        i64::from(x.get(Field::ExamAbsence).is_some_and(|a| a.starts_with('是') || a.contains("缺考")));
+                }
+                None => exam.missing.push(*id),
             }
-            None => e.missing.push(*id),
         }
     }
     out.into_values().collect()

@@ -14,6 +14,8 @@ pub struct Gazetteer {
     /// Villages of each town by name.
     villages: FxHashMap<String, Vec<(String, PlacePath)>>,
     school_by_code: FxHashMap<String, PlacePath>,
+    /// Teaching points, by their school's code and their own name.
+    points: FxHashMap<(String, String), PlacePath>,
     /// Schools of one name: several counties have a 城关小学.
     schools_by_name: FxHashMap<String, Vec<PlacePath>>,
 }
@@ -27,6 +29,7 @@ impl Gazetteer {
             towns: Vec::new(),
             villages: FxHashMap::default(),
             school_by_code: FxHashMap::default(),
+            points: FxHashMap::default(),
             schools_by_name: FxHashMap::default(),
         };
         for p in places {
@@ -37,6 +40,10 @@ impl Gazetteer {
                 "village" => {
                     let town = p.path.parent().map(|t| t.as_str().to_owned()).unwrap_or_default();
                     out.villages.entry(town).or_default().push((p.name.clone(), p.path.clone()));
+                }
+                "teaching-point" => {
+                    out.points.insert((p.code.clone(), p.name.clone()), p.path.clone());
+                    out.schools_by_name.entry(p.name.clone()).or_default().push(p.path.clone());
                 }
                 "school" => {
                     out.school_by_code.insert(p.code.clone(), p.path.clone());
@@ -99,7 +106,10 @@ impl Gazetteer {
 
     /// The school of a row, down to the class.
     pub fn school_of(&self, row: &RosterRow) -> Option<PlacePath> {
-        let by_code = row.get(Field::SchoolCode).and_then(|c| self.school_by_code.get(c));
+        let by_code = row.get(Field::SchoolCode).and_then(|c| {
+            let point = row.get(Field::SchoolName).and_then(|n| self.points.get(&(c.to_owned(), n.to_owned())));
+            point.or_else(|| self.school_by_code.get(c))
+        });
         let by_name = || match row.get(Field::SchoolName).and_then(|n| self.schools_by_name.get(n)).map(Vec::as_slice) {
             Some([only]) => Some(only),
             _ => None,
@@ -145,6 +155,7 @@ mod tests {
                 place("town", "528801100", "柳林镇", "g/52/5288/528801/528801100/"),
                 place("village", "528801100201", "石桥村", "g/52/5288/528801/528801100/528801100201/"),
                 place("school", "2152000001", "柳林中心小学", "e/528801/2152000001/"),
+                place("teaching-point", "2152000001", "石桥教学点", "e/528801/2152000001/石桥教学点/"),
             ],
         );
         let village = Some("g/52/5288/528801/528801100/528801100201/");
@@ -165,6 +176,12 @@ mod tests {
             ..RosterRow::default()
         };
         assert_eq!(g.school_of(&row).unwrap().as_str(), "e/528801/2152000001/三年级/三(1)班/");
+        for name in ["石桥教学点", "柳林小学"] {
+            let values = [(Field::SchoolCode, "2152000001"), (Field::SchoolName, name), (Field::Grade, "一年级")];
+            let row = RosterRow { values: values.into_iter().collect(), ..RosterRow::default() };
+            let at = if name == "石桥教学点" { "石桥教学点/" } else { "" };
+            assert_eq!(g.school_of(&row).unwrap().as_str(), format!("e/528801/2152000001/{at}一年级/"));
+        }
     }
 
     #[test]

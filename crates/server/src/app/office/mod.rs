@@ -8,6 +8,7 @@ pub mod kept;
 pub mod places;
 pub mod reconcile;
 pub mod review;
+pub mod roll_over;
 pub mod rosters;
 pub mod settings;
 pub mod sheets;

@@ -31,7 +31,7 @@ pub struct PlacesRead {
 }
 
 /// Reads a workbook with the sheets 区划 (代码, 名称), 学校 (学校标识码, 学校名称, 所在乡镇代码) and 划片 (村代码, 学校标识码), in any order
-/// of columns; any of them may be missing.
+/// of columns; any of them may be missing. A further row with a school's code is a teaching point of it.
 pub fn read_places(name: &str, bytes: Vec<u8>) -> Result<PlacesRead> {
     let sheets = baoxue_documents::read::read(name, bytes).map_err(|e| OfficeError::Input(e.to_string()))?;
     let mut out = PlacesRead::default();
@@ -73,10 +73,14 @@ pub fn read_places(name: &str, bytes: Vec<u8>) -> Result<PlacesRead> {
                     out.problems.push(bad("缺学校标识码或学校名称"));
                     continue;
                 }
-                let path = PlacePath::of_school(at.county(), number);
-                schools.insert(number.to_owned(), path.clone());
+                // a teaching point bears its school's code and stands below it
+                let (kind, path) = match schools.get(number) {
+                    Some(school) => ("teaching-point", school.child(title)),
+                    None => ("school", PlacePath::of_school(at.county(), number)),
+                };
+                schools.entry(number.to_owned()).or_insert_with(|| path.clone());
                 out.places.push(NewPlace {
-                    kind: "school".into(),
+                    kind: kind.into(),
                     code: number.to_owned(),
                     name: title.to_owned(),
                     path,
@@ -284,6 +288,14 @@ mod tests {
         assert_eq!(kinds, ["county", "town", "village", "school"]);
         assert_eq!(read.places[3].path.as_str(), "e/528801/2152000001/");
         assert_eq!(read.catchments.len(), 1);
+    }
+
+    #[test]
+    fn teaching_points_share_their_schools_code() {
+        let text = "学校标识码,学校名称,所在乡镇代码\n2152000001,柳林中心小学,528801100\n2152000001,石桥教学点,528801100\n";
+        let read = read_places("学校.csv", text.as_bytes().to_vec()).unwrap();
+        let found: Vec<(&str, &str)> = read.places.iter().map(|p| (p.kind.as_str(), p.path.as_str())).collect();
+        assert_eq!(found, [("school", "e/528801/2152000001/"), ("teaching-point", "e/528801/2152000001/石桥教学点/")]);
     }
 
     #[test]

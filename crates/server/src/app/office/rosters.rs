@@ -380,6 +380,9 @@ pub fn department_of(kind: SourceKind) -> &'static str {
         | SourceKind::InSchool
         | SourceKind::Postponed
         | SourceKind::Exam
+        | SourceKind::Diagnostic1
+        | SourceKind::Diagnostic2
+        | SourceKind::Diagnostic3
         | SourceKind::Kindergarten
         | SourceKind::LastYear
         | SourceKind::Cleared

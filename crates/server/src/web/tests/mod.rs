@@ -5,3 +5,4 @@ mod entering;
 mod journeys;
 mod sight;
 mod support;
+mod year;

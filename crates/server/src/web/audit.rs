@@ -1,0 +1,160 @@
+//! 审计日志 (the audit log) for the audit administrator.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Extension, Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use baoxue_domain::access::Action;
+use baoxue_store::AuditFilter;
+use jiff::ToSpan;
+use serde::Deserialize;
+
+use super::App;
+use super::error::PageError;
+use super::shell::{Shell, html, shell};
+use super::view::{Pager, number, when};
+use crate::app::clock::moment;
+use crate::app::office::accounts::SignedIn;
+
+/// Rows of a page of the log.
+const PAGE: i64 = 100;
+
+#[derive(Deserialize, Default)]
+pub struct AuditQuery {
+    #[serde(default)]
+    login: String,
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    subject: String,
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    to: String,
+    #[serde(default)]
+    page: Option<i64>,
+    #[serde(default)]
+    verify: Option<String>,
+}
+
+struct AuditLine {
+    id: i64,
+    when: String,
+    login: String,
+    action: String,
+    subject: String,
+    detail: String,
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditPage {
+    shell: Shell,
+    lines: Vec<AuditLine>,
+    pager: Pager,
+    q: AuditQuery,
+    verified: Option<(bool, String)>,
+    actions: Vec<(&'static str, &'static str)>,
+}
+
+/// Codes of the log, in words.
+const WORDS: &[(&str, &str)] = &[
+    ("log-in", "登录"),
+    ("log-out", "退出"),
+    ("failed-log-in", "密码错误"),
+    ("lock-account", "锁定账号"),
+    ("second-factor", "动态码通过"),
+    ("set-up-second-factor", "绑定动态码"),
+    ("change-password", "修改密码"),
+    ("reset-password", "重置密码"),
+    ("end-session", "退出设备"),
+    ("add-account", "新建账号"),
+    ("disable-account", "停用账号"),
+    ("enable-account", "启用账号"),
+    ("grant", "授权"),
+    ("end-grant", "终止授权"),
+    ("stage-roster", "读入名册"),
+    ("load-roster", "载入名册"),
+    ("withdraw-roster", "撤销名册"),
+    ("start-run", "开始比对"),
+    ("finish-run", "完成比对"),
+    ("cancel-run", "取消比对"),
+    ("decide-review", "人工认定"),
+    ("undo-review", "撤回认定"),
+    ("reveal", "查看完整信息"),
+    ("export", "导出"),
+    ("view-proof", "查看佐证"),
+    ("dispatch-finding", "交办"),
+    ("answer-finding", "答复"),
+    ("send-back-finding", "退回重核"),
+    ("hand-back-finding", "退回交办单位"),
+    ("clear-finding", "核销"),
+    ("take-as-suspected-finding", "转疑似辍学"),
+    ("reopen-finding", "重新打开"),
+    ("put-places", "维护区划"),
+    ("close-place", "撤并"),
+    ("relocate-place", "改名或并入"),
+    ("roll-over", "学年升级"),
+    ("set", "修改参数"),
+];
+
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(q): Query<AuditQuery>,
+) -> Result<Response, PageError> {
+    let some = |t: &str| (!t.trim().is_empty()).then(|| t.trim().to_owned());
+    let day = |t: &str| t.parse::<jiff::civil::Date>().ok();
+    let f = AuditFilter {
+        login: some(&q.login),
+        action: some(&q.action),
+        subject: some(&q.subject),
+        from: day(&q.from).map(|d| moment(d.at(0, 0, 0, 0))),
+        to: day(&q.to).map(|d| moment(d.saturating_add(1.day()).at(0, 0, 0, 0))),
+    };
+    let wanted = q.page.unwrap_or(1).max(1);
+    let j = signed.actor.jurisdiction(Action::ViewAudit)?;
+    let (rows, total) = app.office.store.audit_page(&f, &j, PAGE, (wanted - 1) * PAGE).await?;
+    let parts = [("login", q.login.as_str()), ("action", &q.action), ("subject", &q.subject), ("from", &q.from), ("to", &q.to)];
+    let verified = match q.verify {
+        Some(_) => {
+            let v = app.office.store.verify_audit().await?;
+            Some(match v.broken {
+                None => (
+                    true,
+                    format!(
+                        "已封存 {} 条,链条完整;另有 {} 条新记录待封存。最新封印 {}",
+                        number(v.sealed),
+                        number(v.unsealed),
+                        v.head.unwrap_or_default().chars().take(16).collect::<String>()
+                    ),
+                ),
+                Some((a, b)) => (false, format!("第 {a} 至 {b} 条之间的记录被改动、删除或插入过!请立即保全数据库并报告")),
+            })
+        }
+        None => None,
+    };
+    let word = |code: &str| WORDS.iter().find(|w| w.0 == code).map_or(code.to_owned(), |w| w.1.to_owned());
+    let page = AuditPage {
+        shell: shell(&app, &signed, &headers, "审计日志", "/audit").await?,
+        lines: rows
+            .into_iter()
+            .map(|e| AuditLine {
+                id: e.id,
+                when: when(e.at),
+                action: word(&e.action),
+                login: e.login,
+                subject: e.subject,
+                detail: e.detail,
+            })
+            .collect(),
+        pager: Pager::new(wanted, PAGE, total, "/audit", &parts),
+        verified,
+        actions: WORDS.to_vec(),
+        q,
+    };
+    Ok(html(&page.shell, page.render()?))
+}

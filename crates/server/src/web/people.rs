@@ -1,0 +1,235 @@
+//! 人员和授权 (people and their roles) for the security administrator.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Extension, Multipart, Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use baoxue_domain::access::{Action, Role};
+use baoxue_domain::place::PlacePath;
+use serde::Deserialize;
+
+use super::App;
+use super::error::PageError;
+use super::rosters::{XLSX, file, one_file};
+use super::shell::{Shell, go, html, shell};
+use super::view::when;
+use crate::app::office::OfficeError;
+use crate::app::office::accounts::SignedIn;
+
+struct PersonView {
+    login: String,
+    name: String,
+    roles: String,
+    disabled: bool,
+    locked: bool,
+    second_factor: bool,
+}
+
+#[derive(Template)]
+#[template(path = "people.html")]
+struct People {
+    shell: Shell,
+    people: Vec<PersonView>,
+    roles: Vec<(&'static str, &'static str)>,
+    password: Option<(String, String)>,
+}
+
+async fn people_page(
+    app: &Arc<App>,
+    signed: &SignedIn,
+    headers: &HeaderMap,
+    password: Option<(String, String)>,
+) -> Result<Response, PageError> {
+    let store = &app.office.store;
+    let grants = store.grants(None).await?;
+    let today = app.office.clock.today().to_string();
+    let j = signed.actor.jurisdiction(Action::ManageUsers)?;
+    let mut people = store.accounts().await?;
+    people.retain(|a| grants.iter().filter(|g| g.account == a.id).all(|g| j.covers(&g.path)));
+    let page = People {
+        shell: shell(app, signed, headers, "人员和授权", "/people").await?,
+        people: people
+            .into_iter()
+            .map(|a| {
+                let held = grants
+                    .iter()
+                    .filter(|g| g.account == a.id && g.valid_from <= today && g.valid_to.as_ref().is_none_or(|t| *t > today));
+                let mut roles: Vec<&str> = held.map(|g| g.role.label()).collect();
+                roles.dedup();
+                PersonView {
+                    roles: roles.join("、"),
+                    disabled: a.disabled_at.is_some(),
+                    locked: a.locked_until > app.office.now(),
+                    second_factor: a.totp_secret.is_some(),
+                    login: a.login,
+                    name: a.name,
+                }
+            })
+            .collect(),
+        roles: Role::ALL.iter().map(|r| (r.code(), r.label())).collect(),
+        password,
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    people_page(&app, &signed, &headers, None).await
+}
+
+#[derive(Deserialize)]
+pub struct NewPerson {
+    login: String,
+    name: String,
+    role: String,
+    place: String,
+}
+
+async fn role_at(app: &App, role: &str, place: &str) -> Result<(Role, PlacePath), PageError> {
+    let role = Role::find(role).ok_or_else(|| OfficeError::Input("请选择角色".into()))?;
+    let path = app
+        .office
+        .place_named(place.trim())
+        .await?
+        .ok_or_else(|| OfficeError::Input(format!("没有“{}”这个范围;请写区划代码、学校标识码或学校名称", place.trim())))?;
+    Ok((role, path))
+}
+
+pub async fn add(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Form(form): Form<NewPerson>,
+) -> Result<Response, PageError> {
+    let grant = role_at(&app, &form.role, &form.place).await?;
+    let password = app.office.add_person(Some(&signed.actor), &form.login, &form.name, &[grant]).await?;
+    people_page(&app, &signed, &headers, Some((form.login, password))).await
+}
+
+pub async fn add_sheet(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    form: Multipart,
+) -> Result<Response, PageError> {
+    let (name, bytes, _) = one_file(form).await?;
+    let out = app.office.add_people(&signed.actor, &name, bytes).await?;
+    Ok(file("新账号初始密码.xlsx", XLSX, out))
+}
+
+struct GrantView {
+    id: i64,
+    role: &'static str,
+    place: String,
+    from: String,
+    to: String,
+    active: bool,
+}
+
+#[derive(Template)]
+#[template(path = "person.html")]
+struct Person {
+    shell: Shell,
+    login: String,
+    name: String,
+    disabled: bool,
+    second_factor: bool,
+    created: String,
+    grants: Vec<GrantView>,
+    roles: Vec<(&'static str, &'static str)>,
+    sessions: usize,
+    password: Option<String>,
+}
+
+async fn person_page(
+    app: &Arc<App>,
+    signed: &SignedIn,
+    headers: &HeaderMap,
+    login: &str,
+    password: Option<String>,
+) -> Result<Response, PageError> {
+    let store = &app.office.store;
+    let a = app.office.managed(&signed.actor, login).await?;
+    let grants = store.grants(Some(a.id)).await?;
+    let paths: Vec<&str> = grants.iter().map(|g| g.path.as_str()).collect();
+    let trails = app.office.trails(&paths).await?;
+    let today = app.office.clock.today().to_string();
+    let page = Person {
+        shell: shell(app, signed, headers, &a.name, "/people").await?,
+        disabled: a.disabled_at.is_some(),
+        second_factor: a.totp_secret.is_some(),
+        created: when(a.created_at),
+        sessions: store.sessions_of(a.id).await?.len(),
+        grants: grants
+            .into_iter()
+            .map(|g| GrantView {
+                id: g.id,
+                role: g.role.label(),
+                place: trails.get(&g.path).cloned().filter(|t| !t.is_empty()).unwrap_or(g.path),
+                active: g.valid_from <= today && g.valid_to.as_ref().is_none_or(|t| *t > today),
+                from: g.valid_from,
+                to: g.valid_to.unwrap_or_default(),
+            })
+            .collect(),
+        roles: Role::ALL.iter().map(|r| (r.code(), r.label())).collect(),
+        login: a.login,
+        name: a.name,
+        password,
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+pub async fn person(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(login): Path<String>,
+) -> Result<Response, PageError> {
+    person_page(&app, &signed, &headers, &login, None).await
+}
+
+#[derive(Deserialize)]
+pub struct PersonStep {
+    step: String,
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    place: String,
+    #[serde(default)]
+    grant: Option<i64>,
+}
+
+pub async fn step(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(login): Path<String>,
+    Form(form): Form<PersonStep>,
+) -> Result<Response, PageError> {
+    let back = format!("/people/{}", super::view::url_part(&login));
+    match form.step.as_str() {
+        "grant" => {
+            let (role, path) = role_at(&app, &form.role, &form.place).await?;
+            app.office.grant(&signed.actor, &login, role, &path).await?;
+            Ok(go(&back, "已授权,自今天起"))
+        }
+        "end-grant" => {
+            app.office.end_grant(&signed.actor, &login, form.grant.unwrap_or(0)).await?;
+            Ok(go(&back, "已终止授权"))
+        }
+        "reset-password" | "reset-all" => {
+            let password = app.office.reset_password(Some(&signed.actor), &login, form.step == "reset-all").await?;
+            person_page(&app, &signed, &headers, &login, Some(password)).await
+        }
+        "disable" | "enable" => {
+            app.office.set_disabled(&signed.actor, &login, form.step == "disable").await?;
+            Ok(go(&back, if form.step == "disable" { "已停用,登录已全部退出" } else { "已启用" }))
+        }
+        _ => Err(OfficeError::NotFound.into()),
+    }
+}

@@ -1,0 +1,139 @@
+//! 名册来源和参数 (sources and settings) for the system administrator.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use baoxue_domain::access::Action;
+use baoxue_domain::roster::{Field, SourceKind};
+use serde::Deserialize;
+
+use super::App;
+use super::error::PageError;
+use super::shell::{Shell, go, html, shell};
+use super::view::when;
+use crate::app::office::OfficeError;
+use crate::app::office::accounts::SignedIn;
+use crate::app::office::settings::KNOWN;
+
+#[derive(Template)]
+#[template(path = "sources.html")]
+struct Sources {
+    shell: Shell,
+    kinds: Vec<(&'static str, &'static str, &'static str)>,
+    headings: Vec<(String, &'static str, String, String)>,
+}
+
+pub async fn sources(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let area = app.office.area(&signed.actor, Action::ManageSources)?;
+    let said = app.office.store.heading_mappings(area.as_str()).await?;
+    let page = Sources {
+        shell: shell(&app, &signed, &headers, "名册来源", "/sources").await?,
+        kinds: SourceKind::ALL
+            .iter()
+            .map(|k| (k.name(), k.long_label(), crate::app::office::rosters::department_of(*k)))
+            .collect(),
+        headings: said
+            .into_iter()
+            .map(|(source, heading, field)| {
+                let label = Field::ALL.iter().find(|f| f.name() == field).map_or(field.clone(), |f| f.heading().to_owned());
+                let kind = SourceKind::find(&source).map_or("", SourceKind::label);
+                (source, kind, heading, label)
+            })
+            .collect(),
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+#[derive(Deserialize)]
+pub struct Forget {
+    source: String,
+    heading: String,
+}
+
+pub async fn forget_heading(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Form(form): Form<Forget>,
+) -> Result<Response, PageError> {
+    let office = &app.office;
+    let area = office.area(&signed.actor, Action::ManageSources)?;
+    let mut tx = office.store.begin().await?;
+    tx.map_heading((area.as_str(), &form.source, &form.heading), "", office.now(), signed.actor.account).await?;
+    office.audit(&mut tx, &signed.actor, "forget-heading", &format!("source:{}", form.source), &form.heading).await?;
+    tx.commit().await?;
+    Ok(go("/sources", "已忘记这一列的对应"))
+}
+
+struct SettingView {
+    name: &'static str,
+    label: &'static str,
+    about: &'static str,
+    value: String,
+    number: bool,
+}
+
+#[derive(Template)]
+#[template(path = "settings.html")]
+struct Settings {
+    shell: Shell,
+    settings: Vec<SettingView>,
+    history: Vec<(String, String, String, String, String)>,
+    today: String,
+}
+
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let place = app.office.settings_place(&signed.actor)?;
+    let mut all = Vec::new();
+    for k in KNOWN {
+        all.push(SettingView {
+            name: k.name,
+            label: k.label,
+            about: k.about,
+            value: app.office.setting(k.name, Some(&place)).await?,
+            number: k.bounds.is_some(),
+        });
+    }
+    let history = app.office.store.setting_history(&signed.actor.jurisdiction(Action::ManageSettings)?).await?;
+    let page = Settings {
+        shell: shell(&app, &signed, &headers, "参数", "/settings").await?,
+        settings: all,
+        history: history
+            .into_iter()
+            .map(|s| {
+                let label = KNOWN.iter().find(|k| k.name == s.name).map_or(s.name.clone(), |k| k.label.to_owned());
+                (label, s.value, s.effective_on, when(s.recorded_at), s.recorded_by.unwrap_or_else(|| "命令行".into()))
+            })
+            .collect(),
+        today: app.office.clock.today().to_string(),
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+#[derive(Deserialize)]
+pub struct SetForm {
+    name: String,
+    value: String,
+    from: String,
+}
+
+pub async fn set(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Form(form): Form<SetForm>,
+) -> Result<Response, PageError> {
+    let from = form.from.parse().map_err(|_| OfficeError::Input("日期写成 2026-11-21".into()))?;
+    app.office.set(&signed.actor, &form.name, &form.value, from).await?;
+    Ok(go("/settings", &format!("已保存,自 {from} 起生效")))
+}
