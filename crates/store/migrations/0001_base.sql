@@ -319,6 +319,18 @@ CREATE TABLE attachment (
 );
 CREATE INDEX attachment_finding ON attachment (finding_id);
 
+-- 人籍一致月度核对 (R-CMP 9): what a class counted in a month; the last word holds
+CREATE TABLE class_count (
+  class_path {path} NOT NULL,
+  month TEXT NOT NULL,
+  homework BIGINT,
+  roll BIGINT,
+  seats BIGINT,
+  counted_by BIGINT NOT NULL,
+  counted_at BIGINT NOT NULL,
+  PRIMARY KEY (class_path, month)
+);
+
 -- 后台任务
 CREATE TABLE job (
   id {id},
@@ -371,3 +383,5 @@ CREATE TABLE counter (
   next BIGINT NOT NULL
 );
 INSERT INTO counter (name, next) VALUES ('child', 1);
+-- goes up whenever children change: counts that are kept hold for one generation
+INSERT INTO counter (name, next) VALUES ('generation', 1);

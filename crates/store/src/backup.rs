@@ -13,13 +13,14 @@ use crate::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 26] = [
+const TABLES: [&str; 27] = [
     "account",
     "role_grant",
     "roll_over",
     "session",
     "place",
     "catchment",
+    "class_count",
     "setting",
     "batch",
     "heading_mapping",

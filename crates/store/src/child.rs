@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, StoreError};
-use crate::{Clause, Row, Store, Vault, binds};
+use crate::{Clause, Row, Store, Tx, Vault, binds};
 
 /// The encrypted part of a child.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,12 +33,12 @@ pub struct Profile {
     pub sources: String,
 }
 
-/// Entries of a cache of counts: every person's filters, until the next run.
+/// Entries of a cache of counts: every person's filters, until children change.
 const MAX_COUNTS: usize = 2_000;
 
 type Counts = FxHashMap<String, Vec<(String, i64)>>;
 
-/// Counts that hold until a run ends.
+/// Counts that hold until children change.
 #[derive(Clone, Default)]
 pub(crate) struct CountCache {
     held: Arc<Mutex<(i64, Counts)>>,
@@ -57,6 +57,14 @@ impl CountCache {
             }
             held.1.insert(key, counts);
         }
+    }
+}
+
+impl Tx {
+    /// Says that children have changed: counts that were kept hold no longer.
+    pub(crate) async fn children_changed(&mut self) -> Result<()> {
+        self.run("UPDATE counter SET next = next + 1 WHERE name = 'generation'", vec![]).await?;
+        Ok(())
     }
 }
 
@@ -373,11 +381,44 @@ impl Store {
             .collect()
     }
 
-    /// How many children stand under each verdict, whatever verdicts are asked for. Children change with runs only: the answer is kept
-    /// until the next one ends.
+    /// Goes up whenever children change: with runs, and when classes move up.
+    async fn generation(&self) -> Result<i64> {
+        let row = self.one("SELECT next FROM counter WHERE name = 'generation'", vec![]).await?;
+        row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// How many children of a jurisdiction stand under each verdict in each class (or school, where no class is known): path, verdict, number.
+    pub async fn class_verdicts(&self, j: &Jurisdiction) -> Result<Vec<(String, String, i64)>> {
+        let generation = self.generation().await?;
+        let key = format!("classes {:?}", j.prefixes());
+        let joined = match self.counts.get(generation, &key) {
+            Some(known) => known,
+            None => {
+                let sight = self.sight(j).await?;
+                let mut c = Clause::new();
+                c.add("c.gone_since_run IS NULL AND c.merged_into IS NULL AND c.school_path IS NOT NULL");
+                inside(&mut c, &sight);
+                let sql = format!(
+                    "SELECT c.school_path, c.verdict, COUNT(*) FROM child c{} GROUP BY c.school_path, c.verdict",
+                    c.sql()
+                );
+                let rows = self.all(&sql, c.values).await?;
+                let counts: Vec<(String, i64)> =
+                    rows.iter().map(|r| Ok((format!("{}\t{}", r.text(0)?, r.text(1)?), r.int(2)?))).collect::<Result<_>>()?;
+                self.counts.keep(generation, key, counts.clone());
+                counts
+            }
+        };
+        let parts =
+            |(both, n): (String, i64)| both.split_once('\t').map(|(path, verdict)| (path.to_owned(), verdict.to_owned(), n));
+        let mut out: Vec<(String, String, i64)> = joined.into_iter().filter_map(parts).collect();
+        out.sort();
+        Ok(out)
+    }
+
+    /// How many children stand under each verdict, whatever verdicts are asked for. The answer is kept until children change.
     pub async fn verdict_counts(&self, q: &LedgerQuery, j: &Jurisdiction) -> Result<Vec<(String, i64)>> {
-        let row = self.one("SELECT COALESCE(MAX(id), 0) FROM run WHERE state = 'finished'", vec![]).await?;
-        let generation = row.map_or(Ok(0), |r| r.int(0))?;
+        let generation = self.generation().await?;
         let q = LedgerQuery { verdicts: Vec::new(), ..q.clone() };
         let key = q.ids.is_none().then(|| format!("{q:?} {:?}", j.prefixes()));
         if let Some(known) = key.as_ref().and_then(|k| self.counts.get(generation, k)) {

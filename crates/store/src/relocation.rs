@@ -81,6 +81,7 @@ impl Tx {
     /// Moves places from a day on. What was stays on record under its old path: places and grants are dated.
     pub async fn relocate(&mut self, moves: &[Relocation], from: Date, now: i64, by: i64) -> Result<Relocated> {
         let moves = Moves { by_path: moves.iter().map(|m| (m.from.as_str(), m)).collect() };
+        self.children_changed().await?;
         Ok(Relocated {
             places: self.move_places(&moves, from).await?,
             children: self.move_children(&moves).await?,

@@ -323,6 +323,7 @@ impl Tx {
         let rows = fresh.iter().map(|g| binds![run.id, g.id, "gone", g.verdict.as_str(), None::<String>]).collect();
         self.insert_many("run_change", &["run_id", "child_id", "change", "verdict_before", "verdict_after"], rows).await?;
         self.add_pairs(run.id, result.pairs).await?;
+        self.children_changed().await?;
         let sql = "UPDATE run SET state = 'finished', finished_at = $1, summary = $2, settings = $3 WHERE id = $4";
         self.run(sql, binds![now, result.summary, result.settings, run.id]).await?;
         Ok(())

@@ -53,6 +53,8 @@ actions! {
     CloseFinding "办结核实" true,
     /// Grade-9 and transition checks, person-register agreement.
     ViewChecks "查看核查" true,
+    /// Monthly counts of a class: homework, roll, seats.
+    CountClasses "填报班级人数" false,
     /// Places, schools, catchments.
     ManagePlaces "维护地方和学校" false,
     /// Thresholds, names of offices.

@@ -54,19 +54,19 @@ roles! {
         [ImportRosters, ViewHandOvers, RunComparison, ViewRuns, DecideReview, ViewLedger, ViewChild, Reveal, Export, Dispatch, CloseFinding, ViewChecks],
     /// Central school or town education office.
     TownOfficer "town-officer" "中心校·乡镇教办" Education
-        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, ViewChecks],
+        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, CountClasses, ViewChecks],
     /// Keeps a school's student records.
     Registrar "registrar" "学籍管理员" Education
-        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, ViewChecks],
+        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, CountClasses, ViewChecks],
     /// Principal or deputy.
     Principal "principal" "校长·分管副校长" Education
-        [ViewLedger, ViewChild, Reveal, AnswerFinding, ViewChecks],
+        [ViewLedger, ViewChild, Reveal, AnswerFinding, CountClasses, ViewChecks],
     /// Dean, grade leader.
     Dean "dean" "教务处·年级组长" Education
-        [ViewLedger, ViewChild, AnswerFinding, ViewChecks],
+        [ViewLedger, ViewChild, AnswerFinding, CountClasses, ViewChecks],
     /// Class teacher.
     ClassTeacher "class-teacher" "班主任" Education
-        [ViewLedger, ViewChild, AnswerFinding],
+        [ViewLedger, ViewChild, AnswerFinding, CountClasses],
     /// Subject teacher or mentor.
     Mentor "mentor" "任课教师·成长导师" Education
         [ViewChild, AnswerFinding],

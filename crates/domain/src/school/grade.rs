@@ -13,6 +13,11 @@ pub fn leavers_step(year: SchoolYear) -> String {
     format!("{}届离校", year.start_year())
 }
 
+/// What only the steps of leavers end in.
+pub fn leavers_mark() -> &'static str {
+    "届离校/"
+}
+
 impl Grade {
     /// 三年级, 3年级, 小学三年级, 七年级, 初一, 初中一年级.
     pub fn parse(text: &str) -> Option<Self> {

@@ -3,7 +3,7 @@
 mod grade;
 mod school_year;
 
-pub use grade::{Grade, leavers_step};
+pub use grade::{Grade, leavers_mark, leavers_step};
 pub use school_year::{SchoolYear, TrackingWindow};
 
 use std::fmt;

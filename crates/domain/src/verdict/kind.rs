@@ -106,6 +106,17 @@ verdicts! {
 }
 
 impl VerdictKind {
+    /// Whether a child that stands in a class has a student record there.
+    pub fn is_on_register(self) -> bool {
+        self != Self::RecordPending
+    }
+
+    /// Whether a child that stands in a class is there in person.
+    pub fn is_in_class(self) -> bool {
+        self.group() == VerdictGroup::InSchool
+            || matches!(self, Self::IdentityMismatch | Self::DoubleRecord | Self::RecordNoHousehold)
+    }
+
     /// Whether the child belongs on 疑似辍学台账.
     pub fn is_suspected(self) -> bool {
         matches!(self.group(), VerdictGroup::Missing | VerdictGroup::ToVerify)

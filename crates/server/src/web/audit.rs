@@ -97,6 +97,7 @@ const WORDS: &[(&str, &str)] = &[
     ("close-place", "撤并"),
     ("relocate-place", "改名或并入"),
     ("roll-over", "学年升级"),
+    ("count-classes", "填报班级人数"),
     ("set", "修改参数"),
 ];
 

@@ -1,5 +1,6 @@
 //! 页面 (pages): URLs, forms, templates. Every route stands in [`routes::table`] with what it asks of the person.
 
+mod agreement;
 mod assets;
 mod audit;
 mod checks;

@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use baoxue_domain::access::Action;
 
 use super::{
-    App, assets, audit, checks, children, entering, events, findings, guard, help, home, ledgers, me, people, place, places,
-    review, rosters, runs, settings,
+    App, agreement, assets, audit, checks, children, entering, events, findings, guard, help, home, ledgers, me, people, place,
+    places, review, rosters, runs, settings,
 };
 
 /// What a route asks of the person.
@@ -123,6 +123,9 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/review/{run}/{pair}", May(A::DecideReview), review::decide)
         .post("/review/{run}/{pair}/undo", May(A::DecideReview), review::undo)
         .get("/checks", May(A::ViewChecks), checks::page)
+        .get("/classes", MayAny(&[A::ViewChecks, A::CountClasses]), agreement::page)
+        .post("/classes", May(A::CountClasses), agreement::count)
+        .get("/classes/export.xlsx", MayAny(&[A::ViewChecks, A::CountClasses]), agreement::export)
         .get("/checks/{run}/{check}", May(A::ViewChecks), checks::list)
         // 台账
         .get("/ledgers/{ledger}", LISTS, ledgers::page)

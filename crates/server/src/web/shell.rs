@@ -49,7 +49,7 @@ pub struct Shell {
 }
 
 /// Label, address, icon, what the role needs, whether a phone has it as a tab.
-const NAV: [(&str, &str, &str, Option<Action>, bool); 15] = [
+const NAV: [(&str, &str, &str, Option<Action>, bool); 16] = [
     ("工作台", "/", "home", None, true),
     ("待核实", "/inbox", "inbox", Some(Action::AnswerFinding), true),
     ("导入名册", "/rosters", "upload", Some(Action::ImportRosters), false),
@@ -58,6 +58,7 @@ const NAV: [(&str, &str, &str, Option<Action>, bool); 15] = [
     ("台账", "/ledgers/suspected", "ledger", Some(Action::ViewLedger), true),
     ("交办核实", "/findings", "send", Some(Action::Dispatch), false),
     ("专项核查", "/checks", "check", Some(Action::ViewChecks), false),
+    ("班级清点", "/classes", "check", Some(Action::CountClasses), false),
     ("名册交接", "/hand-overs", "log", Some(Action::ViewHandOvers), false),
     ("区划学校", "/places", "place", Some(Action::ManagePlaces), false),
     ("名册来源", "/sources", "source", Some(Action::ManageSources), false),

@@ -1,6 +1,7 @@
 //! 县教育局 (the county office): the use cases behind the pages. Each authorises, loads, decides and saves in one transaction.
 
 pub mod accounts;
+pub mod agreement;
 pub mod comparison;
 pub mod dispatch;
 pub mod gazetteer;

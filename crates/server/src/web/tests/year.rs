@@ -48,3 +48,83 @@ async fn a_school_year_rolls_over() {
         app.get(&app.log_in("county").await, "/places/roll-over").await.is(403);
     }
 }
+
+#[tokio::test]
+async fn classes_count_and_see_what_does_not_agree() {
+    for app in apps().await {
+        app.compared().await;
+        let teacher = app.log_in("teacher1").await;
+        let page = app.get(&teacher, "/classes").await;
+        page.is(200).says("柳林小学").says("三(1)班");
+        let text = page.text();
+        assert!(!text.contains("三(2)班"), "only her own class");
+        let class = text.split("name=\"path\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let form = |roll: &'static str| {
+            [("month", "2023-10"), ("path", class.as_str()), ("roll", roll), ("homework", ""), ("seats", "")]
+        };
+        app.post(&teacher, "/classes", &form("3")).await.is(303);
+        app.get(&teacher, "/classes").await.says("点名比在校少");
+        app.post(&teacher, "/classes", &form("x")).await.is(422).says("“x”不是整数");
+        app.post(&teacher, "/classes", &form("900")).await.is(422).says("0 到 200");
+        app.post(&teacher, "/classes", &[("month", "2023-09"), ("path", &class), ("roll", "3")]).await.is(422).says("本月");
+        let other = class.replace("三(1)班", "三(2)班");
+        app.post(&teacher, "/classes", &[("month", "2023-10"), ("path", &other), ("roll", "3")]).await.is(404);
+        // the county sees its schools, and takes the table along
+        let county = app.log_in("county").await;
+        app.get(&county, "/classes").await.is(200).says("柳林小学").says("石桥小学");
+        app.get(&county, "/classes?school=e/528801/2152000001/").await.says("点名比在校少");
+        app.post(&county, "/classes", &form("3")).await.is(403);
+        let sheet = app.get(&county, "/classes/export.xlsx").await;
+        let sheets = baoxue_documents::read::read("x.xlsx", sheet.bytes).unwrap();
+        let all: Vec<String> =
+            (0..sheets[0].height()).map(|r| sheets[0].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>().join("|")).collect();
+        assert!(all.iter().any(|r| r.contains("柳林小学|三年级 三(1)班") && r.contains("点名比在校少")), "{all:?}");
+        app.get(&app.log_in("village1").await, "/classes").await.is(403);
+    }
+}
+
+/// Grade 9 of two schools against three diagnostic exams and the registration: who is missing, by school and exam.
+#[tokio::test]
+async fn grade_nine_against_its_exams() {
+    for app in apps().await {
+        let mut students = String::from("学校标识码,学校名称,姓名,性别,出生日期,身份证件号,年级,班级,学籍状态\n");
+        let mut household = String::from("姓名,性别,出生日期,身份证件号,行政区划代码,户籍地址,户籍状态\n");
+        let exam = "准考证号,学校名称,班级,姓名,身份证件号,性别,出生日期,是否缺考\n";
+        let mut exams = [exam.to_owned(), exam.to_owned(), exam.to_owned(), exam.to_owned()];
+        for i in 0..16usize {
+            let (name, birth, id) = super::support::child(i);
+            let school = SCHOOLS[i % 2];
+            let village = super::support::VILLAGES[i % 2];
+            household += &format!("{name},男,{birth},{id},{village},青禾县{i}组,在册\n");
+            students += &format!("{},{},{name},男,{birth},{id},九年级,九(1)班,在读\n", school.0, school.1);
+            for (n, e) in exams.iter_mut().enumerate() {
+                // child 0 was never seen, child 2 not any more at the third, child 4 registered and stayed away
+                if i == 0 || (i == 2 && n >= 2) {
+                    continue;
+                }
+                let absent = if i == 4 && n == 3 { "是" } else { "否" };
+                *e += &format!("24520{i:02},{},九(1)班,{name},{id},男,{birth},{absent}\n", school.1);
+            }
+        }
+        let mut all = vec![("户籍.csv".to_owned(), household), ("学籍.csv".to_owned(), students)];
+        let names = ["九年级一诊.csv", "九年级二诊.csv", "九年级三诊.csv", "中考报名.csv"];
+        all.extend(names.iter().map(|n| (*n).to_owned()).zip(exams));
+        app.loaded("county", &all).await;
+        app.compared_by("county").await;
+        let county = app.log_in("county").await;
+        let page = app.get(&county, "/checks").await;
+        page.is(200).says("一诊").says("二诊").says("三诊").says("中考报名");
+        let name = |i: usize| baoxue_domain::access::mask_name(&super::support::child(i).0);
+        let list = async |exam: &str| app.get(&county, &format!("/checks/1/exam-0-{exam}")).await.text();
+        for (exam, second) in [("diagnostic-1", false), ("diagnostic-2", false), ("diagnostic-3", true), ("exam", true)] {
+            let text = list(exam).await;
+            assert!(text.contains("柳林小学") && text.contains(&name(0)), "{exam}: {text}");
+            assert_eq!(text.contains(&name(2)), second, "{exam}");
+        }
+        app.get(&county, "/checks/1/exam-0-diagnostic-9").await.is(404);
+        // a school sees its own
+        let school2 = app.log_in("school2").await;
+        let text = app.get(&school2, "/checks").await.text();
+        assert!(text.contains("石桥小学") && !text.contains("柳林小学"), "{text}");
+    }
+}
