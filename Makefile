@@ -26,8 +26,8 @@ demo: build
 	$(BAOXUE) serve --data $(DEMO)/data --demo $(DEMO)/名册 --demo-clock 2023-10-08T09:00 --listen $(LISTEN)
 
 setup-test: setup
-	@{ ls /usr/lib/postgresql/*/bin/initdb && command -v chromium && fc-list :lang=zh | grep -q .; } >/dev/null 2>&1 \
-	  || { apt-get update -qq && $(APT) postgresql chromium fonts-noto-cjk fontconfig; }
+	@{ ls /usr/lib/postgresql/*/bin/initdb && command -v chromium && command -v sqlite3 && command -v openssl && fc-list :lang=zh | grep -q .; } >/dev/null 2>&1 \
+	  || { apt-get update -qq && $(APT) postgresql chromium sqlite3 openssl fonts-noto-cjk fontconfig; }
 	@[ -d e2e/node_modules ] || (cd e2e && npm ci --no-audit --no-fund --loglevel=error)
 
 ## Runs linters and all tests: Rust on SQLite and PostgreSQL, then journeys in a browser.

@@ -131,7 +131,7 @@ impl Store {
         for (table, names, kinds) in &columns {
             let (mut part, mut rows, mut n, mut all) = (0, Vec::new(), 0usize, 0u64);
             let sql = format!("SELECT {} FROM {table}", names.join(","));
-            tx.each(&sql, |row| {
+            tx.each(&sql, vec![], |row| {
                 serde_json::to_writer(&mut rows, &json(&row, kinds)?).map_err(|_| StoreError::Damaged)?;
                 rows.push(b'\n');
                 n += 1;

@@ -61,7 +61,7 @@ impl CountCache {
 }
 
 impl Tx {
-    /// Says that children have changed: counts that were kept hold no longer.
+    /// Says that children or places have changed: counts and names that were kept hold no longer.
     pub(crate) async fn children_changed(&mut self) -> Result<()> {
         self.run("UPDATE counter SET next = next + 1 WHERE name = 'generation'", vec![]).await?;
         Ok(())
@@ -315,38 +315,81 @@ impl Store {
 
     /// A page of a list.
     pub async fn children(&self, q: &LedgerQuery, j: &Jurisdiction, order: Order, limit: i64, offset: i64) -> Result<ChildPage> {
-        let counts = self.verdict_counts(q, j).await?;
-        let total = counts.iter().filter(|(v, _)| q.verdicts.is_empty() || q.verdicts.contains(v)).map(|c| c.1).sum();
+        let mut counts = self.verdict_counts(q, j).await?;
+        counts.retain(|(v, _)| q.verdicts.is_empty() || q.verdicts.contains(v));
+        let total = counts.iter().map(|c| c.1).sum();
         let sight = self.sight(j).await?;
-        let (from, mut c) = from_where(q, &sight);
-        let (limit, offset) = (c.bind(limit), c.bind(offset));
-        let day = if q.as_of.is_some() { ", k.verdict AS day_verdict, k.effective_on AS day_since" } else { "" };
-        let columns = match q.as_of {
-            Some(_) => COLUMNS.replace("c.verdict, c.verdict_since", "c.day_verdict, c.day_since"),
-            None => COLUMNS.to_owned(),
+        let ids = match order {
+            Order::Verdict if q.as_of.is_none() => self.page_by_verdict(q, &sight, counts, limit, offset).await?,
+            _ => self.page_of_ids(q, &sight, order, limit, offset).await?,
         };
-        let (sorted, order) = (order, order.sql());
-        let fitting = format!("SELECT c.*{day} FROM {from}{}", c.sql());
-        // a place is found by its own index and sorted afterwards; else the order's index is walked
-        let (with, from) = if q.below.is_some() && q.as_of.is_none() {
-            // only what the place's index holds, so that the table itself is not opened
-            let sorted = sorted.columns();
-            (
-                format!("WITH fit AS MATERIALIZED (SELECT {sorted} FROM {from}{}) ", c.sql()),
-                format!(
-                    "SELECT * FROM child WHERE id IN (SELECT c.id FROM fit c ORDER BY {order} LIMIT {limit} OFFSET {offset})"
-                ),
+        Ok(ChildPage { rows: self.in_order(q, j, &ids).await?, total })
+    }
+
+    /// A page by verdict, verdict by verdict: their counts say which of them lie on it. A database that is asked for several verdicts at once
+    /// walks past all the others.
+    async fn page_by_verdict(
+        &self,
+        q: &LedgerQuery,
+        sight: &Sight<'_>,
+        mut counts: Vec<(String, i64)>,
+        limit: i64,
+        mut offset: i64,
+    ) -> Result<Vec<i64>> {
+        counts.sort();
+        let mut ids: Vec<i64> = Vec::new();
+        for (verdict, n) in counts {
+            let missing = limit - ids.len() as i64;
+            if missing <= 0 {
+                break;
+            }
+            if offset >= n {
+                offset -= n;
+                continue;
+            }
+            let of = LedgerQuery { verdicts: vec![verdict], ..q.clone() };
+            ids.extend(self.page_of_ids(&of, sight, Order::Verdict, missing, offset).await?);
+            offset = 0;
+        }
+        Ok(ids)
+    }
+
+    /// The numbers of a page's children.
+    async fn page_of_ids(&self, q: &LedgerQuery, sight: &Sight<'_>, order: Order, limit: i64, offset: i64) -> Result<Vec<i64>> {
+        let (from, mut c) = from_where(q, sight);
+        let (limit, offset) = (c.bind(limit), c.bind(offset));
+        let sql = if q.as_of.is_some() {
+            let order = order.sql().replace("c.verdict_since", "k.effective_on").replace("c.verdict", "k.verdict");
+            format!("SELECT c.id FROM {from}{} ORDER BY {order} LIMIT {limit} OFFSET {offset}", c.sql())
+        } else if q.below.is_some() {
+            // a place is found by its own index, which holds all that is asked for, and sorted afterwards
+            let (columns, order) = (order.columns(), order.sql());
+            format!(
+                "WITH fit AS MATERIALIZED (SELECT {columns} FROM {from}{}) SELECT c.id FROM fit c ORDER BY {order} LIMIT {limit} OFFSET {offset}",
+                c.sql()
             )
         } else {
-            (String::new(), format!("{fitting} ORDER BY {order} LIMIT {limit} OFFSET {offset}"))
+            format!("SELECT c.id FROM {from}{} ORDER BY {} LIMIT {limit} OFFSET {offset}", c.sql(), order.sql())
         };
-        // first which; only these are opened
-        let sql = format!(
-            "{with}SELECT {columns} FROM ({from}) c
-             JOIN child_profile p ON p.child_id = c.id ORDER BY {order}"
-        );
-        let rows = self.all(&sql, c.values).await?;
-        Ok(ChildPage { rows: rows.iter().map(|r| self.child_row(r, Some(j))).collect::<Result<_>>()?, total })
+        self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect()
+    }
+
+    /// Children by their numbers, in this order, with the verdict of the day that was asked for.
+    async fn in_order(&self, q: &LedgerQuery, j: &Jurisdiction, ids: &[i64]) -> Result<Vec<ChildRow>> {
+        let mut c = Clause::new();
+        let mut from = "child c JOIN child_profile p ON p.child_id = c.id".to_owned();
+        if let Some(day) = &q.as_of {
+            let day = c.bind(day);
+            from.push_str(&format!(" JOIN {} k ON k.child_id = c.id", as_known(&day)));
+        }
+        c.one_of("c.id", ids.iter().copied());
+        let rows = self.all(&format!("SELECT {} FROM {from}{}", columns(q), c.sql()), c.values).await?;
+        let mut found: FxHashMap<i64, ChildRow> = FxHashMap::default();
+        for r in &rows {
+            let child = self.child_row(r, Some(j))?;
+            found.insert(child.id, child);
+        }
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
     /// All children of a question with the newest reason sentence of each, for an export.
@@ -381,8 +424,8 @@ impl Store {
             .collect()
     }
 
-    /// Goes up whenever children change: with runs, and when classes move up.
-    async fn generation(&self) -> Result<i64> {
+    /// Goes up whenever children or places change.
+    pub(crate) async fn generation(&self) -> Result<i64> {
         let row = self.one("SELECT next FROM counter WHERE name = 'generation'", vec![]).await?;
         row.map_or(Ok(0), |r| r.int(0))
     }

@@ -351,16 +351,21 @@ impl Tx {
     }
 
     /// Hands over the rows of an answer one by one: a table need not fit into memory.
-    pub(crate) async fn each(&mut self, sql: &str, mut take: impl FnMut(Row) -> Result<()> + Send) -> Result<()> {
+    pub(crate) async fn each(
+        &mut self,
+        sql: &str,
+        values: Vec<Value>,
+        mut take: impl FnMut(Row) -> Result<()> + Send,
+    ) -> Result<()> {
         match self {
             Self::Sqlite(tx) => {
-                let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut ***tx);
+                let mut rows = sqlx::query_with(AssertSqlSafe(sql), sqlite(values)?).fetch(&mut ***tx);
                 while let Some(r) = rows.try_next().await? {
                     take(Row::Sqlite(r))?;
                 }
             }
             Self::Postgres(tx) => {
-                let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut ***tx);
+                let mut rows = sqlx::query_with(AssertSqlSafe(sql), postgres(values)?).fetch(&mut ***tx);
                 while let Some(r) = rows.try_next().await? {
                     take(Row::Postgres(r))?;
                 }

@@ -154,10 +154,17 @@ fn where_of(f: &FindingFilter) -> Clause {
     c
 }
 
-/// One place answers for a child: the one where it lives.
-fn answering(c: &mut Clause, sight: &Sight) {
-    if let Sight::Part(j) = sight {
-        c.inside(j, &["c.residence_path"], &[]);
+const FINDINGS: &str = "finding f";
+const WITH_CHILDREN: &str = "finding f JOIN child c ON c.id = f.child_id";
+
+/// One place answers for a child: the one where it lives. Gives the tables that the condition needs.
+fn answering(c: &mut Clause, sight: &Sight) -> &'static str {
+    match sight {
+        Sight::Whole => FINDINGS,
+        Sight::Part(j) => {
+            c.inside(j, &["c.residence_path"], &[]);
+            WITH_CHILDREN
+        }
     }
 }
 
@@ -166,19 +173,18 @@ impl Store {
     pub async fn findings(&self, f: &FindingFilter, j: &Jurisdiction, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
         let sight = self.sight(j).await?;
         let mut c = where_of(f);
-        answering(&mut c, &sight);
-        self.findings_where(c, limit, offset).await
+        let from = answering(&mut c, &sight);
+        self.findings_where(from, c, limit, offset).await
     }
 
     /// Findings sent to units of the jurisdiction (an inbox), overdue first; and how many there are.
     pub async fn inbox(&self, f: &FindingFilter, j: &Jurisdiction, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
         let mut c = where_of(f);
         c.inside(j, &["f.unit_path"], &["f.unit_path"]);
-        self.findings_where(c, limit, offset).await
+        self.findings_where(FINDINGS, c, limit, offset).await
     }
 
-    async fn findings_where(&self, mut c: Clause, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
-        let from = "finding f JOIN child c ON c.id = f.child_id";
+    async fn findings_where(&self, from: &str, mut c: Clause, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
         let count = self.one(&format!("SELECT COUNT(*) FROM {from}{}", c.sql()), c.values.clone()).await?;
         let count = count.map_or(Ok(0), |r| r.int(0))?;
         let (limit, offset) = (c.bind(limit), c.bind(offset));
@@ -205,10 +211,9 @@ impl Store {
         let sight = self.sight(j).await?;
         let mut c = Clause::new();
         let now = c.bind(now);
-        answering(&mut c, &sight);
+        let from = answering(&mut c, &sight);
         let sql = format!(
-            "SELECT f.state, COUNT(*), COUNT(CASE WHEN f.deadline_at < {now} THEN 1 END)
-                     FROM finding f JOIN child c ON c.id = f.child_id{} GROUP BY f.state",
+            "SELECT f.state, COUNT(*), COUNT(CASE WHEN f.deadline_at < {now} THEN 1 END) FROM {from}{} GROUP BY f.state",
             c.sql()
         );
         let state = |r: &Row| FindingState::find(&r.text(0)?).ok_or(StoreError::Damaged);

@@ -58,6 +58,7 @@ pub struct Store {
     folder: PathBuf,
     lease_ms: i64,
     counts: child::CountCache,
+    names: place::NameCache,
 }
 
 impl Store {
@@ -70,6 +71,7 @@ impl Store {
             folder: folder.to_owned(),
             lease_ms: job::LEASE_MS,
             counts: child::CountCache::default(),
+            names: place::NameCache::default(),
         })
     }
 

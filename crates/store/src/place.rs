@@ -1,5 +1,7 @@
 //! 行政区划和教育机构 (places and schools), dated.
 
+use std::sync::{Arc, Mutex};
+
 use baoxue_domain::place::PlacePath;
 use jiff::civil::Date;
 use rustc_hash::FxHashMap;
@@ -43,6 +45,32 @@ pub struct NewPlace {
     pub town_path: Option<PlacePath>,
 }
 
+/// Names that are kept in memory: a prefecture with its villages and classes.
+const MAX_NAMES: usize = 100_000;
+
+/// Names of places, of those too that have none, as long as places stay as they are.
+#[derive(Clone, Default)]
+pub(crate) struct NameCache {
+    held: Arc<Mutex<(i64, FxHashMap<String, Option<String>>)>>,
+}
+
+impl NameCache {
+    /// `None`: not known here.
+    fn get(&self, generation: i64, path: &str) -> Option<Option<String>> {
+        let held = self.held.lock().ok()?;
+        (held.0 == generation).then(|| held.1.get(path).cloned()).flatten()
+    }
+
+    fn keep(&self, generation: i64, names: impl Iterator<Item = (String, Option<String>)>) {
+        if let Ok(mut held) = self.held.lock() {
+            if held.0 != generation || held.1.len() >= MAX_NAMES {
+                *held = (generation, FxHashMap::default());
+            }
+            held.1.extend(names);
+        }
+    }
+}
+
 const COLUMNS: &str = "id, kind, code, name, path, town_path, valid_from, valid_to";
 
 fn place(r: &Row) -> Result<Place> {
@@ -80,20 +108,33 @@ impl Store {
         self.one(&sql, binds![path.as_str(), on]).await?.as_ref().map(place).transpose()
     }
 
-    /// The name of every step of a path: 青禾县 › 柳林镇 › 石桥村.
+    /// Names of places by their paths; a place that was renamed has its newest name. Names are kept in memory until places change.
     pub async fn place_names(&self, paths: &[&str]) -> Result<FxHashMap<String, String>> {
-        let mut wanted: Vec<&str> = paths.to_vec();
+        let generation = self.generation().await?;
+        let mut out = FxHashMap::default();
+        let mut wanted: Vec<&str> = Vec::new();
+        for path in paths {
+            match self.names.get(generation, path) {
+                Some(Some(name)) => {
+                    out.insert((*path).to_owned(), name);
+                }
+                Some(None) => {}
+                None => wanted.push(path),
+            }
+        }
         wanted.sort_unstable();
         wanted.dedup();
-        let mut out = FxHashMap::default();
         // SQLite binds at most 32,766 values
-        for part in wanted.chunks(500) {
+        for part in wanted.chunks(512) {
             let mut c = Clause::new();
             c.one_of("path", part.iter().copied());
             let sql = format!("SELECT path, name FROM place{} ORDER BY valid_from", c.sql());
+            let mut found: FxHashMap<String, String> = FxHashMap::default();
             for r in self.all(&sql, c.values).await? {
-                out.insert(r.text(0)?, r.text(1)?);
+                found.insert(r.text(0)?, r.text(1)?);
             }
+            self.names.keep(generation, part.iter().map(|p| ((*p).to_owned(), found.get(*p).cloned())));
+            out.extend(found);
         }
         Ok(out)
     }
@@ -137,6 +178,7 @@ impl Tx {
         }
         let n = new.len();
         self.insert_many("place", &["kind", "code", "name", "path", "town_path", "valid_from"], new).await?;
+        self.children_changed().await?;
         Ok(n)
     }
 
@@ -155,6 +197,7 @@ impl Tx {
             .collect();
         let n = rows.len();
         self.insert_many("place", &["kind", "code", "name", "path", "town_path", "valid_from"], rows).await?;
+        self.children_changed().await?;
         Ok(n)
     }
 
@@ -165,6 +208,7 @@ impl Tx {
         c.below("path", path.as_str());
         c.add("valid_to IS NULL");
         let sql = format!("UPDATE place SET valid_to = {day}{}", c.sql());
+        self.children_changed().await?;
         self.run(&sql, c.values).await
     }
 

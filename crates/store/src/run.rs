@@ -1,11 +1,13 @@
 //! 比对 (runs): what a comparison used and found, written in one transaction that touches only what has changed.
 
+use baoxue_domain::roster::SourceKind;
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::child::{Profile, reason_place};
 use crate::error::Result;
-use crate::search::{token, tokens_of};
-use crate::{Clause, NewPair, Row, Store, Tx, Value, binds};
+use crate::search::{SearchKind, token, tokens_of};
+use crate::{Clause, NewPair, Row, Store, Tx, Value, Vault, binds};
 
 /// State of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,10 +86,10 @@ pub struct KnownChild {
 }
 
 /// A row of a source, across batches.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SourceKey {
-    /// Stable name of the source.
-    pub source: String,
+    /// The source.
+    pub source: SourceKind,
     /// First 64 bits of the fingerprint.
     pub fingerprint: i64,
 }
@@ -198,26 +200,37 @@ impl Store {
              FROM child JOIN child_profile ON child_id = id{}",
             c.sql()
         );
-        let row = |r: &Row| {
-            Ok(KnownChild {
+        let mut out = Vec::new();
+        let take = |r: Row| {
+            out.push(KnownChild {
                 id: r.int(0)?,
                 profile_digest: r.bytes(1)?,
                 verdict: r.text(2)?,
                 certainty: r.int(3)?,
                 paths: [r.opt_text(4)?, r.opt_text(5)?, r.opt_text(6)?],
                 gone_since_run: r.opt_int(7)?,
-            })
+            });
+            Ok(())
         };
-        self.all(&sql, c.values).await?.iter().map(row).collect()
+        self.snapshot().await?.each(&sql, c.values, take).await?;
+        Ok(out)
     }
 
     /// Which row is which child, in a place and all below it.
     pub async fn known_sources(&self, scope: &str) -> Result<FxHashMap<SourceKey, i64>> {
         let mut c = Clause::new();
         c.below("scope_path", scope);
-        let sql = format!("SELECT source, fingerprint, child_id FROM child_source{} ORDER BY scope_path DESC", c.sql());
-        let rows = self.all(&sql, c.values).await?;
-        rows.iter().map(|r| Ok((SourceKey { source: r.text(0)?, fingerprint: r.int(1)? }, r.int(2)?))).collect()
+        let sql = format!("SELECT source, fingerprint, child_id FROM child_source{}", c.sql());
+        let mut out = FxHashMap::default();
+        let take = |r: Row| {
+            // a source that this version no longer has has no rows in this run either
+            if let Some(source) = SourceKind::find(&r.text(0)?) {
+                out.insert(SourceKey { source, fingerprint: r.int(1)? }, r.int(2)?);
+            }
+            Ok(())
+        };
+        self.snapshot().await?.each(&sql, c.values, take).await?;
+        Ok(out)
     }
 
     /// Children of a place and of all below it by the token of a kind: for children whose rows have all changed.
@@ -230,8 +243,13 @@ impl Store {
             "SELECT s.token, MIN(s.child_id), COUNT(*) FROM child_search s JOIN child c ON c.id = s.child_id{} GROUP BY s.token",
             c.sql()
         );
-        let rows = self.all(&sql, c.values).await?;
-        rows.iter().map(|r| Ok((r.int(0)?, (r.int(2)? == 1).then_some(r.int(1)?)))).collect()
+        let mut out = FxHashMap::default();
+        let take = |r: Row| {
+            out.insert(r.int(0)?, (r.int(2)? == 1).then_some(r.int(1)?));
+            Ok(())
+        };
+        self.snapshot().await?.each(&sql, c.values, take).await?;
+        Ok(out)
     }
 
     /// How many children changed in a run, by kind of change.
@@ -247,6 +265,36 @@ impl Store {
         rows.iter().map(|r| Ok((r.int(0)?, r.opt_text(1)?, r.opt_text(2)?))).collect()
     }
 }
+
+/// What of a child is to be written, encrypted: the dear part, done on all cores.
+struct Prepared {
+    /// Where it changed: encrypted, and its digest.
+    profile: Option<(Vec<u8>, Vec<u8>)>,
+    search: Vec<(SearchKind, i64)>,
+    /// Where the verdict changed.
+    reason: Option<Vec<u8>>,
+}
+
+impl Prepared {
+    fn of(vault: &Vault, c: &ChildRecord) -> Result<Self> {
+        let digest = profile_digest(vault, &c.profile, c);
+        let mut out = Self { profile: None, search: Vec::new(), reason: None };
+        if c.known.as_ref().is_none_or(|k| k.profile_digest != digest) {
+            let p = &c.profile;
+            let phones: Vec<&str> = [p.phone.as_str()].into_iter().filter(|t| !t.is_empty()).collect();
+            let pieces = tokens_of(&p.name, &c.syllables, &p.national_id, &phones);
+            out.search = pieces.into_iter().map(|(kind, text)| (kind, token(vault, kind, &text))).collect();
+            out.profile = Some((p.seal(vault, c.id)?, digest));
+        }
+        if c.known.as_ref().is_none_or(|k| k.verdict != c.verdict) {
+            out.reason = Some(vault.seal_text(&reason_place(c.id), &c.reason)?);
+        }
+        Ok(out)
+    }
+}
+
+/// Children whose rows are written together.
+const CHILDREN_AT_ONCE: usize = 20_000;
 
 /// Digest that tells whether a profile has changed.
 pub(crate) fn profile_digest(store: &crate::Vault, p: &Profile, c: &ChildRecord) -> Vec<u8> {
@@ -304,7 +352,10 @@ impl Tx {
         c.below("scope_path", &run.scope);
         c.add(format!("scope_path <> {scope}"));
         self.run(&format!("UPDATE child SET scope_path = {scope}{}", c.sql()), c.values).await?;
-        self.write_children(store, run, result, now).await?;
+        // a part at a time: the rows of a million children's tables would fill the memory
+        for part in result.children.chunks(CHILDREN_AT_ONCE) {
+            self.write_children(store, run, part, result.known_sources, now).await?;
+        }
         for (child, other, kind) in result.events {
             let sql = "INSERT INTO child_event (child_id, other_id, kind, run_id, at) VALUES ($1, $2, $3, $4, $5)";
             self.run(sql, binds![*child, *other, *kind, run.id, now]).await?;
@@ -329,19 +380,25 @@ impl Tx {
         Ok(())
     }
 
-    async fn write_children(&mut self, store: &Store, run: &Run, result: &RunResult<'_>, now: i64) -> Result<()> {
+    async fn write_children(
+        &mut self,
+        store: &Store,
+        run: &Run,
+        children: &[ChildRecord],
+        known_sources: &FxHashMap<SourceKey, i64>,
+        now: i64,
+    ) -> Result<()> {
         let vault = store.vault();
+        let prepared: Vec<Prepared> = children.par_iter().map(|c| Prepared::of(vault, c)).collect::<Result<_>>()?;
         let mut new: Vec<Vec<Value>> = Vec::new();
         let mut profiles: Vec<Vec<Value>> = Vec::new();
         let mut search: Vec<Vec<Value>> = Vec::new();
         let mut sources: Vec<Vec<Value>> = Vec::new();
         let mut entries: Vec<Vec<Value>> = Vec::new();
         let mut changes: Vec<Vec<Value>> = Vec::new();
-        for c in result.children {
-            let digest = profile_digest(vault, &c.profile, c);
+        for (c, p) in children.iter().zip(prepared) {
             let [residence, register, school] = c.paths.clone();
-            let profile_changed = c.known.as_ref().is_none_or(|k| k.profile_digest != digest);
-            let verdict_changed = c.known.as_ref().is_none_or(|k| k.verdict != c.verdict);
+            let verdict_changed = p.reason.is_some();
             match &c.known {
                 None => {
                     new.push(binds![
@@ -357,13 +414,14 @@ impl Tx {
                         school,
                         run.id
                     ]);
-                    profiles.push(binds![c.id, c.profile.seal(vault, c.id)?, digest]);
+                    let (sealed, digest) = p.profile.unwrap_or_default();
+                    profiles.push(binds![c.id, sealed, digest]);
                     changes.push(binds![run.id, c.id, "new", None::<String>, &c.verdict]);
                 }
                 Some(k) => {
-                    if profile_changed {
+                    if let Some((sealed, digest)) = p.profile {
                         let sql = "UPDATE child_profile SET profile = $1, profile_digest = $2 WHERE child_id = $3";
-                        self.run(sql, binds![c.profile.seal(vault, c.id)?, digest, c.id]).await?;
+                        self.run(sql, binds![sealed, digest, c.id]).await?;
                         let sql = "UPDATE child SET sex = $1, birth_date = $2 WHERE id = $3";
                         self.run(sql, binds![c.sex.clone(), c.birth_date.clone(), c.id]).await?;
                         self.run("DELETE FROM child_search WHERE child_id = $1", binds![c.id]).await?;
@@ -379,30 +437,23 @@ impl Tx {
                     }
                 }
             }
-            if profile_changed {
-                let p = &c.profile;
-                let phones: Vec<&str> = [p.phone.as_str()].into_iter().filter(|t| !t.is_empty()).collect();
-                for (kind, text) in tokens_of(&p.name, &c.syllables, &p.national_id, &phones) {
-                    search.push(binds![kind.code(), token(vault, kind, &text), c.id]);
-                }
-            }
-            if verdict_changed {
-                let reason = vault.seal_text(&reason_place(c.id), &c.reason)?;
+            search.extend(p.search.into_iter().map(|(kind, token)| binds![kind.code(), token, c.id]));
+            if let Some(reason) = p.reason {
                 entries.push(binds![c.id, &c.verdict, reason, &run.as_of, now, run.id, run.started_by]);
             }
             for (key, batch) in &c.rows {
-                match result.known_sources.get(key) {
+                match known_sources.get(key) {
                     Some(child) if *child == c.id => {}
                     Some(_) => {
                         let mut w = Clause::new();
                         let (child, batch) = (w.bind(c.id), w.bind(*batch));
                         w.equal("fingerprint", key.fingerprint);
-                        w.equal("source", &key.source);
+                        w.equal("source", key.source.name());
                         w.below("scope_path", &run.scope);
                         let sql = format!("UPDATE child_source SET child_id = {child}, batch_id = {batch}{}", w.sql());
                         self.run(&sql, w.values).await?;
                     }
-                    None => sources.push(binds![key.fingerprint, &key.source, &run.scope, c.id, *batch]),
+                    None => sources.push(binds![key.fingerprint, key.source.name(), &run.scope, c.id, *batch]),
                 }
             }
         }

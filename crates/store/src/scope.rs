@@ -26,6 +26,11 @@ impl Clause {
         Self::default()
     }
 
+    /// Begins with values that are bound already: a question inside another one.
+    pub fn with(values: Vec<Value>) -> Self {
+        Self { parts: Vec::new(), values }
+    }
+
     /// Binds a value and gives its name (`$3`).
     pub fn bind(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
@@ -43,10 +48,14 @@ impl Clause {
         self.add(format!("{column} = {v}"));
     }
 
-    /// Adds `column IN (…)`; an empty list matches nothing.
+    /// Adds `column IN (…)`; an empty list matches nothing. Lists are filled up to the next power of two with their last value, so that
+    /// the database meets few different questions and need not plan each anew.
     pub fn one_of(&mut self, column: &str, values: impl IntoIterator<Item = impl Into<Value>>) {
+        let mut values: Vec<Value> = values.into_iter().map(Into::into).collect();
+        let Some(last) = values.last().cloned() else { return self.add("1 = 0") };
+        values.resize(values.len().next_power_of_two(), last);
         let names: Vec<String> = values.into_iter().map(|v| self.bind(v)).collect();
-        self.add(if names.is_empty() { "1 = 0".to_owned() } else { format!("{column} IN ({})", names.join(",")) });
+        self.add(format!("{column} IN ({})", names.join(",")));
     }
 
     fn range(&mut self, column: &str, prefix: &str) -> String {

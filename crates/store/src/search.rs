@@ -2,6 +2,7 @@
 
 use baoxue_domain::access::Jurisdiction;
 
+use crate::child::Sight;
 use crate::error::Result;
 use crate::{Clause, Store, Vault};
 
@@ -90,16 +91,25 @@ impl Store {
             return Ok(Vec::new());
         }
         let sight = self.sight(jurisdiction).await?;
+        let tokens = |word: &str| readings(word).into_iter().map(|(k, t)| token(&self.vault, k, &t)).collect::<Vec<i64>>();
         let mut c = Clause::new();
-        for word in &words {
-            let tokens: Vec<i64> = readings(word).into_iter().map(|(k, t)| token(&self.vault, k, &t)).collect();
-            let names: Vec<String> = tokens.into_iter().map(|t| c.bind(t)).collect();
-            c.add(format!("c.id IN (SELECT child_id FROM child_search WHERE token IN ({}))", names.join(",")));
-        }
-        c.add("c.merged_into IS NULL");
-        crate::child::inside(&mut c, &sight);
-        let limit = c.bind(MAX_FOUND);
-        let sql = format!("SELECT c.id FROM child c{} ORDER BY c.id LIMIT {limit}", c.sql());
+        let sql = if let ([word], Sight::Whole) = (words.as_slice(), &sight) {
+            // children who were merged into others have no pieces any more
+            c.one_of("token", tokens(word));
+            let limit = c.bind(MAX_FOUND);
+            format!("SELECT DISTINCT child_id FROM child_search{} ORDER BY child_id LIMIT {limit}", c.sql())
+        } else {
+            for word in &words {
+                let mut of = Clause::with(std::mem::take(&mut c.values));
+                of.one_of("token", tokens(word));
+                c.values = std::mem::take(&mut of.values);
+                c.add(format!("c.id IN (SELECT child_id FROM child_search{})", of.sql()));
+            }
+            c.add("c.merged_into IS NULL");
+            crate::child::inside(&mut c, &sight);
+            let limit = c.bind(MAX_FOUND);
+            format!("SELECT c.id FROM child c{} ORDER BY c.id LIMIT {limit}", c.sql())
+        };
         self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect()
     }
 }

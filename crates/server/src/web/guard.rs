@@ -89,8 +89,8 @@ fn enter(request: &Request) -> Response {
     Redirect::to(&format!("/log-in?next={to}")).into_response()
 }
 
-/// Security headers. Pages with children are never kept by the browser.
-pub async fn headers(request: Request, next: Next) -> Response {
+/// Security headers. Pages with children are never kept by the browser; whoever came over TLS once comes over it always.
+pub async fn headers(State(tls): State<bool>, request: Request, next: Next) -> Response {
     let asset = request.uri().path().starts_with("/assets/");
     let mut response = next.run(request).await;
     let h = response.headers_mut();
@@ -107,6 +107,9 @@ pub async fn headers(request: Request, next: Next) -> Response {
     set(header::REFERRER_POLICY, "same-origin");
     set(header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(header::HeaderName::from_static("permissions-policy"), "geolocation=(), microphone=(), payment=(), usb=()");
+    if tls {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
     if !asset {
         set(header::CACHE_CONTROL, "no-store");
     }

@@ -49,12 +49,13 @@ pub struct App {
 
 /// The whole site.
 pub fn site(app: App) -> Router {
+    let tls = app.tls;
     let app = Arc::new(app);
     let routes = routes::all(&app);
     routes
         .router
         .fallback(error::not_found)
-        .layer(middleware::from_fn(guard::headers))
+        .layer(middleware::from_fn_with_state(tls, guard::headers))
         .layer(CompressionLayer::new())
         .with_state(app)
 }

@@ -82,7 +82,10 @@ impl ChildView {
 
 /// Children of a list as a person sees them.
 pub async fn of_list(app: &App, actor: &Actor, rows: Vec<ChildRow>) -> Result<Vec<ChildView>, OfficeError> {
-    let trails = trails_of(app, &rows).await?;
+    // a list shows where children live, and who answers for them
+    let held = rows.iter().filter_map(|c| c.held_by.as_ref().map(PlacePath::as_str));
+    let homes = rows.iter().filter_map(|c| c.residence_path.as_deref());
+    let trails = app.office.trails(&homes.chain(held).collect::<Vec<_>>()).await?;
     Ok(rows.into_iter().map(|c| (is_own(actor, &c), c)).map(|(open, c)| ChildView::new(c, open, &trails)).collect())
 }
 

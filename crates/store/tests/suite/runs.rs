@@ -1,3 +1,4 @@
+use baoxue_domain::roster::SourceKind;
 use baoxue_store::{ChildRecord, LedgerQuery, NewPair, NewRun, Order, Profile, Run, RunResult, SourceKey, Store};
 use rustc_hash::FxHashMap;
 
@@ -19,7 +20,7 @@ pub fn record(id: i64, name: &str, verdict: &str) -> ChildRecord {
         reason: format!("{name}的理由。"),
         certainty: 1000,
         paths: [Some(VILLAGE.into()), Some(VILLAGE.into()), None],
-        rows: vec![(SourceKey { source: "household".into(), fingerprint: id * 1000 }, 1)],
+        rows: vec![(SourceKey { source: SourceKind::Household, fingerprint: id * 1000 }, 1)],
     }
 }
 
@@ -150,7 +151,7 @@ async fn merged_children_lead_to_one_and_keep_their_history() {
         let mut all = vec![record(1, "王浩然", "a"), record(2, "王浩燃", "b")];
         run_over(s, "2023-09-10", &mut all, &[], &[]).await;
         let mut one = vec![record(1, "王浩然", "a")];
-        one[0].rows.push((SourceKey { source: "household".into(), fingerprint: 2000 }, 1));
+        one[0].rows.push((SourceKey { source: SourceKind::Household, fingerprint: 2000 }, 1));
         let known = s.known_children(COUNTY).await.unwrap().len();
         assert_eq!(known, 2);
         run_over(s, "2023-10-08", &mut one, &[(1, 2, "merged")], &[]).await;

@@ -470,7 +470,7 @@ fn work(store: &baoxue_store::Store, given: Given, meter: &Meter) -> anyhow::Res
             c.rows
                 .iter()
                 .map(|(kind, r)| {
-                    let key = SourceKey { source: kind.name().to_owned(), fingerprint: kept::key_of(&r.fingerprint) };
+                    let key = SourceKey { source: *kind, fingerprint: kept::key_of(&r.fingerprint) };
                     (key, batch_of[&address_of(r.file)])
                 })
                 .collect()

@@ -180,11 +180,36 @@ pub fn load(store: &Store, kept: &str, name: &str, digest: &str, kind: SourceKin
     })
 }
 
-/// A stored file from which Parquet reads the pieces it needs.
+/// A stored file from which Parquet reads the pieces it needs. What was read last is kept: the columns of a group of rows lie side by side,
+/// and each piece would have to be opened and decrypted anew.
 struct Pieces {
     store: Store,
     name: String,
     length: u64,
+    /// Where it begins, and the bytes.
+    ahead: Mutex<(u64, Bytes)>,
+}
+
+impl Pieces {
+    fn open(store: &Store, name: &str) -> anyhow::Result<Self> {
+        let length = store.open_file(name)?.len();
+        Ok(Self { store: store.clone(), name: name.to_owned(), length, ahead: Mutex::default() })
+    }
+
+    fn read(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let mut out = Vec::with_capacity(length);
+        self.get_read(start)?.take(length as u64).read_to_end(&mut out)?;
+        Ok(Bytes::from(out))
+    }
+
+    /// Reads a stretch of the file at once.
+    fn read_ahead(&self, start: u64, end: u64) -> parquet::errors::Result<()> {
+        let bytes = self.read(start, (end - start) as usize)?;
+        if let Ok(mut ahead) = self.ahead.lock() {
+            *ahead = (start, bytes);
+        }
+        Ok(())
+    }
 }
 
 impl Length for Pieces {
@@ -203,9 +228,13 @@ impl ChunkReader for Pieces {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
-        let mut out = Vec::with_capacity(length);
-        self.get_read(start)?.take(length as u64).read_to_end(&mut out)?;
-        Ok(Bytes::from(out))
+        if let Ok(ahead) = self.ahead.lock()
+            && let Some(from) = start.checked_sub(ahead.0)
+            && from as usize + length <= ahead.1.len()
+        {
+            return Ok(ahead.1.slice(from as usize..from as usize + length));
+        }
+        self.read(start, length)
     }
 }
 
@@ -231,23 +260,31 @@ fn footer(pieces: &Pieces) -> anyhow::Result<ArrowReaderMetadata> {
 
 /// Finds one row of a kept roster by the key of its fingerprint.
 pub fn find(store: &Store, kept: &str, key: i64) -> anyhow::Result<Option<KeptRow>> {
-    let length = store.open_file(kept)?.len();
-    let pieces = Pieces { store: store.clone(), name: kept.to_owned(), length };
+    let pieces = Pieces::open(store, kept)?;
     let footer = footer(&pieces)?;
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(pieces, footer);
-    let holds = |group: usize, key: i64| match builder.metadata().row_group(group).column(0).statistics() {
+    let metadata = footer.metadata().clone();
+    let holds = |group: usize, key: i64| match metadata.row_group(group).column(0).statistics() {
         Some(Statistics::Int64(s)) => s.min_opt().is_none_or(|m| *m <= key) && s.max_opt().is_none_or(|m| *m >= key),
         _ => true,
     };
     let wanted: Vec<i64> = (0..MAX_DOUBLES).map(|n| key.wrapping_sub(n)).collect();
-    let groups: Vec<usize> = (0..builder.metadata().num_row_groups()).filter(|g| wanted.iter().any(|k| holds(*g, *k))).collect();
+    let groups: Vec<usize> = (0..metadata.num_row_groups()).filter(|g| wanted.iter().any(|k| holds(*g, *k))).collect();
+    if let [group] = groups.as_slice() {
+        let ranges: Vec<(u64, u64)> = metadata.row_group(*group).columns().iter().map(|c| c.byte_range()).collect();
+        let (start, end) = ranges.iter().fold((u64::MAX, 0), |(s, e), (from, n)| (s.min(*from), e.max(from + n)));
+        pieces.read_ahead(start, end)?;
+    }
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(pieces, footer);
     let mut best: Option<(usize, KeptRow)> = None;
     for batch in builder.with_row_groups(groups).build()? {
-        let mut sheets = Vec::new();
-        for (k, row) in rows_of(&batch?, &mut sheets).context("名册的列不对")? {
-            if let Some(distance) = wanted.iter().position(|w| *w == k)
+        let batch = batch?;
+        let keys = batch.column(0).as_any().downcast_ref::<Int64Array>().context("名册的列不对")?;
+        for (i, k) in keys.values().iter().enumerate() {
+            if let Some(distance) = wanted.iter().position(|w| w == k)
                 && best.as_ref().is_none_or(|b| distance < b.0)
             {
+                let mut sheets = Vec::new();
+                let row = rows_of(&batch.slice(i, 1), &mut sheets).and_then(|mut r| r.pop()).context("名册的列不对")?.1;
                 best = Some((distance, KeptRow { sheet: sheets[row.sheet].clone(), row }));
             }
         }
