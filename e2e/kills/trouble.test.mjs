@@ -11,20 +11,29 @@ import { freePort, PASSWORD, program } from "../journeys/support.mjs";
 const folder = mkdtempSync(join(tmpdir(), "baoxue-trouble-"));
 const rosters = join(folder, "rosters");
 execFileSync(program, ["demo-data", "--pupils", "500", "--out", rosters]);
-after(() => rmSync(folder, { recursive: true, force: true }));
+const running = [];
+let mounted = null;
+after(async () => {
+  for (const place of running) await place.end();
+  if (mounted) spawnSync("umount", [mounted]);
+  rmSync(folder, { recursive: true, force: true });
+});
 
 async function serve(data, ...more) {
   const port = await freePort();
   const server = spawn(program, ["serve", "--data", data, "--demo", rosters, "--demo-clock", "2023-10-09T09:00", "--listen", `127.0.0.1:${port}`, ...more],
     { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
+  const ended = new Promise((done) => server.once("exit", done));
+  const place = { port, said: () => said, async end() { server.kill("SIGTERM"); await ended; } };
+  running.push(place);
   await new Promise((done, fail) => {
     const hear = (b) => { said += b; if (said.includes("保学已启动")) done(); };
     server.stdout.on("data", hear);
     server.stderr.on("data", hear);
     server.once("exit", (code) => fail(new Error(`ended with ${code}: ${said}`)));
   });
-  return { port, async end() { server.removeAllListeners("exit"); const gone = new Promise((done) => server.once("exit", done)); server.kill("SIGTERM"); await gone; } };
+  return place;
 }
 
 /** A file system of a few megabytes; null where this user may not mount one. */
@@ -33,7 +42,7 @@ function smallDisk(megabytes) {
   mkdirSync(at);
   const done = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", at]);
   if (done.status !== 0) return null;
-  after(() => spawnSync("umount", [at]));
+  mounted = at;
   return at;
 }
 
@@ -73,7 +82,7 @@ test("a full disk is said plainly, and what was there stays", async (t) => {
   assert.equal((await ask("/ledgers/school-age")).text.match(/共 <b>([\d,]+)<\/b> 人/)[1], before);
   // room again: the same upload does
   rmSync(filler);
-  assert.equal((await upload("满了.xlsx")).status, 303);
+  assert.equal((await upload("满了.xlsx")).status, 303, place.said());
   assert.ok((await ask("/rosters")).text.includes("满了.xlsx"));
   await place.end();
   const doctor = spawnSync(program, ["doctor", "--data", data], { encoding: "utf8" });

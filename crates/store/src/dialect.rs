@@ -238,7 +238,11 @@ impl Pools {
             .foreign_keys(true)
             .busy_timeout(PATIENCE);
         let pool = |n: u32| SqlitePoolOptions::new().max_connections(n).acquire_timeout(PATIENCE);
-        let writer = pool(1).connect_with(options.clone()).await?;
+        // a full disk makes SQLite roll back by itself; the connection does not know, and would never begin again
+        let writer = pool(1)
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!sqlx::Connection::is_in_transaction(connection)) }))
+            .connect_with(options.clone())
+            .await?;
         let readers = pool(READERS).connect_with(options).await?;
         Ok(Self::Sqlite { writer, readers })
     }
