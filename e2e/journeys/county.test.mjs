@@ -104,10 +104,15 @@ test("filters stay in the address, the search finds by initials and tails, revea
 });
 
 test("every page of every role is accessible and fits, on phone and desktop, light and dark", async () => {
+  const system = await place.as("xitong");
+  await system.goto(`${place.base}/places`);
+  const school = (await system.getAttribute("a[href^='/places/school']", "href")).split("path=")[1];
+  await system.context().close();
   const pages = {
-    xian: ["/", "/rosters", "/rosters/1", "/runs", "/runs/1", "/review", "/ledgers/suspected", "/children/1", "/findings?state=dispatched", "/findings/1", "/checks", "/hand-overs", "/search?q=w", "/help", "/me"],
-    xuexiao: ["/", "/inbox", "/ledgers/school-age", "/checks"],
-    xitong: ["/places", "/sources", "/settings"],
+    xian: ["/", "/rosters", "/rosters/1", "/runs", "/runs/1", "/review", "/ledgers/suspected", "/children/1", "/findings?state=dispatched", "/findings/1", "/checks", "/classes", "/place", "/hand-overs", "/search?q=w", "/help", "/me"],
+    xuexiao: ["/", "/inbox", "/ledgers/school-age", "/checks", "/classes", "/place"],
+    laoshi: ["/", "/classes"],
+    xitong: ["/places", "/places/roll-over", `/places/school?path=${school}`, "/sources", "/settings"],
     anquan: ["/people", "/people/xian"],
     shenji: ["/audit", "/audit?verify=1"],
   };
@@ -124,6 +129,20 @@ test("every page of every role is accessible and fits, on phone and desktop, lig
     }
   }
   assert.deepEqual(problems, []);
+});
+
+test("switching place keeps the page and narrows it", async () => {
+  const page = await place.as("xian");
+  await page.goto(`${place.base}/ledgers/school-age`);
+  const total = async () => Number((await page.textContent(".list-head b")).replace(",", ""));
+  const all = await total();
+  await page.click(".where a");
+  await page.click("main button[name=at] >> text=柳林镇");
+  assert.match(page.url(), /\/ledgers\/school-age$/);
+  assert.ok((await total()) < all && (await total()) > 0);
+  assert.match(await page.textContent(".where"), /青禾县.*柳林镇/);
+  await page.click(".where button >> text=回到全部");
+  assert.equal(await total(), all);
 });
 
 test("the first page is light", async () => {

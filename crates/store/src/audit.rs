@@ -201,10 +201,19 @@ impl Store {
         Ok(out)
     }
 
-    /// Whether a seal (its hexadecimal form) is in the chain.
-    pub async fn has_seal(&self, head: &str) -> Result<bool> {
-        let rows = self.all("SELECT seal FROM audit_seal", vec![]).await?;
-        Ok(rows.iter().any(|r| r.bytes(0).is_ok_and(|s| hex(&s) == head.trim())))
+    /// Which of these seals (in hexadecimal form) are not in the chain.
+    pub async fn missing_seals(&self, heads: &[String]) -> Result<Vec<String>> {
+        let mut known = rustc_hash::FxHashSet::default();
+        for r in self.all("SELECT seal FROM audit_seal", vec![]).await? {
+            known.insert(hex(&r.bytes(0)?));
+        }
+        Ok(heads.iter().filter(|h| !known.contains(h.as_str())).cloned().collect())
+    }
+
+    /// The newest seal in hexadecimal form, to be kept elsewhere.
+    pub async fn audit_head(&self) -> Result<Option<String>> {
+        let row = self.one("SELECT seal FROM audit_seal ORDER BY id DESC LIMIT 1", vec![]).await?;
+        row.map(|r| Ok(hex(&r.bytes(0)?))).transpose()
     }
 
     /// Who revealed or exported something of a subject, or logged in: an audit row of its own, for what changes nothing else.

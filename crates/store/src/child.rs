@@ -86,6 +86,9 @@ impl Profile {
     }
 }
 
+/// Children whom a list walks past at most, before it looks them up by their place instead.
+const FAR: i64 = 20_000;
+
 /// How a list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
@@ -320,8 +323,14 @@ impl Store {
         let total = counts.iter().map(|c| c.1).sum();
         let sight = self.sight(j).await?;
         let ids = match order {
-            Order::Verdict if q.as_of.is_none() => self.page_by_verdict(q, &sight, counts, limit, offset).await?,
-            _ => self.page_of_ids(q, &sight, order, limit, offset).await?,
+            Order::Verdict if q.as_of.is_none() => {
+                let everywhere = match q.below {
+                    Some(_) => self.verdict_counts(&LedgerQuery { below: None, ..q.clone() }, j).await?,
+                    None => Vec::new(),
+                };
+                self.page_by_verdict(q, &sight, counts, &everywhere, limit, offset).await?
+            }
+            _ => self.page_of_ids(q, &sight, order, q.below.is_some(), limit, offset).await?,
         };
         Ok(ChildPage { rows: self.in_order(q, j, &ids).await?, total })
     }
@@ -333,6 +342,7 @@ impl Store {
         q: &LedgerQuery,
         sight: &Sight<'_>,
         mut counts: Vec<(String, i64)>,
+        everywhere: &[(String, i64)],
         limit: i64,
         mut offset: i64,
     ) -> Result<Vec<i64>> {
@@ -347,21 +357,32 @@ impl Store {
                 offset -= n;
                 continue;
             }
+            // of a place's children so many others have to be walked past to find a page of them
+            let all = everywhere.iter().find(|e| e.0 == verdict).map_or(0, |e| e.1);
+            let far = (offset + missing) * all / n > FAR;
             let of = LedgerQuery { verdicts: vec![verdict], ..q.clone() };
-            ids.extend(self.page_of_ids(&of, sight, Order::Verdict, missing, offset).await?);
+            ids.extend(self.page_of_ids(&of, sight, Order::Verdict, far, missing, offset).await?);
             offset = 0;
         }
         Ok(ids)
     }
 
-    /// The numbers of a page's children.
-    async fn page_of_ids(&self, q: &LedgerQuery, sight: &Sight<'_>, order: Order, limit: i64, offset: i64) -> Result<Vec<i64>> {
+    /// The numbers of a page's children. `far`: walking along the order's index would pass too many who do not fit.
+    async fn page_of_ids(
+        &self,
+        q: &LedgerQuery,
+        sight: &Sight<'_>,
+        order: Order,
+        far: bool,
+        limit: i64,
+        offset: i64,
+    ) -> Result<Vec<i64>> {
         let (from, mut c) = from_where(q, sight);
         let (limit, offset) = (c.bind(limit), c.bind(offset));
         let sql = if q.as_of.is_some() {
             let order = order.sql().replace("c.verdict_since", "k.effective_on").replace("c.verdict", "k.verdict");
             format!("SELECT c.id FROM {from}{} ORDER BY {order} LIMIT {limit} OFFSET {offset}", c.sql())
-        } else if q.below.is_some() {
+        } else if far {
             // a place is found by its own index, which holds all that is asked for, and sorted afterwards
             let (columns, order) = (order.columns(), order.sql());
             format!(

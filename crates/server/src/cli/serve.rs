@@ -34,6 +34,9 @@ pub struct Args {
     /// TLS 私钥(PEM)
     #[arg(long, value_name = "文件", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// 审计日志的最新封印每分钟追加到这个文件;最好在另一台机器或只能追加的盘上。默认在数据文件夹
+    #[arg(long, value_name = "文件", env = "BAOXUE_AUDIT_HEADS")]
+    audit_heads: Option<PathBuf>,
     /// 后台任务多少秒没有动静就由别的进程接手
     #[arg(long, value_name = "秒", default_value_t = 30, value_parser = clap::value_parser!(i64).range(3..=600))]
     job_lease: i64,
@@ -60,7 +63,8 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let store = store.with_lease(args.job_lease * 1000);
     store.migrate().await?;
     let clock = args.demo_clock.map_or_else(Clock::default, Clock::starting_at);
-    let office = Office::new(store, clock);
+    let mut office = Office::new(store, clock);
+    office.audit_heads = args.audit_heads;
     tokio::spawn(office.clone().work());
     tokio::spawn(office.clone().keep());
     if let Some(folder) = &args.demo {

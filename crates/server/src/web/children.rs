@@ -19,6 +19,7 @@ use super::error::PageError;
 use super::shell::{Shell, html, shell};
 use super::view::{ChildView, trails_of, verdict_class, when};
 use crate::app::office::accounts::SignedIn;
+use crate::app::office::review::evidence;
 use crate::app::office::sheets::verdict;
 use crate::app::office::{OfficeError, kept};
 
@@ -228,6 +229,8 @@ struct SourceRow {
     file: String,
     place: String,
     values: Vec<(String, String)>,
+    /// In what it agrees with the first row, and in what not.
+    evidence: Vec<(String, bool)>,
     in_use: bool,
 }
 
@@ -254,7 +257,7 @@ pub async fn rows(
     let scope = office.store.scope_of_child(c.id).await?.unwrap_or_default();
     let refs = office.store.rows_of(c.id).await?;
     let in_use = office.store.batches_in_use(&scope).await?;
-    let (mut out, mut missing, mut elsewhere) = (Vec::new(), 0, 0);
+    let (mut found_rows, mut missing, mut elsewhere) = (Vec::new(), 0, 0);
     for r in refs {
         if c.held_by.is_some() && !is_ours(&c, &j, &r.source) {
             elsewhere += 1;
@@ -274,6 +277,18 @@ pub async fn rows(
             missing += 1;
             continue;
         };
+        found_rows.push((b, row));
+    }
+    // the most trusted row first: the others are held against it
+    const TRUST: [SourceKind; 4] = [SourceKind::Household, SourceKind::Student, SourceKind::InSchool, SourceKind::Births];
+    let trust = |source: &str| {
+        let kind = SourceKind::find(source);
+        TRUST.iter().position(|k| Some(*k) == kind).unwrap_or(TRUST.len())
+    };
+    found_rows.sort_by_key(|(b, _)| trust(&b.source));
+    let base = found_rows.first().map(|(_, row)| row.row.clone());
+    let mut out = Vec::new();
+    for (i, (b, row)) in found_rows.into_iter().enumerate() {
         let kind = SourceKind::find(&b.source);
         let hide = |text: String, mask: fn(&str) -> String| if open { text } else { mask(&text) };
         let mut values = vec![
@@ -286,7 +301,9 @@ pub async fn rows(
             values.push((field.heading().to_owned(), if open { value.to_owned() } else { masked(field, value) }));
         }
         values.retain(|v| !v.1.is_empty());
+        let evidence = base.as_ref().filter(|_| i > 0).map(|base| evidence(base, &row.row)).unwrap_or_default();
         out.push(SourceRow {
+            evidence,
             source: kind.map_or("", SourceKind::label),
             place: format!("“{}”第 {} 行", row.sheet, row.row.row),
             in_use: b.state == baoxue_store::BatchState::Loaded,

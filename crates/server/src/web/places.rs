@@ -18,6 +18,7 @@ use super::shell::{Shell, go, html, shell};
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::places::{read_places, sample};
+use crate::app::office::roll_over::reading_order;
 use baoxue_store::Relocated;
 
 /// What the page lists; grades and classes stand on their school's page.
@@ -174,7 +175,8 @@ pub async fn school(
         return Err(OfficeError::NotFound.into());
     }
     let place = app.office.store.place_at(&path, today).await?.ok_or(OfficeError::NotFound)?;
-    let below = app.office.store.places_below(path.as_str(), today, &["grade", "class"]).await?;
+    let mut below = app.office.store.places_below(path.as_str(), today, &["grade", "class"]).await?;
+    below.sort_by_cached_key(|p| reading_order(p.path.as_str().strip_prefix(path.as_str()).unwrap_or("")));
     let page = SchoolPage {
         shell: shell(&app, &signed, &headers, &place.name, "/places").await?,
         name: place.name,
@@ -223,6 +225,7 @@ struct SchoolPlanView {
 struct RollOverPage {
     shell: Shell,
     year: String,
+    doubt: Option<String>,
     /// Why it cannot be done now.
     problem: Option<String>,
     schools: Vec<SchoolPlanView>,
@@ -248,6 +251,7 @@ pub async fn roll_over_page(
         Err(e) => return Err(e.into()),
     };
     let year = plan.as_ref().map(|p| p.year.to_string()).unwrap_or_default();
+    let doubt = plan.as_ref().and_then(|p| p.doubt.clone());
     let schools: Vec<SchoolPlanView> = plan
         .into_iter()
         .flat_map(|p| p.schools)
@@ -263,6 +267,7 @@ pub async fn roll_over_page(
     let page = RollOverPage {
         shell: shell(&app, &signed, &headers, "学年升级", "/places").await?,
         year,
+        doubt,
         problem,
         moving: schools.iter().map(|s| s.moving.len()).sum(),
         leaving: schools.iter().filter(|s| !s.leaving.is_empty()).count(),
@@ -276,7 +281,8 @@ pub async fn roll_over(
     Extension(signed): Extension<SignedIn>,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
-    let done = app.office.roll_over(&signed.actor, &growing(&form)).await?;
+    let sure = form.iter().any(|(n, _)| n == "sure");
+    let done = app.office.roll_over(&signed.actor, &growing(&form), sure).await?;
     Ok(go("/places", &moved(&done)))
 }
 

@@ -9,6 +9,7 @@ use baoxue_domain::school::leavers_mark;
 use baoxue_store::ClassCount;
 
 use super::dispatch::school_of_class;
+use super::roll_over::reading_order;
 use super::sheets::verdict;
 use super::{Office, OfficeError, Result};
 
@@ -83,6 +84,9 @@ impl Office {
             c.name = if below.is_empty() { "(未写班级)".to_owned() } else { below };
             c.counted = counted.remove(&path);
             schools.entry(school.to_string()).or_default().classes.push(c);
+        }
+        for (school, s) in &mut schools {
+            s.classes.sort_by_cached_key(|c| reading_order(c.path.strip_prefix(school.as_str()).unwrap_or("")));
         }
         let paths: Vec<&str> = schools.keys().map(String::as_str).collect();
         let names = self.store.place_names(&paths).await?;

@@ -5,6 +5,7 @@ pub mod agreement;
 pub mod comparison;
 pub mod dispatch;
 pub mod gazetteer;
+pub mod heads;
 pub mod kept;
 pub mod places;
 pub mod reconcile;
@@ -36,6 +37,8 @@ pub struct Office {
     pub bell: Arc<tokio::sync::Notify>,
     /// Whether administrators and county officers are asked for a code. Not on a clock that is set otherwise: no phone goes by it.
     pub second_factor: bool,
+    /// Where heads of the sealed log are written; `None` for the data folder.
+    pub audit_heads: Option<std::path::PathBuf>,
     settings: settings::Kept,
 }
 
@@ -71,7 +74,7 @@ pub type Result<T, E = OfficeError> = std::result::Result<T, E>;
 impl Office {
     pub fn new(store: Store, clock: Clock) -> Self {
         let second_factor = !clock.is_shifted();
-        Self { store, clock, bell: Arc::default(), second_factor, settings: settings::Kept::default() }
+        Self { store, clock, bell: Arc::default(), second_factor, audit_heads: None, settings: settings::Kept::default() }
     }
 
     pub fn now(&self) -> i64 {

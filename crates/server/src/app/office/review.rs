@@ -97,6 +97,18 @@ fn values(r: &RosterRow) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// 逐项证据 (evidence by field): in what a row agrees with the most trusted row of its child, and in what not. Where one of them says
+/// nothing there is no evidence.
+pub fn evidence(base: &RosterRow, row: &RosterRow) -> Vec<(String, bool)> {
+    values(base)
+        .into_iter()
+        .zip(values(row))
+        .filter_map(|((heading, l), (_, r))| compared(heading, l, r))
+        .filter(|c| !c.says.is_empty() && c.says != "一方没有")
+        .map(|c| (format!("{}{}", c.heading, c.says), c.says == "相同"))
+        .collect()
+}
+
 impl Office {
     /// A pair with both rows.
     pub async fn side_by_side(&self, actor: &Actor, run: i64, pair: i64) -> Result<SideBySide> {
@@ -182,6 +194,12 @@ mod tests {
         assert_eq!(compared("姓名", "王浩".into(), String::new()).unwrap().says, "一方没有");
         assert!(compared("姓名", String::new(), String::new()).is_none());
         assert!(compared("状态", "在册".into(), "是".into()).unwrap().left.iter().all(|p| !p.differs));
+        let row = |name: &str, birth| RosterRow { name: Some(name.into()), birth_date: Some(birth), ..RosterRow::default() };
+        let day = |d| jiff::civil::date(2015, 3, d);
+        assert_eq!(
+            evidence(&row("王浩然", day(2)), &row("王昊然", day(2))),
+            [("姓名第 2 位不同".to_owned(), false), ("出生日期相同".to_owned(), true)]
+        );
         let c = compared("姓名", "阿依古丽·买买提".into(), "阿依古丽".into()).unwrap();
         assert_eq!(c.says, "不同");
         assert!(c.right.iter().all(|p| !p.differs));

@@ -29,6 +29,8 @@ pub struct SchoolPlan {
 pub struct Plan {
     /// Year in which the new school year begins.
     pub year: SchoolYear,
+    /// The classes may be those of the new school year already: an official says that they are not.
+    pub doubt: Option<String>,
     pub schools: Vec<SchoolPlan>,
 }
 
@@ -49,7 +51,8 @@ pub fn plan(places: &[Place], grow: &[String], year: SchoolYear) -> Vec<SchoolPl
         }
     }
     let mut out = Vec::new();
-    for (school, grades) in grades {
+    for (school, mut grades) in grades {
+        grades.sort_by_key(|g| g.1);
         let top = grades.iter().map(|g| g.1).max();
         let mut plan = SchoolPlan {
             name: names.get(school.as_str()).map_or_else(|| school.last().to_owned(), |n| (*n).to_owned()),
@@ -89,6 +92,12 @@ pub fn plan(places: &[Place], grow: &[String], year: SchoolYear) -> Vec<SchoolPl
     out
 }
 
+/// In which order people read classes: by grade, then by name. `below` is what stands behind the school in their path.
+pub fn reading_order(below: &str) -> (u8, String) {
+    let grade = below.split('/').find_map(Grade::parse).map_or(0, Grade::number);
+    (grade, below.to_owned())
+}
+
 impl SchoolPlan {
     fn note(&mut self, moves: bool, before: &str, after: &str) {
         if moves {
@@ -118,12 +127,21 @@ impl Office {
         }
         let schools = area.education_prefix().unwrap_or_default();
         let places = self.store.places_below(&schools, today, &["school", "grade", "class"]).await?;
-        Ok(Plan { year, schools: plan(&places, grow, year) })
+        let last = self.compared(actor, Action::ManagePlaces).await?;
+        let doubt =
+            self.store.last_run(last.as_str()).await?.filter(|r| r.school_year >= i64::from(year.start_year())).map(|r| {
+                format!("{} 已按{year}的名册比对过(第 {} 次比对):如果班级已是新学年的,不要再升级,否则全部错升一级", r.as_of, r.id)
+            });
+        Ok(Plan { year, doubt, schools: plan(&places, grow, year) })
     }
 
-    /// Moves all grades and classes of the county up, with their children and those who are responsible for them.
-    pub async fn roll_over(&self, actor: &Actor, grow: &[String]) -> Result<Relocated> {
+    /// Moves all grades and classes of the county up, with their children and those who are responsible for them. `sure`: an official
+    /// says that they are still those of the old school year.
+    pub async fn roll_over(&self, actor: &Actor, grow: &[String], sure: bool) -> Result<Relocated> {
         let plan = self.roll_over_plan(actor, grow).await?;
+        if let (Some(doubt), false) = (&plan.doubt, sure) {
+            return Err(OfficeError::Input(format!("{doubt}。确认班级还是上学年的,请勾选后再办理")));
+        }
         let area = self.places_area(actor)?;
         let moves: Vec<Relocation> = plan.schools.into_iter().flat_map(|s| s.relocations).collect();
         if moves.is_empty() {

@@ -84,7 +84,7 @@ impl Office {
     pub async fn keep(self) {
         loop {
             for (what, done) in [
-                ("审计封存", self.store.seal_audit(self.now()).await.map(|_| ()).map_err(OfficeError::from)),
+                ("审计封存", self.seal().await),
                 ("逾期提醒", self.escalate_overdue().await.map(|_| ())),
                 ("清理文件", self.store.sweep_files(ORPHAN_AGE).await.map(|_| ()).map_err(OfficeError::from)),
                 ("清理会话", self.sweep_sessions().await),

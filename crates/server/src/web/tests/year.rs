@@ -17,7 +17,11 @@ async fn a_school_year_rolls_over() {
         // the highest grade of these schools is the third: an official says that it stays
         app.get(&system, "/places/roll-over").await.is(200).says("三年级不离校,升级");
         let grow: Vec<String> = SCHOOLS.iter().map(|s| format!("e/528801/{}/", s.0)).collect();
-        let form: Vec<(&str, &str)> = grow.iter().map(|g| ("grow", g.as_str())).collect();
+        let mut form: Vec<(&str, &str)> = grow.iter().map(|g| ("grow", g.as_str())).collect();
+        // the rosters are of this school year already: nobody is moved up twice by a slip
+        app.get(&system, "/places/roll-over").await.says("不要再升级");
+        app.post(&system, "/places/roll-over", &form).await.is(422).says("确认班级还是上学年的");
+        form.push(("sure", "1"));
         app.post(&system, "/places/roll-over", &form).await.is(303);
         app.get(&system, &format!("/places/school?path={school}")).await.says("四年级").says("四(1)班");
         let again = app.get(&system, "/places/roll-over").await;
