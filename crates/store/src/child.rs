@@ -86,6 +86,9 @@ impl Profile {
     }
 }
 
+/// Numbers of one question: databases bind some 30,000 values.
+const IDS_AT_ONCE: usize = 5_000;
+
 /// Children whom a list walks past at most, before it looks them up by their place instead.
 const FAR: i64 = 20_000;
 
@@ -498,6 +501,35 @@ impl Store {
             self.counts.keep(generation, key, counts.clone());
         }
         Ok(counts)
+    }
+
+    /// Of these children those whom a jurisdiction sees and who are there, in the order given. Any number of them.
+    pub async fn children_among(&self, ids: &[i64], j: &Jurisdiction) -> Result<Vec<ChildRow>> {
+        let sight = self.sight(j).await?;
+        let mut out = Vec::new();
+        for part in ids.chunks(IDS_AT_ONCE) {
+            let q = LedgerQuery { ids: Some(part.to_vec()), ..LedgerQuery::default() };
+            let (from, c) = from_where(&q, &sight);
+            let sql = format!("SELECT c.id FROM {from}{}", c.sql());
+            let seen: rustc_hash::FxHashSet<i64> =
+                self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect::<Result<_>>()?;
+            let here: Vec<i64> = part.iter().copied().filter(|id| seen.contains(id)).collect();
+            out.extend(self.in_order(&q, j, &here).await?);
+        }
+        Ok(out)
+    }
+
+    /// How many of these children a jurisdiction sees and are there.
+    pub async fn count_among(&self, ids: &[i64], j: &Jurisdiction) -> Result<i64> {
+        let sight = self.sight(j).await?;
+        let mut n = 0;
+        for part in ids.chunks(IDS_AT_ONCE) {
+            let q = LedgerQuery { ids: Some(part.to_vec()), ..LedgerQuery::default() };
+            let (from, c) = from_where(&q, &sight);
+            let row = self.one(&format!("SELECT COUNT(*) FROM {from}{}", c.sql()), c.values).await?;
+            n += row.map_or(Ok(0), |r| r.int(0))?;
+        }
+        Ok(n)
     }
 
     /// A child that one may see. One that was merged into another leads there.

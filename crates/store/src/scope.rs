@@ -2,6 +2,9 @@
 
 use crate::{Jurisdiction, Value};
 
+/// Longer lists are rare and near the number of values that SQLite binds (32,766): they are not filled up.
+const LONGEST_FILLED: usize = 1_024;
+
 /// Conditions of a WHERE, and the values that they bind.
 #[derive(Debug, Default)]
 pub struct Clause {
@@ -53,7 +56,9 @@ impl Clause {
     pub fn one_of(&mut self, column: &str, values: impl IntoIterator<Item = impl Into<Value>>) {
         let mut values: Vec<Value> = values.into_iter().map(Into::into).collect();
         let Some(last) = values.last().cloned() else { return self.add("1 = 0") };
-        values.resize(values.len().next_power_of_two(), last);
+        if values.len() <= LONGEST_FILLED {
+            values.resize(values.len().next_power_of_two(), last);
+        }
         let names: Vec<String> = values.into_iter().map(|v| self.bind(v)).collect();
         self.add(format!("{column} IN ({})", names.join(",")));
     }

@@ -9,10 +9,11 @@ use axum::response::Response;
 use baoxue_domain::access::Action;
 use baoxue_domain::roster::SourceKind;
 use baoxue_domain::verdict::VerdictKind;
-use baoxue_store::{LedgerQuery, Order};
+use baoxue_store::LedgerQuery;
 
 use super::App;
 use super::error::PageError;
+use super::rosters::{XLSX, file};
 use super::shell::{Shell, html, shell};
 use super::view::{ChildView, number, of_list};
 use crate::app::office::OfficeError;
@@ -20,7 +21,7 @@ use crate::app::office::accounts::SignedIn;
 use crate::app::office::comparison::Figures;
 
 /// Children of a check that are listed.
-const SHOWN: i64 = 1_000;
+const SHOWN: usize = 1_000;
 
 struct PassageView {
     index: usize,
@@ -56,6 +57,7 @@ struct Checks {
     shell: Shell,
     run: Option<(i64, String)>,
     may_view_runs: bool,
+    may_export: bool,
     passages: Vec<PassageView>,
     /// Names of the examinations at hand.
     exam_names: Vec<&'static str>,
@@ -83,7 +85,7 @@ pub async fn page(
         let whole = signed.actor.grants.iter().any(|g| g.role.may(Action::ViewChecks) && g.path.is_government());
         for (index, p) in f.transitions.iter().enumerate() {
             // of a county's list a school counts its own
-            let unseen = visible(&app, &signed, &p.unseen).await?;
+            let unseen = app.office.store.count_among(&p.unseen, &j).await?;
             let leavers = if whole { number(p.leavers) } else { String::new() };
             passages.push(PassageView { index, label: p.label.clone(), leavers, unseen: number(unseen) });
         }
@@ -125,6 +127,7 @@ pub async fn page(
         shell: shell(&app, &signed, &headers, "专项核查", "/checks").await?,
         run: found.map(|(id, day, _)| (id, day)),
         may_view_runs: signed.actor.may(Action::ViewRuns),
+        may_export: signed.actor.may(Action::Export),
         exam_names,
         passages,
         exams,
@@ -133,10 +136,11 @@ pub async fn page(
     Ok(html(&page.shell, page.render()?))
 }
 
-async fn visible(app: &App, signed: &SignedIn, ids: &[i64]) -> Result<i64, PageError> {
-    let j = signed.actor.jurisdiction(Action::ViewChecks)?;
-    let q = LedgerQuery { ids: Some(ids.to_vec()), ..LedgerQuery::default() };
-    Ok(app.office.store.children(&q, &j, Order::School, 1, 0).await?.total)
+/// The checks as a spreadsheet, with the names.
+pub async fn export(State(app): State<Arc<App>>, Extension(signed): Extension<SignedIn>) -> Result<Response, PageError> {
+    let (_, day, f) = found(&app, &signed).await?.ok_or(OfficeError::NotFound)?;
+    let bytes = app.office.checks_sheet(&signed.actor, &f, &day).await?;
+    Ok(file(&format!("专项核查-{day}.xlsx"), XLSX, bytes))
 }
 
 #[derive(Template)]
@@ -182,15 +186,16 @@ pub async fn list(
         _ => return Err(OfficeError::NotFound.into()),
     };
     let j = signed.actor.jurisdiction(Action::ViewChecks)?;
-    let q = LedgerQuery { ids: Some(ids), ..LedgerQuery::default() };
-    let page = app.office.store.children(&q, &j, Order::School, SHOWN, 0).await?;
-    let more = page.total > SHOWN;
-    let total = number(page.total);
+    let mut rows = app.office.store.children_among(&ids, &j).await?;
+    rows.sort_by(|a, b| (&a.school_path, a.id).cmp(&(&b.school_path, b.id)));
+    let more = rows.len() > SHOWN;
+    let total = number(rows.len() as i64);
+    rows.truncate(SHOWN);
     let page = CheckList {
         shell: shell(&app, &signed, &headers, &label, "/checks").await?,
         label,
         about,
-        rows: of_list(&app, &signed.actor, page.rows).await?,
+        rows: of_list(&app, &signed.actor, rows).await?,
         total,
         more,
     };

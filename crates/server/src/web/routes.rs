@@ -126,6 +126,7 @@ pub fn all(app: &Arc<App>) -> Routes {
         .get("/classes", MayAny(&[A::ViewChecks, A::CountClasses]), agreement::page)
         .post("/classes", May(A::CountClasses), agreement::count)
         .get("/classes/export.xlsx", MayAny(&[A::ViewChecks, A::CountClasses]), agreement::export)
+        .get("/checks/export.xlsx", May(A::Export), checks::export)
         .get("/checks/{run}/{check}", May(A::ViewChecks), checks::list)
         // 台账
         .get("/ledgers/{ledger}", LISTS, ledgers::page)

@@ -104,6 +104,7 @@ impl Office {
     /// Checks name and password and begins a session. The answer to a wrong name and to a wrong password is the same, and takes as long.
     pub async fn log_in(&self, login: &str, password: &str, user_agent: &str, address: &str) -> Result<LoggedIn> {
         let wrong = || OfficeError::Input("登录名或密码不对".into());
+        self.throttle.check(address, self.now())?;
         let account = self.store.account_by_login(login.trim()).await?;
         let now = self.now();
         if let Some(a) = &account
@@ -114,8 +115,13 @@ impl Office {
         }
         let known = account.as_ref().map_or_else(|| DUMMY.to_owned(), |a| a.password_hash.clone());
         let typed = password.to_owned();
+        let turn = self.throttle.turn().await?;
         let good = tokio::task::spawn_blocking(move || fits(&typed, &known)).await.unwrap_or(false);
-        let Some(a) = account.filter(|a| a.disabled_at.is_none()) else { return Err(wrong()) };
+        drop(turn);
+        let Some(a) = account.filter(|a| a.disabled_at.is_none()) else {
+            self.throttle.failed(address, now);
+            return Err(wrong());
+        };
         if !good {
             self.failed(&a, address).await?;
             return Err(wrong());
@@ -135,7 +141,10 @@ impl Office {
             place: None,
         };
         let mut tx = self.store.begin().await?;
-        tx.forget_failures(a.id).await?;
+        // wrong codes of the second factor count on, until a right one is given
+        if a.totp_secret.is_none() {
+            tx.forget_failures(a.id).await?;
+        }
         tx.add_session(&session).await?;
         self.audit(&mut tx, &actor, "log-in", &format!("account:{}", a.id), address).await?;
         tx.commit().await?;
@@ -146,6 +155,7 @@ impl Office {
         let actor = self.store.actor(a, self.clock.today()).await?;
         let limit = self.number("lock-failures", actor.home()).await?;
         let now = self.now();
+        self.throttle.failed(address, now);
         let until = if a.failed_log_ins + 1 >= limit { now + LOCK_MS } else { 0 };
         let mut tx = self.store.begin().await?;
         tx.note_failed_log_in(a.id, until).await?;
@@ -252,6 +262,7 @@ impl Office {
         if !tx.use_totp_step(account.id, step as i64).await? {
             return Err(wrong());
         }
+        tx.forget_failures(account.id).await?;
         tx.forget_failures(account.id).await?;
         self.raise_session(&mut tx, s).await?;
         self.audit(&mut tx, &s.actor, "second-factor", &format!("account:{}", account.id), "").await?;

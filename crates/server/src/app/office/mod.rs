@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod agreement;
+pub mod checks;
 pub mod comparison;
 pub mod dispatch;
 pub mod gazetteer;
@@ -14,6 +15,7 @@ pub mod roll_over;
 pub mod rosters;
 pub mod settings;
 pub mod sheets;
+pub mod throttle;
 pub mod worker;
 
 use std::sync::Arc;
@@ -40,6 +42,7 @@ pub struct Office {
     /// Where heads of the sealed log are written; `None` for the data folder.
     pub audit_heads: Option<std::path::PathBuf>,
     settings: settings::Kept,
+    throttle: throttle::Throttle,
 }
 
 /// Why a use case did not do what was asked.
@@ -74,7 +77,15 @@ pub type Result<T, E = OfficeError> = std::result::Result<T, E>;
 impl Office {
     pub fn new(store: Store, clock: Clock) -> Self {
         let second_factor = !clock.is_shifted();
-        Self { store, clock, bell: Arc::default(), second_factor, audit_heads: None, settings: settings::Kept::default() }
+        Self {
+            store,
+            clock,
+            bell: Arc::default(),
+            second_factor,
+            audit_heads: None,
+            settings: settings::Kept::default(),
+            throttle: throttle::Throttle::default(),
+        }
     }
 
     pub fn now(&self) -> i64 {

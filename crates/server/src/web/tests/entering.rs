@@ -125,6 +125,25 @@ async fn county_officers_give_a_second_factor_and_a_code_works_once() {
     }
 }
 
+/// Whoever has the password must not guess codes without end by logging in anew.
+#[tokio::test]
+async fn wrong_codes_count_across_log_ins() {
+    for app in super::support::apps_with(|office| office.second_factor = true).await {
+        let cookie = app.log_in("county").await;
+        let page = app.get(&cookie, "/second-factor/setup").await;
+        let secret = page.text().split("name=\"secret\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let totp = Builder::new().with_secret(Secret::try_from_base32(&secret).unwrap()).build().unwrap();
+        let code = |ms: i64| totp.generate((ms / 1000) as u64).to_string();
+        app.post(&cookie, "/second-factor/setup", &[("secret", &secret), ("code", &code(app.office.now()))]).await.is(303);
+        for _ in 0..5 {
+            let cookie = app.log_in("county").await;
+            app.post(&cookie, "/second-factor", &[("code", "000000")]).await.is(200);
+        }
+        let a = app.post("", "/log-in", &[("login", "county"), ("password", PASSWORD)]).await;
+        a.is(401).says("已锁定");
+    }
+}
+
 #[tokio::test]
 async fn sessions_are_listed_and_ended() {
     for app in apps().await {

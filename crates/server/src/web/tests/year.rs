@@ -126,6 +126,18 @@ async fn grade_nine_against_its_exams() {
             assert_eq!(text.contains(&name(2)), second, "{exam}");
         }
         app.get(&county, "/checks/1/exam-0-diagnostic-9").await.is(404);
+        let book = app.get(&county, "/checks/export.xlsx").await;
+        let sheets = baoxue_documents::read::read("x.xlsx", book.bytes).unwrap();
+        let lines = |i: usize| -> Vec<String> {
+            let s = &sheets[i];
+            (0..s.height()).map(|r| s.row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>().join("|")).collect()
+        };
+        assert!(lines(0).iter().any(|r| r.starts_with("柳林小学|8|7|0|1|7|0|1|6|0|2|6|1|2")), "{:?}", lines(0));
+        let who = super::support::child(2).0;
+        assert!(
+            lines(1).iter().any(|r| r.starts_with(&format!("三诊|{who}")))
+                && !lines(1).iter().any(|r| r.starts_with(&format!("一诊|{who}")))
+        );
         // a school sees its own
         let school2 = app.log_in("school2").await;
         let text = app.get(&school2, "/checks").await.text();
