@@ -286,12 +286,20 @@ impl Store {
         let id = r.int(0)?;
         let mut profile = Profile::open(&self.vault, id, &r.bytes(1)?)?;
         let home = r.opt_text(7)?.and_then(|p| PlacePath::parse(&p));
-        let held_by = home.filter(|p| j.is_some_and(|j| !j.reaches_county_of(p))).and_then(|p| p.county());
-        if held_by.is_some() {
+        let foreign = home.filter(|p| j.is_some_and(|j| !j.reaches_county_of(p)));
+        let held_by = foreign.map(|p| p.county().unwrap_or(p));
+        let mut paths = [r.opt_text(7)?, r.opt_text(8)?, r.opt_text(9)?];
+        if let (Some(held), Some(j)) = (&held_by, j) {
+            paths[0] = Some(held.to_string());
+            for path in &mut paths[1..] {
+                *path = path.take().filter(|p| j.covers(p));
+            }
+            profile.sources.clear();
             for known in [&mut profile.guardian, &mut profile.phone, &mut profile.address, &mut profile.register_address] {
                 known.clear();
             }
         }
+        let [residence, register, school] = paths;
         Ok(ChildRow {
             id,
             profile,
@@ -301,9 +309,9 @@ impl Store {
             verdict: r.text(4)?,
             verdict_since: r.text(5)?,
             certainty: r.int(6)?,
-            residence_path: r.opt_text(7)?,
-            register_path: r.opt_text(8)?,
-            school_path: r.opt_text(9)?,
+            residence_path: residence,
+            register_path: register,
+            school_path: school,
             gone_since_run: r.opt_int(10)?,
         })
     }

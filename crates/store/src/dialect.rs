@@ -21,6 +21,8 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that rested so long is asked whether it is still there.
 const RESTED: Duration = Duration::from_secs(5);
+/// SQLite's own memory for pages, a connection: the indexes of a run's rows fit into it.
+const CACHE_KIB: u32 = 32 << 10;
 /// Rows of one multi-row INSERT on SQLite: with the widest table it stays below SQLite's 32,766 binds.
 const ROWS_A_STATEMENT: usize = 400;
 /// Bytes handed to COPY at a time.
@@ -236,6 +238,7 @@ impl Pools {
             // WAL with FULL: what is acknowledged survives a power cut
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .pragma("cache_size", format!("-{CACHE_KIB}"))
             .busy_timeout(PATIENCE);
         let pool = |n: u32| SqlitePoolOptions::new().max_connections(n).acquire_timeout(PATIENCE);
         // a full disk makes SQLite roll back by itself; the connection does not know, and would never begin again

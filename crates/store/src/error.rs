@@ -46,6 +46,9 @@ pub enum StoreError {
     /// A backup cannot be put back.
     #[error("{0}")]
     Restore(String),
+    /// The name or code of a place cannot stand in a path.
+    #[error("“{0}”的名称或代码太长,或含有空格,不能使用;请改短后再试")]
+    BadPlace(String),
     /// A job's lease went to another worker.
     #[error("这项任务已由另一个进程接手")]
     Fenced,
@@ -107,6 +110,7 @@ impl StoreError {
             Self::KeyFile(_) => "key-file",
             Self::File(_) => "file",
             Self::Restore(_) => "restore",
+            Self::BadPlace(_) => "bad-place",
             Self::Fenced => "fenced",
             Self::Database(_) => "database",
         }

@@ -2,7 +2,6 @@
 
 use baoxue_domain::access::Jurisdiction;
 use baoxue_domain::finding::FindingState;
-use baoxue_domain::place::PlacePath;
 
 use crate::child::Sight;
 use crate::error::{Result, StoreError};
@@ -221,18 +220,21 @@ impl Store {
         rows.iter().map(|r| Ok(StateCount { state: state(r)?, all: r.int(1)?, overdue: r.int(2)? })).collect()
     }
 
-    /// A finding about a child of the jurisdiction, or one that was sent to a unit of it.
-    pub async fn finding(&self, id: i64, j: &Jurisdiction) -> Result<Option<Finding>> {
-        let mut c = Clause::new();
-        c.equal("f.id", id);
-        c.inside(j, &["c.residence_path", "c.register_path", "f.unit_path"], &["c.school_path", "f.unit_path"]);
-        let sql = format!("SELECT {COLUMNS}, c.residence_path FROM finding f JOIN child c ON c.id = f.child_id{}", c.sql());
-        let Some(row) = self.one(&sql, c.values).await? else { return Ok(None) };
+    /// A finding, with whose business it is: that of the place that answers for the child (`answers`), that of the unit to which it was
+    /// sent (`holds`).
+    pub async fn finding(
+        &self,
+        id: i64,
+        answers: Option<&Jurisdiction>,
+        holds: Option<&Jurisdiction>,
+    ) -> Result<Option<Finding>> {
+        let sql = format!("SELECT {COLUMNS}, c.residence_path FROM finding f JOIN child c ON c.id = f.child_id WHERE f.id = $1");
+        let Some(row) = self.one(&sql, binds![id]).await? else { return Ok(None) };
         let found = finding(&row)?;
-        let home = row.opt_text(12)?.and_then(|p| PlacePath::parse(&p));
-        // what another county does about its child is that county's, unless it was sent here
-        let held_here = found.unit_path.as_ref().is_some_and(|u| j.covers(u));
-        Ok((held_here || home.is_none_or(|h| j.reaches_county_of(&h))).then_some(found))
+        let home = row.opt_text(12)?;
+        let covers =
+            |j: Option<&Jurisdiction>, path: &Option<String>| j.is_some_and(|j| path.as_ref().is_some_and(|p| j.covers(p)));
+        Ok((covers(answers, &home) || covers(holds, &found.unit_path)).then_some(found))
     }
 
     /// Findings about a child, the newest first.

@@ -153,6 +153,9 @@ impl Store {
 impl Tx {
     /// Adds or renames places as of a day. A place that is the same already is left alone; one of another name ends and begins anew.
     pub async fn put_places(&mut self, places: &[NewPlace], from: Date) -> Result<usize> {
+        if let Some(bad) = places.iter().find(|p| !p.path.is_sound()) {
+            return Err(StoreError::BadPlace(bad.name.clone()));
+        }
         let mut known: FxHashMap<String, (i64, String, String, Option<String>, String)> = FxHashMap::default();
         for r in self.all("SELECT path, id, name, kind, town_path, valid_from FROM place WHERE valid_to IS NULL", vec![]).await? {
             known.insert(r.text(0)?, (r.int(1)?, r.text(2)?, r.text(3)?, r.opt_text(4)?, r.text(5)?));
@@ -188,7 +191,8 @@ impl Tx {
         for r in self.all("SELECT path FROM place WHERE valid_to IS NULL OR valid_from >= $1", binds![from]).await? {
             known.insert(r.text(0)?);
         }
-        let new = places.iter().filter(|p| !known.contains(p.path.as_str()));
+        // a class whose name cannot be kept is none; its children stand where they stand
+        let new = places.iter().filter(|p| p.path.is_sound() && !known.contains(p.path.as_str()));
         let rows: Vec<Vec<Value>> = new
             .map(|p| {
                 let town = p.town_path.as_ref().map(|t| t.as_str().to_owned());

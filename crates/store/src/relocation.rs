@@ -5,7 +5,7 @@ use baoxue_domain::place::PlacePath;
 use jiff::civil::Date;
 use rustc_hash::FxHashMap;
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::{Clause, Row, Store, Tx, Value, binds};
 
 /// A place that becomes another; what lies below goes along.
@@ -80,7 +80,11 @@ impl Tx {
 
     /// Moves places from a day on. What was stays on record under its old path: places and grants are dated.
     pub async fn relocate(&mut self, moves: &[Relocation], from: Date, now: i64, by: i64) -> Result<Relocated> {
+        if let Some(bad) = moves.iter().find(|m| !m.to.is_sound()) {
+            return Err(StoreError::BadPlace(bad.name.clone()));
+        }
         let moves = Moves { by_path: moves.iter().map(|m| (m.from.as_str(), m)).collect() };
+        self.move_counts(&moves).await?;
         self.children_changed().await?;
         Ok(Relocated {
             places: self.move_places(&moves, from).await?,
@@ -153,6 +157,26 @@ impl Tx {
             }
         }
         Ok(ended)
+    }
+
+    /// What classes counted goes along with them.
+    async fn move_counts(&mut self, moves: &Moves<'_>) -> Result<()> {
+        const COLUMNS: [&str; 7] = ["class_path", "month", "homework", "roll", "seats", "counted_by", "counted_at"];
+        let select = format!("SELECT {} FROM class_count", COLUMNS.join(", "));
+        let rows = self.rows_below(moves, &select, "class_path", "").await?;
+        let mut moved: FxHashMap<(String, String), Vec<Value>> = FxHashMap::default();
+        for r in &rows {
+            let (path, month) = (r.text(0)?, r.text(1)?);
+            let Some((_, to)) = moves.of(&path) else { continue };
+            self.run("DELETE FROM class_count WHERE class_path = $1 AND month = $2", binds![&path, &month]).await?;
+            let values = binds![&to, &month, r.opt_int(2)?, r.opt_int(3)?, r.opt_int(4)?, r.int(5)?, r.int(6)?];
+            moved.insert((to, month), values);
+        }
+        for ((path, month), values) in moved {
+            self.run("DELETE FROM class_count WHERE class_path = $1 AND month = $2", binds![path, month]).await?;
+            self.insert_many("class_count", &COLUMNS, vec![values]).await?;
+        }
+        Ok(())
     }
 
     async fn move_children(&mut self, moves: &Moves<'_>) -> Result<usize> {

@@ -107,7 +107,7 @@ impl Store {
         // of several about one pair the last one holds
         c.add(
             "undone_at IS NULL AND judgement <> 'ask' AND NOT EXISTS (SELECT 1 FROM decision n WHERE n.left_fingerprint = d.left_fingerprint
-               AND n.right_fingerprint = d.right_fingerprint AND n.scope_path = d.scope_path AND n.undone_at IS NULL AND n.id > d.id)",
+               AND n.right_fingerprint = d.right_fingerprint AND n.undone_at IS NULL AND n.id > d.id)",
         );
         let sql = format!("SELECT left_fingerprint, right_fingerprint, judgement FROM decision d{} ORDER BY id", c.sql());
         let rows = self.all(&sql, c.values).await?;
@@ -200,9 +200,13 @@ impl Tx {
 
     /// Takes back what was decided of a pair; false if there was nothing to take back.
     pub async fn undo_decision(&mut self, scope: &str, pair: &ReviewPair, now: i64) -> Result<bool> {
-        let sql = "UPDATE decision SET undone_at = $1
-                   WHERE left_fingerprint = $2 AND right_fingerprint = $3 AND scope_path = $4 AND undone_at IS NULL";
-        if self.run(sql, binds![now, &pair.left.1, &pair.right.1, scope]).await? == 0 {
+        let mut c = Clause::new();
+        let now = c.bind(now);
+        c.equal("left_fingerprint", &pair.left.1);
+        c.equal("right_fingerprint", &pair.right.1);
+        c.below("scope_path", scope);
+        c.add("undone_at IS NULL");
+        if self.run(&format!("UPDATE decision SET undone_at = {now}{}", c.sql()), c.values).await? == 0 {
             return Ok(false);
         }
         self.run("UPDATE review_pair SET state = 'open' WHERE id = $1", binds![pair.id]).await?;

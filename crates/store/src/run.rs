@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use crate::child::{Profile, reason_place};
 use crate::error::Result;
 use crate::search::{SearchKind, token, tokens_of};
-use crate::{Clause, NewPair, Row, Store, Tx, Value, Vault, binds};
+use crate::{Clause, Jurisdiction, NewPair, Row, Store, Tx, Value, Vault, binds};
 
 /// State of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +190,14 @@ impl Store {
         self.all(sql, vec![]).await?.iter().map(|r| Ok((r.text(0)?, r.int(1)?))).collect()
     }
 
+    /// Places that are compared or being compared now, each with whether a run of it has finished, and its newest run.
+    pub async fn places_with_runs(&self) -> Result<Vec<(String, bool, i64)>> {
+        let sql =
+            "SELECT scope_path, CAST(MAX(CASE WHEN state = 'finished' THEN 1 ELSE 0 END) AS BIGINT), MAX(id) FROM run WHERE state <> 'failed'
+                   GROUP BY scope_path";
+        self.all(sql, vec![]).await?.iter().map(|r| Ok((r.text(0)?, r.flag(1)?, r.int(2)?))).collect()
+    }
+
     /// All children of a place and of all below it, without their encrypted part.
     pub async fn known_children(&self, scope: &str) -> Result<Vec<KnownChild>> {
         let mut c = Clause::new();
@@ -258,11 +266,24 @@ impl Store {
         rows.iter().map(|r| Ok((r.text(0)?, r.int(1)?))).collect()
     }
 
-    /// Children that changed in a run: child, verdict before, after.
-    pub async fn changes(&self, run: i64, change: &str, limit: i64) -> Result<Vec<(i64, Option<String>, Option<String>)>> {
-        let sql = "SELECT child_id, verdict_before, verdict_after FROM run_change WHERE run_id = $1 AND change = $2 ORDER BY child_id LIMIT $3";
-        let rows = self.all(sql, binds![run, change, limit]).await?;
-        rows.iter().map(|r| Ok((r.int(0)?, r.opt_text(1)?, r.opt_text(2)?))).collect()
+    /// Children of a jurisdiction that changed in a run: child, verdict before, after.
+    pub async fn changes(
+        &self,
+        run: i64,
+        change: &str,
+        j: &Jurisdiction,
+        limit: i64,
+    ) -> Result<Vec<(i64, Option<String>, Option<String>)>> {
+        let mut c = Clause::new();
+        c.equal("r.run_id", run);
+        c.equal("r.change", change);
+        crate::child::inside(&mut c, &self.sight(j).await?);
+        let limit = c.bind(limit);
+        let sql = format!(
+            "SELECT r.child_id, r.verdict_before, r.verdict_after FROM run_change r JOIN child c ON c.id = r.child_id{} ORDER BY r.child_id LIMIT {limit}",
+            c.sql()
+        );
+        self.all(&sql, c.values).await?.iter().map(|r| Ok((r.int(0)?, r.opt_text(1)?, r.opt_text(2)?))).collect()
     }
 }
 
@@ -472,6 +493,11 @@ impl Tx {
         ];
         self.insert_many("child", &CHILD, new).await?;
         self.insert_many("child_profile", &["child_id", "profile", "profile_digest"], profiles).await?;
+        // in the order of their index: the database finds the next page where it put the last one
+        search.sort_unstable_by_key(|row| match row.get(1) {
+            Some(Value::Int(token)) => *token,
+            _ => None,
+        });
         self.insert_many("child_search", &["kind", "token", "child_id"], search).await?;
         self.insert_many("child_source", &["fingerprint", "source", "scope_path", "child_id", "batch_id"], sources).await?;
         const ENTRY: [&str; 7] = ["child_id", "verdict", "reason", "effective_on", "recorded_at", "run_id", "recorded_by"];

@@ -110,7 +110,16 @@ impl Store {
             let limit = c.bind(MAX_FOUND);
             format!("SELECT c.id FROM child c{} ORDER BY c.id LIMIT {limit}", c.sql())
         };
-        self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect()
+        let ids: Vec<i64> = self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect::<Result<_>>()?;
+        let is_phone = |(kind, _): (SearchKind, String)| matches!(kind, SearchKind::Phone | SearchKind::PhoneTail);
+        if matches!(sight, Sight::Whole) || !words.iter().flat_map(|w| readings(w)).any(is_phone) {
+            return Ok(ids);
+        }
+        // the telephone of another county's child is not to be guessed
+        let seen = self.children_by_number(&ids, Some(jurisdiction)).await?;
+        let mut own: Vec<i64> = seen.into_iter().filter(|c| c.held_by.is_none()).map(|c| c.id).collect();
+        own.sort_unstable();
+        Ok(own)
     }
 }
 

@@ -31,9 +31,9 @@ impl Jurisdiction {
     }
 
     /// Whether any of it lies in the county of a place, or holds that county: whose evidence about a child who lives there is open to it.
-    /// Larger places have no county, and hide nothing.
+    /// A child of whom only a larger place is known is open to whoever covers that place.
     pub fn reaches_county_of(&self, place: &PlacePath) -> bool {
-        let Some(county) = place.county() else { return true };
+        let Some(county) = place.county() else { return self.covers(place.as_str()) };
         let schools = county.education_prefix().unwrap_or_default();
         let meets = |p: &String, q: &str| p.starts_with(q) || q.starts_with(p.as_str());
         self.prefixes.iter().any(|p| meets(p, county.as_str()) || meets(p, &schools))
@@ -70,7 +70,8 @@ mod tests {
             ("g/52/5288/", "g/52/5288/528801/528801100/", true),
             ("g/52/5288/528802/", "g/52/5288/528801/528801100/", false),
             ("e/528802/2152000001/", "g/52/5288/528801/", false),
-            ("g/52/5288/528802/", "g/52/5288/", true),
+            ("g/52/5288/528802/", "g/52/5288/", false),
+            ("g/52/", "g/52/5288/", true),
         ] {
             assert_eq!(reaches(root, place), expected, "{root} {place}");
         }

@@ -40,6 +40,11 @@ impl PlacePath {
         Self(format!("e/{county:06}/{school}/"))
     }
 
+    /// Whether it could be read back: steps without spaces, not too long. What people typed into it is checked before it is kept.
+    pub fn is_sound(&self) -> bool {
+        Self::parse(&self.0).is_some()
+    }
+
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -113,6 +118,11 @@ mod tests {
         let school = PlacePath::of_school(528_801, "2152000001");
         assert_eq!(school.child("三 年级").as_str(), "e/528801/2152000001/三年级/");
         assert_eq!(school.parent().unwrap().as_str(), "e/528801/");
+        assert!(
+            school.is_sound()
+                && !PlacePath::of_school(528_801, "2152 000001").is_sound()
+                && !school.child(&"长".repeat(60)).is_sound()
+        );
         assert_eq!(PlacePath::parse("g/52/").unwrap().parent(), None);
         let county = PlacePath::parse(&of("528801")).unwrap();
         for inside in [school.child("3").as_str(), &of("528801100201"), &of("528801")] {

@@ -65,7 +65,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                     let all: Vec<String> = Role::ALL.iter().map(|r| format!("{}({})", r.code(), r.label())).collect();
                     bail!("没有“{role}”这个角色;可用的有:{}", all.join("、"));
                 };
-                let path = match office.place_named(&place).await? {
+                let path = match office.place_named(None, &place).await? {
                     Some(p) => p,
                     // before any place was imported, the first administrators are given by code
                     None => PlacePath::parse(&place)

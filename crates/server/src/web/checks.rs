@@ -65,12 +65,22 @@ struct Checks {
     agreement: Vec<AgreementView>,
 }
 
-/// What the last run found, and only the schools that one may see.
-async fn found(app: &App, signed: &SignedIn) -> Result<Option<(i64, String, Figures)>, PageError> {
+/// What the last run found.
+struct Found {
+    run: i64,
+    as_of: String,
+    figures: Figures,
+    /// Whether one sees all that was compared.
+    whole: bool,
+}
+
+/// The last run that tells of where one is.
+async fn found(app: &App, signed: &SignedIn) -> Result<Option<Found>, PageError> {
     let county = app.office.compared(&signed.actor, Action::ViewChecks).await?;
     let Some(run) = app.office.store.last_run(county.as_str()).await? else { return Ok(None) };
     let figures = run.summary.as_ref().and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default();
-    Ok(Some((run.id, run.as_of, figures)))
+    let whole = signed.actor.jurisdiction(Action::ViewChecks)?.covers(county.as_str());
+    Ok(Some(Found { run: run.id, as_of: run.as_of, figures, whole }))
 }
 
 pub async fn page(
@@ -81,8 +91,8 @@ pub async fn page(
     let j = signed.actor.jurisdiction(Action::ViewChecks)?;
     let found = found(&app, &signed).await?;
     let (mut passages, mut exams) = (Vec::new(), Vec::new());
-    if let Some((_, _, f)) = &found {
-        let whole = signed.actor.grants.iter().any(|g| g.role.may(Action::ViewChecks) && g.path.is_government());
+    if let Some(Found { figures: f, whole, .. }) = &found {
+        let whole = *whole;
         for (index, p) in f.transitions.iter().enumerate() {
             // of a county's list a school counts its own
             let unseen = app.office.store.count_among(&p.unseen, &j).await?;
@@ -121,11 +131,11 @@ pub async fn page(
         code: k.code(),
         count: number(counts.iter().find(|c| c.0 == k.code()).map_or(0, |c| c.1)),
     });
-    let of_first = found.as_ref().and_then(|(_, _, f)| f.exams.first()).map(|e| e.exams.as_slice()).unwrap_or_default();
+    let of_first = found.as_ref().and_then(|f| f.figures.exams.first()).map(|e| e.exams.as_slice()).unwrap_or_default();
     let exam_names = of_first.iter().filter_map(|x| SourceKind::find(&x.source)).map(SourceKind::label).collect();
     let page = Checks {
         shell: shell(&app, &signed, &headers, "专项核查", "/checks").await?,
-        run: found.map(|(id, day, _)| (id, day)),
+        run: found.map(|f| (f.run, f.as_of)),
         may_view_runs: signed.actor.may(Action::ViewRuns),
         may_export: signed.actor.may(Action::Export),
         exam_names,
@@ -138,8 +148,8 @@ pub async fn page(
 
 /// The checks as a spreadsheet, with the names.
 pub async fn export(State(app): State<Arc<App>>, Extension(signed): Extension<SignedIn>) -> Result<Response, PageError> {
-    let (_, day, f) = found(&app, &signed).await?.ok_or(OfficeError::NotFound)?;
-    let bytes = app.office.checks_sheet(&signed.actor, &f, &day).await?;
+    let Found { figures, as_of: day, .. } = found(&app, &signed).await?.ok_or(OfficeError::NotFound)?;
+    let bytes = app.office.checks_sheet(&signed.actor, &figures, &day).await?;
     Ok(file(&format!("专项核查-{day}.xlsx"), XLSX, bytes))
 }
 
@@ -160,7 +170,8 @@ pub async fn list(
     headers: HeaderMap,
     Path((run, check)): Path<(i64, String)>,
 ) -> Result<Response, PageError> {
-    let (id, _, f) = found(&app, &signed).await?.ok_or(OfficeError::NotFound)?;
+    let Found { run: id, figures: f, .. } = found(&app, &signed).await?.ok_or(OfficeError::NotFound)?;
+    let j = signed.actor.jurisdiction(Action::ViewChecks)?;
     if id != run {
         return Err(OfficeError::Conflict("已有更新的比对结果,请从“专项核查”重新打开".into()).into());
     }
@@ -174,7 +185,7 @@ pub async fn list(
             (format!("{}未见去向", p.label), "上一学段结束、下一学段没有就读记录的学生,请逐一核实去向。", p.unseen.clone())
         }
         "exam" => {
-            let e = f.exams.get(index).ok_or(OfficeError::NotFound)?;
+            let e = f.exams.get(index).filter(|e| j.covers(&e.path)).ok_or(OfficeError::NotFound)?;
             let exam = e.exams.iter().find(|x| x.source == which).ok_or(OfficeError::NotFound)?;
             let label = SourceKind::find(which).map_or("", SourceKind::label);
             (
@@ -185,7 +196,6 @@ pub async fn list(
         }
         _ => return Err(OfficeError::NotFound.into()),
     };
-    let j = signed.actor.jurisdiction(Action::ViewChecks)?;
     let mut rows = app.office.store.children_among(&ids, &j).await?;
     rows.sort_by(|a, b| (&a.school_path, a.id).cmp(&(&b.school_path, b.id)));
     let more = rows.len() > SHOWN;

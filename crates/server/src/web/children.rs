@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use baoxue_domain::access::{Action, Jurisdiction, mask_id, mask_name, mask_phone};
 use baoxue_domain::person::age_on;
+use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, SourceKind};
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::ChildRow;
@@ -42,6 +43,8 @@ struct FindingLine {
     state: &'static str,
     verdict: &'static str,
     when: String,
+    /// Whether it is this person's business.
+    may_open: bool,
 }
 
 #[derive(Template)]
@@ -59,7 +62,6 @@ struct ChildPage {
     findings: Vec<FindingLine>,
     open: bool,
     may_reveal: bool,
-    may_open_findings: bool,
     revealed: String,
     reasons: [&'static str; 5],
 }
@@ -135,6 +137,10 @@ pub async fn page(
     let kind = verdict(&c.verdict);
     // what another county does about its child is that county's
     let findings = if c.held_by.is_none() { office.store.findings_of(id).await? } else { Vec::new() };
+    let answers = signed.actor.jurisdiction(Action::Dispatch).or_else(|_| signed.actor.jurisdiction(Action::CloseFinding)).ok();
+    let holds = signed.actor.jurisdiction(Action::AnswerFinding).ok();
+    let covers =
+        |j: &Option<Jurisdiction>, path: &Option<String>| j.as_ref().zip(path.as_ref()).is_some_and(|(j, p)| j.covers(p));
     let page = ChildPage {
         age: age(&app, &c),
         reason: ledger.first().map(|e| show(&e.reason)).unwrap_or_default(),
@@ -164,11 +170,11 @@ pub async fn page(
                 state: f.state.label(),
                 verdict: verdict(&f.verdict).map_or("", VerdictKind::label),
                 when: when(f.changed_at),
+                may_open: covers(&answers, &c.residence_path) || covers(&holds, &f.unit_path),
             })
             .collect(),
         open,
         may_reveal: signed.actor.may(Action::Reveal) && c.held_by.is_none(),
-        may_open_findings: signed.actor.may(Action::Dispatch) || signed.actor.may(Action::AnswerFinding),
         revealed: if open { q.revealed } else { String::new() },
         reasons: REASONS,
         child: ChildView::new(c, open, &trails),
@@ -259,10 +265,6 @@ pub async fn rows(
     let in_use = office.store.batches_in_use(&scope).await?;
     let (mut found_rows, mut missing, mut elsewhere) = (Vec::new(), 0, 0);
     for r in refs {
-        if c.held_by.is_some() && !is_ours(&c, &j, &r.source) {
-            elsewhere += 1;
-            continue;
-        }
         // the newest roster of the source first, then the one in which the row was first seen
         let mut batches: Vec<baoxue_store::Batch> = in_use.iter().filter(|b| b.source == r.source).cloned().collect();
         batches.sort_by_key(|b| (b.id != r.batch, std::cmp::Reverse(b.id)));
@@ -277,6 +279,10 @@ pub async fn rows(
             missing += 1;
             continue;
         };
+        if c.held_by.is_some() && !is_ours(&c, &j, &b) {
+            elsewhere += 1;
+            continue;
+        }
         found_rows.push((b, row));
     }
     // the most trusted row first: the others are held against it
@@ -316,9 +322,13 @@ pub async fn rows(
 
 /// Of another county's child one sees the rows by which it is one's own: of the student's registers where the school is, of the
 /// household register where it is registered.
-fn is_ours(c: &ChildRow, j: &Jurisdiction, source: &str) -> bool {
+fn is_ours(c: &ChildRow, j: &Jurisdiction, roster: &baoxue_store::Batch) -> bool {
     let covers = |p: &Option<String>| p.as_ref().is_some_and(|p| j.covers(p));
-    match SourceKind::find(source) {
+    // a roster that another county handed over is that county's, whatever it says
+    if !PlacePath::parse(&roster.scope).is_some_and(|p| j.reaches_county_of(&p)) {
+        return false;
+    }
+    match SourceKind::find(&roster.source) {
         Some(SourceKind::Student | SourceKind::InSchool | SourceKind::LastYear) => covers(&c.school_path),
         Some(k) if SourceKind::EXAMS.contains(&k) => covers(&c.school_path),
         Some(SourceKind::Household) => covers(&c.register_path),

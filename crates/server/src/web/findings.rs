@@ -324,8 +324,7 @@ pub async fn page(
     Path(id): Path<i64>,
 ) -> Result<Response, PageError> {
     let (office, actor) = (&app.office, &signed.actor);
-    let j = findings_of(actor)?;
-    let f = office.store.finding(id, &j).await?.ok_or(OfficeError::NotFound)?;
+    let f = finding_of(&app, actor, id).await?;
     let holds = actor.jurisdiction(Action::AnswerFinding).is_ok_and(|j| f.unit_path.as_ref().is_some_and(|u| j.covers(u)));
     let c = office.store.children_by_number(&[f.child], None).await?.into_iter().next().ok_or(OfficeError::NotFound)?;
     let may_view_child = match actor.jurisdiction(Action::ViewChild) {
@@ -392,14 +391,11 @@ pub async fn page(
     Ok(html(&page.shell, page.render()?))
 }
 
-/// Where a person has to do with findings in any way.
-fn findings_of(actor: &Actor) -> Result<baoxue_domain::access::Jurisdiction, PageError> {
-    let ways = [Action::Dispatch, Action::CloseFinding, Action::AnswerFinding];
-    let roots: Vec<&PlacePath> = actor.grants.iter().filter(|g| ways.iter().any(|a| g.role.may(*a))).map(|g| &g.path).collect();
-    if roots.is_empty() {
-        return Err(OfficeError::NotFound.into());
-    }
-    Ok(baoxue_domain::access::Jurisdiction::of(roots.into_iter()))
+/// A finding with which a person has to do: whose county answers for the child, or whose unit has it.
+async fn finding_of(app: &App, actor: &Actor, id: i64) -> Result<Finding, PageError> {
+    let answers = actor.jurisdiction(Action::Dispatch).or_else(|_| actor.jurisdiction(Action::CloseFinding)).ok();
+    let holds = actor.jurisdiction(Action::AnswerFinding).ok();
+    Ok(app.office.store.finding(id, answers.as_ref(), holds.as_ref()).await?.ok_or(OfficeError::NotFound)?)
 }
 
 pub async fn answer(
@@ -462,8 +458,7 @@ pub async fn proof(
     Extension(signed): Extension<SignedIn>,
     Path((id, proof)): Path<(i64, i64)>,
 ) -> Result<Response, PageError> {
-    let j = findings_of(&signed.actor)?;
-    app.office.store.finding(id, &j).await?.ok_or(OfficeError::NotFound)?;
+    finding_of(&app, &signed.actor, id).await?;
     let all = app.office.store.attachments(id).await?;
     let a = all.into_iter().find(|a| a.id == proof).ok_or(OfficeError::NotFound)?;
     let store = app.office.store.clone();

@@ -85,7 +85,11 @@ pub async fn page(
         let county = office.area(actor, Action::RunComparison)?;
         let staged = office.store.batch_count(county.as_str(), &[BatchState::Staged]).await?;
         todo("名册待载入", staged, "/rosters", false, "已读入,请看过再载入");
-        match office.store.last_run(county.as_str()).await? {
+        let last = office.compared(actor, Action::RunComparison).await?;
+        match office.store.last_run(last.as_str()).await? {
+            Some(run) if last != county => {
+                last_run = Some(format!("{}(第 {} 次比对)", when(run.finished_at.unwrap_or(run.started_at)), run.id));
+            }
             Some(run) => {
                 let counts = office.store.review_counts(run.id).await?;
                 let open: i64 = counts.iter().filter(|c| matches!(c.0.as_str(), "open" | "ask")).map(|c| c.1).sum();

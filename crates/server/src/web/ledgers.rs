@@ -164,7 +164,10 @@ impl From<baoxue_domain::access::Refusal> for PageError {
     }
 }
 
-/// Towns, or schools, inside what one may see.
+/// Schools that a filter offers.
+const MOST_SCHOOLS: usize = 300;
+
+/// Counties, towns, or schools, inside what one may see.
 async fn places(app: &App, signed: &SignedIn, selected: &str) -> Result<Vec<PlaceOption>, PageError> {
     let mut out = Vec::new();
     let today = app.office.clock.today();
@@ -173,13 +176,19 @@ async fn places(app: &App, signed: &SignedIn, selected: &str) -> Result<Vec<Plac
         if path.depth() > 4 || (!path.is_government() && path.depth() > 1) {
             continue;
         }
-        let kinds = if path.depth() <= 3 { &kinds[..1] } else { kinds };
+        let kinds = match path.depth() {
+            ..=2 if path.is_government() => &["county"],
+            ..=3 => &kinds[..1],
+            _ => kinds,
+        };
         for p in app.office.store.places_below(path.as_str(), today, kinds).await? {
             out.push((p.path.as_str().to_owned(), p.name));
         }
         if let Some(prefix) = path.education_prefix() {
-            for p in app.office.store.places_below(&prefix, today, &["school"]).await? {
-                out.push((p.path.as_str().to_owned(), p.name));
+            let schools = app.office.store.places_below(&prefix, today, &["school"]).await?;
+            // a list that nobody reads through: one switches to the town instead
+            if schools.len() <= MOST_SCHOOLS {
+                out.extend(schools.into_iter().map(|p| (p.path.as_str().to_owned(), p.name)));
             }
         }
     }

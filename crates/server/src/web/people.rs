@@ -7,7 +7,7 @@ use axum::Form;
 use axum::extract::{Extension, Multipart, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use baoxue_domain::access::{Action, Role};
+use baoxue_domain::access::{Action, Actor, Role};
 use baoxue_domain::place::PlacePath;
 use serde::Deserialize;
 
@@ -48,7 +48,9 @@ async fn people_page(
     let today = app.office.clock.today().to_string();
     let j = signed.actor.jurisdiction(Action::ManageUsers)?;
     let mut people = store.accounts().await?;
-    people.retain(|a| grants.iter().filter(|g| g.account == a.id).all(|g| j.covers(&g.path)));
+    let theirs =
+        |a: &baoxue_store::Account| grants.iter().filter(|g| g.account == a.id).map(|g| j.covers(&g.path)).collect::<Vec<_>>();
+    people.retain(|a| Some(theirs(a)).is_some_and(|g| !g.is_empty() && g.iter().all(|own| *own)));
     let page = People {
         shell: shell(app, signed, headers, "人员和授权", "/people").await?,
         people: people
@@ -91,11 +93,11 @@ pub struct NewPerson {
     place: String,
 }
 
-async fn role_at(app: &App, role: &str, place: &str) -> Result<(Role, PlacePath), PageError> {
+async fn role_at(app: &App, actor: &Actor, role: &str, place: &str) -> Result<(Role, PlacePath), PageError> {
     let role = Role::find(role).ok_or_else(|| OfficeError::Input("请选择角色".into()))?;
     let path = app
         .office
-        .place_named(place.trim())
+        .place_named(Some(actor), place.trim())
         .await?
         .ok_or_else(|| OfficeError::Input(format!("没有“{}”这个范围;请写区划代码、学校标识码或学校名称", place.trim())))?;
     Ok((role, path))
@@ -107,7 +109,7 @@ pub async fn add(
     headers: HeaderMap,
     Form(form): Form<NewPerson>,
 ) -> Result<Response, PageError> {
-    let grant = role_at(&app, &form.role, &form.place).await?;
+    let grant = role_at(&app, &signed.actor, &form.role, &form.place).await?;
     let password = app.office.add_person(Some(&signed.actor), &form.login, &form.name, &[grant]).await?;
     people_page(&app, &signed, &headers, Some((form.login, password))).await
 }
@@ -214,7 +216,7 @@ pub async fn step(
     let back = format!("/people/{}", super::view::url_part(&login));
     match form.step.as_str() {
         "grant" => {
-            let (role, path) = role_at(&app, &form.role, &form.place).await?;
+            let (role, path) = role_at(&app, &signed.actor, &form.role, &form.place).await?;
             app.office.grant(&signed.actor, &login, role, &path).await?;
             Ok(go(&back, "已授权,自今天起"))
         }

@@ -74,7 +74,9 @@ struct Next {
 async fn next(app: &Arc<App>, signed: &SignedIn, ask: bool) -> Result<Next, PageError> {
     let office = &app.office;
     let county = office.area(&signed.actor, Action::DecideReview)?;
-    let Some(run) = office.store.last_run(county.as_str()).await? else {
+    // what a larger place compares is decided there
+    let above = office.compared_above(&county).await?;
+    let Some(run) = office.store.last_run(county.as_str()).await?.filter(|_| above.is_none()) else {
         return Ok(Next { run: None, pair: None, open: 0, asked: 0, decided: 0, recent: Vec::new() });
     };
     let counts = office.store.review_counts(run.id).await?;

@@ -308,8 +308,8 @@ pub async fn changes(
         _ => ("新出现", "上次没有、这次名册里新出现的儿童。"),
     };
     let kind = if matches!(q.kind.as_str(), "gone" | "changed") { q.kind.as_str() } else { "new" };
-    let all = office.store.changes(id, kind, CHANGES + 1).await?;
     let j = signed.actor.jurisdiction(Action::ViewRuns)?;
+    let all = office.store.changes(id, kind, &j, CHANGES + 1).await?;
     let ids: Vec<i64> = all.iter().take(CHANGES as usize).map(|c| c.0).collect();
     let query = LedgerQuery { ids: Some(ids), gone: kind == "gone", ..LedgerQuery::default() };
     let mut children = office.store.children(&query, &j, Order::Verdict, CHANGES, 0).await?.rows;

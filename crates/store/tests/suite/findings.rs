@@ -17,7 +17,7 @@ async fn two_people_at_one_finding_never_overwrite_each_other() {
         let id = tx.open_finding(s, 1, "household-no-record", run.id, &event("open", "比对发现")).await.unwrap();
         tx.commit().await.unwrap();
         let county = within(&[COUNTY]);
-        let seen = s.finding(id, &county).await.unwrap().unwrap();
+        let seen = s.finding(id, Some(&county), None).await.unwrap().unwrap();
         let mut tx = s.begin().await.unwrap();
         let e = event("dispatch", "交学校核实");
         assert!(tx.step_finding(s, &seen, FindingState::Dispatched, Some(SCHOOL), Some(NOW + 5), None, &e).await.unwrap());
@@ -25,7 +25,7 @@ async fn two_people_at_one_finding_never_overwrite_each_other() {
         let mut tx = s.begin().await.unwrap();
         assert!(!tx.step_finding(s, &seen, FindingState::Suspected, None, None, None, &event("x", "")).await.unwrap());
         drop(tx);
-        let now = s.finding(id, &county).await.unwrap().unwrap();
+        let now = s.finding(id, Some(&county), None).await.unwrap().unwrap();
         assert_eq!((now.state, now.unit_path.as_deref(), now.version), (FindingState::Dispatched, Some(SCHOOL), 2));
         let told: Vec<_> = s.finding_events(id).await.unwrap().into_iter().map(|e| (e.kind, e.detail, e.by.unwrap())).collect();
         assert_eq!(told[1], ("dispatch".to_owned(), "交学校核实".to_owned(), "张经办".to_owned()));
@@ -46,7 +46,7 @@ async fn inboxes_hold_what_was_sent_and_nothing_else() {
         }
         tx.commit().await.unwrap();
         for (id, unit, deadline) in [(1, SCHOOL, 50), (2, VILLAGE, 20), (3, SCHOOL, 10)] {
-            let f = s.finding(id, &within(&[COUNTY])).await.unwrap().unwrap();
+            let f = s.finding(id, Some(&within(&[COUNTY])), None).await.unwrap().unwrap();
             let mut tx = s.begin().await.unwrap();
             tx.step_finding(s, &f, FindingState::Dispatched, Some(unit), Some(NOW + deadline), None, &event).await.unwrap();
             tx.commit().await.unwrap();
@@ -61,8 +61,8 @@ async fn inboxes_hold_what_was_sent_and_nothing_else() {
         assert_eq!(ids(FindingFilter { due_before: Some(NOW + 20), ..FindingFilter::default() }, SCHOOL).await, [3]);
         assert_eq!(ids(FindingFilter::default(), "e/528801/2152000002/").await, [0i64; 0]);
         // a finding may be opened by the unit that has it, though the child lives elsewhere
-        assert!(s.finding(1, &within(&[SCHOOL])).await.unwrap().is_some());
-        assert!(s.finding(2, &within(&[SCHOOL])).await.unwrap().is_none());
+        assert!(s.finding(1, None, Some(&within(&[SCHOOL]))).await.unwrap().is_some());
+        assert!(s.finding(2, None, Some(&within(&[SCHOOL]))).await.unwrap().is_none());
         let counts = s.finding_counts(&within(&[COUNTY]), NOW + 20).await.unwrap();
         let mut counts: Vec<(FindingState, i64, i64)> = counts.iter().map(|c| (c.state, c.all, c.overdue)).collect();
         counts.sort();

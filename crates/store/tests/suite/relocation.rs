@@ -47,10 +47,12 @@ async fn classes_move_up_at_once_with_their_children_teachers_and_tasks() {
         let e = NewEvent { kind: "open", detail: "x", by: None, at: NOW };
         let f = tx.open_finding(s, 1, "enrolled-present", 1, &e).await.unwrap();
         tx.commit().await.unwrap();
-        let found = s.finding(f, &within(&[COUNTY])).await.unwrap().unwrap();
+        let found = s.finding(f, Some(&within(&[COUNTY])), None).await.unwrap().unwrap();
         let mut tx = s.begin().await.unwrap();
         let sent = baoxue_domain::finding::FindingState::Dispatched;
         assert!(tx.step_finding(s, &found, sent, Some(five.as_str()), None, None, &e).await.unwrap());
+        let count = baoxue_store::ClassCount { roll: Some(41), ..Default::default() };
+        tx.count_class(five.as_str(), "2024-09", &count, 1).await.unwrap();
         let left = path(SCHOOL).child("2024届离校").child("六(1)班");
         let day = date(2024, 9, 1);
         let moves = [to(&five, &six, false), to(&six, &left, true)];
@@ -64,7 +66,9 @@ async fn classes_move_up_at_once_with_their_children_teachers_and_tasks() {
         assert_eq!(seen(s, &five).await, [0i64; 0]);
         assert_eq!(seen(s, &left).await, [2], "leavers stand at the school still, in no class");
         assert_eq!(seen(s, &path(SCHOOL)).await.len(), 2);
-        let unit = s.finding(f, &within(&[six.as_str()])).await.unwrap().unwrap().unit_path;
+        let counted = s.class_counts("2024-09", &within(&[SCHOOL])).await.unwrap();
+        assert_eq!(counted[six.as_str()].roll, Some(41), "what the class counted is the class's");
+        let unit = s.finding(f, None, Some(&within(&[six.as_str()]))).await.unwrap().unwrap().unit_path;
         assert_eq!(unit.as_deref(), Some(six.as_str()), "the task goes along");
         // what was is on record: the day before, the day itself
         let at = async |p: &PlacePath, day| s.place_at(p, day).await.unwrap().is_some();

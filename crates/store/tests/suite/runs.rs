@@ -82,7 +82,7 @@ async fn a_second_run_over_the_same_writes_nothing_and_a_third_what_changed() {
         let mut counts = s.change_counts(third.id).await.unwrap();
         counts.sort();
         assert_eq!(counts, [("changed".to_owned(), 1), ("gone".to_owned(), 1)]);
-        assert_eq!(s.changes(third.id, "gone", 10).await.unwrap()[0].0, 3);
+        assert_eq!(s.changes(third.id, "gone", &within(&[COUNTY]), 10).await.unwrap()[0].0, 3);
         let all = within(&[COUNTY]);
         let entries = s.ledger_of(1).await.unwrap();
         assert_eq!(entries.iter().map(|e| e.verdict.as_str()).collect::<Vec<_>>(), ["enrolled-present", "household-no-record"]);
@@ -234,12 +234,17 @@ async fn a_child_of_three_counties() {
             for c in [&one, &listed, &exported] {
                 assert_eq!(c.held_by.as_ref().map(|p| p.as_str()), held, "{root}");
                 assert_eq!(c.profile.name, "王浩然");
+                assert_eq!(c.residence_path.as_deref() == Some(VILLAGE), held.is_none(), "{root}: only the county is told");
                 for known in [&c.profile.guardian, &c.profile.phone, &c.profile.address] {
                     assert_eq!(known.is_empty(), held.is_some(), "{root}: {known}");
                 }
             }
             assert_eq!(reason.is_empty(), held.is_some(), "{root}");
         }
+        // its telephone is not to be guessed, its number tells nothing more
+        assert_eq!(s.search("2231", &within(&[COUNTY])).await.unwrap(), [1]);
+        assert!(s.search("2231", &within(&["g/52/5288/528802/"])).await.unwrap().is_empty());
+        assert_eq!(s.search("王浩然", &within(&["g/52/5288/528802/"])).await.unwrap(), [1]);
         assert!(s.child(1, &within(&["g/52/5288/528804/"])).await.unwrap().is_none());
         assert!(s.child(1, &within(&["g/52/5288/528801/528801101/"])).await.unwrap().is_none());
         // another county's finding is not for the others to see, unless it was sent there
@@ -247,8 +252,9 @@ async fn a_child_of_three_counties() {
         let e = baoxue_store::NewEvent { kind: "open", detail: "x", by: None, at: NOW };
         let id = tx.open_finding(s, 1, "enrolled-present", 1, &e).await.unwrap();
         tx.commit().await.unwrap();
-        assert!(s.finding(id, &within(&[COUNTY])).await.unwrap().is_some());
-        assert!(s.finding(id, &within(&["g/52/5288/528802/"])).await.unwrap().is_none());
+        assert!(s.finding(id, Some(&within(&[COUNTY])), None).await.unwrap().is_some());
+        let other = within(&["g/52/5288/528802/", "e/528803/2152000003/"]);
+        assert!(s.finding(id, Some(&other), Some(&other)).await.unwrap().is_none());
         let all = s.finding_counts(&within(&["g/52/5288/528802/"]), NOW).await.unwrap();
         assert!(all.is_empty(), "{all:?}");
     }

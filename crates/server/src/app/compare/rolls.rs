@@ -3,19 +3,27 @@
 use std::collections::BTreeMap;
 
 use baoxue_domain::roster::{Field, RosterRow, SourceKind};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::children::Child;
 use super::sources::Sources;
 
-/// Schools that handed over their roll, by code and by name.
+/// Of a school's pupils at least this share stands on a roll if it handed one over: one who has changed schools is no roll.
+const SHARE: usize = 10;
+
+/// Schools that handed over their roll.
 pub struct Rolls<'a> {
-    seen: FxHashSet<&'a str>,
+    /// By their code.
+    codes: FxHashSet<&'a str>,
+    /// By their name, where rolls give no code: several counties have a school of one name.
+    names: FxHashSet<&'a str>,
+    /// By what the student register calls them: pupils in all, pupils who stand on a roll.
+    pupils: FxHashMap<&'a str, (usize, usize)>,
     any: bool,
 }
 
-fn names<'a>(row: &'a RosterRow) -> impl Iterator<Item = &'a str> {
-    [Field::SchoolCode, Field::SchoolName].into_iter().filter_map(|f| row.get(f))
+fn key(row: &RosterRow) -> Option<&str> {
+    row.get(Field::SchoolCode).or_else(|| row.get(Field::SchoolName))
 }
 
 impl<'a> Rolls<'a> {
@@ -25,21 +33,35 @@ impl<'a> Rolls<'a> {
     where
         G: Iterator<Item = Vec<(SourceKind, &'a RosterRow)>>,
     {
-        let mut seen: FxHashSet<&str> = FxHashSet::default();
+        let mut out = Self { codes: FxHashSet::default(), names: FxHashSet::default(), pupils: FxHashMap::default(), any: false };
         for (_, rows) in sources.iter().filter(|(k, _)| *k == SourceKind::InSchool) {
-            seen.extend(rows.iter().flat_map(|r| names(r.row)));
+            for r in rows {
+                match (r.row.get(Field::SchoolCode), r.row.get(Field::SchoolName)) {
+                    (Some(code), _) => out.codes.insert(code),
+                    (None, Some(name)) => out.names.insert(name),
+                    (None, None) => continue,
+                };
+                out.any = true;
+            }
         }
-        let any = !seen.is_empty();
-        for rows in groups.filter(|g| g.iter().any(|(k, _)| *k == SourceKind::InSchool)) {
-            seen.extend(rows.iter().filter(|(k, _)| *k == SourceKind::Student).flat_map(|(_, r)| names(r)));
+        for rows in groups {
+            let on_roll = rows.iter().any(|(k, _)| *k == SourceKind::InSchool);
+            for school in rows.iter().filter(|(k, _)| *k == SourceKind::Student).filter_map(|(_, r)| key(r)) {
+                let n = out.pupils.entry(school).or_default();
+                n.0 += 1;
+                n.1 += usize::from(on_roll);
+            }
         }
-        Self { seen, any }
+        out
     }
 
     /// Whether a student record's school handed over no roll while others did. Rolls that name no schools speak for all.
     pub fn lack(&self, record: &RosterRow) -> bool {
-        let mut of = names(record).peekable();
-        self.any && of.peek().is_some() && !of.any(|n| self.seen.contains(n))
+        let Some(school) = key(record) else { return false };
+        let named = record.get(Field::SchoolCode).is_some_and(|c| self.codes.contains(c))
+            || record.get(Field::SchoolName).is_some_and(|n| self.names.contains(n));
+        let (all, on_roll) = self.pupils.get(school).copied().unwrap_or_default();
+        self.any && !named && on_roll * SHARE < all.max(1)
     }
 }
 

@@ -311,7 +311,7 @@ impl Office {
         let j = actor.jurisdiction(Action::ManageUsers)?;
         let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
         let grants = self.store.grants(Some(account.id)).await?;
-        if grants.iter().all(|g| j.covers(&g.path)) { Ok(account) } else { Err(OfficeError::NotFound) }
+        if !grants.is_empty() && grants.iter().all(|g| j.covers(&g.path)) { Ok(account) } else { Err(OfficeError::NotFound) }
     }
 
     /// Makes an account with a role and gives its first password. `by` is nobody when the program itself makes the first ones.
@@ -442,7 +442,8 @@ impl Office {
             }
             let at = |what: String| OfficeError::Input(format!("第 {} 行{what};全部没有保存", r + 1));
             let kind = Role::find(&cell(role)).ok_or_else(|| at(format!("角色“{}”不存在", cell(role))))?;
-            let path = self.place_named(&cell(place)).await?.ok_or_else(|| at(format!("范围“{}”不存在", cell(place))))?;
+            let path =
+                self.place_named(Some(actor), &cell(place)).await?.ok_or_else(|| at(format!("范围“{}”不存在", cell(place))))?;
             check_person(&cell(login), &cell(person)).map_err(|e| at(e.to_string()))?;
             may_grant_at(actor, &path).map_err(|e| at(e.to_string()))?;
             if self.store.account_by_login(&cell(login)).await?.is_some() {
@@ -476,19 +477,27 @@ impl Office {
         workbook(vec![sheet]).map_err(|e| OfficeError::Input(e.to_string()))
     }
 
-    /// A place by what people write: a code of a place or school, or a path.
-    pub async fn place_named(&self, text: &str) -> Result<Option<PlacePath>> {
+    /// A place by what people write: a code of a place or school, a path, or the name of a school inside one's own places, if only one
+    /// bears it. `by` is nobody on the command line.
+    pub async fn place_named(&self, by: Option<&Actor>, text: &str) -> Result<Option<PlacePath>> {
         let today = self.clock.today();
         let candidates = [PlacePath::parse(text), PlaceCode::parse(text).map(PlacePath::of_code)];
         for p in candidates.into_iter().flatten() {
-            // grades and classes have no row of their own
+            // a class may be granted before its roster has come
             let known = if p.is_government() { p.clone() } else { super::dispatch::school_of_class(&p) };
             if self.store.place_at(&known, today).await?.is_some() {
                 return Ok(Some(p));
             }
         }
-        let schools = self.store.places_below("e/", today, &["school"]).await?;
-        Ok(schools.into_iter().find(|s| s.code == text || s.name == text).map(|s| s.path))
+        let j = by.map(|a| a.jurisdiction(Action::ManageUsers)).transpose()?;
+        let mut schools = self.store.places_below("e/", today, &["school", "teaching-point"]).await?;
+        schools.retain(|s| (s.code == text && s.kind == "school") || s.name == text);
+        schools.retain(|s| j.as_ref().is_none_or(|j| j.covers(s.path.as_str())));
+        match schools.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(one.path.clone())),
+            several => Err(OfficeError::Input(format!("有 {} 所学校叫“{text}”,请写学校标识码", several.len()))),
+        }
     }
 }
 

@@ -18,12 +18,13 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::dispatch::school_of_class;
 use super::gazetteer::Gazetteer;
 use super::reconcile::reconcile;
 use super::{Office, OfficeError, Result, kept};
 use crate::app::compare::children::{Child, decide_all};
 use crate::app::compare::rolls::schools_without;
-use crate::app::compare::sources::Sources;
+use crate::app::compare::sources::{SourceRow, Sources};
 use crate::app::compare::transition;
 use crate::app::roster::RosterFile;
 
@@ -168,7 +169,17 @@ impl Office {
     /// Asks for a run over the rosters in use. A run that is under way already is the answer to a second click.
     pub async fn ask_for_run(&self, actor: &Actor) -> Result<i64> {
         let county = self.area(actor, Action::RunComparison)?;
-        if let Some(above) = self.compared_above(&county).await? {
+        let busy_above = self
+            .store
+            .places_with_runs()
+            .await?
+            .into_iter()
+            .find(|(p, ..)| p != county.as_str() && county.as_str().starts_with(p.as_str()));
+        let above = match self.compared_above(&county).await? {
+            Some(p) => Some(p),
+            None => busy_above.and_then(|(p, ..)| PlacePath::parse(&p)),
+        };
+        if let Some(above) = above {
             let name = self.store.place_names(&[above.as_str()]).await?.remove(above.as_str()).unwrap_or_default();
             return Err(OfficeError::Input(format!("这里由{name}统一比对,不再单独比对;结果在“比对”页可看")));
         }
@@ -180,7 +191,7 @@ impl Office {
         if !kinds.iter().any(|k| matches!(k, SourceKind::Student | SourceKind::InSchool)) {
             return Err(OfficeError::Input("还没有载入学籍或在校实名名册,无从判断谁在学。请先导入并载入".into()));
         }
-        if let Some(said) = self.lacking(&batches).await? {
+        if let Some(said) = self.lacking(&county, &batches).await? {
             return Err(OfficeError::Input(said));
         }
         if kinds.iter().all(|k| *k == kinds[0]) {
@@ -216,12 +227,23 @@ impl Office {
 
     /// Where several counties are compared as one, each must have handed over what the others did: a register that is not there would make
     /// all of its children look unknown.
-    async fn lacking(&self, batches: &[Batch]) -> Result<Option<String>> {
+    async fn lacking(&self, area: &PlacePath, batches: &[Batch]) -> Result<Option<String>> {
         let mut scopes: Vec<&str> = batches.iter().map(|b| b.scope.as_str()).collect();
         scopes.sort_unstable();
         scopes.dedup();
         let needed: [(&str, &[SourceKind]); 2] =
             [("学籍或在校实名", &[SourceKind::Student, SourceKind::InSchool]), ("户籍", &[SourceKind::Household])];
+        // a county that was compared before and hands over nothing now would lose all of its children
+        let compared = self.store.compared_places().await?;
+        let areas: Vec<&str> = scopes.clone();
+        scopes.extend(
+            compared
+                .iter()
+                .map(|c| c.0.as_str())
+                .filter(|c| areas.iter().any(|a| c.starts_with(area.as_str()) && !a.starts_with(c)) && *c != area.as_str()),
+        );
+        scopes.sort_unstable();
+        scopes.dedup();
         for (label, kinds) in needed {
             let is = |b: &&Batch| SourceKind::find(&b.source).is_some_and(|k| kinds.contains(&k));
             let has = |scope: &str| batches.iter().filter(is).any(|b| scope.starts_with(&b.scope) || b.scope.starts_with(scope));
@@ -275,6 +297,7 @@ impl Office {
             tx.commit().await?;
             return Ok(());
         }
+        let before = self.store.places_with_runs().await?;
         let given = self.given(&county, &run).await?;
         let for_thread = meter.clone();
         let made = tokio::task::spawn_blocking({
@@ -287,6 +310,10 @@ impl Office {
         meter.at(8);
         let mut tx = self.store.begin().await?;
         tx.check_lease(lease).await?;
+        if self.overtaken(&county, &before).await? {
+            let said = "比对期间,上级或下级刚完成了另一次比对;这次没有保存,请再比对一次";
+            return Err(OfficeError::Input(said.into()));
+        }
         let first = tx.child_numbers(made.new_children).await?;
         give_numbers(&mut made, first);
         made.figures.new = made.children.iter().filter(|c| c.known.is_none()).count() as i64;
@@ -324,6 +351,15 @@ impl Office {
         tx.audit(self.store.vault(), row).await?;
         tx.commit().await?;
         Ok(self.store.refresh_statistics().await?)
+    }
+
+    /// Whether a run of a larger place or of one below has finished since: what this one knows of the children holds no longer.
+    async fn overtaken(&self, area: &PlacePath, before: &[(String, bool, i64)]) -> Result<bool> {
+        let own = area.as_str();
+        let near = |p: &str| p != own && (p.starts_with(own) || own.starts_with(p));
+        let now = self.store.compared_places().await?;
+        let was = |p: &str| before.iter().find(|b| b.0 == p).filter(|b| b.1).map_or(0, |b| b.2);
+        Ok(now.iter().any(|(p, run)| near(p) && (*run > was(p) || own.starts_with(p.as_str()))))
     }
 
     async fn given(&self, county: &PlacePath, run: &Run) -> Result<Given> {
@@ -435,6 +471,11 @@ fn give_numbers(made: &mut Made, first: i64) {
     }
 }
 
+/// A reason sentence without the row that came closest.
+fn without_near_miss(reason: &str) -> String {
+    reason.split_once(";最接近的一条是").map_or_else(|| reason.to_owned(), |(first, _)| format!("{first}。"))
+}
+
 /// Which file a row stands in: files are told apart by where they lie.
 fn address_of(file: &RosterFile) -> usize {
     std::ptr::from_ref(file) as usize
@@ -450,6 +491,8 @@ fn work(store: &baoxue_store::Store, given: Given, meter: &Meter) -> anyhow::Res
             kept::load(store, &b.roster, &b.file_name, &b.digest, kind)
         })
         .collect::<anyhow::Result<_>>()?;
+    let scope_of: FxHashMap<usize, PlacePath> =
+        files.iter().zip(&given.batches).filter_map(|(f, b)| Some((address_of(f), PlacePath::parse(&b.scope)?))).collect();
     let batch_of: FxHashMap<usize, i64> = files.iter().zip(&given.batches).map(|(f, b)| (address_of(f), b.id)).collect();
     let sources = Sources::gather(&files)?;
     let settings = sources.settings();
@@ -458,7 +501,11 @@ fn work(store: &baoxue_store::Store, given: Given, meter: &Meter) -> anyhow::Res
     let linkage = link(&mut tables, &settings, &decisions, meter)?;
     meter.at(7);
     let setting = Setting { year: given.year, window: TrackingWindow::default(), sources: sources.kinds() };
-    let children = decide_all(&sources, &tables, &linkage, &setting);
+    let mut children = decide_all(&sources, &tables, &linkage, &setting);
+    if given.gazetteer.area().county().is_none() {
+        // the row that came closest may be another county's child
+        children.iter_mut().for_each(|c| c.verdict.reason = without_near_miss(&c.verdict.reason));
+    }
     let transitions = transition::check(&children, &sources);
     if meter.stop.load(Ordering::Relaxed) {
         return Err(StoreError::Fenced.into());
@@ -509,7 +556,7 @@ fn work(store: &baoxue_store::Store, given: Given, meter: &Meter) -> anyhow::Res
                 verdict: c.verdict.kind.code().to_owned(),
                 reason: c.verdict.reason.clone(),
                 certainty: (c.certainty * 1000.0) as i64,
-                paths: paths_of(c, &given.gazetteer),
+                paths: paths_of(c, &given.gazetteer, &scope_of),
                 rows: keys[i].clone(),
                 profile,
             }
@@ -584,8 +631,9 @@ fn profile_of(c: &Child) -> Profile {
     }
 }
 
-/// Residence, household register, school. An unknown residence is the area itself: nobody is without a place.
-fn paths_of(c: &Child, g: &Gazetteer) -> [Option<String>; 3] {
+/// Residence, household register, school. Where rows do not say, the county whose roster they stand in is where the child lives; where a
+/// larger place handed it over, that place: nobody is without a place.
+fn paths_of(c: &Child, g: &Gazetteer, scope_of: &FxHashMap<usize, PlacePath>) -> [Option<String>; 3] {
     const HOME: [SourceKind; 6] = [
         SourceKind::Floating,
         SourceKind::ResidencePermit,
@@ -594,11 +642,15 @@ fn paths_of(c: &Child, g: &Gazetteer) -> [Option<String>; 3] {
         SourceKind::Household,
         SourceKind::Births,
     ];
-    let register = c.of(SourceKind::Household).and_then(|r| g.of_row(r));
-    let home = HOME.iter().find_map(|s| c.of(*s).and_then(|r| g.of_row(r)));
-    let home = home.or_else(|| c.rows.iter().find_map(|(_, r)| g.of_row(r.row)));
+    let county = |r: &SourceRow| scope_of.get(&address_of(r.file)).and_then(PlacePath::county);
+    let place = |r: &SourceRow| g.of_row(r.row, county(r).as_ref());
+    let of = |kind: SourceKind| c.rows.iter().find(|(k, _)| *k == kind).map(|(_, r)| *r);
+    let register = of(SourceKind::Household).and_then(|r| place(r).or_else(|| county(r)));
+    let home = HOME.iter().find_map(|s| of(*s).and_then(place));
+    let home = home.or_else(|| c.rows.iter().find_map(|(_, r)| place(r)));
+    let handed_over = || HOME.iter().find_map(|s| of(*s).and_then(county)).or_else(|| c.rows.iter().find_map(|(_, r)| county(r)));
     let school = [SourceKind::InSchool, SourceKind::Student].iter().find_map(|s| c.of(*s).and_then(|r| g.school_of(r)));
-    let residence = home.or_else(|| register.clone()).unwrap_or_else(|| g.area().clone());
+    let residence = home.or_else(|| register.clone()).or_else(handed_over).unwrap_or_else(|| g.area().clone());
     [Some(residence), register, school].map(|p| p.map(|p| p.as_str().to_owned()))
 }
 
@@ -689,11 +741,11 @@ fn exams_of(children: &[Child], ids: &[i64], setting: &Setting, g: &Gazetteer) -
             continue;
         }
         let school = row.get(Field::SchoolName).unwrap_or("(未写学校)").to_owned();
+        let path = g.school_of(row).map(|p| school_of_class(&p).to_string()).unwrap_or_default();
         let none = || at_hand.iter().map(|k| ExamCount { source: k.name().to_owned(), ..ExamCount::default() }).collect();
-        let e = out.entry(school.clone()).or_insert_with(|| ExamSchool { school, exams: none(), ..ExamSchool::default() });
-        if e.path.is_empty() {
-            e.path = g.school_of(row).map(|p| p.to_string()).unwrap_or_default();
-        }
+        // several counties have a school of one name
+        let key = if path.is_empty() { school.clone() } else { path.clone() };
+        let e = out.entry(key).or_insert_with(|| ExamSchool { school, path, exams: none(), ..ExamSchool::default() });
         e.enrolled += 1;
         for (kind, exam) in at_hand.iter().zip(&mut e.exams) {
             match c.of(*kind) {

@@ -84,6 +84,11 @@ impl Office {
         ))
     }
 
+    /// The same, where the child's school lies in another county.
+    async fn route_at_home(&self, county: &PlacePath, child: &ChildRow) -> Result<Route> {
+        self.route_of(county, &ChildRow { school_path: None, ..child.clone() }).await
+    }
+
     /// Sends findings out, each to where it belongs or all to one unit, and says how many went.
     pub async fn dispatch(&self, actor: &Actor, ids: &[i64], to: Option<&PlacePath>, days: Option<u32>) -> Result<usize> {
         let j = actor.jurisdiction(Action::Dispatch)?;
@@ -103,12 +108,16 @@ impl Office {
         let deadline = moment(Workdays::national().deadline(self.clock.today(), days));
         let mut planned = Vec::new();
         for id in ids {
-            let f = self.store.finding(*id, &j).await?.ok_or(OfficeError::NotFound)?;
+            let f = self.store.finding(*id, Some(&j), None).await?.ok_or(OfficeError::NotFound)?;
             f.state.after(Step::Dispatch)?;
             let child = self.store.child(f.child, &j).await?.ok_or(OfficeError::NotFound)?;
             let route = match to {
                 Some(unit) => Route { unit: unit.clone(), why: "指定单位" },
-                None => self.route_of(&county, &child).await?,
+                None => {
+                    let found = self.route_of(&county, &child).await?;
+                    // never to a school of another county: its officers are not ours to task
+                    if j.covers(found.unit.as_str()) { found } else { self.route_at_home(&county, &child).await? }
+                }
             };
             planned.push((f, route));
         }
@@ -135,11 +144,8 @@ impl Office {
     /// 答复: what the unit found, with its proof.
     pub async fn answer(&self, actor: &Actor, a: Answer<'_>) -> Result<()> {
         let j = actor.jurisdiction(Action::AnswerFinding)?;
-        let f = self.store.finding(a.finding, &j).await?.ok_or(OfficeError::NotFound)?;
         // only the unit that has it, not everybody who may see the child
-        if !f.unit_path.as_ref().is_some_and(|u| j.covers(u)) {
-            return Err(OfficeError::NotFound);
-        }
+        let f = self.store.finding(a.finding, None, Some(&j)).await?.ok_or(OfficeError::NotFound)?;
         let state = f.state.after(Step::Answer)?;
         if f.version != a.version {
             return Err(changed(&f));
@@ -195,10 +201,8 @@ impl Office {
     pub async fn step(&self, actor: &Actor, id: i64, version: i64, step: Step, note: &str) -> Result<()> {
         let action = if step == Step::HandBack { Action::AnswerFinding } else { Action::CloseFinding };
         let j = actor.jurisdiction(action)?;
-        let f = self.store.finding(id, &j).await?.ok_or(OfficeError::NotFound)?;
-        if action == Action::AnswerFinding && !f.unit_path.as_ref().is_some_and(|u| j.covers(u)) {
-            return Err(OfficeError::NotFound);
-        }
+        let (answers, holds) = if action == Action::AnswerFinding { (None, Some(&j)) } else { (Some(&j), None) };
+        let f = self.store.finding(id, answers, holds).await?.ok_or(OfficeError::NotFound)?;
         let state = f.state.after(step)?;
         if f.version != version {
             return Err(changed(&f));

@@ -89,10 +89,10 @@ impl Gazetteer {
         Some(village.map_or_else(|| town.clone(), |v| v.1.clone()))
     }
 
-    /// Where a row says that the child lives or is registered.
-    pub fn of_row(&self, row: &RosterRow) -> Option<PlacePath> {
+    /// Where a row says that the child lives or is registered. An address without its county lies in the one that handed the roster over.
+    pub fn of_row(&self, row: &RosterRow, handed_over_by: Option<&PlacePath>) -> Option<PlacePath> {
         let code = row.get(Field::PlaceCode).and_then(|c| self.by_code(c));
-        let county = code.as_ref().and_then(PlacePath::county);
+        let county = code.as_ref().and_then(PlacePath::county).or_else(|| handed_over_by.cloned());
         // a code of the county only says less than an address
         let below = |p: &PlacePath| p.county().is_some_and(|c| c != *p);
         let by_text = || {
@@ -199,11 +199,18 @@ mod tests {
             ],
         );
         let row = |values: &[(Field, &str)]| RosterRow { values: values.iter().copied().collect(), ..RosterRow::default() };
-        let home = |values: &[(Field, &str)]| g.of_row(&row(values)).map(|p| p.to_string());
+        let home = |values: &[(Field, &str)]| g.of_row(&row(values), None).map(|p| p.to_string());
         let baishui = Some("g/52/5288/528802/528802100/");
         assert_eq!(home(&[(Field::Address, "白水县城关镇街上")]).as_deref(), baishui);
         assert_eq!(home(&[(Field::PlaceCode, "528802"), (Field::Address, "城关镇街上")]).as_deref(), baishui);
         assert_eq!(home(&[(Field::Address, "城关镇街上")]), None, "either county could be meant");
+        let from = PlacePath::parse("g/52/5288/528802/").unwrap();
+        let row_of = row(&[(Field::Address, "城关镇街上")]);
+        assert_eq!(
+            g.of_row(&row_of, Some(&from)).map(|p| p.to_string()).as_deref(),
+            baishui,
+            "the county that handed the row over is"
+        );
         assert_eq!(home(&[(Field::Address, "上河镇街上")]).as_deref(), Some("g/52/5288/528802/528802101/"));
         assert_eq!(home(&[(Field::PlaceCode, "528801")]).as_deref(), Some("g/52/5288/528801/"));
         let school = |values: &[(Field, &str)]| g.school_of(&row(values)).map(|p| p.to_string());

@@ -100,7 +100,15 @@ impl Office {
         let at = county.or(places.first()).ok_or(Refusal { action })?;
         let area = at.county().unwrap_or_else(|| at.clone());
         // who was granted a town only does not act for the county
-        let acts = matches!(action, Action::ImportRosters | Action::RunComparison | Action::DecideReview | Action::Dispatch);
+        let acts = matches!(
+            action,
+            Action::ImportRosters
+                | Action::RunComparison
+                | Action::DecideReview
+                | Action::Dispatch
+                | Action::ManagePlaces
+                | Action::ManageSources
+        );
         if acts && !actor.grants.iter().any(|g| g.role.may(action) && g.path.holds(&area)) {
             return Err(OfficeError::NotFound);
         }

@@ -21,6 +21,9 @@ pub struct Step {
     pub name: String,
 }
 
+/// Characters of a name.
+const MAX_NAME: usize = 30;
+
 /// What a sheet of places said.
 #[derive(Debug, Default)]
 pub struct PlacesRead {
@@ -69,7 +72,16 @@ pub fn read_places(name: &str, bytes: Vec<u8>) -> Result<PlacesRead> {
                     continue;
                 };
                 let (number, title) = (cell(school), cell(title));
-                if number.is_empty() || title.is_empty() || number.contains('/') {
+                let code_like = number.len() <= 20 && number.chars().all(|c| c.is_ascii_alphanumeric());
+                if title.chars().count() > MAX_NAME {
+                    out.problems.push(bad(&format!("学校名称超过 {MAX_NAME} 字")));
+                    continue;
+                }
+                if !code_like {
+                    out.problems.push(bad(&format!("学校标识码“{number}”只能是数字和字母,中间不能有空格")));
+                    continue;
+                }
+                if number.is_empty() || title.is_empty() {
                     out.problems.push(bad("缺学校标识码或学校名称"));
                     continue;
                 }
@@ -157,8 +169,13 @@ impl Office {
         {
             return Err(OfficeError::Input(format!("“{}”({})不在您的管辖范围内", p.name, p.code)));
         }
+        if let Some((v, s)) = read.catchments.iter().find(|(v, s)| !j.covers(v.as_str()) || !j.covers(s.as_str())) {
+            return Err(OfficeError::Input(format!("划片“{} → {}”不在您的管辖范围内", v.last(), s.last())));
+        }
+        // what lies above is added where it is missing, and is not ours to rename
+        let (own, above): (Vec<NewPlace>, Vec<NewPlace>) = read.places.iter().cloned().partition(|p| j.covers(p.path.as_str()));
         let mut tx = self.store.begin().await?;
-        let n = tx.put_places(&read.places, from).await?;
+        let n = tx.add_places(&above, from).await? + tx.put_places(&own, from).await?;
         tx.put_catchments(&read.catchments, from).await?;
         self.audit(
             &mut tx,

@@ -111,6 +111,9 @@ impl SchoolPlan {
 impl Office {
     fn places_area(&self, actor: &Actor) -> Result<PlacePath> {
         let area = self.area(actor, Action::ManagePlaces)?;
+        if actor.within.as_ref().is_some_and(|at| !at.holds(&area)) {
+            return Err(OfficeError::Input("学年升级按县办理:请先在页面上方点“回到全部”".into()));
+        }
         if area.county().is_none() {
             return Err(OfficeError::Input("学年升级按县办理:请先在页面上方“切换”到一个县".into()));
         }
@@ -176,8 +179,9 @@ impl Office {
     /// 并入: a school, village or town goes over into another of its kind, with all that stands in it.
     pub async fn merge_place(&self, actor: &Actor, path: &PlacePath, into: &PlacePath) -> Result<Relocated> {
         let (from, to) = (self.managed_place(actor, path).await?, self.managed_place(actor, into).await?);
-        if from.kind != to.kind || path == into || path.holds(into) || into.holds(path) {
-            return Err(OfficeError::Input("只能并入同级的另一个地方或学校".into()));
+        const MERGED: [&str; 4] = ["town", "village", "school", "teaching-point"];
+        if !MERGED.contains(&from.kind.as_str()) || from.kind != to.kind || path == into || path.holds(into) || into.holds(path) {
+            return Err(OfficeError::Input("只能把乡镇、村、学校、教学点并入同级的另一个".into()));
         }
         self.relocate(actor, Relocation { from: path.clone(), to: into.clone(), name: to.name, leaves: false }).await
     }

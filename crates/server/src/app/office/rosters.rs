@@ -227,7 +227,9 @@ impl Office {
     }
 
     async fn staged(&self, county: &PlacePath, id: i64) -> Result<Batch> {
-        let batch = self.store.batch(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
+        // the roster of a place below is that place's to load
+        let batch =
+            self.store.batch(county.as_str(), id).await?.filter(|b| b.scope == county.as_str()).ok_or(OfficeError::NotFound)?;
         if batch.state != BatchState::Staged {
             return Err(OfficeError::Conflict(format!("这份名册已是“{}”", batch.state.label())));
         }
@@ -306,7 +308,8 @@ impl Office {
     /// answers stay. The roster before it is in use again.
     pub async fn withdraw(&self, actor: &Actor, id: i64) -> Result<usize> {
         let county = self.area(actor, Action::ImportRosters)?;
-        let batch = self.store.batch(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
+        let batch =
+            self.store.batch(county.as_str(), id).await?.filter(|b| b.scope == county.as_str()).ok_or(OfficeError::NotFound)?;
         let runs = self.store.runs_of_batch(id).await?;
         let jurisdiction = actor.jurisdiction(Action::ImportRosters)?;
         let pending = FindingFilter { states: vec![FindingState::Open, FindingState::Dispatched], ..FindingFilter::default() };

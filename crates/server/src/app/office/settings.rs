@@ -117,9 +117,11 @@ impl Office {
         Ok(text.parse().unwrap_or_else(|_| default()))
     }
 
-    /// The place for which a person sets values: where she has switched to, or her own.
+    /// The place for which a person sets values: the county of where she is, or a larger place.
     pub fn settings_place(&self, actor: &Actor) -> Result<PlacePath> {
-        actor.places(Action::ManageSettings)?.into_iter().next().ok_or(OfficeError::NotFound)
+        let at = actor.places(Action::ManageSettings)?.into_iter().next().ok_or(OfficeError::NotFound)?;
+        // a county's values hold for all of it
+        Ok(at.county().unwrap_or(at))
     }
 
     /// Sets a value of one's place from a day on, today at the earliest: what held before is on record.
