@@ -158,3 +158,86 @@ async fn a_prefecture_compares_its_counties_as_one() {
         app.get(&app.log_in("comparer").await, &format!("/children/{number}/rows")).await.says("柳林镇").says("白水小学");
     }
 }
+
+/// What a review found: each of these let one county see or change what is another's.
+#[tokio::test]
+async fn no_county_reaches_into_another() {
+    for app in prefectures().await {
+        // the log of a county that has not compared yet is its own all the same
+        let log = app.get(&app.log_in("auditor").await, "/audit").await.text();
+        assert!(!log.contains("白水") && !log.contains("命令行"), "{log}");
+        app.compared_by("comparer").await;
+        // child 20 lives in the first county and goes to school in the second: its finding is the first one's
+        let all = baoxue_domain::access::Jurisdiction::of([PlacePath::parse("g/52/").unwrap()].iter());
+        let (findings, _) = app.office.store.findings(&baoxue_store::FindingFilter::default(), &all, 100, 0).await.unwrap();
+        let other = app.log_in("other").await;
+        for f in &findings {
+            app.get(&other, &format!("/findings/{}", f.id)).await.is(404);
+            app.post(&other, &format!("/findings/{}/steps", f.id), &[("step", "clear"), ("version", "1")]).await.is(404);
+            app.post(&other, "/findings/dispatch", &[("ids", &f.id.to_string())]).await.is(404);
+        }
+        assert!(!findings.is_empty());
+        // decisions about a larger place are made there
+        app.get(&app.log_in("county").await, "/review").await.is(200);
+        // places: a bad cell, another's village, another's name
+        let system = app.log_in("system").await;
+        let sheet = |text: &str| text.as_bytes().to_vec();
+        let put = async |text: &str| {
+            let bytes = sheet(text);
+            let parts = [("file", Some("x.csv"), bytes.as_slice()), ("from", None, "2023-10-09".as_bytes())];
+            app.upload(&system, "/places", &parts).await
+        };
+        put("学校标识码,学校名称,所在乡镇代码\n2152 000009,新学校,528801100\n").await.says("中间不能有空格");
+        let long = "长".repeat(40);
+        put(&format!("学校标识码,学校名称,所在乡镇代码\n2152000009,{long},528801100\n")).await.says("超过 30 字");
+        put("代码,名称\n528800,改名州\n528801,青禾县\n").await.is(303);
+        assert!(!app.get(&system, "/").await.text().contains("改名州"), "what lies above is not a county's to rename");
+        let outside = put("代码,名称\n528802,白水\n").await;
+        outside.is(422).says("不在您的管辖范围内");
+        // two counties are not merged into one, and a name that two schools bear is asked about
+        let root = actor_of(&app.office, "root").await;
+        let (a, b) = (PlacePath::parse(COUNTY).unwrap(), PlacePath::parse(OTHER).unwrap());
+        let said = app.office.merge_place(&root, &a, &b).await.unwrap_err().to_string();
+        assert!(said.contains("只能把乡镇、村、学校"), "{said}");
+        // a county's roster is that county's to load and to withdraw
+        let comparer = app.log_in("comparer").await;
+        app.post(&comparer, "/rosters/1/withdrawal", &[]).await.is(404);
+    }
+}
+
+/// Nobody vanishes between counties: a row without an address lives where its roster came from.
+#[tokio::test]
+async fn a_child_without_an_address_is_its_countys() {
+    for app in prefectures().await {
+        let (name, birth, id) = child(200);
+        let household = format!("姓名,性别,出生日期,身份证件号,户籍地址,户籍状态\n{name},男,{birth},{id},某处某组,在册\n");
+        app.loaded("other", &[("白水户籍2.csv".into(), household)]).await;
+        app.compared_by("comparer").await;
+        let other = app.log_in("other").await;
+        let masked = baoxue_domain::access::mask_name(&name);
+        let page = app.get(&other, "/ledgers/suspected").await;
+        page.says(&masked);
+        assert!(!app.get(&app.log_in("county").await, "/ledgers/suspected").await.text().contains("白水"));
+    }
+}
+
+/// A run that was asked for before a larger place took over saves nothing.
+#[tokio::test]
+async fn an_overtaken_run_is_not_saved() {
+    for app in prefectures().await {
+        let county = actor_of(&app.office, "county").await;
+        let comparer = actor_of(&app.office, "comparer").await;
+        let mine = app.office.ask_for_run(&county).await.unwrap();
+        let whole = app.office.ask_for_run(&comparer).await.unwrap();
+        let said = app.office.ask_for_run(&actor_of(&app.office, "other").await).await.unwrap_err().to_string();
+        assert!(said.contains("由虚构州统一比对"), "{said}");
+        app.work().await;
+        let run = async |at: &str, id| app.office.store.run(at, id).await.unwrap().unwrap();
+        let states = (run(COUNTY, mine).await.state, run(PREFECTURE, whole).await.state);
+        // one after the other: the county's first, or the prefecture's alone
+        assert_eq!(states.1, baoxue_store::RunState::Finished);
+        let all = baoxue_domain::access::Jurisdiction::of([PlacePath::parse("g/52/").unwrap()].iter());
+        let page = app.office.store.children(&LedgerQuery::default(), &all, Order::Verdict, 200, 0).await.unwrap();
+        assert_eq!(page.total, 58, "every child once");
+    }
+}
