@@ -48,10 +48,13 @@ pub struct NewPlace {
 /// Names that are kept in memory: a prefecture with its villages and classes.
 const MAX_NAMES: usize = 100_000;
 
+/// Name by path; `None` for a path that has none.
+type Names = FxHashMap<String, Option<String>>;
+
 /// Names of places, of those too that have none, as long as places stay as they are.
 #[derive(Clone, Default)]
 pub(crate) struct NameCache {
-    held: Arc<Mutex<(i64, FxHashMap<String, Option<String>>)>>,
+    held: Arc<Mutex<(i64, Names)>>,
 }
 
 impl NameCache {
@@ -64,7 +67,7 @@ impl NameCache {
     fn keep(&self, generation: i64, names: impl Iterator<Item = (String, Option<String>)>) {
         if let Ok(mut held) = self.held.lock() {
             if held.0 != generation || held.1.len() >= MAX_NAMES {
-                *held = (generation, FxHashMap::default());
+                *held = (generation, Names::default());
             }
             held.1.extend(names);
         }

@@ -17,7 +17,7 @@ use super::shell::{Shell, go, html, shell};
 use super::view::{number, url_part};
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
-use crate::app::office::agreement::{ClassAgreement, this_month};
+use crate::app::office::agreement::{ClassAgreement, Counted, this_month};
 
 /// Months that can be looked back to.
 const MONTHS: i64 = 12;
@@ -122,8 +122,8 @@ pub async fn page(
 }
 
 /// `path`, `roll`, `homework`, `seats`, again and again; empty for what was not counted.
-fn counts_of(form: &[(String, String)]) -> Result<Vec<(String, [Option<i64>; 3])>, OfficeError> {
-    let mut out: Vec<(String, [Option<i64>; 3])> = Vec::new();
+fn counts_of(form: &[(String, String)]) -> Result<Vec<Counted>, OfficeError> {
+    let mut out: Vec<Counted> = Vec::new();
     for (name, value) in form {
         let slot = match name.as_str() {
             "path" => {

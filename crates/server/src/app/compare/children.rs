@@ -23,9 +23,16 @@ pub struct Child<'a> {
     pub certainty: f64,
     /// Its school handed over no roll: whether it is there was not checked.
     pub no_roll: bool,
+    /// A pair of it waits for a person.
+    undecided: bool,
 }
 
 impl<'a> Child<'a> {
+    /// How its name sounds: what near misses are sought by.
+    fn sound(&self) -> Option<String> {
+        self.rows.iter().find_map(|(_, r)| r.row.name.as_deref()).map(|n| pinyin_syllables(n).join(" "))
+    }
+
     /// The most trusted row: what tables show.
     pub fn main_row(&self) -> &'a RosterRow {
         const TRUST: [SourceKind; 4] = [SourceKind::Household, SourceKind::Student, SourceKind::InSchool, SourceKind::Births];
@@ -74,7 +81,6 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
         }
     }
     let undecided: FxHashSet<Member> = linkage.review.iter().flat_map(|l| [l.left, l.right]).collect();
-    let near = NearIndex::new(sources);
     let rolls = Rolls::gather(
         sources,
         groups.iter().map(|g| g.iter().map(|m| (sources.kind(m.source.into()), sources.row(tables, *m).row)).collect()),
@@ -90,20 +96,33 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
             let no_roll =
                 of(SourceKind::InSchool).next().is_none() && records.peek().is_some() && records.all(|(_, r)| rolls.lack(r.row));
             let undecided = members.iter().any(|m| undecided.contains(m));
-            let mut evidence = Evidence { rows: evidence_rows, undecided, no_roll, nearest: None };
+            let evidence = Evidence { rows: evidence_rows, undecided, no_roll, nearest: None };
             if !in_sight(&evidence, setting) {
                 return None;
             }
-            let mut verdict = decide(&evidence, setting);
-            if verdict.kind.group() == VerdictGroup::Missing {
-                evidence.nearest = near.nearest(&evidence);
-                verdict = decide(&evidence, setting);
-            }
+            let verdict = decide(&evidence, setting);
             let certainty = members.iter().filter_map(|m| certainty.get(m)).copied().fold(1.0, f64::min);
-            Some(Child { verdict, birth_date: evidence.birth_date(), rows, certainty, no_roll })
+            Some(Child { verdict, birth_date: evidence.birth_date(), rows, certainty, no_roll, undecided })
         })
         .collect();
-    children.sort_by_cached_key(|c| (c.verdict.kind, c.birth_date, c.name().to_owned(), c.rows[0].1.fingerprint.clone()));
+    // the few who are missing are told what came closest
+    let missing: Vec<usize> =
+        (0..children.len()).filter(|i| children[*i].verdict.kind.group() == VerdictGroup::Missing).collect();
+    let near = NearIndex::new(sources, missing.iter().filter_map(|i| children[*i].sound()).collect());
+    for i in missing {
+        let c = &children[i];
+        let rows = c.rows.iter().map(|(source, r)| EvidenceRow { source: *source, row: r.row }).collect();
+        let mut evidence = Evidence { rows, undecided: c.undecided, no_roll: c.no_roll, nearest: None };
+        evidence.nearest = near.nearest(&evidence);
+        children[i].verdict = decide(&evidence, setting);
+    }
+    children.par_sort_by(|a, b| {
+        let key = |c: &Child<'a>| (c.verdict.kind, c.birth_date);
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| a.name().cmp(b.name()))
+            .then_with(|| a.rows[0].1.fingerprint.cmp(&b.rows[0].1.fingerprint))
+    });
     children
 }
 
@@ -126,13 +145,15 @@ struct NearIndex<'a> {
 }
 
 impl<'a> NearIndex<'a> {
-    fn new(sources: &'a Sources<'a>) -> Self {
+    /// Of the rows that sound like one of `wanted`.
+    fn new(sources: &'a Sources<'a>, wanted: FxHashSet<String>) -> Self {
         let mut by_sound: FxHashMap<String, Vec<_>> = FxHashMap::default();
         for (kind, rows) in sources.iter().filter(|(k, _)| matches!(k, SourceKind::Student | SourceKind::InSchool)) {
-            for r in rows {
-                if let Some(name) = &r.row.name {
-                    by_sound.entry(pinyin_syllables(name).join(" ")).or_default().push((kind, r));
-                }
+            let sound =
+                |r: &SourceRow| r.row.name.as_deref().map(|n| pinyin_syllables(n).join(" ")).filter(|s| wanted.contains(s));
+            let found: Vec<(String, &SourceRow)> = rows.par_iter().filter_map(|r| Some((sound(r)?, r))).collect();
+            for (sound, r) in found {
+                by_sound.entry(sound).or_default().push((kind, r));
             }
         }
         Self { by_sound }

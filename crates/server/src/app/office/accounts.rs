@@ -1,10 +1,9 @@
 //! 账号 (accounts): log-in, second factor, sessions, people and their roles.
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use baoxue_documents::write::{Column, TableSheet, Value, workbook};
-use baoxue_domain::access::{Action, Actor, Role};
-use baoxue_domain::place::{PlaceCode, PlacePath};
-use baoxue_store::{Account, NewAccount, Session, random};
+use baoxue_domain::access::Actor;
+use baoxue_domain::place::PlacePath;
+use baoxue_store::{Account, Session, random};
 use ring::digest::{SHA256, digest};
 use totp_rs::{Builder, Secret, Totp};
 
@@ -21,8 +20,6 @@ const TOTP_SECONDS: u64 = 30;
 const LONGEST_IDLE_MS: i64 = 1_440 * 60_000;
 /// A session's last use is noted at most once a minute.
 const TOUCH_MS: i64 = 60_000;
-/// Rows of a sheet of people.
-const MAX_PEOPLE: usize = 5_000;
 /// Passwords that everybody tries first.
 const COMMON: [&str; 8] =
     ["1234567890", "12345678910", "password123", "qwertyuiop", "aaaaaaaaaa", "0123456789", "1111111111", "abc1234567"];
@@ -85,13 +82,6 @@ pub struct SignedIn {
     pub second_factor_missing: bool,
     /// …and is not even set up.
     pub second_factor_unset: bool,
-}
-
-/// A person of a spreadsheet.
-struct NewPerson {
-    login: String,
-    name: String,
-    grants: Vec<(Role, PlacePath)>,
 }
 
 /// What log-in gives: the cookie's token.
@@ -305,200 +295,6 @@ impl Office {
         tx.commit().await?;
         Ok(())
     }
-
-    /// An account that a security administrator manages: everything that was ever granted to it lies inside her own place.
-    pub async fn managed(&self, actor: &Actor, login: &str) -> Result<Account> {
-        let j = actor.jurisdiction(Action::ManageUsers)?;
-        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
-        let grants = self.store.grants(Some(account.id)).await?;
-        if !grants.is_empty() && grants.iter().all(|g| j.covers(&g.path)) { Ok(account) } else { Err(OfficeError::NotFound) }
-    }
-
-    /// Makes an account with a role and gives its first password. `by` is nobody when the program itself makes the first ones.
-    pub async fn add_person(&self, by: Option<&Actor>, login: &str, name: &str, grants: &[(Role, PlacePath)]) -> Result<String> {
-        if let Some(a) = by {
-            for (_, path) in grants {
-                may_grant_at(a, path)?;
-            }
-        }
-        let (login, name) = (login.trim(), name.trim());
-        check_person(login, name)?;
-        if self.store.account_by_login(login).await?.is_some() {
-            return Err(OfficeError::Input(format!("登录名“{login}”已有人用")));
-        }
-        for (role, path) in grants {
-            if self.store.place_at(path, self.clock.today()).await?.is_none() && path.depth() <= 2 && by.is_some() {
-                return Err(OfficeError::Input(format!("{}的范围“{path}”不存在", role.label())));
-            }
-        }
-        check_apart(&[], grants)?;
-        let password = new_password()?;
-        let hashed = hash(&password)?;
-        let mut tx = self.store.begin().await?;
-        let new = NewAccount { login, name, password_hash: &hashed, must_change_password: true };
-        let id = tx.add_account(&new, self.now()).await?;
-        for (role, path) in grants {
-            tx.grant(id, *role, path, self.clock.today(), by.map(|a| a.account), self.now()).await?;
-        }
-        let roles: Vec<&str> = grants.iter().map(|g| g.0.label()).collect();
-        let detail = format!("{login} {}", roles.join("、"));
-        self.audit_by(&mut tx, by, "add-account", &format!("account:{id}"), &detail).await?;
-        tx.commit().await?;
-        Ok(password)
-    }
-
-    /// Gives somebody a new first password and ends all of her sessions; with `forget_factor` the second factor too (lost phone).
-    pub async fn reset_password(&self, by: Option<&Actor>, login: &str, forget_factor: bool) -> Result<String> {
-        let account = match by {
-            Some(a) => self.managed(a, login).await?,
-            None => self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?,
-        };
-        let password = new_password()?;
-        let hashed = hash(&password)?;
-        let mut tx = self.store.begin().await?;
-        tx.set_password(account.id, &hashed, true, None).await?;
-        if forget_factor {
-            tx.set_totp(account.id, None).await?;
-        }
-        let detail = if forget_factor { "密码和动态码" } else { "密码" };
-        self.audit_by(&mut tx, by, "reset-password", &format!("account:{}", account.id), detail).await?;
-        tx.commit().await?;
-        Ok(password)
-    }
-
-    /// Grants a further role from today on.
-    pub async fn grant(&self, actor: &Actor, login: &str, role: Role, path: &PlacePath) -> Result<()> {
-        may_grant_at(actor, path)?;
-        let account = self.managed(actor, login).await?;
-        if account.id == actor.account {
-            return Err(OfficeError::Input("不能给自己授权".into()));
-        }
-        let today = self.clock.today();
-        let held = self.store.actor(&account, today).await?;
-        let held: Vec<(Role, PlacePath)> = held.grants.into_iter().map(|g| (g.role, g.path)).collect();
-        if held.contains(&(role, path.clone())) {
-            return Err(OfficeError::Conflict("已经有这项授权".into()));
-        }
-        check_apart(&held, &[(role, path.clone())])?;
-        if self.store.place_at(path, today).await?.is_none() && path.depth() <= 2 {
-            return Err(OfficeError::Input(format!("范围“{path}”不存在")));
-        }
-        let mut tx = self.store.begin().await?;
-        tx.grant(account.id, role, path, today, Some(actor.account), self.now()).await?;
-        self.audit(&mut tx, actor, "grant", &format!("account:{}", account.id), &format!("{} {path}", role.label())).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Ends a grant today.
-    pub async fn end_grant(&self, actor: &Actor, login: &str, grant: i64) -> Result<()> {
-        let account = self.managed(actor, login).await?;
-        let g = self.store.grants(Some(account.id)).await?.into_iter().find(|g| g.id == grant).ok_or(OfficeError::NotFound)?;
-        let mut tx = self.store.begin().await?;
-        if !tx.end_grant(grant, self.clock.today()).await? {
-            return Err(OfficeError::Conflict("这项授权已经终止".into()));
-        }
-        self.audit(&mut tx, actor, "end-grant", &format!("account:{}", account.id), &format!("{} {}", g.role.label(), g.path))
-            .await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Closes or reopens an account.
-    pub async fn set_disabled(&self, actor: &Actor, login: &str, disabled: bool) -> Result<()> {
-        let account = self.managed(actor, login).await?;
-        if account.id == actor.account {
-            return Err(OfficeError::Input("不能停用自己的账号".into()));
-        }
-        let mut tx = self.store.begin().await?;
-        tx.set_disabled(account.id, disabled.then(|| self.now())).await?;
-        let what = if disabled { "disable-account" } else { "enable-account" };
-        self.audit(&mut tx, actor, what, &format!("account:{}", account.id), login).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// People from a spreadsheet: 登录名, 姓名, 角色, 范围 (a place's code, a school's code, or a path). All or none; the answer is the same sheet with
-    /// the first passwords.
-    pub async fn add_people(&self, actor: &Actor, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        actor.jurisdiction(Action::ManageUsers)?;
-        let sheets = baoxue_documents::read::read(name, bytes).map_err(|e| OfficeError::Input(e.to_string()))?;
-        let sheet = &sheets[0];
-        let head = (0..sheet.height().min(10)).find(|r| sheet.row(*r).any(|c| c.text.trim() == "登录名"));
-        let column = |h: &str| head.and_then(|r| sheet.row(r).position(|c| c.text.trim() == h));
-        let (Some(head), Some(login), Some(person), Some(role), Some(place)) =
-            (head, column("登录名"), column("姓名"), column("角色"), column("范围"))
-        else {
-            return Err(OfficeError::Input("没有认出“登录名、姓名、角色、范围”四列;请用样表".into()));
-        };
-        if sheet.height() > MAX_PEOPLE {
-            return Err(OfficeError::Input(format!("一次最多 {MAX_PEOPLE} 人")));
-        }
-        let mut people: Vec<NewPerson> = Vec::new();
-        for r in head + 1..sheet.height() {
-            let cell = |c: usize| sheet.cell(r, c).text.trim().to_owned();
-            if sheet.row(r).all(|c| c.text.trim().is_empty()) {
-                continue;
-            }
-            let at = |what: String| OfficeError::Input(format!("第 {} 行{what};全部没有保存", r + 1));
-            let kind = Role::find(&cell(role)).ok_or_else(|| at(format!("角色“{}”不存在", cell(role))))?;
-            let path =
-                self.place_named(Some(actor), &cell(place)).await?.ok_or_else(|| at(format!("范围“{}”不存在", cell(place))))?;
-            check_person(&cell(login), &cell(person)).map_err(|e| at(e.to_string()))?;
-            may_grant_at(actor, &path).map_err(|e| at(e.to_string()))?;
-            if self.store.account_by_login(&cell(login)).await?.is_some() {
-                return Err(at(format!("登录名“{}”已有人用", cell(login))));
-            }
-            // one person with several roles stands on several rows
-            match people.iter_mut().find(|p| p.login == cell(login)) {
-                Some(p) => p.grants.push((kind, path)),
-                None => people.push(NewPerson { login: cell(login), name: cell(person), grants: vec![(kind, path)] }),
-            }
-        }
-        for p in &people {
-            check_apart(&[], &p.grants).map_err(|e| OfficeError::Input(format!("“{}”:{e};全部没有保存", p.login)))?;
-        }
-        let mut out: Vec<Vec<Value>> = Vec::new();
-        for NewPerson { login, name, grants } in &people {
-            let password = self.add_person(Some(actor), login, name, grants).await?;
-            let roles: Vec<&str> = grants.iter().map(|g| g.0.label()).collect();
-            out.push(vec![login.as_str().into(), name.as_str().into(), roles.join("、").into(), password.into()]);
-        }
-        let columns =
-            [("登录名", 18.0), ("姓名", 12.0), ("角色", 30.0), ("初始密码", 20.0)].map(|(h, w)| Column::new(h, w)).to_vec();
-        let sheet = TableSheet {
-            name: "初始密码".into(),
-            title: Some("新账号初始密码".into()),
-            subtitle: Some(("首次登录须修改。请分别当面或电话告知本人,然后删除本文件".into(), String::new())),
-            columns,
-            rows: Box::new(out.into_iter()),
-            notes: Vec::new(),
-        };
-        workbook(vec![sheet]).map_err(|e| OfficeError::Input(e.to_string()))
-    }
-
-    /// A place by what people write: a code of a place or school, a path, or the name of a school inside one's own places, if only one
-    /// bears it. `by` is nobody on the command line.
-    pub async fn place_named(&self, by: Option<&Actor>, text: &str) -> Result<Option<PlacePath>> {
-        let today = self.clock.today();
-        let candidates = [PlacePath::parse(text), PlaceCode::parse(text).map(PlacePath::of_code)];
-        for p in candidates.into_iter().flatten() {
-            // a class may be granted before its roster has come
-            let known = if p.is_government() { p.clone() } else { super::dispatch::school_of_class(&p) };
-            if self.store.place_at(&known, today).await?.is_some() {
-                return Ok(Some(p));
-            }
-        }
-        let j = by.map(|a| a.jurisdiction(Action::ManageUsers)).transpose()?;
-        let mut schools = self.store.places_below("e/", today, &["school", "teaching-point"]).await?;
-        schools.retain(|s| (s.code == text && s.kind == "school") || s.name == text);
-        schools.retain(|s| j.as_ref().is_none_or(|j| j.covers(s.path.as_str())));
-        match schools.as_slice() {
-            [] => Ok(None),
-            [one] => Ok(Some(one.path.clone())),
-            several => Err(OfficeError::Input(format!("有 {} 所学校叫“{text}”,请写学校标识码", several.len()))),
-        }
-    }
 }
 
 /// A hash of nothing that anybody types: what a wrong log-in name is compared with, so that it takes as long.
@@ -507,38 +303,6 @@ const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$7M0Tb
 /// What a page calls a session: part of its digest.
 pub fn session_name(s: &Session) -> String {
     s.digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
-}
-
-/// Rights are given inside one's own place only.
-fn may_grant_at(actor: &Actor, path: &PlacePath) -> Result<()> {
-    if actor.jurisdiction(Action::ManageUsers)?.covers(path.as_str()) {
-        return Ok(());
-    }
-    Err(OfficeError::Input(format!("范围“{path}”不在您的管辖范围内,不能授权")))
-}
-
-fn check_person(login: &str, name: &str) -> Result<()> {
-    let good =
-        (3..=32).contains(&login.len()) && login.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-    if !good {
-        return Err(OfficeError::Input(format!("登录名“{login}”应为 3 到 32 个字母、数字或 - _ .")));
-    }
-    if name.is_empty() || name.chars().count() > 20 {
-        return Err(OfficeError::Input("姓名不能为空,也不要超过 20 字".into()));
-    }
-    Ok(())
-}
-
-/// 三员分立: nobody is two of the administrators, and no administrator sees children.
-fn check_apart(held: &[(Role, PlacePath)], new: &[(Role, PlacePath)]) -> Result<()> {
-    let mut roles: Vec<Role> = held.iter().chain(new).map(|g| g.0).collect();
-    roles.sort_unstable();
-    roles.dedup();
-    let admin = roles.iter().filter(|r| r.group() == baoxue_domain::access::RoleGroup::Administration).count();
-    if admin > 1 || (admin == 1 && roles.len() > 1) {
-        return Err(OfficeError::Input("系统、安全、审计三员须分开,也不能兼任业务角色(三员分立)".into()));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -562,14 +326,5 @@ mod tests {
         assert!(check_password(&made, "zhang").is_ok(), "{made}");
         let h = hash(&made).unwrap();
         assert!(fits(&made, &h) && !fits("other", &h) && !fits(&made, DUMMY) && !fits(&made, "-"));
-    }
-
-    #[test]
-    fn administrators_are_apart() {
-        let at = || PlacePath::parse("g/52/5288/528801/").unwrap();
-        assert!(check_apart(&[], &[(Role::SystemAdmin, at())]).is_ok());
-        assert!(check_apart(&[(Role::SystemAdmin, at())], &[(Role::AuditAdmin, at())]).is_err());
-        assert!(check_apart(&[(Role::SystemAdmin, at())], &[(Role::CountyOfficer, at())]).is_err());
-        assert!(check_apart(&[(Role::Registrar, at())], &[(Role::ClassTeacher, at())]).is_ok());
     }
 }

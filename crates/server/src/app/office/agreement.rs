@@ -16,6 +16,9 @@ use super::{Office, OfficeError, Result};
 /// More than this nobody counts in one class.
 const MOST_IN_CLASS: i64 = 200;
 
+/// What a person counted of a class: its path; homework, roll, seats.
+pub type Counted = (String, [Option<i64>; 3]);
+
 /// A class (or a grade or school whose rosters name no classes).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClassAgreement {
@@ -103,7 +106,7 @@ impl Office {
     }
 
     /// Writes down what classes counted this month. Whoever may not count for one of them writes nothing.
-    pub async fn count_classes(&self, actor: &Actor, month: &str, counts: &[(String, [Option<i64>; 3])]) -> Result<usize> {
+    pub async fn count_classes(&self, actor: &Actor, month: &str, counts: &[Counted]) -> Result<usize> {
         let j = actor.jurisdiction(Action::CountClasses)?;
         let today = self.clock.today();
         if month != this_month(today) {

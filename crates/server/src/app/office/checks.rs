@@ -87,7 +87,7 @@ fn sheets(
         std::iter::once(Column::new(first, 11.0)).chain(PERSON.iter().map(|(h, w)| Column::new(h, *w))).collect()
     };
     let sheet = |name: &str, columns: Vec<Column>, rows: Vec<Vec<Value>>| TableSheet {
-        name: name.to_owned().into(),
+        name: name.to_owned(),
         title: Some(format!("{bureau}{name}")),
         subtitle: Some((format!("共 {} 条", rows.len()), format!("截至 {day}"))),
         columns,

@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod gazetteer;
 pub mod heads;
 pub mod kept;
+pub mod people;
 pub mod places;
 pub mod reconcile;
 pub mod review;

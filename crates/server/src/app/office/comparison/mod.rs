@@ -1,32 +1,30 @@
 //! 比对任务 (a run): from the rosters in use to verdicts, ledgers, findings and pairs for people.
 
+mod figures;
+mod work;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::finding::{FindingState, Step};
 use baoxue_domain::place::PlacePath;
-use baoxue_domain::roster::{Field, SourceKind};
-use baoxue_domain::school::{Grade, SchoolYear, TrackingWindow};
-use baoxue_domain::verdict::{Setting, VerdictGroup, VerdictKind};
-use baoxue_linkage::{Decision, Judgement, Linkage, Observer, Stage, Table, link, pinyin_syllables};
+use baoxue_domain::roster::SourceKind;
+use baoxue_domain::school::{Grade, SchoolYear};
+use baoxue_domain::verdict::VerdictKind;
+use baoxue_linkage::{Observer, Stage};
 use baoxue_store::{
-    Batch, ChildRecord, Job, JobState, KnownChild, Lease, NewAudit, NewEvent, NewPair, NewPlace, NewRun, Profile, Run, RunResult,
-    SearchKind, SourceKey, StoreError,
+    Batch, ChildRecord, Job, JobState, KnownChild, Lease, NewAudit, NewEvent, NewPair, NewPlace, NewRun, Run, RunResult,
+    SearchKind, SourceKey,
 };
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::dispatch::school_of_class;
+pub use figures::Figures;
+use work::work;
+
 use super::gazetteer::Gazetteer;
-use super::reconcile::reconcile;
-use super::{Office, OfficeError, Result, kept};
-use crate::app::compare::children::{Child, decide_all};
-use crate::app::compare::rolls::schools_without;
-use crate::app::compare::sources::{SourceRow, Sources};
-use crate::app::compare::transition;
-use crate::app::roster::RosterFile;
+use super::{Office, OfficeError, Result};
 
 /// Kind of the job.
 pub const JOB: &str = "run";
@@ -39,63 +37,6 @@ pub struct Input {
     pub file: String,
     pub sha256: String,
     pub rows: i64,
-}
-
-/// The figures of a run.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Figures {
-    pub children: i64,
-    pub in_cohorts: i64,
-    pub verdicts: Vec<(String, i64)>,
-    pub links: i64,
-    pub review_pairs: i64,
-    pub decisions_used: i64,
-    pub decisions_outdated: i64,
-    pub estimated_precision: f64,
-    /// Children that were not there before, are not there any more, have another verdict.
-    pub new: i64,
-    pub gone: i64,
-    pub changed: i64,
-    pub findings_opened: i64,
-    pub findings_withdrawn: i64,
-    pub seconds: f64,
-    pub transitions: Vec<Passage>,
-    /// Schools that handed over no roll while others did, with their pupils.
-    #[serde(default)]
-    pub without_roll: Vec<(String, i64)>,
-    pub exams: Vec<ExamSchool>,
-}
-
-/// A transition check.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Passage {
-    pub label: String,
-    pub leavers: i64,
-    /// Children who are not seen beyond. What is known of each stands on its page.
-    pub unseen: Vec<i64>,
-}
-
-/// Cross-check of a school's grade 9 against the lists of its examinations.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct ExamSchool {
-    pub school: String,
-    pub path: String,
-    pub enrolled: i64,
-    /// Of the lists at hand: the diagnostic examinations, then the registration for the final one.
-    pub exams: Vec<ExamCount>,
-}
-
-/// One examination of a school.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct ExamCount {
-    /// Name of the source.
-    pub source: String,
-    /// On the list.
-    pub listed: i64,
-    /// …and absent on the day.
-    pub absent: i64,
-    /// Enrolled and not on the list.
-    pub missing: Vec<i64>,
 }
 
 /// Tells the job how far it is; says when to stop.
@@ -469,294 +410,4 @@ fn give_numbers(made: &mut Made, first: i64) {
     for s in &mut made.figures.exams {
         s.exams.iter_mut().flat_map(|e| &mut e.missing).for_each(|n| *n = number(*n));
     }
-}
-
-/// A reason sentence without the row that came closest.
-fn without_near_miss(reason: &str) -> String {
-    reason.split_once(";最接近的一条是").map_or_else(|| reason.to_owned(), |(first, _)| format!("{first}。"))
-}
-
-/// Which file a row stands in: files are told apart by where they lie.
-fn address_of(file: &RosterFile) -> usize {
-    std::ptr::from_ref(file) as usize
-}
-
-fn work(store: &baoxue_store::Store, given: Given, meter: &Meter) -> anyhow::Result<(Made, FxHashMap<SourceKey, i64>)> {
-    meter.at(0);
-    let files: Vec<RosterFile> = given
-        .batches
-        .par_iter()
-        .map(|b| {
-            let kind = SourceKind::find(&b.source).unwrap_or(SourceKind::Household);
-            kept::load(store, &b.roster, &b.file_name, &b.digest, kind)
-        })
-        .collect::<anyhow::Result<_>>()?;
-    let scope_of: FxHashMap<usize, PlacePath> =
-        files.iter().zip(&given.batches).filter_map(|(f, b)| Some((address_of(f), PlacePath::parse(&b.scope)?))).collect();
-    let batch_of: FxHashMap<usize, i64> = files.iter().zip(&given.batches).map(|(f, b)| (address_of(f), b.id)).collect();
-    let sources = Sources::gather(&files)?;
-    let settings = sources.settings();
-    let (decisions, outdated) = decisions_for(&given.decisions, &sources);
-    let mut tables = sources.tables()?;
-    let linkage = link(&mut tables, &settings, &decisions, meter)?;
-    meter.at(7);
-    let setting = Setting { year: given.year, window: TrackingWindow::default(), sources: sources.kinds() };
-    let mut children = decide_all(&sources, &tables, &linkage, &setting);
-    if given.gazetteer.area().county().is_none() {
-        // the row that came closest may be another county's child
-        children.iter_mut().for_each(|c| c.verdict.reason = without_near_miss(&c.verdict.reason));
-    }
-    let transitions = transition::check(&children, &sources);
-    if meter.stop.load(Ordering::Relaxed) {
-        return Err(StoreError::Fenced.into());
-    }
-    // numbers
-    let keys: Vec<Vec<(SourceKey, i64)>> = children
-        .par_iter()
-        .map(|c| {
-            c.rows
-                .iter()
-                .map(|(kind, r)| {
-                    let key = SourceKey { source: *kind, fingerprint: kept::key_of(&r.fingerprint) };
-                    (key, batch_of[&address_of(r.file)])
-                })
-                .collect()
-        })
-        .collect();
-    let held: Vec<Vec<i64>> =
-        keys.iter().map(|rows| rows.iter().filter_map(|(k, _)| given.known_sources.get(k).copied()).collect()).collect();
-    let vault = store.vault();
-    let by_number = |group: usize| -> Option<i64> {
-        let id = children[group].rows.iter().find_map(|(_, r)| r.row.national_id)?;
-        given.by_id.get(&vault.token(SearchKind::Id.code(), &id.to_string())).copied().flatten()
-    };
-    let numbers = reconcile(&held, by_number);
-    let mut new_children = 0;
-    let ids: Vec<i64> = numbers
-        .numbers
-        .iter()
-        .map(|n| {
-            n.unwrap_or_else(|| {
-                new_children += 1;
-                -new_children
-            })
-        })
-        .collect();
-    let records: Vec<ChildRecord> = (0..children.len())
-        .into_par_iter()
-        .map(|i| {
-            let c = &children[i];
-            let profile = profile_of(c);
-            ChildRecord {
-                id: ids[i],
-                known: given.known.get(&ids[i]).cloned(),
-                syllables: pinyin_syllables(&profile.name),
-                sex: c.rows.iter().find_map(|(_, r)| r.row.sex).map(|s| s.label().to_owned()),
-                birth_date: c.birth_date.map(|d| d.to_string()),
-                verdict: c.verdict.kind.code().to_owned(),
-                reason: c.verdict.reason.clone(),
-                certainty: (c.certainty * 1000.0) as i64,
-                paths: paths_of(c, &given.gazetteer, &scope_of),
-                rows: keys[i].clone(),
-                profile,
-            }
-        })
-        .collect();
-    let seen: rustc_hash::FxHashSet<i64> = ids.iter().copied().chain(numbers.merged.iter().map(|m| m.1)).collect();
-    let mut gone: Vec<KnownChild> = given.known.values().filter(|k| !seen.contains(&k.id)).cloned().collect();
-    gone.sort_by_key(|k| k.id);
-    let mut events: Vec<(i64, i64, &'static str)> =
-        numbers.merged.iter().map(|(kept, other)| (*kept, *other, "merged")).collect();
-    events.extend(numbers.split.iter().map(|(group, from)| (ids[*group], *from, "split")));
-    let pairs = pairs_of(&linkage, &sources, &tables, &children, &ids, &batch_of);
-    let figures =
-        figures_of(&children, &ids, &linkage, &transitions, &setting, decisions.len() as i64, outdated, &given.gazetteer);
-    let kinds = children.iter().map(|c| c.verdict.kind).collect();
-    let made = Made { children: records, kinds, events, gone, pairs, figures, settings: settings.to_toml(), new_children };
-    let known_sources = given.known_sources;
-    drop(children);
-    Ok((made, known_sources))
-}
-
-/// Decisions about rows that are still there, and how many are about others.
-fn decisions_for(all: &[(String, String, bool)], sources: &Sources) -> (Vec<Decision>, i64) {
-    let mut where_is: FxHashMap<&str, usize> = FxHashMap::default();
-    for (i, (_, rows)) in sources.iter().enumerate() {
-        where_is.extend(rows.iter().map(|r| (r.fingerprint.as_str(), i)));
-    }
-    let mut out = Vec::new();
-    let mut outdated = 0;
-    for (left, right, same) in all {
-        match (where_is.get(left.as_str()), where_is.get(right.as_str())) {
-            (Some(l), Some(r)) => out.push(Decision {
-                left: (*l, left.clone()),
-                right: (*r, right.clone()),
-                judgement: if *same { Judgement::Same } else { Judgement::Different },
-            }),
-            _ => outdated += 1,
-        }
-    }
-    (out, outdated)
-}
-
-fn profile_of(c: &Child) -> Profile {
-    let main = c.main_row();
-    let any = |of: &dyn Fn(&baoxue_domain::roster::RosterRow) -> Option<&str>| {
-        of(main).or_else(|| c.rows.iter().find_map(|(_, r)| of(r.row))).unwrap_or("").to_owned()
-    };
-    let school = |f: Field| {
-        let rows = [SourceKind::InSchool, SourceKind::Student, SourceKind::LastYear];
-        rows.iter().find_map(|s| c.of(*s).and_then(|r| r.get(f))).unwrap_or("").to_owned()
-    };
-    let (grade, class) = (school(Field::Grade), school(Field::Class));
-    let class =
-        if !grade.is_empty() && class.starts_with(grade.trim_end_matches("年级")) { class } else { format!("{grade}{class}") };
-    let mut sources: Vec<&str> = Vec::new();
-    for (kind, _) in &c.rows {
-        if !sources.contains(&kind.label()) {
-            sources.push(kind.label());
-        }
-    }
-    let id = any(&|r| Some(r.id_text()).filter(|t| !t.is_empty()));
-    Profile {
-        name: c.name().to_owned(),
-        national_id: id,
-        guardian: any(&|r| r.family_adult()),
-        phone: any(&|r| r.family_phone()),
-        address: any(&|r| r.get(Field::Address).or_else(|| r.any_address())),
-        register_address: any(&|r| r.get(Field::RegisterAddress)),
-        school: school(Field::SchoolName),
-        class,
-        sources: sources.join("、"),
-    }
-}
-
-/// Residence, household register, school. Where rows do not say, the county whose roster they stand in is where the child lives; where a
-/// larger place handed it over, that place: nobody is without a place.
-fn paths_of(c: &Child, g: &Gazetteer, scope_of: &FxHashMap<usize, PlacePath>) -> [Option<String>; 3] {
-    const HOME: [SourceKind; 6] = [
-        SourceKind::Floating,
-        SourceKind::ResidencePermit,
-        SourceKind::Poverty,
-        SourceKind::Disability,
-        SourceKind::Household,
-        SourceKind::Births,
-    ];
-    let county = |r: &SourceRow| scope_of.get(&address_of(r.file)).and_then(PlacePath::county);
-    let place = |r: &SourceRow| g.of_row(r.row, county(r).as_ref());
-    let of = |kind: SourceKind| c.rows.iter().find(|(k, _)| *k == kind).map(|(_, r)| *r);
-    let register = of(SourceKind::Household).and_then(|r| place(r).or_else(|| county(r)));
-    let home = HOME.iter().find_map(|s| of(*s).and_then(place));
-    let home = home.or_else(|| c.rows.iter().find_map(|(_, r)| place(r)));
-    let handed_over = || HOME.iter().find_map(|s| of(*s).and_then(county)).or_else(|| c.rows.iter().find_map(|(_, r)| county(r)));
-    let school = [SourceKind::InSchool, SourceKind::Student].iter().find_map(|s| c.of(*s).and_then(|r| g.school_of(r)));
-    let residence = home.or_else(|| register.clone()).or_else(handed_over).unwrap_or_else(|| g.area().clone());
-    [Some(residence), register, school].map(|p| p.map(|p| p.as_str().to_owned()))
-}
-
-fn pairs_of(
-    linkage: &Linkage,
-    sources: &Sources,
-    tables: &[Table],
-    children: &[Child],
-    ids: &[i64],
-    batch_of: &FxHashMap<usize, i64>,
-) -> Vec<NewPair> {
-    let mut child_of: FxHashMap<&str, i64> = FxHashMap::default();
-    for (c, id) in children.iter().zip(ids) {
-        child_of.extend(c.rows.iter().map(|(_, r)| (r.fingerprint.as_str(), *id)));
-    }
-    linkage
-        .review
-        .iter()
-        .map(|l| {
-            let side = |m: baoxue_linkage::Member| {
-                let r = sources.row(tables, m);
-                let kind = sources.kind(m.source.into());
-                (kind.name().to_owned(), r.fingerprint.clone(), batch_of[&address_of(r.file)])
-            };
-            let levels: Vec<(&str, &str)> = linkage
-                .comparisons
-                .iter()
-                .zip(linkage.levels(l))
-                .map(|((name, labels), level)| (name.as_str(), if level == 0 { "" } else { labels[usize::from(level) - 1] }))
-                .collect();
-            let (left, right) = (side(l.left), side(l.right));
-            NewPair {
-                left_child: child_of.get(left.1.as_str()).copied(),
-                right_child: child_of.get(right.1.as_str()).copied(),
-                left,
-                right,
-                probability_ppm: (l.probability * 1e6) as i64,
-                levels: serde_json::to_string(&levels).unwrap_or_default(),
-            }
-        })
-        .collect()
-}
-
-#[allow(clippy::too_many_arguments, reason = "what the figures are of")]
-fn figures_of(
-    children: &[Child],
-    ids: &[i64],
-    linkage: &Linkage,
-    transitions: &[transition::Checked],
-    setting: &Setting,
-    used: i64,
-    outdated: i64,
-    g: &Gazetteer,
-) -> Figures {
-    let count = |k: VerdictKind| children.iter().filter(|c| c.verdict.kind == k).count() as i64;
-    let passages = transitions.iter().map(|t| Passage {
-        label: t.passage.label().to_owned(),
-        leavers: t.leavers as i64,
-        unseen: t.unseen.iter().map(|(i, _)| ids[*i]).collect(),
-    });
-    Figures {
-        children: children.len() as i64,
-        in_cohorts: children.iter().filter(|c| c.birth_date.is_some_and(|b| setting.year.in_cohorts(b))).count() as i64,
-        verdicts: VerdictKind::ALL.iter().map(|k| (k.code().to_owned(), count(*k))).collect(),
-        links: linkage.links.len() as i64,
-        review_pairs: linkage.review.len() as i64,
-        decisions_used: used,
-        decisions_outdated: outdated,
-        estimated_precision: linkage.estimated_precision,
-        transitions: passages.collect(),
-        without_roll: schools_without(children).into_iter().map(|(s, n)| (s, n as i64)).collect(),
-        exams: exams_of(children, ids, setting, g),
-        ..Figures::default()
-    }
-}
-
-/// R-CMP 6: grade 9 by school against the lists of the examinations.
-fn exams_of(children: &[Child], ids: &[i64], setting: &Setting, g: &Gazetteer) -> Vec<ExamSchool> {
-    let at_hand: Vec<SourceKind> = SourceKind::EXAMS.into_iter().filter(|k| setting.has(*k)).collect();
-    if at_hand.is_empty() {
-        return Vec::new();
-    }
-    let mut out: std::collections::BTreeMap<String, ExamSchool> = std::collections::BTreeMap::new();
-    for (c, id) in children.iter().zip(ids) {
-        let Some(row) = c.of(SourceKind::Student).or_else(|| c.of(SourceKind::InSchool)) else { continue };
-        let ninth = |f: Field| row.get(f).is_some_and(|t| t.starts_with('九') || t.starts_with("初三"));
-        if !(ninth(Field::Grade) || ninth(Field::Class)) || c.verdict.kind.group() != VerdictGroup::InSchool {
-            continue;
-        }
-        let school = row.get(Field::SchoolName).unwrap_or("(未写学校)").to_owned();
-        let path = g.school_of(row).map(|p| school_of_class(&p).to_string()).unwrap_or_default();
-        let none = || at_hand.iter().map(|k| ExamCount { source: k.name().to_owned(), ..ExamCount::default() }).collect();
-        // several counties have a school of one name
-        let key = if path.is_empty() { school.clone() } else { path.clone() };
-        let e = out.entry(key).or_insert_with(|| ExamSchool { school, path, exams: none(), ..ExamSchool::default() });
-        e.enrolled += 1;
-        for (kind, exam) in at_hand.iter().zip(&mut e.exams) {
-            match c.of(*kind) {
-                Some(x) => {
-                    exam.listed += 1;
-                    exam.absent +=
-                        i64::from(x.get(Field::ExamAbsence).is_some_and(|a| a.starts_with('是') || a.contains("缺考")));
-                }
-                None => exam.missing.push(*id),
-            }
-        }
-    }
-    out.into_values().collect()
 }
