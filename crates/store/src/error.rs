@@ -31,6 +31,11 @@ pub enum StoreError {
         /// Newest version that the program knows.
         known: i64,
     },
+    /// The schema is of a build before the first release.
+    #[error(
+        "这个数据库是正式版之前的程序建的,不能升级。请换一个新的数据文件夹(或新数据库)重新导入;演示数据可以直接删除 demo/data 再启动"
+    )]
+    SchemaBeforeRelease,
     /// Something encrypted cannot be opened.
     #[error("密钥“{0}”不在密钥文件中,无法解密。请放回原来的密钥文件")]
     KeyMissing(String),
@@ -105,6 +110,7 @@ impl StoreError {
             Self::DiskFull => "disk-full",
             Self::Conflict(_) => "conflict",
             Self::SchemaTooNew { .. } => "schema-too-new",
+            Self::SchemaBeforeRelease => "schema-before-release",
             Self::KeyMissing(_) => "key-missing",
             Self::Damaged => "damaged",
             Self::KeyFile(_) => "key-file",

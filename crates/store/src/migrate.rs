@@ -36,6 +36,10 @@ impl Store {
         if found > known {
             return Err(StoreError::SchemaTooNew { found, known });
         }
+        // the first schema was still changed before the first release: what was made by then has no such counter
+        if found == 1 && self.generation().await? == 0 {
+            return Err(StoreError::SchemaBeforeRelease);
+        }
         let mut applied = Vec::new();
         for (version, text) in MIGRATIONS.iter().filter(|m| m.0 > found) {
             let mut tx = self.begin().await?;

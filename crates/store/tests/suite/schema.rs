@@ -86,3 +86,14 @@ async fn what_is_not_committed_never_was() {
         assert!(p.store.settings_in_force(day).await.unwrap().is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_database_of_before_the_first_release_is_said_so() {
+    for p in places().await {
+        let mut tx = p.store.begin().await.unwrap();
+        tx.run("DELETE FROM counter WHERE name = 'generation'", vec![]).await.unwrap();
+        tx.commit().await.unwrap();
+        let said = p.store.migrate().await.unwrap_err().to_string();
+        assert!(said.contains("请换一个新的数据文件夹"), "{said}");
+    }
+}
