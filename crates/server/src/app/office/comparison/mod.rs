@@ -314,13 +314,18 @@ impl Office {
         places.extend(
             self.store.places_below(&county.education_prefix().unwrap_or_default(), on, &["school", "teaching-point"]).await?,
         );
-        let known = self.store.known_children(county.as_str()).await?;
+        // the three large answers at once: the database has cores of its own
+        let (known, known_sources, by_id) = tokio::try_join!(
+            self.store.known_children(county.as_str()),
+            self.store.known_sources(county.as_str()),
+            self.store.children_by_token(county.as_str(), SearchKind::Id.code())
+        )?;
         Ok(Given {
             batches,
             decisions: self.store.decisions_in_force(county.as_str()).await?,
             known: known.into_iter().map(|k| (k.id, k)).collect(),
-            known_sources: self.store.known_sources(county.as_str()).await?,
-            by_id: self.store.children_by_token(county.as_str(), SearchKind::Id.code()).await?,
+            known_sources,
+            by_id,
             gazetteer: Gazetteer::new(county, &places),
             year: i16::try_from(run.school_year)
                 .ok()
