@@ -57,6 +57,9 @@ impl Office {
             other => Err(OfficeError::Input(format!("不认识的任务“{other}”"))),
         };
         teller.abort();
+        if done.is_ok() {
+            println!("任务 {} 完成:{}", job.id, meter.times());
+        }
         if let Err(e) = done
             && let Err(e) = self.give_up(job, lease, &e).await
         {

@@ -25,6 +25,7 @@ use work::work;
 
 use super::gazetteer::Gazetteer;
 use super::{Office, OfficeError, Result};
+use crate::app::clock::Stopwatch;
 
 /// Kind of the job.
 pub const JOB: &str = "run";
@@ -41,27 +42,48 @@ pub struct Input {
 
 /// Tells the job how far it is; says when to stop.
 pub struct Meter {
-    stage: Mutex<(&'static str, i64)>,
+    watch: Stopwatch,
+    /// Stages begun, and when: seconds since the job began.
+    stages: Mutex<Vec<(usize, f64)>>,
     stop: AtomicBool,
 }
 
 /// Stages of a run that a bar shows.
-pub const STAGES: [&str; 9] =
-    ["读取名册", "整理字段", "查找相近的记录", "学习证据轻重", "扩大查找", "确定同一人", "归并", "逐人判定", "保存结果"];
+pub const STAGES: [&str; 10] = [
+    "读取以前的结果",
+    "读取名册",
+    "整理字段",
+    "查找相近的记录",
+    "学习证据轻重",
+    "扩大查找",
+    "确定同一人",
+    "归并",
+    "逐人判定",
+    "保存结果",
+];
 
 impl Meter {
     pub fn new() -> Self {
-        Self { stage: Mutex::new((STAGES[0], 0)), stop: AtomicBool::new(false) }
+        Self { watch: Stopwatch::start(), stages: Mutex::new(vec![(0, 0.0)]), stop: AtomicBool::new(false) }
     }
 
     fn at(&self, n: usize) {
-        if let Ok(mut s) = self.stage.lock() {
-            *s = (STAGES[n], n as i64);
+        if let Ok(mut s) = self.stages.lock() {
+            s.push((n, self.watch.elapsed().as_secs_f64()));
         }
     }
 
     pub fn now(&self) -> (&'static str, i64) {
-        self.stage.lock().map_or((STAGES[0], 0), |s| *s)
+        let n = self.stages.lock().ok().and_then(|s| s.last().map(|l| l.0)).unwrap_or(0);
+        (STAGES[n], n as i64)
+    }
+
+    /// How long each stage took, for the log of the server.
+    pub fn times(&self) -> String {
+        let stages = self.stages.lock().map(|s| s.clone()).unwrap_or_default();
+        let ends = stages.iter().skip(1).map(|s| s.1).chain([self.watch.elapsed().as_secs_f64()]);
+        let time = |((n, began), end): (&(usize, f64), f64)| format!("{} {:.1} 秒", STAGES[*n], end - began);
+        stages.iter().zip(ends).map(time).collect::<Vec<_>>().join(",")
     }
 
     pub fn stop(&self) {
@@ -72,12 +94,12 @@ impl Meter {
 impl Observer for Meter {
     fn stage(&self, stage: Stage) -> bool {
         self.at(match stage {
-            Stage::Encode => 1,
-            Stage::BlockSharp => 2,
-            Stage::Train => 3,
-            Stage::BlockBroad => 4,
-            Stage::Assign => 5,
-            Stage::Cluster => 6,
+            Stage::Encode => 2,
+            Stage::BlockSharp => 3,
+            Stage::Train => 4,
+            Stage::BlockBroad => 5,
+            Stage::Assign => 6,
+            Stage::Cluster => 7,
         });
         !self.stop.load(Ordering::Relaxed)
     }
@@ -228,7 +250,6 @@ impl Office {
 
     /// Does the job of a run. Whatever happens before the last transaction leaves no trace.
     pub async fn do_run(&self, job: &Job, lease: Lease, meter: &std::sync::Arc<Meter>) -> Result<()> {
-        let watch = crate::app::clock::Stopwatch::start();
         let (county, id) = parse_payload(&job.payload).ok_or(OfficeError::NotFound)?;
         let run = self.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
         if run.state == baoxue_store::RunState::Finished {
@@ -248,7 +269,7 @@ impl Office {
         .await
         .map_err(|_| OfficeError::Input("比对程序出错,已停止;名册和以前的结果不受影响".into()))?;
         let (mut made, known_sources) = made.map_err(super::rosters::input)?;
-        meter.at(8);
+        meter.at(9);
         let mut tx = self.store.begin().await?;
         tx.check_lease(lease).await?;
         if self.overtaken(&county, &before).await? {
@@ -261,7 +282,7 @@ impl Office {
         made.figures.gone = made.gone.iter().filter(|g| g.gone_since_run.is_none()).count() as i64;
         let other = |c: &&ChildRecord| c.known.as_ref().is_some_and(|k| k.verdict != c.verdict);
         made.figures.changed = made.children.iter().filter(other).count() as i64;
-        made.figures.seconds = watch.elapsed().as_secs_f64();
+        made.figures.seconds = meter.watch.elapsed().as_secs_f64();
         let (opened, withdrawn) = self.settle_findings(&mut tx, &county, &run, &made).await?;
         made.figures.findings_opened = opened;
         made.figures.findings_withdrawn = withdrawn;

@@ -36,7 +36,7 @@ pub(super) fn work(
     given: Given,
     meter: &Meter,
 ) -> anyhow::Result<(Made, FxHashMap<SourceKey, i64>)> {
-    meter.at(0);
+    meter.at(1);
     let files: Vec<RosterFile> = given
         .batches
         .par_iter()
@@ -53,7 +53,7 @@ pub(super) fn work(
     let (decisions, outdated) = decisions_for(&given.decisions, &sources);
     let mut tables = sources.tables()?;
     let linkage = link(&mut tables, &settings, &decisions, meter)?;
-    meter.at(7);
+    meter.at(8);
     let setting = Setting { year: given.year, window: TrackingWindow::default(), sources: sources.kinds() };
     let mut children = decide_all(&sources, &tables, &linkage, &setting);
     if given.gazetteer.area().county().is_none() {
