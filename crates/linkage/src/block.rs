@@ -49,6 +49,9 @@ impl Pair {
     }
 }
 
+/// Sources in which a record still looks for its other rows: one bit each.
+pub(crate) type Open = u64;
+
 /// Number of pairs by two sources and pattern.
 pub(crate) type Histogram = FxHashMap<(u16, u64), u64>;
 
@@ -220,15 +223,15 @@ impl<'a> Blocker<'a> {
         self.stage(0..self.sharp, None)
     }
 
-    /// Pairs of the broad rules in which a side is unsettled.
-    pub fn broad(&mut self, unsettled: &[bool]) -> Proposed {
-        self.stage(self.sharp..self.rules.len(), Some(unsettled))
+    /// Pairs of the broad rules in which a side is open to the other's source.
+    pub fn broad(&mut self, open: &[Open]) -> Proposed {
+        self.stage(self.sharp..self.rules.len(), Some(open))
     }
 
-    fn stage(&mut self, rules: std::ops::Range<usize>, unsettled: Option<&[bool]>) -> Proposed {
+    fn stage(&mut self, rules: std::ops::Range<usize>, open: Option<&[Open]>) -> Proposed {
         let mut all = Proposed::default();
         for k in rules {
-            let mut of_rule = self.run_rule(k, unsettled);
+            let mut of_rule = self.run_rule(k, open);
             self.oversized[k].extend(std::mem::take(&mut of_rule.oversized));
             all = all.with(of_rule);
         }
@@ -236,12 +239,12 @@ impl<'a> Blocker<'a> {
     }
 
     /// Keyed records in [`PARTS`] parts by key, each sorted.
-    fn parts(&self, rule: &Rule, unsettled: Option<&[bool]>) -> Vec<Vec<Keyed>> {
+    fn parts(&self, rule: &Rule, open: Option<&[Open]>) -> Vec<Vec<Keyed>> {
         let n = self.encoded.len() as u32;
         let key = |i: u32| rule.key(self.encoded, self.encoded.record(i));
-        // a block without an unsettled record has nothing to give
+        // a block without an open record has nothing to give
         let wanted: Option<FxHashSet<u64>> =
-            unsettled.map(|u| (0..n).filter(|i| u[*i as usize]).map(key).filter(|k| *k != 0).collect());
+            open.map(|o| (0..n).filter(|i| o[*i as usize] != 0).map(key).filter(|k| *k != 0).collect());
         let part_of = |k: u64| (k >> 56) as usize % PARTS;
         let chunks: Vec<(Vec<Keyed>, [u32; PARTS + 1])> = (0..n.div_ceil(CHUNK))
             .into_par_iter()
@@ -276,19 +279,19 @@ impl<'a> Blocker<'a> {
             .collect()
     }
 
-    fn run_rule(&self, k: usize, unsettled: Option<&[bool]>) -> Proposed {
+    fn run_rule(&self, k: usize, open: Option<&[Open]>) -> Proposed {
         let mut all = self
-            .parts(&self.rules[k], unsettled)
+            .parts(&self.rules[k], open)
             .into_par_iter()
             .fold(Proposed::default, |mut out, part| {
                 let mut members = Vec::new();
                 for block in part.chunk_by(|a, b| a.0 == b.0).filter(|b| b.len() > 1) {
                     members.clear();
                     members.extend(block.iter().map(|e| e.1));
-                    if self.pairs_in(&members, unsettled) > self.max_block_pairs {
+                    if self.pairs_in(&members, open) > self.max_block_pairs {
                         out.oversized.push(block[0].0);
                     }
-                    self.block(k, &members, 0, unsettled, &mut out);
+                    self.block(k, &members, 0, open, &mut out);
                 }
                 out
             })
@@ -299,13 +302,13 @@ impl<'a> Blocker<'a> {
     }
 
     /// Compares a block's pairs, or splits it by the next column when it is too large.
-    fn block(&self, k: usize, members: &[u32], splits: usize, unsettled: Option<&[bool]>, out: &mut Proposed) {
-        let pairs = self.pairs_in(members, unsettled);
+    fn block(&self, k: usize, members: &[u32], splits: usize, open: Option<&[Open]>, out: &mut Proposed) {
+        let pairs = self.pairs_in(members, open);
         if pairs == 0 {
             return;
         }
         if pairs <= self.max_block_pairs {
-            return self.compare_block(k, members, unsettled, out);
+            return self.compare_block(k, members, open, out);
         }
         let Some(splitter) = self.splitters.get(splits) else {
             out.capped.push(CappedBlock { rule: String::new(), blocks: 1, pairs });
@@ -316,48 +319,75 @@ impl<'a> Blocker<'a> {
         keyed.sort_unstable();
         for sub in keyed.chunk_by(|a, b| a.0 == b.0) {
             let members: Vec<u32> = sub.iter().map(|e| e.1).collect();
-            self.block(k, &members, splits + 1, unsettled, out);
+            self.block(k, &members, splits + 1, open, out);
         }
     }
 
-    /// Members stand in order of record, so those of one source stand together.
-    fn by_source<'m>(&self, members: &'m [u32]) -> impl Iterator<Item = &'m [u32]> {
-        members.chunk_by(|a, b| self.encoded.source_of(*a) == self.encoded.source_of(*b))
+    /// Members of two sources whose pairs may be compared. Members stand in order of record, so those of one source stand together.
+    fn each_two_sources<'m>(&self, members: &'m [u32], mut each: impl FnMut(&'m [u32], &'m [u32])) {
+        let of_one = |a: &u32, b: &u32| self.encoded.source_of(*a) == self.encoded.source_of(*b);
+        if self.within {
+            return each(members, members);
+        }
+        let mut rest = members;
+        while let Some(first) = rest.chunk_by(of_one).next() {
+            rest = &rest[first.len()..];
+            rest.chunk_by(of_one).for_each(|other| each(first, other));
+        }
     }
 
-    fn pairs_in(&self, members: &[u32], unsettled: Option<&[bool]>) -> u64 {
+    fn pairs_in(&self, members: &[u32], open: Option<&[Open]>) -> u64 {
         let n = members.len() as u64;
         // most blocks are a child and its other row: no need to count them exactly
         if n <= 2 {
             return n / 2;
         }
-        let within: u64 =
-            if self.within { 0 } else { self.by_source(members).map(|g| (g.len() * (g.len() - 1) / 2) as u64).sum() };
-        let all = n * (n - 1) / 2 - within;
-        match unsettled {
-            None => all,
-            Some(u) => all.min(members.iter().filter(|i| u[**i as usize]).count() as u64 * (n - 1)),
-        }
+        let mut pairs = 0;
+        self.each_two_sources(members, |a, b| {
+            let (l, r) = (a.len() as u64, b.len() as u64);
+            pairs += match open {
+                _ if self.within => {
+                    let x = open.map_or(n, |o| a.iter().filter(|i| o[**i as usize] != 0).count() as u64);
+                    x * x.saturating_sub(1) / 2 + x * (n - x)
+                }
+                None => l * r,
+                Some(o) => {
+                    let (x, y) = (self.open_to(a, b, o).count() as u64, self.open_to(b, a, o).count() as u64);
+                    x * r + y * l - x * y
+                }
+            };
+        });
+        pairs
     }
 
-    fn compare_block(&self, k: usize, members: &[u32], unsettled: Option<&[bool]>, out: &mut Proposed) {
-        // places of unsettled members: a settled one is only compared with these
-        let open: Vec<usize> =
-            unsettled.map_or_else(Vec::new, |u| (0..members.len()).filter(|i| u[members[*i] as usize]).collect());
-        let mut end = 0;
-        for (at, &a) in members.iter().enumerate() {
-            // members of the same source stand together, and end at `end`
-            if at >= end {
-                let stop = self.encoded.starts[self.encoded.source_of(a) + 1];
-                end = at + members[at..].iter().take_while(|m| **m < stop).count();
+    /// Members of `a` that are open to the source of `b`.
+    fn open_to<'m>(&self, a: &'m [u32], b: &[u32], open: &'m [Open]) -> impl Iterator<Item = u32> + 'm {
+        let bit = b.first().map_or(0, |i| 1 << self.encoded.source_of(*i));
+        a.iter().copied().filter(move |i| open[*i as usize] & bit != 0)
+    }
+
+    fn compare_block(&self, k: usize, members: &[u32], open: Option<&[Open]>, out: &mut Proposed) {
+        let is_open = |i: u32| open.is_none_or(|o| o[i as usize] != 0);
+        self.each_two_sources(members, |left, right| {
+            if self.within {
+                for (at, &a) in left.iter().enumerate() {
+                    let wanted = left[at + 1..].iter().filter(|b| is_open(a) || is_open(**b));
+                    wanted.for_each(|b| self.compare_pair(k, a, *b, out));
+                }
+                return;
             }
-            let from = if self.within { at + 1 } else { end };
-            if unsettled.is_none_or(|u| u[a as usize]) {
-                members[from..].iter().for_each(|b| self.compare_pair(k, a, *b, out));
-            } else {
-                open.iter().skip_while(|o| **o < from).for_each(|o| self.compare_pair(k, a, members[*o], out));
+            // a member that is settled with the other source is only compared with those who are open to its own
+            let both = open.map(|o| (self.open_to(left, right, o), self.open_to(right, left, o).collect::<Vec<u32>>()));
+            let Some((left_open, right_open)) = both else {
+                left.iter().for_each(|a| right.iter().for_each(|b| self.compare_pair(k, *a, *b, out)));
+                return;
+            };
+            let mut left_open = left_open.peekable();
+            for &a in left {
+                let with = if left_open.next_if_eq(&a).is_some() { right } else { &right_open };
+                with.iter().for_each(|b| self.compare_pair(k, a, *b, out));
             }
-        }
+        });
     }
 
     fn compare_pair(&self, k: usize, a: u32, b: u32, out: &mut Proposed) {

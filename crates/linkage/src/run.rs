@@ -6,7 +6,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::assign::{self, CANDIDATE_FLOOR, CERTAIN, Candidate, Chosen, assign, probability};
-use crate::block::{Blocker, CappedBlock, Pair};
+use crate::block::{Blocker, CappedBlock, Open, Pair, source_pair};
 use crate::cluster::Clusters;
 use crate::compare::{level_at, pattern};
 use crate::decisions::{Decision, Judgement};
@@ -109,7 +109,7 @@ pub struct Counts {
     pub compared: u64,
     /// Of these by broad rules.
     pub compared_broad: u64,
-    /// Rows unsettled after the sharp rules.
+    /// Rows that the sharp rules did not settle with every other source.
     pub unsettled: usize,
     /// Candidates of the assignment.
     pub candidates: usize,
@@ -182,10 +182,10 @@ pub fn link(
     let weights = train(&encoded, &sharp.histogram);
     let scorer = Scorer::new(&encoded, &weights);
     let mut candidates = score(&scorer, sharp.pairs);
-    let unsettled = unsettled(&candidates, encoded.len());
+    let open = open_sources(&encoded, &candidates);
 
     begin(Stage::BlockBroad)?;
-    let broad = blocker.broad(&unsettled);
+    let broad = blocker.broad(&open);
     candidates.extend(score(&scorer, broad.pairs));
     candidates.par_sort_unstable_by_key(|c| c.pair);
     candidates.dedup_by_key(|c| (c.pair.left, c.pair.right));
@@ -208,7 +208,7 @@ pub fn link(
         rows: tables.iter().map(Table::len).collect(),
         compared: sharp.compared + broad.compared,
         compared_broad: broad.compared,
-        unsettled: unsettled.iter().filter(|u| **u).count(),
+        unsettled: open.iter().filter(|o| **o != 0).count(),
         candidates: candidates.len(),
         refused: lists.refused,
     };
@@ -265,30 +265,47 @@ fn score(scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
         .collect()
 }
 
-/// Rows that no pair settles: the broad rules look further for them.
-fn unsettled(candidates: &[Candidate], records: usize) -> Vec<bool> {
-    let mut best = vec![(f64::MIN, f64::MIN); records];
-    for c in candidates {
-        for row in [c.pair.left, c.pair.right] {
-            let (first, second) = &mut best[row as usize];
-            if c.weight > *first {
-                *second = *first;
-                *first = c.weight;
-            } else if c.weight > *second {
-                *second = c.weight;
+/// Sources with which no pair settles a row: the broad rules look further there.
+fn open_sources(encoded: &Encoded, candidates: &[Candidate]) -> Vec<Open> {
+    let n = encoded.sources();
+    let mut of_pair: Vec<Vec<u32>> = vec![Vec::new(); n * n];
+    for (i, c) in candidates.iter().enumerate() {
+        of_pair[usize::from(source_pair(encoded.source_of(c.pair.left), encoded.source_of(c.pair.right), n))].push(i as u32);
+    }
+    let own = |s: usize| if n == 1 { 0 } else { 1 << s };
+    let all = Open::MAX >> (Open::BITS as usize - n);
+    let mut open: Vec<Open> = (0..n).flat_map(|s| encoded.range(s).map(move |_| all & !own(s))).collect();
+    for (pair, numbers) in of_pair.iter().enumerate().filter(|(_, of)| !of.is_empty()) {
+        let (s, t) = (pair / n, pair % n);
+        let place = |row: u32| {
+            let of_second = row >= encoded.starts[t] && s != t;
+            if of_second { encoded.range(s).len() + (row - encoded.starts[t]) as usize } else { (row - encoded.starts[s]) as usize }
+        };
+        let mut best = vec![(f64::MIN, f64::MIN); encoded.range(s).len() + if s == t { 0 } else { encoded.range(t).len() }];
+        let of_pair = || numbers.iter().map(|i| &candidates[*i as usize]);
+        for c in of_pair() {
+            for row in [c.pair.left, c.pair.right] {
+                let (first, second) = &mut best[place(row)];
+                if c.weight > *first {
+                    *second = *first;
+                    *first = c.weight;
+                } else if c.weight > *second {
+                    *second = c.weight;
+                }
+            }
+        }
+        let settled = |row: u32| {
+            let (first, second) = best[place(row)];
+            first >= SETTLED_WEIGHT && first - second >= SETTLED_LEAD
+        };
+        for c in of_pair().filter(|c| settled(c.pair.left) && settled(c.pair.right)) {
+            if c.weight >= best[place(c.pair.left)].0 {
+                open[c.pair.left as usize] &= !(1 << t);
+                open[c.pair.right as usize] &= !(1 << s);
             }
         }
     }
-    let settled =
-        |row: u32| best[row as usize].0 >= SETTLED_WEIGHT && best[row as usize].0 - best[row as usize].1 >= SETTLED_LEAD;
-    let mut out = vec![true; records];
-    for c in candidates.iter().filter(|c| settled(c.pair.left) && settled(c.pair.right)) {
-        if c.weight >= best[c.pair.left as usize].0 {
-            out[c.pair.left as usize] = false;
-            out[c.pair.right as usize] = false;
-        }
-    }
-    out
+    open
 }
 
 /// Decisions as pairs of records.
