@@ -20,6 +20,9 @@ const SETTLED_WEIGHT: f64 = 14.0;
 /// How far (in bits) the second-best pair of a settled row must lie behind.
 const SETTLED_LEAD: f64 = 10.0;
 
+/// log2 of how much likelier two rows must be strangers' for them to speak against a link of the rows they are linked to.
+const CONTRADICTING: f64 = -3.0;
+
 /// A stage of a run, as reported to an [`Observer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -460,12 +463,25 @@ impl Lists {
         let mut same: Vec<&(u32, u32)> = decided.same.iter().collect();
         same.sort_unstable();
         for (a, b) in same {
-            clusters.join(*a, *b, &|a, b| !decided.different.contains(&(a, b)));
+            if clusters.brought_together(*a, *b).all(|pair| !decided.different.contains(&pair)) {
+                clusters.join(*a, *b);
+            }
         }
         let mut refused = 0;
+        let mut doubtful = Vec::new();
         for c in &chosen[..split] {
             let p = c.candidate.pair;
-            refused += usize::from(!clusters.join(p.left, p.right, &fits));
+            if clusters.same(p.left, p.right) {
+                continue;
+            }
+            let weak = c.candidate.weight < SETTLED_WEIGHT;
+            if !clusters.brought_together(p.left, p.right).all(|(a, b)| fits(a, b)) {
+                refused += 1;
+            } else if weak && contradicted(encoded, scorer, &clusters, p) {
+                doubtful.push(*c);
+            } else {
+                clusters.join(p.left, p.right);
+            }
         }
         chosen[..split].par_sort_unstable_by_key(|c| c.candidate.pair);
         // every compared pair inside a cluster is a link: duplicates link to all rows of their child
@@ -484,8 +500,9 @@ impl Lists {
             }
         }
         let budget = (encoded.len() as f64 * t.max_review_share / 2.0) as usize;
-        let review: Vec<Chosen> = chosen[split..]
+        let review: Vec<Chosen> = doubtful
             .iter()
+            .chain(&chosen[split..])
             .filter(|c| !clusters.same(c.candidate.pair.left, c.candidate.pair.right))
             .take(budget)
             .copied()
@@ -516,6 +533,16 @@ impl Lists {
             refused,
         }
     }
+}
+
+/// Whether a row already linked to one of a pair's rows is plainly not the other's child. A short name on one register must not join two
+/// children whose other registers tell them apart.
+fn contradicted(encoded: &Encoded, scorer: &Scorer, clusters: &Clusters, p: Pair) -> bool {
+    let of_two_sources = |(a, b): &(u32, u32)| encoded.source_of(*a) != encoded.source_of(*b);
+    clusters
+        .brought_together(p.left, p.right)
+        .filter(of_two_sources)
+        .any(|(a, b)| scorer.evidence(Pair::new(a, b, 0, pattern(encoded, a, b))) < CONTRADICTING)
 }
 
 fn member(encoded: &Encoded, i: u32) -> Member {

@@ -363,6 +363,13 @@ impl<'a> Scorer<'a> {
         self.weights.get(&key).map_or(f64::MIN, |w| self.weight_with(w, pair))
     }
 
+    /// log2 of how much likelier two rows are one child's than strangers' by what they show, whatever the odds were before.
+    pub fn evidence(&self, pair: Pair) -> f64 {
+        let e = self.encoded;
+        let key = source_pair(e.source_of(pair.left), e.source_of(pair.right), e.sources());
+        self.weights.get(&key).map_or(0.0, |w| self.weight_with(w, pair) - (w.same_pairs() / w.all_pairs.max(1.0)).log2())
+    }
+
     /// log2 odds of a pair by given weights.
     pub fn weight_with(&self, w: &Weights, pair: Pair) -> f64 {
         w.weight(pair.pattern(), self.rarity(w, pair))

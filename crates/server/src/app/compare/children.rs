@@ -73,10 +73,10 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
             rows.iter().enumerate().filter(|(_, s)| !**s).map(|(row, _)| vec![Member { source: source as u16, row: row as u32 }]),
         );
     }
-    let mut certainty: FxHashMap<Member, f64> = FxHashMap::default();
+    let mut certainty: Vec<Vec<f64>> = tables.iter().map(|t| vec![1.0; t.len()]).collect();
     for l in &linkage.links {
         for m in [l.left, l.right] {
-            let c = certainty.entry(m).or_insert(1.0);
+            let c = &mut certainty[usize::from(m.source)][m.row as usize];
             *c = c.min(l.probability);
         }
     }
@@ -101,7 +101,7 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
                 return None;
             }
             let verdict = decide(&evidence, setting);
-            let certainty = members.iter().filter_map(|m| certainty.get(m)).copied().fold(1.0, f64::min);
+            let certainty = members.iter().map(|m| certainty[usize::from(m.source)][m.row as usize]).fold(1.0, f64::min);
             Some(Child { verdict, birth_date: evidence.birth_date(), rows, certainty, no_roll, undecided })
         })
         .collect();
@@ -109,13 +109,15 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
     let missing: Vec<usize> =
         (0..children.len()).filter(|i| children[*i].verdict.kind.group() == VerdictGroup::Missing).collect();
     let near = NearIndex::new(sources, missing.iter().filter_map(|i| children[*i].sound()).collect());
-    for i in missing {
+    let verdict = |i: usize| {
         let c = &children[i];
         let rows = c.rows.iter().map(|(source, r)| EvidenceRow { source: *source, row: r.row }).collect();
         let mut evidence = Evidence { rows, undecided: c.undecided, no_roll: c.no_roll, nearest: None };
         evidence.nearest = near.nearest(&evidence);
-        children[i].verdict = decide(&evidence, setting);
-    }
+        (i, decide(&evidence, setting))
+    };
+    let told: Vec<(usize, Verdict)> = missing.into_par_iter().map(verdict).collect();
+    told.into_iter().for_each(|(i, verdict)| children[i].verdict = verdict);
     children.par_sort_by(|a, b| {
         let key = |c: &Child<'a>| (c.verdict.kind, c.birth_date);
         key(a)

@@ -1,5 +1,7 @@
 //! Rosters of one kind are one source; every row gets a fingerprint by which people's decisions find it again.
 
+use std::borrow::Cow;
+
 use arrow_array::StringArray;
 use baoxue_domain::roster::{Field, RosterRow, SourceKind};
 use baoxue_linkage::{ColumnSettings, Kind, Member, Settings, Table};
@@ -43,17 +45,22 @@ impl<'a> Sources<'a> {
         kinds.dedup();
         let mut rows: Vec<Vec<SourceRow>> = kinds.iter().map(|_| Vec::new()).collect();
         for (source, kind) in kinds.iter().enumerate() {
-            let mut seen: FxHashMap<String, usize> = FxHashMap::default();
+            let mut seen: FxHashMap<Print, usize> = FxHashMap::default();
             for file in files.iter().filter(|f| f.kind == *kind) {
                 // digests are dear: on all cores; counting what stands twice goes by order
-                let bases: Vec<String> = file.roster.rows.par_iter().map(|row| fingerprint(*kind, row)).collect();
-                for (row, base) in file.roster.rows.iter().zip(bases) {
-                    // a row that stands twice to the letter is two rows all the same
-                    let n = seen.entry(base.clone()).or_default();
+                let prints: Vec<Print> = file.roster.rows.par_iter().map(|row| print_of(*kind, row)).collect();
+                seen.reserve(prints.len());
+                // a row that stands twice to the letter is two rows all the same
+                let count = |print: Print| {
+                    let n = seen.entry(print).or_default();
                     *n += 1;
-                    let fingerprint = if *n == 1 { base } else { format!("{base}-{n}") };
-                    rows[source].push(SourceRow { file, row, fingerprint });
-                }
+                    (print, *n)
+                };
+                let counted: Vec<(Print, usize)> = prints.into_iter().map(count).collect();
+                rows[source].par_extend(file.roster.rows.par_iter().zip(counted).map(|(row, (print, n))| {
+                    let fingerprint = if n == 1 { hex(&print) } else { format!("{}-{n}", hex(&print)) };
+                    SourceRow { file, row, fingerprint }
+                }));
             }
         }
         Ok(Self { kinds, rows })
@@ -104,21 +111,26 @@ impl<'a> Sources<'a> {
 
     /// The rows as columns.
     pub fn tables(&self) -> anyhow::Result<Vec<Table>> {
-        self.iter()
+        self.kinds
+            .par_iter()
+            .zip(&self.rows)
             .map(|(kind, rows)| {
-                let texts = |of: &dyn Fn(&RosterRow) -> String| StringArray::from_iter_values(rows.iter().map(|r| of(r.row)));
-                let get = |r: &RosterRow, f: Field| r.get(f).unwrap_or("").to_owned();
-                let columns = vec![
-                    ("id".to_owned(), texts(&|r| r.id_text().to_owned())),
-                    ("name".to_owned(), texts(&|r| r.name.clone().unwrap_or_default())),
-                    ("former-name".to_owned(), texts(&|r| get(r, Field::FormerName))),
-                    ("sex".to_owned(), texts(&|r| r.sex.map_or(String::new(), |s| s.label().to_owned()))),
-                    ("birth".to_owned(), texts(&|r| r.birth_date.map_or(String::new(), |d| d.to_string()))),
-                    ("guardian".to_owned(), texts(&|r| r.family_adult().unwrap_or("").to_owned())),
-                    ("phone".to_owned(), texts(&|r| r.family_phone().unwrap_or("").to_owned())),
-                    ("place".to_owned(), texts(&|r| get(r, Field::PlaceCode))),
-                    ("address".to_owned(), texts(&|r| r.any_address().unwrap_or("").to_owned())),
+                type Text = for<'r> fn(&'r RosterRow) -> Cow<'r, str>;
+                const COLUMNS: [(&str, Text); 9] = [
+                    ("id", |r| r.id_text().into()),
+                    ("name", |r| r.name.as_deref().unwrap_or_default().into()),
+                    ("former-name", |r| r.get(Field::FormerName).unwrap_or_default().into()),
+                    ("sex", |r| r.sex.map_or("", |s| s.label()).into()),
+                    ("birth", |r| r.birth_date.map_or(Cow::Borrowed(""), |d| d.to_string().into())),
+                    ("guardian", |r| r.family_adult().unwrap_or_default().into()),
+                    ("phone", |r| r.family_phone().unwrap_or_default().into()),
+                    ("place", |r| r.get(Field::PlaceCode).unwrap_or_default().into()),
+                    ("address", |r| r.any_address().unwrap_or_default().into()),
                 ];
+                let texts = |(name, of): &(&str, Text)| {
+                    ((*name).to_owned(), StringArray::from_iter_values(rows.iter().map(|r| of(r.row))))
+                };
+                let columns = COLUMNS.par_iter().map(texts).collect();
                 let ids = StringArray::from_iter_values(rows.iter().map(|r| &r.fingerprint));
                 Ok(Table::new(kind.label(), ids, columns)?)
             })
@@ -129,6 +141,17 @@ impl<'a> Sources<'a> {
 /// 行指纹 (fingerprint): the same for the same content wherever the row stands, so that a decision survives sorting and
 /// new exports, and dies when the child's data change.
 pub fn fingerprint(kind: SourceKind, r: &RosterRow) -> String {
+    hex(&print_of(kind, r))
+}
+
+type Print = [u8; 12];
+
+fn hex(print: &Print) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    print.iter().flat_map(|b| [b >> 4, b & 15]).map(|d| char::from(DIGITS[usize::from(d)])).collect()
+}
+
+fn print_of(kind: SourceKind, r: &RosterRow) -> Print {
     let birth = r.birth_date.map(|d| d.to_string()).unwrap_or_default();
     let parts = [
         kind.name(),
@@ -144,5 +167,6 @@ pub fn fingerprint(kind: SourceKind, r: &RosterRow) -> String {
         hash.update(p.as_bytes());
         hash.update([0]);
     }
-    hash.finalize().iter().take(12).map(|b| format!("{b:02x}")).collect()
+    let digest = hash.finalize();
+    std::array::from_fn(|i| digest[i])
 }
