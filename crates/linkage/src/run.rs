@@ -282,7 +282,11 @@ fn open_sources(encoded: &Encoded, candidates: &[Candidate]) -> Vec<Open> {
         let (s, t) = (pair / n, pair % n);
         let place = |row: u32| {
             let of_second = row >= encoded.starts[t] && s != t;
-            if of_second { encoded.range(s).len() + (row - encoded.starts[t]) as usize } else { (row - encoded.starts[s]) as usize }
+            if of_second {
+                encoded.range(s).len() + (row - encoded.starts[t]) as usize
+            } else {
+                (row - encoded.starts[s]) as usize
+            }
         };
         let mut best = vec![(f64::MIN, f64::MIN); encoded.range(s).len() + if s == t { 0 } else { encoded.range(t).len() }];
         let of_pair = || numbers.iter().map(|i| &candidates[*i as usize]);

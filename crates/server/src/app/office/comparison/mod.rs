@@ -50,7 +50,6 @@ pub struct Meter {
 
 /// Stages of a run that a bar shows.
 pub const STAGES: [&str; 10] = [
-    "读取以前的结果",
     "读取名册",
     "整理字段",
     "查找相近的记录",
@@ -59,6 +58,7 @@ pub const STAGES: [&str; 10] = [
     "确定同一人",
     "归并",
     "逐人判定",
+    "与以前的结果对照",
     "保存结果",
 ];
 
@@ -94,26 +94,30 @@ impl Meter {
 impl Observer for Meter {
     fn stage(&self, stage: Stage) -> bool {
         self.at(match stage {
-            Stage::Encode => 2,
-            Stage::BlockSharp => 3,
-            Stage::Train => 4,
-            Stage::BlockBroad => 5,
-            Stage::Assign => 6,
-            Stage::Cluster => 7,
+            Stage::Encode => 1,
+            Stage::BlockSharp => 2,
+            Stage::Train => 3,
+            Stage::BlockBroad => 4,
+            Stage::Assign => 5,
+            Stage::Cluster => 6,
         });
         !self.stop.load(Ordering::Relaxed)
     }
 }
 
-/// Everything that the blocking part of a run needs from the database.
+/// Everything that the blocking part of a run needs from the database to begin.
 struct Given {
     batches: Vec<Batch>,
     decisions: Vec<(String, String, bool)>,
-    known: FxHashMap<i64, KnownChild>,
-    known_sources: FxHashMap<SourceKey, i64>,
-    by_id: FxHashMap<i64, Option<i64>>,
     gazetteer: Gazetteer,
     year: SchoolYear,
+}
+
+/// What runs of before found: which child is which.
+struct Known {
+    children: FxHashMap<i64, KnownChild>,
+    sources: FxHashMap<SourceKey, i64>,
+    by_id: FxHashMap<i64, Option<i64>>,
 }
 
 /// What the blocking part gives back.
@@ -261,13 +265,14 @@ impl Office {
         }
         let before = self.store.places_with_runs().await?;
         let given = self.given(&county, &run).await?;
-        let for_thread = meter.clone();
-        let made = tokio::task::spawn_blocking({
-            let store = self.store.clone();
-            move || work(&store, given, &for_thread)
-        })
-        .await
-        .map_err(|_| OfficeError::Input("比对程序出错,已停止;名册和以前的结果不受影响".into()))?;
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let thread = tokio::task::spawn_blocking({
+            let (store, meter) = (self.store.clone(), meter.clone());
+            move || work(&store, given, told, &meter)
+        });
+        // what is known is read while the rosters are compared; where the thread ended early nobody listens
+        let _ = tell.send(self.known(&county).await);
+        let made = thread.await.map_err(|_| OfficeError::Input("比对程序出错,已停止;名册和以前的结果不受影响".into()))?;
         let (mut made, known_sources) = made.map_err(super::rosters::input)?;
         meter.at(9);
         let mut tx = self.store.begin().await?;
@@ -335,24 +340,25 @@ impl Office {
         places.extend(
             self.store.places_below(&county.education_prefix().unwrap_or_default(), on, &["school", "teaching-point"]).await?,
         );
-        // the three large answers at once: the database has cores of its own
-        let (known, known_sources, by_id) = tokio::try_join!(
-            self.store.known_children(county.as_str()),
-            self.store.known_sources(county.as_str()),
-            self.store.children_by_token(county.as_str(), SearchKind::Id.code())
-        )?;
         Ok(Given {
             batches,
             decisions: self.store.decisions_in_force(county.as_str()).await?,
-            known: known.into_iter().map(|k| (k.id, k)).collect(),
-            known_sources,
-            by_id,
             gazetteer: Gazetteer::new(county, &places),
             year: i16::try_from(run.school_year)
                 .ok()
                 .and_then(|y| SchoolYear::starting(y).ok())
                 .unwrap_or_else(|| SchoolYear::of(on)),
         })
+    }
+
+    async fn known(&self, county: &PlacePath) -> baoxue_store::Result<Known> {
+        // the three large answers at once: the database has cores of its own
+        let (children, sources, by_id) = tokio::try_join!(
+            self.store.known_children(county.as_str()),
+            self.store.known_sources(county.as_str()),
+            self.store.children_by_token(county.as_str(), SearchKind::Id.code())
+        )?;
+        Ok(Known { children: children.into_iter().map(|k| (k.id, k)).collect(), sources, by_id })
     }
 
     /// Opens a finding for whoever has to be looked for, and calls off those whom this run saw. What was cleared stays cleared as long

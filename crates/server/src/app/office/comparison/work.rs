@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use anyhow::Context;
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, SourceKind};
 use baoxue_domain::school::TrackingWindow;
@@ -10,12 +11,13 @@ use baoxue_linkage::{Decision, Judgement, Linkage, Table, link, pinyin_syllables
 use baoxue_store::{ChildRecord, KnownChild, NewPair, Profile, SearchKind, SourceKey, StoreError};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
+use tokio::sync::oneshot::Receiver;
 
 use super::super::gazetteer::Gazetteer;
 use super::super::kept;
 use super::super::reconcile::reconcile;
 use super::figures::figures_of;
-use super::{Given, Made, Meter};
+use super::{Given, Known, Made, Meter};
 use crate::app::compare::children::{Child, decide_all};
 use crate::app::compare::sources::{SourceRow, Sources};
 use crate::app::compare::transition;
@@ -34,9 +36,9 @@ fn address_of(file: &RosterFile) -> usize {
 pub(super) fn work(
     store: &baoxue_store::Store,
     given: Given,
+    known: Receiver<baoxue_store::Result<Known>>,
     meter: &Meter,
 ) -> anyhow::Result<(Made, FxHashMap<SourceKey, i64>)> {
-    meter.at(1);
     let files: Vec<RosterFile> = given
         .batches
         .par_iter()
@@ -53,7 +55,7 @@ pub(super) fn work(
     let (decisions, outdated) = decisions_for(&given.decisions, &sources);
     let mut tables = sources.tables()?;
     let linkage = link(&mut tables, &settings, &decisions, meter)?;
-    meter.at(8);
+    meter.at(7);
     let setting = Setting { year: given.year, window: TrackingWindow::default(), sources: sources.kinds() };
     let mut children = decide_all(&sources, &tables, &linkage, &setting);
     if given.gazetteer.area().county().is_none() {
@@ -64,6 +66,8 @@ pub(super) fn work(
     if meter.stop.load(Ordering::Relaxed) {
         return Err(StoreError::Fenced.into());
     }
+    meter.at(8);
+    let known = known.blocking_recv().context("服务正在停止")??;
     // numbers
     let keys: Vec<Vec<(SourceKey, i64)>> = children
         .par_iter()
@@ -78,11 +82,11 @@ pub(super) fn work(
         })
         .collect();
     let held: Vec<Vec<i64>> =
-        keys.par_iter().map(|rows| rows.iter().filter_map(|(k, _)| given.known_sources.get(k).copied()).collect()).collect();
+        keys.par_iter().map(|rows| rows.iter().filter_map(|(k, _)| known.sources.get(k).copied()).collect()).collect();
     let vault = store.vault();
     let by_number = |group: usize| -> Option<i64> {
         let id = children[group].rows.iter().find_map(|(_, r)| r.row.national_id)?;
-        given.by_id.get(&vault.token(SearchKind::Id.code(), &id.to_string())).copied().flatten()
+        known.by_id.get(&vault.token(SearchKind::Id.code(), &id.to_string())).copied().flatten()
     };
     let numbers = reconcile(&held, by_number);
     let mut new_children = 0;
@@ -103,7 +107,7 @@ pub(super) fn work(
             let profile = profile_of(c);
             ChildRecord {
                 id: ids[i],
-                known: given.known.get(&ids[i]).cloned(),
+                known: known.children.get(&ids[i]).cloned(),
                 syllables: pinyin_syllables(&profile.name),
                 sex: c.rows.iter().find_map(|(_, r)| r.row.sex).map(|s| s.label().to_owned()),
                 birth_date: c.birth_date.map(|d| d.to_string()),
@@ -117,7 +121,7 @@ pub(super) fn work(
         })
         .collect();
     let seen: rustc_hash::FxHashSet<i64> = ids.iter().copied().chain(numbers.merged.iter().map(|m| m.1)).collect();
-    let mut gone: Vec<KnownChild> = given.known.values().filter(|k| !seen.contains(&k.id)).cloned().collect();
+    let mut gone: Vec<KnownChild> = known.children.values().filter(|k| !seen.contains(&k.id)).cloned().collect();
     gone.sort_by_key(|k| k.id);
     let mut events: Vec<(i64, i64, &'static str)> =
         numbers.merged.iter().map(|(kept, other)| (*kept, *other, "merged")).collect();
@@ -127,9 +131,7 @@ pub(super) fn work(
         figures_of(&children, &ids, &linkage, &transitions, &setting, decisions.len() as i64, outdated, &given.gazetteer);
     let kinds = children.iter().map(|c| c.verdict.kind).collect();
     let made = Made { children: records, kinds, events, gone, pairs, figures, settings: settings.to_toml(), new_children };
-    let known_sources = given.known_sources;
-    drop(children);
-    Ok((made, known_sources))
+    Ok((made, known.sources))
 }
 
 /// Decisions about rows that are still there, and how many are about others.
