@@ -21,6 +21,11 @@ const NEVER_PROPOSED: f64 = -14.0;
 /// log2 odds that stand for a person's word.
 pub(crate) const CERTAIN: f64 = 100.0;
 
+/// log2 odds from which a second row of a child is one beyond doubt.
+const STRONG_WEIGHT: f64 = 14.0;
+/// Less likely second rows are not looked at.
+const WORTH_ATTACHING: f64 = 0.1;
+
 const NONE: u32 = u32::MAX;
 
 /// A scored pair.
@@ -35,11 +40,21 @@ pub(crate) struct Candidate {
 pub(crate) struct Chosen {
     pub candidate: Candidate,
     pub probability: f64,
+    /// A second row of a child whose first one is linked.
+    pub duplicate: bool,
 }
 
-/// Chooses among the candidates of two different sources, sorted by pair. `duplicates` gives log2 odds that two rows
-/// of one source are one child.
-pub(crate) fn assign(candidates: &[Candidate], records: usize, duplicates: &(dyn Fn(u32, u32) -> f64 + Sync)) -> Vec<Chosen> {
+/// 双重登记 (duplicates): when a row left over is another row of a child that has one in its source already.
+pub(crate) trait Duplicates: Sync {
+    /// log2 of how much likelier a left-over row is a second one of a child than the only one of a child whom the other source does not
+    /// have. `strong`: rows of its source that are second rows beyond doubt.
+    fn odds(&self, row: u32, strong: usize) -> f64;
+    /// Whether two rows of one source are plainly of two children.
+    fn contradict(&self, a: u32, b: u32) -> bool;
+}
+
+/// Chooses among the candidates of two different sources, sorted by pair.
+pub(crate) fn assign(candidates: &[Candidate], records: usize, duplicates: &dyn Duplicates) -> Vec<Chosen> {
     let rows = Rows::new(candidates, records);
     let mut partner = vec![NONE; records];
     for (l, r) in rows.matching(records) {
@@ -58,9 +73,9 @@ pub(crate) fn assign(candidates: &[Candidate], records: usize, duplicates: &(dyn
     let mut chosen: Vec<Chosen> = candidates
         .par_iter()
         .filter(|c| partner[c.pair.left as usize] == c.pair.right)
-        .map(|c| Chosen { candidate: *c, probability: rows.probability(c, &partner, &taken) })
+        .map(|c| Chosen { candidate: *c, probability: rows.probability(c, &partner, &taken), duplicate: false })
         .collect();
-    chosen.extend(attached.into_iter().map(|(candidate, probability)| Chosen { candidate, probability }));
+    chosen.extend(attached.into_iter().map(|(candidate, probability)| Chosen { candidate, probability, duplicate: true }));
     chosen.par_sort_unstable_by_key(|c| c.candidate.pair);
     chosen
 }
@@ -166,8 +181,9 @@ impl<'a> Rows<'a> {
             .collect()
     }
 
-    /// Rows left over whose best candidate is taken by a row of their own source that is the same child.
-    fn attach_duplicates(&self, partner: &[u32], duplicates: &(dyn Fn(u32, u32) -> f64 + Sync)) -> Vec<(Candidate, f64)> {
+    /// Rows left over whose best candidate is taken by a row of their own source: the same child stands there twice, unless the two rows
+    /// speak against it.
+    fn attach_duplicates(&self, partner: &[u32], duplicates: &dyn Duplicates) -> Vec<(Candidate, f64)> {
         let best = |cs: &mut dyn Iterator<Item = &Candidate>| {
             cs.max_by(|a, b| a.weight.total_cmp(&b.weight).then_with(|| b.pair.cmp(&a.pair))).copied()
         };
@@ -176,20 +192,20 @@ impl<'a> Rows<'a> {
         rows.extend(self.candidates.iter().map(|c| (c.pair.right, false)));
         rows.par_sort_unstable();
         rows.dedup();
-        rows.into_par_iter()
+        let found: Vec<(Candidate, u32)> = rows
+            .into_par_iter()
             .filter(|(row, _)| free(*row))
             .filter_map(|(row, is_left)| {
                 let c = if is_left { best(&mut self.of_left(row).iter()) } else { best(&mut self.of_right(row)) }?;
-                let other = if is_left { c.pair.right } else { c.pair.left };
-                let holder = partner[other as usize];
-                if holder == NONE || c.weight < 0.0 {
-                    return None;
-                }
-                let same = duplicates(row.min(holder), row.max(holder));
-                let p = probability(c.weight).min(probability(same));
-                (p >= 0.5).then_some((c, p))
+                let holder = partner[if is_left { c.pair.right } else { c.pair.left } as usize];
+                (holder != NONE && !duplicates.contradict(row.min(holder), row.max(holder))).then_some((c, row))
             })
-            .collect()
+            .collect();
+        let is_left = |(c, row): &(Candidate, u32)| c.pair.left == *row;
+        let strong = |left: bool| found.iter().filter(|f| is_left(f) == left && f.0.weight >= STRONG_WEIGHT).count();
+        let strong = [strong(false), strong(true)];
+        let p = |f: &(Candidate, u32)| probability(f.0.weight + duplicates.odds(f.1, strong[usize::from(is_left(f))]));
+        found.iter().map(|f| (f.0, p(f))).filter(|f| f.1 >= WORTH_ATTACHING).collect()
     }
 
     /// Probability of an assigned pair beside what else its rows could be: a row left alone, or a swap with another link.
@@ -248,8 +264,29 @@ mod tests {
         v
     }
 
-    fn check(list: &[(u32, u32, f64)], duplicates: f64, expected: &[(u32, u32)]) -> Vec<f64> {
-        let chosen = assign(&candidates(list), 20, &|_, _| duplicates);
+    struct Never;
+    struct OneIn50;
+
+    impl Duplicates for Never {
+        fn odds(&self, _: u32, _: usize) -> f64 {
+            0.0
+        }
+        fn contradict(&self, _: u32, _: u32) -> bool {
+            true
+        }
+    }
+
+    impl Duplicates for OneIn50 {
+        fn odds(&self, _: u32, _: usize) -> f64 {
+            -5.6
+        }
+        fn contradict(&self, _: u32, _: u32) -> bool {
+            false
+        }
+    }
+
+    fn check(list: &[(u32, u32, f64)], duplicates: &dyn Duplicates, expected: &[(u32, u32)]) -> Vec<f64> {
+        let chosen = assign(&candidates(list), 20, duplicates);
         let pairs: Vec<(u32, u32)> = chosen.iter().map(|c| (c.candidate.pair.left, c.candidate.pair.right)).collect();
         assert_eq!(pairs, expected);
         chosen.iter().map(|c| c.probability).collect()
@@ -258,23 +295,29 @@ mod tests {
     #[test]
     fn twins_are_decided_together() {
         // the single best pair (0, 10) would leave the other two with next to nothing
-        check(&[(0, 10, 20.0), (0, 11, 19.0), (1, 10, 19.0), (1, 11, 2.0)], -20.0, &[(0, 11), (1, 10)]);
+        check(&[(0, 10, 20.0), (0, 11, 19.0), (1, 10, 19.0), (1, 11, 2.0)], &Never, &[(0, 11), (1, 10)]);
     }
 
     #[test]
     fn a_child_without_a_row_does_not_take_the_brothers() {
-        let p = check(&[(0, 10, 20.0), (1, 10, 5.0)], -20.0, &[(0, 10)]);
+        let p = check(&[(0, 10, 20.0), (1, 10, 5.0)], &Never, &[(0, 10)]);
         assert!(p[0] > 0.99);
     }
 
     #[test]
     fn two_rows_of_one_child_hang_together() {
-        check(&[(0, 10, 20.0), (0, 11, 15.0)], 12.0, &[(0, 10), (0, 11)]);
+        check(&[(0, 10, 20.0), (0, 11, 15.0)], &OneIn50, &[(0, 10), (0, 11)]);
+    }
+
+    #[test]
+    fn a_weak_second_row_does_not() {
+        let p = check(&[(0, 10, 20.0), (0, 11, 4.0)], &OneIn50, &[(0, 10), (0, 11)]);
+        assert!(p[1] < 0.3, "{p:?}");
     }
 
     #[test]
     fn an_equal_rival_halves_the_probability() {
-        let p = check(&[(0, 10, 10.0), (0, 11, 10.0)], -20.0, &[(0, 10)]);
+        let p = check(&[(0, 10, 10.0), (0, 11, 10.0)], &Never, &[(0, 10)]);
         assert!((p[0] - 0.5).abs() < 0.01, "{p:?}");
     }
 }

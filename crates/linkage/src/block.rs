@@ -1,15 +1,16 @@
 //! Blocking: which pairs are compared at all.
 //!
 //! Every rule gives each record a key; records of one key form a block, and the pairs of a block are compared by the
-//! first rule that proposes them. Broad rules only work where a side is still unsettled.
+//! first rule that proposes them. Sharp rules work on all records, broad ones only where a side is still unsettled, the
+//! last ones only between rows that both found nobody.
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
 use crate::compare::{pattern, rough_weight};
-use crate::encode::{Encoded, wide};
-use crate::field::{Kind, date};
+use crate::encode::{Comparator, Encoded, wide};
+use crate::field::{Kind, date, national_id};
 use crate::settings::{ColumnSettings, Settings, rule_parts};
 
 /// Bits of [`Pair::packed`] that carry the pattern; the rule's number stands above them.
@@ -19,8 +20,10 @@ const PATTERN_BITS: u32 = 56;
 const ROUGH_FLOOR: i32 = 0;
 /// Blocks are built in so many parts, each of which fits the cache.
 const PARTS: usize = 256;
-/// Records that one thread keys at a time.
-const CHUNK: u32 = 1 << 16;
+/// Records that one thread keys at a time: they fit its cache.
+const CHUNK: u32 = 1 << 12;
+/// Chunks whose keyed records are put into parts together.
+const CHUNKS_AT_ONCE: u32 = 16;
 
 /// A compared pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,8 +52,8 @@ impl Pair {
     }
 }
 
-/// Sources in which a record still looks for its other rows: one bit each.
-pub(crate) type Open = u64;
+/// A set of sources: one bit each.
+pub(crate) type SourceSet = u64;
 
 /// Number of pairs by two sources and pattern.
 pub(crate) type Histogram = FxHashMap<(u16, u64), u64>;
@@ -58,6 +61,17 @@ pub(crate) type Histogram = FxHashMap<(u16, u64), u64>;
 /// Two sources as one number; within one source when both are the same.
 pub(crate) fn source_pair(a: usize, b: usize, sources: usize) -> u16 {
     (a.min(b) * sources + a.max(b)) as u16
+}
+
+/// Which pairs a stage of blocking compares.
+#[derive(Clone, Copy)]
+enum Wanted<'s> {
+    /// All of two sources.
+    All,
+    /// Those of which a side still looks for a row in the other's source.
+    Open(&'s [SourceSet]),
+    /// Those whose children have no source in common.
+    Apart(&'s [SourceSet]),
 }
 
 /// What of a record makes a key.
@@ -70,6 +84,8 @@ enum Part {
     DateYear(usize),
     DateMonth(usize),
     Id(usize),
+    /// All of a citizen number but a stretch of it: one of the stretches holds the wrong digit.
+    IdPiece(usize, national_id::Piece),
     /// Shape of a name, looked up.
     Shape(usize, usize),
 }
@@ -81,17 +97,44 @@ impl Part {
         match self {
             Part::Word(at) => u64::from(r[at]),
             Part::Wide(at) => wide(r, at),
-            Part::Head(at, div) => {
-                let head = wide(r, at) / div;
-                // a code that ends in zeros names the larger place, not a smaller one
-                if head % 1000 == 0 { 0 } else { head }
-            }
+            Part::Head(at, div) => head(wide(r, at), div),
             Part::DateYear(at) => u64::from(date::year(r[at])),
             Part::DateMonth(at) => u64::from(r[at] >> 5),
-            Part::Id(at) => wide(r, at) & !(1 << 63),
+            Part::Id(at) => national_id::digits(wide(r, at)),
+            Part::IdPiece(at, piece) => piece.of(wide(r, at)),
             Part::Shape(field, at) => u64::from(encoded.fields[field].names.shape(r[at])),
         }
     }
+
+    /// Adds the part to the keys of records that lie side by side.
+    fn add(self, encoded: &Encoded, first: u32, keys: &mut [u64]) {
+        fn each(encoded: &Encoded, first: u32, keys: &mut [u64], value: impl Fn(&[u32]) -> u64) {
+            keys.iter_mut().zip(first..).for_each(|(k, i)| *k = extend(*k, value(encoded.record(i))));
+        }
+        match self {
+            Part::Word(at) => each(encoded, first, keys, |r| u64::from(r[at])),
+            Part::Wide(at) => each(encoded, first, keys, |r| wide(r, at)),
+            Part::Head(at, div) => each(encoded, first, keys, |r| head(wide(r, at), div)),
+            Part::Id(at) => each(encoded, first, keys, |r| national_id::digits(wide(r, at))),
+            other => each(encoded, first, keys, |r| other.value(encoded, r)),
+        }
+    }
+}
+
+fn head(code: u64, div: u64) -> u64 {
+    let head = code / div;
+    // a code that ends in zeros names the larger place, not a smaller one
+    if head % 1000 == 0 { 0 } else { head }
+}
+
+/// A key with one more value; 0 as soon as a value is missing.
+#[inline]
+fn extend(key: u64, value: u64) -> u64 {
+    if key == 0 || value == 0 {
+        return 0;
+    }
+    let h = (key.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (h ^ h >> 29) | 1
 }
 
 /// A key and the record that has it.
@@ -99,54 +142,10 @@ type Keyed = (u64, u32);
 
 struct Rule {
     text: String,
-    parts: Vec<Part>,
-}
-
-impl Rule {
-    fn parse(text: &str, columns: &[ColumnSettings], encoded: &Encoded) -> Self {
-        let parts = rule_parts(text, columns).unwrap_or_default();
-        let parts = parts
-            .into_iter()
-            .map(|(i, key)| {
-                let at = encoded.fields[i].at;
-                match (columns[i].kind, key) {
-                    (Kind::PersonName, "pinyin") => Part::Word(at + 1),
-                    (Kind::PersonName, "first") => Part::Word(at + 2),
-                    (Kind::PersonName, "shape") => Part::Shape(i, at),
-                    (Kind::Date, "year") => Part::DateYear(at),
-                    (Kind::Date, "month") => Part::DateMonth(at),
-                    (Kind::PlaceCode, "county") => Part::Head(at, 1_000_000),
-                    (Kind::PlaceCode, "town") => Part::Head(at, 1_000),
-                    (Kind::Address, "") => Part::Word(at + 1),
-                    (Kind::NationalId, _) => Part::Id(at),
-                    (Kind::Phone | Kind::PlaceCode, _) => Part::Wide(at),
-                    _ => Part::Word(at),
-                }
-            })
-            .collect();
-        Self { text: text.to_owned(), parts }
-    }
-
-    /// 0 when a part has no value.
-    fn key(&self, encoded: &Encoded, r: &[u32]) -> u64 {
-        let mut h = 0u64;
-        for p in &self.parts {
-            let v = p.value(encoded, r);
-            if v == 0 {
-                return 0;
-            }
-            h = (h.rotate_left(23) ^ v).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            h ^= h >> 29;
-        }
-        h | 1
-    }
-
-    fn proposes(&self, encoded: &Encoded, a: &[u32], b: &[u32]) -> bool {
-        self.parts.iter().all(|p| {
-            let v = p.value(encoded, a);
-            v != 0 && v == p.value(encoded, b)
-        })
-    }
+    /// Numbers of its parts.
+    parts: Vec<usize>,
+    /// The same as a set.
+    mask: u32,
 }
 
 /// A block too large to compare even after splitting.
@@ -160,11 +159,19 @@ pub struct CappedBlock {
     pub pairs: u64,
 }
 
+/// Of a rule's comparisons, the levels (one bit each) that fulfil it.
+pub(crate) type Conditions = Vec<(usize, u16)>;
+
 /// All rules of a run.
 pub(crate) struct Blocker<'a> {
     encoded: &'a Encoded,
+    parts: Vec<Part>,
+    /// By part: the comparison and the levels at which two records agree in it.
+    agreement: Vec<Option<(usize, u16)>>,
     rules: Vec<Rule>,
-    sharp: usize,
+    /// Where the broad rules begin, and the last ones.
+    broad: usize,
+    last: usize,
     /// Added to a rule's key, one after the other, where a block is too large.
     splitters: Vec<Part>,
     max_block_pairs: u64,
@@ -177,6 +184,7 @@ pub(crate) struct Blocker<'a> {
 #[derive(Default)]
 pub(crate) struct Proposed {
     pub pairs: Vec<Pair>,
+    /// Of the sharp and the last rules: what a model learns from.
     pub histogram: Histogram,
     pub compared: u64,
     pub capped: Vec<CappedBlock>,
@@ -184,7 +192,10 @@ pub(crate) struct Proposed {
 }
 
 impl Proposed {
-    fn with(mut self, other: Proposed) -> Self {
+    fn with(mut self, mut other: Proposed) -> Self {
+        if self.pairs.len() < other.pairs.len() {
+            std::mem::swap(&mut self, &mut other);
+        }
         self.pairs.extend_from_slice(&other.pairs);
         for (key, n) in other.histogram {
             *self.histogram.entry(key).or_default() += n;
@@ -200,98 +211,161 @@ impl<'a> Blocker<'a> {
     /// `within`: also pairs inside one source.
     pub fn new(encoded: &'a Encoded, settings: &Settings, within: bool) -> Self {
         let b = &settings.blocking;
-        let rules: Vec<Rule> = b.sharp.iter().chain(&b.broad).map(|t| Rule::parse(t, &settings.columns, encoded)).collect();
-        let mut splitters = Vec::new();
-        for (f, c) in encoded.fields.iter().zip(&settings.columns) {
-            match c.kind {
-                Kind::Date => splitters.push(Part::Word(f.at)),
-                Kind::PersonName if !f.household => splitters.push(Part::Word(f.at + 1)),
-                Kind::Phone => splitters.push(Part::Wide(f.at)),
-                _ => {}
-            }
+        let mut out = Self {
+            encoded,
+            parts: Vec::new(),
+            agreement: Vec::new(),
+            rules: Vec::new(),
+            broad: b.sharp.len(),
+            last: b.sharp.len() + b.broad.len(),
+            splitters: splitters(encoded),
+            max_block_pairs: b.max_block_pairs,
+            within,
+            oversized: Vec::new(),
+        };
+        let mut known: FxHashMap<(usize, &str), usize> = FxHashMap::default();
+        for text in b.sharp.iter().chain(&b.broad).chain(&b.last) {
+            let named = rule_parts(text, &settings.columns).unwrap_or_default();
+            let number = |named: (usize, &'static str)| {
+                *known.entry(named).or_insert_with(|| {
+                    out.parts.push(part(encoded, &settings.columns, named));
+                    out.agreement.push(agreement(encoded, &settings.columns, named));
+                    out.parts.len() - 1
+                })
+            };
+            let parts: Vec<usize> = named.into_iter().map(number).collect();
+            let mask = parts.iter().fold(0, |m, p| m | 1 << p);
+            out.rules.push(Rule { text: text.clone(), parts, mask });
         }
-        let oversized = vec![FxHashSet::default(); rules.len()];
-        Self { encoded, rules, sharp: b.sharp.len(), splitters, max_block_pairs: b.max_block_pairs, within, oversized }
+        out.oversized = vec![FxHashSet::default(); out.rules.len()];
+        out
     }
 
-    pub fn rule_text(&self, rule: usize) -> &str {
-        self.rules.get(rule).map_or("", |r| r.text.as_str())
+    /// All rules as texts, by number.
+    pub fn rule_texts(&self) -> Vec<String> {
+        self.rules.iter().map(|r| r.text.clone()).collect()
+    }
+
+    /// What the sharp rules ask of a pair. A part that no comparison speaks of is left out.
+    pub fn sharp_conditions(&self) -> Vec<Conditions> {
+        self.conditions(0..self.broad)
+    }
+
+    /// What the last rules ask of a pair.
+    pub fn last_conditions(&self) -> Vec<Conditions> {
+        self.conditions(self.last..self.rules.len())
+    }
+
+    fn conditions(&self, rules: std::ops::Range<usize>) -> Vec<Conditions> {
+        self.rules[rules].iter().map(|r| r.parts.iter().filter_map(|p| self.agreement[*p]).collect()).collect()
     }
 
     /// Pairs of the sharp rules, over all records.
     pub fn sharp(&mut self) -> Proposed {
-        self.stage(0..self.sharp, None)
+        self.stage(0..self.broad, Wanted::All)
     }
 
     /// Pairs of the broad rules in which a side is open to the other's source.
-    pub fn broad(&mut self, open: &[Open]) -> Proposed {
-        self.stage(self.sharp..self.rules.len(), Some(open))
+    pub fn broad(&mut self, open: &[SourceSet]) -> Proposed {
+        self.stage(self.broad..self.last, Wanted::Open(open))
     }
 
-    fn stage(&mut self, rules: std::ops::Range<usize>, open: Option<&[Open]>) -> Proposed {
+    /// Pairs of the last rules of records whose children (`has`: the sources of the child's rows) have no source in common. What
+    /// earlier rules compared is compared again: these pairs are weighed by themselves.
+    pub fn last(&mut self, has: &[SourceSet]) -> Proposed {
+        if self.within {
+            return Proposed::default();
+        }
+        self.stage(self.last..self.rules.len(), Wanted::Apart(has))
+    }
+
+    fn stage(&mut self, rules: std::ops::Range<usize>, wanted: Wanted) -> Proposed {
+        let n = self.encoded.len() as u32;
+        let everywhere = SourceSet::MAX >> (SourceSet::BITS as usize - self.encoded.sources());
+        // the records for whose sake the stage is done
+        let few: Option<Vec<u32>> = match wanted {
+            Wanted::All => None,
+            Wanted::Open(open) => Some((0..n).filter(|i| open[*i as usize] != 0).collect()),
+            Wanted::Apart(has) => Some((0..n).filter(|i| has[*i as usize] != everywhere).collect()),
+        };
         let mut all = Proposed::default();
         for k in rules {
-            let mut of_rule = self.run_rule(k, open);
+            let mut of_rule = self.run_rule(k, wanted, few.as_deref());
             self.oversized[k].extend(std::mem::take(&mut of_rule.oversized));
             all = all.with(of_rule);
         }
         all
     }
 
+    fn key(&self, rule: &Rule, r: &[u32]) -> u64 {
+        rule.parts.iter().fold(1, |key, p| extend(key, self.parts[*p].value(self.encoded, r)))
+    }
+
     /// Keyed records in [`PARTS`] parts by key, each sorted.
-    fn parts(&self, rule: &Rule, open: Option<&[Open]>) -> Vec<Vec<Keyed>> {
-        let n = self.encoded.len() as u32;
-        let key = |i: u32| rule.key(self.encoded, self.encoded.record(i));
-        // a block without an open record has nothing to give
-        let wanted: Option<FxHashSet<u64>> =
-            open.map(|o| (0..n).filter(|i| o[*i as usize] != 0).map(key).filter(|k| *k != 0).collect());
+    fn keyed(&self, rule: &Rule, wanted: Wanted, few: Option<&[u32]>) -> Vec<Vec<Keyed>> {
         let part_of = |k: u64| (k >> 56) as usize % PARTS;
-        let chunks: Vec<(Vec<Keyed>, [u32; PARTS + 1])> = (0..n.div_ceil(CHUNK))
-            .into_par_iter()
-            .map(|chunk| {
-                let keyed: Vec<(u64, u32)> = (chunk * CHUNK..((chunk + 1) * CHUNK).min(n))
-                    .map(|i| (key(i), i))
-                    .filter(|(k, _)| *k != 0 && wanted.as_ref().is_none_or(|w| w.contains(k)))
-                    .collect();
-                let mut starts = [0u32; PARTS + 1];
-                keyed.iter().for_each(|e| starts[part_of(e.0) + 1] += 1);
-                (0..PARTS).for_each(|p| starts[p + 1] += starts[p]);
-                let (mut next, mut by_part) = (starts, vec![(0, 0); keyed.len()]);
-                for e in keyed {
-                    let at = &mut next[part_of(e.0)];
-                    by_part[*at as usize] = e;
-                    *at += 1;
-                }
-                (by_part, starts)
-            })
-            .collect();
+        let by_part = |keyed: Vec<Keyed>| {
+            let mut starts = [0u32; PARTS + 1];
+            keyed.iter().for_each(|e| starts[part_of(e.0) + 1] += 1);
+            (0..PARTS).for_each(|p| starts[p + 1] += starts[p]);
+            let (mut next, mut out) = (starts, vec![(0, 0); keyed.len()]);
+            for e in keyed {
+                let at = &mut next[part_of(e.0)];
+                out[*at as usize] = e;
+                *at += 1;
+            }
+            (out, starts)
+        };
+        let key = |i: &u32| (self.key(rule, self.encoded.record(*i)), *i);
+        let of_few = |few: &[u32]| few.iter().map(key).filter(|(k, _)| *k != 0).collect::<Vec<Keyed>>();
+        let chunks: Vec<(Vec<Keyed>, [u32; PARTS + 1])> = match (wanted, few) {
+            (Wanted::Apart(_), Some(few)) => few.par_chunks(CHUNK as usize).map(|few| by_part(of_few(few))).collect(),
+            _ => {
+                // a block without an open record has nothing to give
+                let worth = few.map(|few| Sieve::of(few.par_chunks(CHUNK as usize).map(of_few)));
+                let n = self.encoded.len() as u32;
+                let at_once = CHUNK * CHUNKS_AT_ONCE;
+                (0..n.div_ceil(at_once))
+                    .into_par_iter()
+                    .map(|c| {
+                        let (mut keys, mut keyed) = (Vec::new(), Vec::new());
+                        for first in (c * at_once..((c + 1) * at_once).min(n)).step_by(CHUNK as usize) {
+                            keys.clear();
+                            keys.resize((n - first).min(CHUNK) as usize, 1);
+                            rule.parts.iter().for_each(|p| self.parts[*p].add(self.encoded, first, &mut keys));
+                            let found = keys.iter().copied().zip(first..);
+                            keyed.extend(found.filter(|(k, _)| *k != 0 && worth.as_ref().is_none_or(|w| w.passes(*k))));
+                        }
+                        by_part(keyed)
+                    })
+                    .collect()
+            }
+        };
         (0..PARTS)
             .into_par_iter()
             .map(|p| {
-                let mut part: Vec<(u64, u32)> = chunks
-                    .iter()
-                    .flat_map(|(keyed, starts)| &keyed[starts[p] as usize..starts[p + 1] as usize])
-                    .copied()
-                    .collect();
+                let of_part = chunks.iter().map(|(keyed, starts)| &keyed[starts[p] as usize..starts[p + 1] as usize]);
+                let mut part: Vec<Keyed> = Vec::with_capacity(of_part.clone().map(<[Keyed]>::len).sum());
+                of_part.for_each(|keyed| part.extend_from_slice(keyed));
                 part.sort_unstable();
                 part
             })
             .collect()
     }
 
-    fn run_rule(&self, k: usize, open: Option<&[Open]>) -> Proposed {
+    fn run_rule(&self, k: usize, wanted: Wanted, few: Option<&[u32]>) -> Proposed {
         let mut all = self
-            .parts(&self.rules[k], open)
+            .keyed(&self.rules[k], wanted, few)
             .into_par_iter()
             .fold(Proposed::default, |mut out, part| {
                 let mut members = Vec::new();
                 for block in part.chunk_by(|a, b| a.0 == b.0).filter(|b| b.len() > 1) {
                     members.clear();
                     members.extend(block.iter().map(|e| e.1));
-                    if self.pairs_in(&members, open) > self.max_block_pairs {
+                    if self.pairs_in(&members, wanted) > self.max_block_pairs {
                         out.oversized.push(block[0].0);
                     }
-                    self.block(k, &members, 0, open, &mut out);
+                    self.block(k, &members, 0, wanted, &mut out);
                 }
                 out
             })
@@ -302,24 +376,24 @@ impl<'a> Blocker<'a> {
     }
 
     /// Compares a block's pairs, or splits it by the next column when it is too large.
-    fn block(&self, k: usize, members: &[u32], splits: usize, open: Option<&[Open]>, out: &mut Proposed) {
-        let pairs = self.pairs_in(members, open);
+    fn block(&self, k: usize, members: &[u32], splits: usize, wanted: Wanted, out: &mut Proposed) {
+        let pairs = self.pairs_in(members, wanted);
         if pairs == 0 {
             return;
         }
         if pairs <= self.max_block_pairs {
-            return self.compare_block(k, members, open, out);
+            return self.compare_block(k, members, wanted, out);
         }
         let Some(splitter) = self.splitters.get(splits) else {
             out.capped.push(CappedBlock { rule: String::new(), blocks: 1, pairs });
             return;
         };
-        let mut keyed: Vec<(u64, u32)> =
+        let mut keyed: Vec<Keyed> =
             members.iter().map(|&i| (splitter.value(self.encoded, self.encoded.record(i)), i)).filter(|(v, _)| *v != 0).collect();
         keyed.sort_unstable();
         for sub in keyed.chunk_by(|a, b| a.0 == b.0) {
             let members: Vec<u32> = sub.iter().map(|e| e.1).collect();
-            self.block(k, &members, splits + 1, open, out);
+            self.block(k, &members, splits + 1, wanted, out);
         }
     }
 
@@ -336,76 +410,203 @@ impl<'a> Blocker<'a> {
         }
     }
 
-    fn pairs_in(&self, members: &[u32], open: Option<&[Open]>) -> u64 {
+    /// Members of two children's sources that have none in common.
+    fn each_two_apart(members: &[u32], has: &[SourceSet], mut each: impl FnMut(&[u32], &[u32])) {
+        let set = |i: &u32| has[*i as usize];
+        let mut by_set = members.to_vec();
+        by_set.sort_unstable_by_key(|i| (set(i), *i));
+        let mut rest = by_set.as_slice();
+        while let Some(first) = rest.chunk_by(|a, b| set(a) == set(b)).next() {
+            rest = &rest[first.len()..];
+            rest.chunk_by(|a, b| set(a) == set(b)).filter(|o| set(&o[0]) & set(&first[0]) == 0).for_each(|o| each(first, o));
+        }
+    }
+
+    fn pairs_in(&self, members: &[u32], wanted: Wanted) -> u64 {
         let n = members.len() as u64;
         // most blocks are a child and its other row: no need to count them exactly
         if n <= 2 {
             return n / 2;
         }
         let mut pairs = 0;
+        if let Wanted::Apart(has) = wanted {
+            Self::each_two_apart(members, has, |a, b| pairs += a.len() as u64 * b.len() as u64);
+            return pairs;
+        }
         self.each_two_sources(members, |a, b| {
             let (l, r) = (a.len() as u64, b.len() as u64);
-            pairs += match open {
-                _ if self.within => {
-                    let x = open.map_or(n, |o| a.iter().filter(|i| o[**i as usize] != 0).count() as u64);
+            pairs += match wanted {
+                Wanted::Open(open) if self.within => {
+                    let x = a.iter().filter(|i| open[**i as usize] != 0).count() as u64;
                     x * x.saturating_sub(1) / 2 + x * (n - x)
                 }
-                None => l * r,
-                Some(o) => {
-                    let (x, y) = (self.open_to(a, b, o).count() as u64, self.open_to(b, a, o).count() as u64);
+                Wanted::Open(open) => {
+                    let (x, y) = (self.open_to(a, b, open).count() as u64, self.open_to(b, a, open).count() as u64);
                     x * r + y * l - x * y
                 }
+                _ if self.within => n * (n - 1) / 2,
+                _ => l * r,
             };
         });
         pairs
     }
 
     /// Members of `a` that are open to the source of `b`.
-    fn open_to<'m>(&self, a: &'m [u32], b: &[u32], open: &'m [Open]) -> impl Iterator<Item = u32> + 'm {
+    fn open_to<'m>(&self, a: &'m [u32], b: &[u32], open: &'m [SourceSet]) -> impl Iterator<Item = u32> + 'm {
         let bit = b.first().map_or(0, |i| 1 << self.encoded.source_of(*i));
         a.iter().copied().filter(move |i| open[*i as usize] & bit != 0)
     }
 
-    fn compare_block(&self, k: usize, members: &[u32], open: Option<&[Open]>, out: &mut Proposed) {
+    fn compare_block(&self, k: usize, members: &[u32], wanted: Wanted, out: &mut Proposed) {
+        if let Wanted::Apart(has) = wanted {
+            return Self::each_two_apart(members, has, |left, right| {
+                left.iter().for_each(|a| right.iter().for_each(|b| self.compare_pair(k, *a.min(b), *a.max(b), wanted, out)));
+            });
+        }
+        let open = if let Wanted::Open(open) = wanted { Some(open) } else { None };
         let is_open = |i: u32| open.is_none_or(|o| o[i as usize] != 0);
         self.each_two_sources(members, |left, right| {
             if self.within {
                 for (at, &a) in left.iter().enumerate() {
-                    let wanted = left[at + 1..].iter().filter(|b| is_open(a) || is_open(**b));
-                    wanted.for_each(|b| self.compare_pair(k, a, *b, out));
+                    let others = left[at + 1..].iter().filter(|b| is_open(a) || is_open(**b));
+                    others.for_each(|b| self.compare_pair(k, a, *b, wanted, out));
                 }
                 return;
             }
             // a member that is settled with the other source is only compared with those who are open to its own
             let both = open.map(|o| (self.open_to(left, right, o), self.open_to(right, left, o).collect::<Vec<u32>>()));
             let Some((left_open, right_open)) = both else {
-                left.iter().for_each(|a| right.iter().for_each(|b| self.compare_pair(k, *a, *b, out)));
+                left.iter().for_each(|a| right.iter().for_each(|b| self.compare_pair(k, *a, *b, wanted, out)));
                 return;
             };
             let mut left_open = left_open.peekable();
             for &a in left {
                 let with = if left_open.next_if_eq(&a).is_some() { right } else { &right_open };
-                with.iter().for_each(|b| self.compare_pair(k, a, *b, out));
+                with.iter().for_each(|b| self.compare_pair(k, a, *b, wanted, out));
             }
         });
     }
 
-    fn compare_pair(&self, k: usize, a: u32, b: u32, out: &mut Proposed) {
+    /// The parts in which two records agree.
+    #[inline]
+    fn agreeing(&self, x: &[u32], y: &[u32]) -> u32 {
+        self.parts.iter().enumerate().fold(0, |m, (i, p)| {
+            let v = p.value(self.encoded, x);
+            m | u32::from(v != 0 && v == p.value(self.encoded, y)) << i
+        })
+    }
+
+    fn compare_pair(&self, k: usize, a: u32, b: u32, wanted: Wanted, out: &mut Proposed) {
         let e = self.encoded;
         let (x, y) = (e.record(a), e.record(b));
-        // where an earlier rule's block was split, the pair may be met twice: sorting mends that
-        let compared = |j: usize| {
-            let r = &self.rules[j];
-            r.proposes(e, x, y) && (self.oversized[j].is_empty() || !self.oversized[j].contains(&r.key(e, x)))
-        };
-        if (0..k).any(compared) {
-            return;
+        let first = if matches!(wanted, Wanted::Apart(_)) { self.last } else { 0 };
+        if k > first {
+            let agreeing = self.agreeing(x, y);
+            // where an earlier rule's block was split, the pair may be met twice: sorting mends that
+            let compared = |j: usize| {
+                let r = &self.rules[j];
+                agreeing & r.mask == r.mask && (self.oversized[j].is_empty() || !self.oversized[j].contains(&self.key(r, x)))
+            };
+            if (first..k).any(compared) {
+                return;
+            }
         }
         let p = pattern(e, a, b);
         out.compared += 1;
-        *out.histogram.entry((source_pair(e.source_of(a), e.source_of(b), e.sources()), p)).or_default() += 1;
-        if rough_weight(e, p) >= ROUGH_FLOOR {
+        if !matches!(wanted, Wanted::Open(_)) {
+            *out.histogram.entry((source_pair(e.source_of(a), e.source_of(b), e.sources()), p)).or_default() += 1;
+        }
+        if first > 0 || rough_weight(e, p) >= ROUGH_FLOOR {
             out.pairs.push(Pair::new(a, b, k, p));
         }
     }
+}
+
+/// Lets keys pass that may be wanted: far smaller than the keys themselves.
+struct Sieve {
+    bits: Vec<u64>,
+}
+
+impl Sieve {
+    /// Places a key: one key in so many passes by accident.
+    const PLACES: usize = 16;
+
+    fn of(keys: impl IndexedParallelIterator<Item = Vec<Keyed>>) -> Self {
+        let keys: Vec<Vec<Keyed>> = keys.collect();
+        let places = (keys.iter().map(Vec::len).sum::<usize>() * Self::PLACES).next_power_of_two().max(64);
+        let mut out = Self { bits: vec![0; places / 64] };
+        for (key, _) in keys.iter().flatten() {
+            let (at, bit) = out.place(*key);
+            out.bits[at] |= bit;
+        }
+        out
+    }
+
+    fn place(&self, key: u64) -> (usize, u64) {
+        ((key >> 14) as usize & (self.bits.len() - 1), 1 << (key >> 8 & 63))
+    }
+
+    fn passes(&self, key: u64) -> bool {
+        let (at, bit) = self.place(key);
+        self.bits[at] & bit != 0
+    }
+}
+
+fn splitters(encoded: &Encoded) -> Vec<Part> {
+    let splitter = |f: &crate::encode::Field| match f.kind {
+        Kind::Date => Some(Part::Word(f.at)),
+        Kind::PersonName if !f.household => Some(Part::Word(f.at + 1)),
+        Kind::Phone => Some(Part::Wide(f.at)),
+        _ => None,
+    };
+    encoded.fields.iter().filter_map(splitter).collect()
+}
+
+fn part(encoded: &Encoded, columns: &[ColumnSettings], (i, key): (usize, &str)) -> Part {
+    let at = encoded.fields[i].at;
+    match (columns[i].kind, key) {
+        (Kind::PersonName, "pinyin") => Part::Word(at + 1),
+        (Kind::PersonName, "first") => Part::Word(at + 2),
+        (Kind::PersonName, "shape") => Part::Shape(i, at),
+        (Kind::Date, "year") => Part::DateYear(at),
+        (Kind::Date, "month") => Part::DateMonth(at),
+        (Kind::PlaceCode, "county") => Part::Head(at, 1_000_000),
+        (Kind::PlaceCode, "town") => Part::Head(at, 1_000),
+        (Kind::Address, "") => Part::Word(at + 1),
+        (Kind::NationalId, "head") => Part::IdPiece(at, national_id::Piece::Head),
+        (Kind::NationalId, "tail") => Part::IdPiece(at, national_id::Piece::Tail),
+        (Kind::NationalId, "ends") => Part::IdPiece(at, national_id::Piece::Ends),
+        (Kind::NationalId, _) => Part::Id(at),
+        (Kind::Phone | Kind::PlaceCode, _) => Part::Wide(at),
+        _ => Part::Word(at),
+    }
+}
+
+/// Which comparison speaks of a part, and at which of its levels (bit n for level n) two records agree in it.
+fn agreement(encoded: &Encoded, columns: &[ColumnSettings], (i, key): (usize, &str)) -> Option<(usize, u16)> {
+    let at = encoded.fields[i].at;
+    let speaks = |c: &Comparator| match *c {
+        Comparator::Residence { code, address } => code == Some(at) || address == Some(at),
+        Comparator::NationalId { at: of }
+        | Comparator::Name { at: of, .. }
+        | Comparator::Date { at: of }
+        | Comparator::Phone { at: of }
+        | Comparator::Text { at: of, .. }
+        | Comparator::Same { at: of } => of == at,
+    };
+    let comparison = encoded.comparisons.iter().position(|c| speaks(&c.comparator))?;
+    let levels: &[u8] = match (columns[i].kind, key) {
+        (Kind::PersonName, "pinyin") => &[1, 2],
+        (Kind::PersonName, "shape") => &[1, 3],
+        (Kind::PersonName, "first") => &[1, 4, 5, 7],
+        (Kind::Date, "year") => &[1, 2, 3, 4, 5, 6, 7],
+        (Kind::Date, "month") => &[1, 6],
+        (Kind::PlaceCode, "county") => &[1, 2, 3, 4],
+        (Kind::PlaceCode, "town") => &[1, 2, 3],
+        (Kind::PlaceCode, _) | (Kind::Address, "village") => &[1, 2],
+        (Kind::NationalId, "head") => &[1, 2, 4],
+        (Kind::NationalId, "tail" | "ends") => &[1, 2],
+        _ => &[1],
+    };
+    Some((comparison, levels.iter().fold(0, |m, l| m | 1 << l)))
 }

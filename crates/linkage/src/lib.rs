@@ -20,8 +20,10 @@ mod decisions;
 mod encode;
 pub mod evaluate;
 mod field;
+mod join;
 mod run;
 mod settings;
+mod stranger;
 mod table;
 mod weigh;
 

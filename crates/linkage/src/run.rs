@@ -1,27 +1,23 @@
 //! A whole run: tables and settings in, links and clusters out.
 
 use rayon::prelude::*;
-use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::assign::{self, CANDIDATE_FLOOR, CERTAIN, Candidate, Chosen, assign, probability};
-use crate::block::{Blocker, CappedBlock, Open, Pair, source_pair};
-use crate::cluster::Clusters;
-use crate::compare::{level_at, pattern};
-use crate::decisions::{Decision, Judgement};
+use crate::assign::{CANDIDATE_FLOOR, Candidate, Chosen, assign, probability};
+use crate::block::{Blocker, CappedBlock, Pair, SourceSet, source_pair};
+use crate::compare::level_at;
+use crate::decisions::{Decided, Decision};
 use crate::encode::{Encoded, encode};
+use crate::join::{DuplicateModel, Joining};
 use crate::settings::Settings;
 use crate::table::Table;
-use crate::weigh::{Model, Scorer, Weights, train};
+use crate::weigh::{Model, Models, Pool, Scorer, Weights, train};
 
 /// log2 odds from which a pair settles its rows, if nothing else comes near.
-const SETTLED_WEIGHT: f64 = 14.0;
+pub(crate) const SETTLED_WEIGHT: f64 = 14.0;
 /// How far (in bits) the second-best pair of a settled row must lie behind.
 const SETTLED_LEAD: f64 = 10.0;
-
-/// log2 of how much likelier two rows must be strangers' for them to speak against a link of the rows they are linked to.
-const CONTRADICTING: f64 = -3.0;
 
 /// A stage of a run, as reported to an [`Observer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -37,6 +33,8 @@ pub enum Stage {
     BlockBroad,
     /// Scores, assignment.
     Assign,
+    /// Rows that found nobody, once more among themselves.
+    LeftOver,
     /// Clusters and lists.
     Cluster,
 }
@@ -112,6 +110,8 @@ pub struct Counts {
     pub compared: u64,
     /// Of these by broad rules.
     pub compared_broad: u64,
+    /// Of these by the last rules, between rows that found nobody.
+    pub compared_last: u64,
     /// Rows that the sharp rules did not settle with every other source.
     pub unsettled: usize,
     /// Candidates of the assignment.
@@ -131,12 +131,16 @@ pub struct Linkage {
     pub clusters: Vec<Cluster>,
     /// By source: rows in no link and in no review pair.
     pub unmatched: Vec<Vec<u32>>,
+    /// By source: the share of these that the program expects to be rightly there.
+    pub unmatched_precision: Vec<f64>,
     /// Blocking rules by number.
     pub rules: Vec<String>,
     /// Comparisons with their levels, in the order of patterns.
     pub comparisons: Vec<(String, Vec<&'static str>)>,
     /// What was learned, by pair of sources.
     pub models: Vec<Model>,
+    /// The same of rows that found nobody among all.
+    pub left_over_models: Vec<Model>,
     /// Blocks left out for their size.
     pub capped: Vec<CappedBlock>,
     /// How much was looked at.
@@ -182,61 +186,85 @@ pub fn link(
     let sharp = blocker.sharp();
 
     begin(Stage::Train)?;
-    let weights = train(&encoded, &sharp.histogram);
-    let scorer = Scorer::new(&encoded, &weights);
+    let pool = Pool { histogram: &sharp.histogram, rules: blocker.sharp_conditions(), left_over: None };
+    let models = train(&encoded, &pool);
+    let scorer = Scorer::new(&encoded, &models);
     let mut candidates = score(&scorer, sharp.pairs);
     let open = open_sources(&encoded, &candidates);
 
     begin(Stage::BlockBroad)?;
     let broad = blocker.broad(&open);
     candidates.extend(score(&scorer, broad.pairs));
-    candidates.par_sort_unstable_by_key(|c| c.pair);
-    candidates.dedup_by_key(|c| (c.pair.left, c.pair.right));
+    in_order(&mut candidates);
 
     begin(Stage::Assign)?;
     decided.apply(&mut candidates, &encoded);
-    let mut chosen = choose(&encoded, &scorer, &weights, &candidates, within);
-    if !encoded.aliases.is_empty() {
-        candidates = found_by_either_name(&encoded, candidates, |c| &mut c.pair, |c| c.weight);
-        chosen = found_by_either_name(&encoded, chosen, |c| &mut c.candidate.pair, |c| c.probability);
-    }
+    let mut joining = Joining::new(&encoded, &scorer, &models, &decided, settings.thresholds);
+    let mut chosen = choose(&encoded, &joining.duplicates, &mut candidates, within);
+    joining.join(&mut chosen);
+
+    // who found nobody is looked for once more among those whom nobody found, and weighed by how these differ
+    begin(Stage::LeftOver)?;
+    let has = joining.sources_of_children();
+    let last = blocker.last(&has);
+    let pool = Pool { histogram: &last.histogram, rules: blocker.last_conditions(), left_over: Some((&has, &models)) };
+    let left_over = train(&encoded, &pool);
+    let mut late = score(&Scorer::new(&encoded, &left_over), last.pairs);
+    in_order(&mut late);
+    decided.apply(&mut late, &encoded);
+    let mut chosen_late = choose(&encoded, &joining.duplicates, &mut late, within);
+    let apart = |p: Pair| !within && has[p.left as usize] & has[p.right as usize] == 0;
+    chosen.retain(|c| !apart(c.candidate.pair));
+    candidates.retain(|c| !apart(c.pair));
+    candidates.extend(late);
+    in_order(&mut candidates);
+    joining.join(&mut chosen_late);
+    chosen.extend(chosen_late);
 
     begin(Stage::Cluster)?;
-    let lists = Lists::build(&encoded, &scorer, &weights, chosen, &candidates, &decided, settings);
-    let mut rules = vec![];
-    while !blocker.rule_text(rules.len()).is_empty() {
-        rules.push(blocker.rule_text(rules.len()).to_owned());
-    }
+    let unseen = |s: usize| -> f64 {
+        let n = encoded.sources();
+        let of = |k: u16| left_over.get(&k).map_or(0.0, Weights::unseen);
+        (0..n).filter(|t| *t != s).map(|t| of(source_pair(s, t, n))).sum()
+    };
+    let lists = joining.lists(chosen, &candidates, &unseen);
     let counts = Counts {
         rows: tables.iter().map(Table::len).collect(),
-        compared: sharp.compared + broad.compared,
+        compared: sharp.compared + broad.compared + last.compared,
         compared_broad: broad.compared,
+        compared_last: last.compared,
         unsettled: open.iter().filter(|o| **o != 0).count(),
         candidates: candidates.len(),
-        refused: lists.refused,
+        refused: joining.refused,
     };
     let expected: f64 = lists.links.iter().map(|l| l.probability).sum();
-    let mut models: Vec<(u16, Model)> = weights
-        .iter()
-        .map(|(k, w)| {
-            let n = encoded.sources();
-            let name = |s: usize| tables[s].name.clone();
-            (*k, w.report(&encoded, [name(*k as usize / n), name(*k as usize % n)]))
-        })
-        .collect();
-    models.sort_by_key(|m| m.0);
+    let named = |models: &Models| {
+        let n = encoded.sources();
+        let name = |s: usize| tables[s].name.clone();
+        let mut all: Vec<_> = models.iter().collect();
+        all.sort_by_key(|m| m.0);
+        all.into_iter().map(|(k, w)| w.report(&encoded, [name(*k as usize / n), name(*k as usize % n)])).collect()
+    };
     Ok(Linkage {
         estimated_precision: if lists.links.is_empty() { 1.0 } else { expected / lists.links.len() as f64 },
         links: lists.links,
         review: lists.review,
         clusters: lists.clusters,
         unmatched: lists.unmatched,
-        rules,
+        unmatched_precision: lists.unmatched_precision,
+        rules: blocker.rule_texts(),
         comparisons: encoded.comparisons.iter().map(|c| (c.name.clone(), c.levels.iter().map(|l| l.label).collect())).collect(),
-        models: models.into_iter().map(|m| m.1).collect(),
-        capped: sharp.capped.into_iter().chain(broad.capped).collect(),
+        models: named(&models),
+        left_over_models: named(&left_over),
+        capped: sharp.capped.into_iter().chain(broad.capped).chain(last.capped).collect(),
         counts,
     })
+}
+
+/// Each pair once, in order.
+fn in_order(candidates: &mut Vec<Candidate>) {
+    candidates.par_sort_unstable_by_key(|c| c.pair);
+    candidates.dedup_by_key(|c| (c.pair.left, c.pair.right));
 }
 
 /// Pairs found by a former name are pairs of the rows themselves; of several for two rows the strongest stays.
@@ -269,15 +297,15 @@ fn score(scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
 }
 
 /// Sources with which no pair settles a row: the broad rules look further there.
-fn open_sources(encoded: &Encoded, candidates: &[Candidate]) -> Vec<Open> {
+fn open_sources(encoded: &Encoded, candidates: &[Candidate]) -> Vec<SourceSet> {
     let n = encoded.sources();
     let mut of_pair: Vec<Vec<u32>> = vec![Vec::new(); n * n];
     for (i, c) in candidates.iter().enumerate() {
         of_pair[usize::from(source_pair(encoded.source_of(c.pair.left), encoded.source_of(c.pair.right), n))].push(i as u32);
     }
     let own = |s: usize| if n == 1 { 0 } else { 1 << s };
-    let all = Open::MAX >> (Open::BITS as usize - n);
-    let mut open: Vec<Open> = (0..n).flat_map(|s| encoded.range(s).map(move |_| all & !own(s))).collect();
+    let all = SourceSet::MAX >> (SourceSet::BITS as usize - n);
+    let mut open: Vec<SourceSet> = (0..n).flat_map(|s| encoded.range(s).map(move |_| all & !own(s))).collect();
     for (pair, numbers) in of_pair.iter().enumerate().filter(|(_, of)| !of.is_empty()) {
         let (s, t) = (pair / n, pair % n);
         let place = |row: u32| {
@@ -315,253 +343,30 @@ fn open_sources(encoded: &Encoded, candidates: &[Candidate]) -> Vec<Open> {
     open
 }
 
-/// Decisions as pairs of records.
-#[derive(Default)]
-struct Decided {
-    same: FxHashSet<(u32, u32)>,
-    different: FxHashSet<(u32, u32)>,
-}
-
-impl Decided {
-    fn find(tables: &[Table], encoded: &Encoded, decisions: &[Decision]) -> Result<Self, LinkError> {
-        let mut out = Self::default();
-        if decisions.is_empty() {
-            return Ok(out);
-        }
-        let find = |(source, id): &(usize, String)| {
-            let unknown = || LinkError::UnknownRecord(id.clone());
-            let table = tables.get(*source).ok_or_else(unknown)?;
-            let (mut low, mut high) = (0, table.len());
-            while low < high {
-                let middle = usize::midpoint(low, high);
-                if table.id(middle) < id.as_str() { low = middle + 1 } else { high = middle }
-            }
-            if low < table.len() && table.id(low) == id { Ok(encoded.starts[*source] + low as u32) } else { Err(unknown()) }
-        };
-        for d in decisions {
-            let (a, b) = (find(&d.left)?, find(&d.right)?);
-            let pair = (a.min(b), a.max(b));
-            match d.judgement {
-                Judgement::Same => out.same.insert(pair),
-                Judgement::Different => out.different.insert(pair),
-            };
-        }
-        Ok(out)
-    }
-
-    fn apply(&self, candidates: &mut Vec<Candidate>, encoded: &Encoded) {
-        if self.same.is_empty() && self.different.is_empty() {
-            return;
-        }
-        let key = |c: &Candidate| {
-            let (a, b) = (encoded.proper(c.pair.left), encoded.proper(c.pair.right));
-            (a.min(b), a.max(b))
-        };
-        candidates.retain(|c| !self.different.contains(&key(c)) && !self.same.contains(&key(c)));
-        for &(a, b) in &self.same {
-            if encoded.source_of(a) != encoded.source_of(b) || encoded.sources() == 1 {
-                candidates.push(Candidate { pair: Pair::new(a, b, DECIDED_RULE, pattern(encoded, a, b)), weight: CERTAIN });
-            }
-        }
-        candidates.par_sort_unstable_by_key(|c| c.pair);
-    }
-}
-
-/// Rule number of pairs that a person decided.
-const DECIDED_RULE: usize = 255;
-
 /// Assignment, source pair by source pair.
-fn choose(
-    encoded: &Encoded,
-    scorer: &Scorer,
-    weights: &FxHashMap<u16, Weights>,
-    candidates: &[Candidate],
-    within: bool,
-) -> Vec<Chosen> {
+fn choose(encoded: &Encoded, duplicates: &DuplicateModel, candidates: &mut Vec<Candidate>, within: bool) -> Vec<Chosen> {
+    let chosen = choose_records(encoded, duplicates, candidates, within);
+    if encoded.aliases.is_empty() {
+        return chosen;
+    }
+    *candidates = found_by_either_name(encoded, std::mem::take(candidates), |c| &mut c.pair, |c| c.weight);
+    found_by_either_name(encoded, chosen, |c| &mut c.candidate.pair, |c| c.probability)
+}
+
+fn choose_records(encoded: &Encoded, duplicates: &DuplicateModel, candidates: &[Candidate], within: bool) -> Vec<Chosen> {
     if within {
-        return candidates.iter().map(|c| Chosen { candidate: *c, probability: probability(c.weight) }).collect();
+        return candidates
+            .iter()
+            .map(|c| Chosen { candidate: *c, probability: probability(c.weight), duplicate: false })
+            .collect();
     }
     let n = encoded.sources();
-    let duplicates = DuplicateModel::new(encoded, weights);
-    let odds = |a: u32, b: u32| duplicates.odds(scorer, a, b);
     if n == 2 {
-        return assign(candidates, encoded.len(), &odds);
+        return assign(candidates, encoded.len(), duplicates);
     }
     let mut of_pair: Vec<Vec<Candidate>> = vec![Vec::new(); n * n];
     for c in candidates {
         of_pair[encoded.source_of(c.pair.left) * n + encoded.source_of(c.pair.right)].push(*c);
     }
-    of_pair.into_par_iter().flat_map_iter(|cs| assign(&cs, encoded.len(), &odds)).collect()
-}
-
-/// Whether two rows of one source are one child, by the weights that the source has with another.
-struct DuplicateModel<'a> {
-    encoded: &'a Encoded,
-    by_source: Vec<Option<Weights>>,
-}
-
-impl<'a> DuplicateModel<'a> {
-    fn new(encoded: &'a Encoded, weights: &FxHashMap<u16, Weights>) -> Self {
-        let n = encoded.sources();
-        let by_source = (0..n)
-            .map(|s| {
-                let rows = encoded.range(s).len() as f64;
-                let mut of_source: Vec<(&u16, &Weights)> =
-                    weights.iter().filter(|(k, _)| **k as usize / n == s || **k as usize % n == s).collect();
-                of_source.sort_by(|a, b| b.1.same_pairs().total_cmp(&a.1.same_pairs()).then(a.0.cmp(b.0)));
-                of_source.first().map(|(_, w)| w.for_duplicates(rows))
-            })
-            .collect();
-        Self { encoded, by_source }
-    }
-
-    fn odds(&self, scorer: &Scorer, a: u32, b: u32) -> f64 {
-        match &self.by_source[self.encoded.source_of(a)] {
-            Some(w) => scorer.weight_with(w, Pair::new(a, b, 0, pattern(self.encoded, a, b))),
-            None => assign::CANDIDATE_FLOOR,
-        }
-    }
-}
-
-/// Links, review and clusters from the chosen pairs.
-struct Lists {
-    links: Vec<Link>,
-    review: Vec<Link>,
-    clusters: Vec<Cluster>,
-    unmatched: Vec<Vec<u32>>,
-    refused: usize,
-}
-
-impl Lists {
-    fn build(
-        encoded: &Encoded,
-        scorer: &Scorer,
-        weights: &FxHashMap<u16, Weights>,
-        mut chosen: Vec<Chosen>,
-        candidates: &[Candidate],
-        decided: &Decided,
-        settings: &Settings,
-    ) -> Self {
-        let t = settings.thresholds;
-        chosen.retain(|c| c.probability >= t.review);
-        chosen.par_sort_unstable_by(|a, b| {
-            b.probability
-                .total_cmp(&a.probability)
-                .then_with(|| b.candidate.weight.total_cmp(&a.candidate.weight))
-                .then_with(|| a.candidate.pair.cmp(&b.candidate.pair))
-        });
-        let split = chosen.partition_point(|c| c.probability >= t.accept);
-        let duplicates = DuplicateModel::new(encoded, weights);
-        let one_source = encoded.sources() == 1;
-        let fits = |a: u32, b: u32| {
-            !decided.different.contains(&(a, b))
-                && (encoded.source_of(a) != encoded.source_of(b)
-                    || decided.same.contains(&(a, b))
-                    || if one_source {
-                        scorer.score(Pair::new(a, b, 0, pattern(encoded, a, b))) > CANDIDATE_FLOOR
-                    } else {
-                        duplicates.odds(scorer, a, b) > 0.0
-                    })
-        };
-        let mut clusters = Clusters::new(encoded.len());
-        let mut same: Vec<&(u32, u32)> = decided.same.iter().collect();
-        same.sort_unstable();
-        for (a, b) in same {
-            if clusters.brought_together(*a, *b).all(|pair| !decided.different.contains(&pair)) {
-                clusters.join(*a, *b);
-            }
-        }
-        let mut refused = 0;
-        let mut doubtful = Vec::new();
-        for c in &chosen[..split] {
-            let p = c.candidate.pair;
-            if clusters.same(p.left, p.right) {
-                continue;
-            }
-            let weak = c.candidate.weight < SETTLED_WEIGHT;
-            if !clusters.brought_together(p.left, p.right).all(|(a, b)| fits(a, b)) {
-                refused += 1;
-            } else if weak && contradicted(encoded, scorer, &clusters, p) {
-                doubtful.push(*c);
-            } else {
-                clusters.join(p.left, p.right);
-            }
-        }
-        chosen[..split].par_sort_unstable_by_key(|c| c.candidate.pair);
-        // every compared pair inside a cluster is a link: duplicates link to all rows of their child
-        let mut accepted: Vec<Chosen> = Vec::new();
-        let mut linked = vec![false; encoded.len()];
-        let mut by_pair = chosen[..split].iter().peekable();
-        for c in candidates {
-            let p = c.pair;
-            while by_pair.next_if(|o| o.candidate.pair < p).is_some() {}
-            if clusters.same(p.left, p.right) {
-                let known = by_pair.peek().filter(|o| o.candidate.pair == p).map(|o| o.probability);
-                accepted
-                    .push(Chosen { candidate: *c, probability: known.unwrap_or_else(|| probability(c.weight).max(t.accept)) });
-                linked[p.left as usize] = true;
-                linked[p.right as usize] = true;
-            }
-        }
-        let budget = (encoded.len() as f64 * t.max_review_share / 2.0) as usize;
-        let review: Vec<Chosen> = doubtful
-            .iter()
-            .chain(&chosen[split..])
-            .filter(|c| !clusters.same(c.candidate.pair.left, c.candidate.pair.right))
-            .take(budget)
-            .copied()
-            .collect();
-        for c in &review {
-            linked[c.candidate.pair.left as usize] = true;
-            linked[c.candidate.pair.right as usize] = true;
-        }
-        let unmatched = (0..encoded.sources())
-            .map(|s| {
-                encoded
-                    .range(s)
-                    .filter(|i| !linked[*i as usize] && encoded.proper(*i) == *i)
-                    .map(|i| i - encoded.starts[s])
-                    .collect()
-            })
-            .collect();
-        let to_link = |c: &Chosen| link_of(encoded, c);
-        Self {
-            links: accepted.par_iter().map(to_link).collect(),
-            review: review.iter().map(to_link).collect(),
-            clusters: clusters
-                .sets()
-                .into_iter()
-                .map(|set| Cluster { members: set.into_iter().map(|i| member(encoded, i)).collect() })
-                .collect(),
-            unmatched,
-            refused,
-        }
-    }
-}
-
-/// Whether a row already linked to one of a pair's rows is plainly not the other's child. A short name on one register must not join two
-/// children whose other registers tell them apart.
-fn contradicted(encoded: &Encoded, scorer: &Scorer, clusters: &Clusters, p: Pair) -> bool {
-    let of_two_sources = |(a, b): &(u32, u32)| encoded.source_of(*a) != encoded.source_of(*b);
-    clusters
-        .brought_together(p.left, p.right)
-        .filter(of_two_sources)
-        .any(|(a, b)| scorer.evidence(Pair::new(a, b, 0, pattern(encoded, a, b))) < CONTRADICTING)
-}
-
-fn member(encoded: &Encoded, i: u32) -> Member {
-    let source = encoded.source_of(i);
-    Member { source: source as u16, row: i - encoded.starts[source] }
-}
-
-fn link_of(encoded: &Encoded, c: &Chosen) -> Link {
-    let p = c.candidate.pair;
-    Link {
-        left: member(encoded, p.left),
-        right: member(encoded, p.right),
-        probability: c.probability,
-        weight: c.candidate.weight,
-        rule: (p.rule() != DECIDED_RULE).then_some(p.rule() as u8),
-        pattern: p.pattern(),
-    }
+    of_pair.into_par_iter().flat_map_iter(|cs| assign(&cs, encoded.len(), duplicates)).collect()
 }

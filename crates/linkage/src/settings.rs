@@ -1,5 +1,6 @@
 //! Settings of a run: columns, blocking rules, thresholds; read from TOML or inferred from headings.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,8 @@ use crate::field::Kind;
 
 /// Most rules a run may have: the number of a rule is kept in one byte.
 const MAX_RULES: usize = 64;
+/// Most different keys of all rules: in which of them two rows agree is kept in 32 bits.
+const MAX_PARTS: usize = 32;
 
 /// 比对设置 (settings of a run).
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -57,6 +60,8 @@ pub struct Blocking {
     pub sharp: Vec<String>,
     /// Applied where at least one side is still unsettled after the sharp ones.
     pub broad: Vec<String>,
+    /// Applied between rows that both found nobody: these are few, so the rules may be very broad.
+    pub last: Vec<String>,
     /// A block that would give more pairs is split by further columns; what is still larger is left out and reported.
     pub max_block_pairs: u64,
 }
@@ -122,6 +127,7 @@ struct RawColumn {
 struct RawBlocking {
     sharp: Option<Vec<Spanned<String>>>,
     broad: Option<Vec<Spanned<String>>>,
+    last: Option<Vec<Spanned<String>>>,
     max_block_pairs: Option<u64>,
 }
 
@@ -196,7 +202,8 @@ impl Settings {
                 format!("最多 {MAX_COMPARISONS} 列,请只留能分辨人的列"),
             ));
         }
-        for rule in raw.blocking.sharp.iter().flatten().chain(raw.blocking.broad.iter().flatten()) {
+        let b = &raw.blocking;
+        for rule in [&b.sharp, &b.broad, &b.last].into_iter().flatten().flatten() {
             rule_parts(rule.get_ref(), &columns).map_err(|(problem, mend)| fail(rule.span(), problem, mend))?;
         }
         let share = |v: &Option<Spanned<f64>>, default: f64| match v {
@@ -229,13 +236,20 @@ impl Settings {
         let blocking = Blocking {
             sharp: texts(raw.blocking.sharp, default.sharp),
             broad: texts(raw.blocking.broad, default.broad),
+            last: texts(raw.blocking.last, default.last),
             max_block_pairs: raw.blocking.max_block_pairs.unwrap_or(MAX_BLOCK_PAIRS),
         };
         if blocking.sharp.is_empty() {
             return Err(fail(0..0, "没有分块规则".into(), "请在 [blocking] 的 sharp 中写至少一条,例如 \"id_no\"".into()));
         }
-        if blocking.sharp.len() + blocking.broad.len() > MAX_RULES {
-            return Err(fail(0..0, "分块规则太多".into(), format!("sharp 与 broad 合计不超过 {MAX_RULES} 条")));
+        let rules = || blocking.sharp.iter().chain(&blocking.broad).chain(&blocking.last);
+        if rules().count() > MAX_RULES {
+            return Err(fail(0..0, "分块规则太多".into(), format!("sharp、broad 与 last 合计不超过 {MAX_RULES} 条")));
+        }
+        let parts: BTreeSet<_> = rules().flat_map(|r| rule_parts(r, &columns).unwrap_or_default()).collect();
+        if parts.len() > MAX_PARTS {
+            let mend = format!("各规则用到的键(如 dob.year)合计不超过 {MAX_PARTS} 种");
+            return Err(fail(0..0, "分块规则用到的键太多".into(), mend));
         }
         Ok(Self { id: raw.id, columns, blocking, thresholds })
     }
@@ -333,6 +347,19 @@ fn default_blocking(columns: &[ColumnSettings]) -> Blocking {
         &["name.pinyin", "address.village"],
         &["name.first", "birth.month", "sex", "place.county"],
     ]);
+    let last = rules(&[
+        &["birth"],
+        &["name.pinyin"],
+        &["guardian.pinyin"],
+        &["phone"],
+        &["address"],
+        &["id.head"],
+        &["id.tail"],
+        &["id.ends"],
+        &["name.first", "birth.year", "sex"],
+        &["name.first", "place.town"],
+        &["address.village", "birth.year"],
+    ]);
     // whatever else identifies: sources without any of the usual columns
     for c in columns.iter().filter(|c| matches!(c.kind, Kind::Exact | Kind::Text) && !c.household) {
         if sharp.len() < 2 {
@@ -342,7 +369,7 @@ fn default_blocking(columns: &[ColumnSettings]) -> Blocking {
     if sharp.is_empty() {
         sharp = columns.iter().map(|c| c.name.clone()).collect();
     }
-    Blocking { sharp, broad, max_block_pairs: MAX_BLOCK_PAIRS }
+    Blocking { sharp, broad, last, max_block_pairs: MAX_BLOCK_PAIRS }
 }
 
 /// Headings by which a column's kind is guessed: the kind, whether the household shares it, and words of which one is the heading.

@@ -9,10 +9,11 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use crate::block::{Histogram, Pair, source_pair};
+use crate::block::{Conditions, Histogram, Pair, SourceSet, source_pair};
 use crate::compare::level_at;
-use crate::encode::{Comparator, Comparison, Encoded, residence_of, wide};
-use crate::field::{Kind, date, national_id, text};
+use crate::encode::{Comparator, Comparison, Encoded, wide};
+use crate::field::Kind;
+use crate::stranger::{Dependence, dependences, masses, present};
 
 /// 潜类 (latent class) of a pair that is not of strangers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -35,6 +36,9 @@ const CLASSES: [LatentClass; CLASS_COUNT] =
 const CLASS_COUNT: usize = 5;
 const CAREFUL: usize = 0;
 const CARELESS: usize = 1;
+const TWIN: usize = 2;
+const SIBLING: usize = 3;
+const NAMESAKE: usize = 4;
 /// How many times the errors of careful hands careless ones make, and the share of wrong values they reach at most.
 const CARELESS_ERRORS: f64 = 8.0;
 const MOST_CARELESS: f64 = 0.5;
@@ -45,16 +49,13 @@ const PRIOR_PAIRS: f64 = 60.0;
 /// EM stops when no class changes by more than this share.
 const CONVERGED: f64 = 1e-4;
 const MAX_ROUNDS: usize = 200;
+/// Share of the rows that found nobody for whom EM first supposes, in either hands, that their child's other row is among them.
+const LEFT_OVER_SHARE: f64 = 0.02;
 /// Share of a level's pairs that are taken for strangers' even where one child's pairs would explain them all: a
 /// number or a name may always have been copied to a stranger.
 const STRANGER_FLOOR: f64 = 0.02;
-/// More distinct pairs of values than this are thinned evenly when a level has to be counted pair by pair.
-const MAX_VALUE_PAIRS: usize = 60_000_000;
 /// Share of children whom a source has twice (双重学籍), before the evidence of the two rows.
-const DUPLICATE_SHARE: f64 = 0.01;
-/// Mobile numbers that can be given out: 41 heads of three digits, 10^8 each.
-const PHONE_NUMBERS: f64 = 4.1e9;
-
+pub(crate) const DUPLICATE_SHARE: f64 = 0.01;
 /// What was learned about one pair of sources.
 #[derive(Debug, Clone, Serialize)]
 pub struct Model {
@@ -91,17 +92,39 @@ pub(crate) struct Weights {
     stranger: Vec<Vec<f64>>,
     /// Pairs that show the level, over all pairs: before one child's pairs are taken off.
     mass: Vec<Vec<f64>>,
+    /// What strangers do not show by chance alone, and their shares then.
+    dependences: Vec<(Dependence, Vec<f64>)>,
+    /// Shares among all strangers, and where they depend, for rows that found nobody: what is chance there is no proof here.
+    taught: Option<(Vec<Vec<f64>>, Vec<Vec<f64>>)>,
+    /// Pairs of one child that no rule proposed, as the model expects them.
+    unseen: f64,
+    /// Of rows that found nobody.
+    left_over: bool,
+}
+
+/// Weights by two sources.
+pub(crate) type Models = FxHashMap<u16, Weights>;
+
+/// 训练池 (training pool): the pairs from which a model learns, how they came to be compared, and between which rows.
+pub(crate) struct Pool<'a> {
+    /// What was compared.
+    pub histogram: &'a Histogram,
+    /// What each rule asked of a pair.
+    pub rules: Vec<Conditions>,
+    /// For rows that found nobody: the sources of each row's child, and the models of all rows.
+    pub left_over: Option<(&'a [SourceSet], &'a Models)>,
 }
 
 /// Weights of all pairs of sources that the histogram knows.
-pub(crate) fn train(encoded: &Encoded, histogram: &Histogram) -> FxHashMap<u16, Weights> {
+pub(crate) fn train(encoded: &Encoded, pool: &Pool) -> Models {
     let n = encoded.sources();
     let mut keys: Vec<(u16, usize, usize)> = (0..n).flat_map(|a| (a..n).map(move |b| (source_pair(a, b, n), a, b))).collect();
-    keys.retain(|(k, _, _)| histogram.keys().any(|(p, _)| p == k));
+    let known = |k: &u16| pool.left_over.is_none_or(|(_, before)| before.contains_key(k));
+    keys.retain(|(k, _, _)| known(k) && pool.histogram.keys().any(|(p, _)| p == k));
     // sorted, so that sums of floats do not depend on a hash
     let patterns = |wanted: Option<u16>| {
         let mut sums: FxHashMap<u64, u64> = FxHashMap::default();
-        for ((pair, pattern), count) in histogram {
+        for ((pair, pattern), count) in pool.histogram {
             if wanted.is_none_or(|w| w == *pair) {
                 *sums.entry(*pattern).or_default() += count;
             }
@@ -110,43 +133,64 @@ pub(crate) fn train(encoded: &Encoded, histogram: &Histogram) -> FxHashMap<u16, 
         v.sort_unstable_by_key(|e| e.0);
         v
     };
-    let starts: Vec<(u16, Weights)> = keys.par_iter().map(|&(k, a, b)| (k, Weights::start(encoded, a, b))).collect();
+    let starts: Vec<(u16, Weights)> = keys
+        .par_iter()
+        .map(|&(k, a, b)| {
+            let start = match pool.left_over {
+                None => Weights::start(encoded, a, b),
+                Some((has, before)) => Weights::of_left_over(encoded, has, a, b, &before[&k]),
+            };
+            (k, start)
+        })
+        .collect();
     // sources with few rows in common lean on what all sources together teach
-    let pooled = (starts.len() > 1).then(|| {
+    let pooled = (starts.len() > 1 && pool.left_over.is_none()).then(|| {
         let mut sum = Weights::sum(starts.iter().map(|(_, w)| w));
-        sum.learn(&patterns(None), None);
+        sum.learn(encoded, &patterns(None), &pool.rules, None);
         sum
     });
     starts
         .into_par_iter()
         .map(|(k, mut w)| {
-            w.learn(&patterns(Some(k)), pooled.as_ref());
+            w.learn(encoded, &patterns(Some(k)), &pool.rules, pooled.as_ref());
             (k, w)
         })
         .collect()
 }
 
 impl Weights {
+    fn empty(encoded: &Encoded) -> Self {
+        let zeros = || encoded.comparisons.iter().map(|c| vec![0.0; c.levels.len()]).collect();
+        Self {
+            all_pairs: 0.0,
+            room: 0.0,
+            class_pairs: [0.0; CLASS_COUNT],
+            classes: encoded.comparisons.iter().map(default_shares).collect(),
+            stranger: zeros(),
+            mass: zeros(),
+            dependences: Vec::new(),
+            taught: None,
+            unseen: 0.0,
+            left_over: false,
+        }
+    }
+
     fn start(encoded: &Encoded, a: usize, b: usize) -> Self {
-        let (ra, rb) = (encoded.range(a), encoded.range(b));
-        let (na, nb) = (ra.len() as f64, rb.len() as f64);
-        let all_pairs = if a == b { na * (na - 1.0) / 2.0 } else { na * nb };
-        let mass: Vec<Vec<f64>> = encoded
-            .comparisons
-            .par_iter()
-            .map(|c| {
-                let mut m = level_mass(encoded, c, a, b);
-                if a == b {
-                    // every row meets itself, and every pair is met twice
-                    let itself = c_present(encoded, c, ra.clone());
-                    m[0] = (m[0] - itself).max(0.0);
-                    m.iter_mut().for_each(|x| *x /= 2.0);
-                }
-                m
-            })
-            .collect();
-        let classes = encoded.comparisons.iter().map(default_shares).collect();
-        let mut w = Self { all_pairs, room: na.min(nb), class_pairs: [0.0; CLASS_COUNT], classes, stranger: Vec::new(), mass };
+        let rows = |s: usize| encoded.range(s).collect::<Vec<u32>>();
+        let (left, right) = (rows(a), rows(b));
+        let (na, nb) = (left.len() as f64, right.len() as f64);
+        let mut w = Self::empty(encoded);
+        w.all_pairs = if a == b { na * (na - 1.0) / 2.0 } else { na * nb };
+        w.room = na.min(nb);
+        w.mass = masses(encoded, &left, &right);
+        w.dependences = dependences(encoded, &left, &right, &w.mass).into_iter().map(|d| (d, Vec::new())).collect();
+        if a == b {
+            for (m, c) in w.mass.iter_mut().zip(&encoded.comparisons) {
+                // every row meets itself, and every pair is met twice
+                m[0] = (m[0] - present(encoded, c, &left)).max(0.0);
+                m.iter_mut().for_each(|x| *x /= 2.0);
+            }
+        }
         let household = encoded.comparisons.iter().any(|c| c.household);
         let siblings = if household { 0.5 } else { 1e-9 };
         w.class_pairs = [0.9 * w.room, 0.05 * w.room, 0.01 * w.room * siblings, w.room * siblings, 0.1 * w.room];
@@ -154,21 +198,52 @@ impl Weights {
             w.room = 0.1 * na;
             w.class_pairs = [0.01 * na, 0.002 * na, 0.01 * na * siblings, na * siblings, 0.1 * na];
         }
-        w.stranger = w.strangers();
+        w.count_strangers();
+        w
+    }
+
+    /// Between rows that found nobody: the errors of their pairs are those of careless hands, and strangers are few.
+    fn of_left_over(encoded: &Encoded, has: &[SourceSet], a: usize, b: usize, before: &Weights) -> Self {
+        let rows =
+            |s: usize, other: usize| -> Vec<u32> { encoded.range(s).filter(|i| has[*i as usize] & 1 << other == 0).collect() };
+        let (left, right) = (rows(a, b), rows(b, a));
+        let sets = |rows: &[u32]| {
+            let mut out: FxHashMap<SourceSet, f64> = FxHashMap::default();
+            rows.iter().for_each(|i| *out.entry(has[*i as usize]).or_default() += 1.0);
+            out
+        };
+        let (of_left, of_right) = (sets(&left), sets(&right));
+        let apart = |(x, n): (&SourceSet, &f64)| of_right.iter().filter(|(y, _)| x & **y == 0).map(|(_, m)| n * m).sum::<f64>();
+        let mut w = Self { left_over: true, ..Self::empty(encoded) };
+        w.all_pairs = of_left.iter().map(apart).sum();
+        w.room = (left.len() as f64).min(right.len() as f64);
+        w.mass = masses(encoded, &left, &right);
+        // the pairs of rows that may be one child are fewer than those of all rows
+        let share = w.all_pairs / (left.len() as f64 * right.len() as f64).max(1.0);
+        w.dependences = dependences(encoded, &left, &right, &w.mass).into_iter().map(|d| (d, Vec::new())).collect();
+        w.mass.iter_mut().flatten().for_each(|m| *m *= share);
+        w.dependences.iter_mut().filter_map(|d| d.0.mass.as_mut()).flatten().for_each(|m| *m *= share);
+        w.taught = Some((before.stranger.clone(), before.dependences.iter().map(|d| d.1.clone()).collect()));
+        w.classes.clone_from(&before.classes);
+        w.classes.iter_mut().flatten().for_each(|share| share[CAREFUL] = share[CARELESS]);
+        let fewer = w.all_pairs / before.all_pairs.max(1.0);
+        w.class_pairs = before.class_pairs.map(|n| n * fewer);
+        w.class_pairs[CAREFUL] = LEFT_OVER_SHARE * w.room;
+        w.class_pairs[CARELESS] = LEFT_OVER_SHARE * w.room;
+        // the last rules look for names wherever they are: namesakes agree in little else
+        for (i, c) in encoded.comparisons.iter().enumerate() {
+            if c.household || !matches!(c.comparator, Comparator::Name { .. }) {
+                w.classes[i].iter_mut().zip(&before.stranger[i]).for_each(|(level, u)| level[NAMESAKE] = *u);
+            } else {
+                w.class_pairs[NAMESAKE] = w.all_pairs * before.stranger[i][0];
+            }
+        }
+        w.count_strangers();
         w
     }
 
     fn sum<'w>(all: impl Iterator<Item = &'w Weights>) -> Weights {
-        let mut all = all.cloned();
-        let mut sum = all.next().unwrap_or_else(|| Weights {
-            all_pairs: 0.0,
-            room: 0.0,
-            class_pairs: [0.0; CLASS_COUNT],
-            classes: Vec::new(),
-            stranger: Vec::new(),
-            mass: Vec::new(),
-        });
-        for w in all {
+        let add = |mut sum: Weights, w: &Weights| {
             sum.all_pairs += w.all_pairs;
             sum.room += w.room;
             for k in 0..CLASS_COUNT {
@@ -177,29 +252,55 @@ impl Weights {
             for (x, y) in sum.mass.iter_mut().flatten().zip(w.mass.iter().flatten()) {
                 *x += y;
             }
+            for ((x, _), (y, _)) in sum.dependences.iter_mut().zip(&w.dependences) {
+                x.mass.iter_mut().flatten().zip(y.mass.iter().flatten()).for_each(|(x, y)| *x += y);
+            }
+            sum
+        };
+        let mut all = all.cloned();
+        let mut sum = all.next().expect("only called for some");
+        for w in all {
+            sum = add(sum, &w);
         }
-        sum.stranger = sum.strangers();
+        sum.count_strangers();
         sum
+    }
+
+    /// Share of pairs in which both rows have a value.
+    fn seen(&self, comparison: usize) -> f64 {
+        let total: f64 = self.mass[comparison].iter().sum();
+        if self.all_pairs > 0.0 { (total / self.all_pairs).min(1.0) } else { 0.0 }
+    }
+
+    fn count_strangers(&mut self) {
+        self.stranger = self.strangers();
+        let shares: Vec<Vec<f64>> = (0..self.dependences.len()).map(|i| self.strangers_given(i)).collect();
+        self.dependences.iter_mut().zip(shares).for_each(|((_, of), shares)| *of = shares);
+    }
+
+    /// The same where another comparison came out in a certain way.
+    fn strangers_given(&self, i: usize) -> Vec<f64> {
+        let d = &self.dependences[i].0;
+        let classes = &self.classes[d.comparison];
+        let Some(mass) = &d.mass else { return classes.iter().map(|c| c[CAREFUL]).collect() };
+        let (of, levels) = d.given;
+        let seen = self.seen(d.comparison) * self.seen(of);
+        let fulfilled: [f64; CLASS_COUNT] = std::array::from_fn(|k| {
+            self.classes[of].iter().enumerate().filter(|(l, _)| levels >> (l + 1) & 1 == 1).map(|(_, c)| c[k]).sum()
+        });
+        let explained =
+            |l: usize| (0..CLASS_COUNT).map(|k| self.class_pairs[k] * fulfilled[k] * classes[l][k]).sum::<f64>() * seen;
+        left_to_chance(mass, explained, self.taught.as_ref().map(|t| t.1[i].as_slice()))
     }
 
     /// Shares of the levels among strangers: what all pairs show, less what the other classes explain.
     fn strangers(&self) -> Vec<Vec<f64>> {
-        self.mass
-            .iter()
-            .zip(&self.classes)
-            .map(|(mass, classes)| {
-                let total: f64 = mass.iter().sum();
-                let seen = if self.all_pairs > 0.0 { total / self.all_pairs } else { 0.0 };
-                let left: Vec<f64> = mass
-                    .iter()
-                    .zip(classes)
-                    .map(|(m, c)| {
-                        let explained: f64 = (0..CLASS_COUNT).map(|k| self.class_pairs[k] * c[k]).sum::<f64>() * seen;
-                        (m - explained).max(m * STRANGER_FLOOR).max(0.5)
-                    })
-                    .collect();
-                let total: f64 = left.iter().sum();
-                left.iter().map(|m| m / total).collect()
+        (0..self.mass.len())
+            .map(|i| {
+                let seen = self.seen(i);
+                let explained =
+                    |l: usize| (0..CLASS_COUNT).map(|k| self.class_pairs[k] * self.classes[i][l][k]).sum::<f64>() * seen;
+                left_to_chance(&self.mass[i], explained, self.taught.as_ref().map(|t| t.0[i].as_slice()))
             })
             .collect()
     }
@@ -217,18 +318,25 @@ impl Weights {
                 out[CLASS_COUNT] *= u[l - 1];
             }
         }
+        for (d, shares) in &self.dependences {
+            let (l, given) = (usize::from(level_at(pattern, d.comparison)), level_at(pattern, d.given.0));
+            if l > 0 && d.given.1 >> given & 1 == 1 {
+                out[CLASS_COUNT] *= shares[l - 1] / self.stranger[d.comparison][l - 1];
+            }
+        }
         out
     }
 
     /// EM over the counted patterns. `pooled` gives where to start and what to lean on.
-    fn learn(&mut self, patterns: &[(u64, f64)], pooled: Option<&Weights>) {
+    fn learn(&mut self, encoded: &Encoded, patterns: &[(u64, f64)], rules: &[Conditions], pooled: Option<&Weights>) {
         let lean: Vec<Vec<[f64; CLASS_COUNT]>> = pooled.map_or_else(|| self.classes.clone(), |p| p.classes.clone());
         if let Some(p) = pooled {
             self.classes.clone_from(&p.classes);
             let share = if p.room > 0.0 { self.room / p.room } else { 0.0 };
             self.class_pairs = p.class_pairs.map(|n| n * share);
         }
-        self.stranger = self.strangers();
+        let unproposed = Unproposed::new(encoded, rules);
+        self.count_strangers();
         for _ in 0..MAX_ROUNDS {
             let before = self.class_pairs;
             let mut size = [0.0; CLASS_COUNT];
@@ -252,7 +360,36 @@ impl Weights {
                     size[k] += r[k];
                 }
             }
+            self.unseen = 0.0;
+            // namesakes are a class only of what the rules propose
+            for k in 0..if self.left_over { SAME_CLASSES } else { NAMESAKE } {
+                let more = unproposed.of_class(self, k, &mut sums);
+                size[k] += more;
+                if k < SAME_CLASSES {
+                    self.unseen += more;
+                }
+            }
+            if self.left_over {
+                // too few twins, brothers and sisters are left to learn from
+                size[SAME_CLASSES..NAMESAKE].copy_from_slice(&self.class_pairs[SAME_CLASSES..NAMESAKE]);
+            }
             self.update(size, &sums, &lean);
+            for (levels, (c, lean)) in self.classes.iter_mut().zip(encoded.comparisons.iter().zip(&lean)) {
+                match c.comparator {
+                    Comparator::NationalId { .. } => keep_number_errors(levels, lean),
+                    Comparator::Name { .. } if !c.household => keep_names_apart(levels, lean),
+                    _ => {}
+                }
+                // what a household shares agrees as often for brothers and sisters as for one child
+                if c.household {
+                    levels.iter_mut().for_each(|l| (l[TWIN], l[SIBLING]) = (l[CAREFUL], l[CAREFUL]));
+                }
+                if self.left_over {
+                    for (level, lean) in levels.iter_mut().zip(lean) {
+                        level[SAME_CLASSES..NAMESAKE].copy_from_slice(&lean[SAME_CLASSES..NAMESAKE]);
+                    }
+                }
+            }
             let moved = (0..CLASS_COUNT).map(|k| (self.class_pairs[k] - before[k]).abs()).fold(0.0, f64::max);
             if moved <= CONVERGED * self.room.max(1.0) {
                 break;
@@ -276,7 +413,7 @@ impl Weights {
             }
         }
         self.classes.iter_mut().for_each(|levels| tie_careless(levels));
-        self.stranger = self.strangers();
+        self.count_strangers();
     }
 
     /// log2 odds of one child against everything else; `rarity` multiplies how many strangers are expected.
@@ -285,6 +422,16 @@ impl Weights {
         let same: f64 = e[..SAME_CLASSES].iter().sum();
         let known: f64 = e[SAME_CLASSES..CLASS_COUNT].iter().sum();
         (same.max(1e-300) / (known + e[CLASS_COUNT] * rarity).max(1e-300)).log2()
+    }
+
+    /// Pairs of one child that no rule proposed.
+    pub fn unseen(&self) -> f64 {
+        self.unseen
+    }
+
+    /// log2 odds that a pair is one child before anything is known of it.
+    pub fn prior(&self) -> f64 {
+        (self.same_pairs() / self.all_pairs.max(1.0)).log2()
     }
 
     /// Expected pairs of one child.
@@ -325,6 +472,16 @@ impl Weights {
     }
 }
 
+/// Shares of the levels by what is left of their pairs once the other classes have explained theirs. Some is always left: of what all
+/// strangers show (`taught`), all.
+fn left_to_chance(mass: &[f64], explained: impl Fn(usize) -> f64, taught: Option<&[f64]>) -> Vec<f64> {
+    let total: f64 = mass.iter().sum();
+    let least = |l: usize, m: f64| taught.map_or(m * STRANGER_FLOOR, |t| t[l] * total);
+    let left: Vec<f64> = mass.iter().enumerate().map(|(l, m)| (m - explained(l)).max(least(l, *m)).max(0.5)).collect();
+    let total: f64 = left.iter().sum();
+    left.iter().map(|m| m / total).collect()
+}
+
 /// Careless hands make the errors of careful ones, only more of them. Left free, the class would learn namesakes.
 fn tie_careless(levels: &mut [[f64; CLASS_COUNT]]) {
     let errors: f64 = levels[1..].iter().map(|l| l[CAREFUL]).sum();
@@ -333,6 +490,125 @@ fn tie_careless(levels: &mut [[f64; CLASS_COUNT]]) {
         l[CARELESS] = l[CAREFUL] * more;
     }
     levels[0][CARELESS] = 1.0 - errors * more;
+}
+
+/// A number written to the wrong brother or sister cannot be told from a child who changed its name by looking at one pair. What is known of
+/// offices holds: such errors are never rarer than it is said where EM starts.
+fn keep_number_errors(levels: &mut [[f64; CLASS_COUNT]], lean: &[[f64; CLASS_COUNT]]) {
+    for k in [TWIN, SIBLING] {
+        let share = levels[0][k].max(lean[0][k]);
+        set_share(levels, k, 0, share);
+    }
+}
+
+/// Two children of one family do not bear one name: pairs of one child whose number was mistaken must not teach that they do.
+fn keep_names_apart(levels: &mut [[f64; CLASS_COUNT]], lean: &[[f64; CLASS_COUNT]]) {
+    for k in [TWIN, SIBLING] {
+        // the same, and what sounds the same
+        for l in [0, 1] {
+            let share = levels[l][k].min(lean[l][k]);
+            set_share(levels, k, l, share);
+        }
+    }
+}
+
+/// Gives a level its share of a class; the other levels keep their proportions.
+fn set_share(levels: &mut [[f64; CLASS_COUNT]], class: usize, level: usize, share: f64) {
+    let rest = (1.0 - share) / (1.0 - levels[level][class]).max(1e-12);
+    levels.iter_mut().for_each(|l| l[class] *= rest);
+    levels[level][class] = share;
+}
+
+/// The pairs that no rule proposes. Brothers and sisters are met by their telephone mostly: taken as they are met they would all seem to
+/// share it. EM counts what it cannot see as well (truncated data), by what the class shows elsewhere.
+struct Unproposed {
+    /// Comparisons of which rules speak; of each, sets of levels (bit 0: no value) that are one to the rules.
+    comparisons: Vec<(usize, Vec<u16>)>,
+    /// By comparison the number of the set: combinations that no rule proposes.
+    combinations: Vec<Vec<usize>>,
+}
+
+/// Combinations beyond this number are not looked at; rules of more than a dozen columns make them.
+const MAX_COMBINATIONS: usize = 1 << 14;
+
+impl Unproposed {
+    fn new(encoded: &Encoded, rules: &[Conditions]) -> Self {
+        let mut comparisons: Vec<(usize, Vec<u16>)> = Vec::new();
+        for (i, c) in encoded.comparisons.iter().enumerate() {
+            let asked: Vec<u16> = rules.iter().flatten().filter(|(of, _)| *of == i).map(|(_, levels)| *levels).collect();
+            if asked.is_empty() {
+                continue;
+            }
+            let mut sets: Vec<(Vec<bool>, u16)> = Vec::new();
+            for level in 0..=c.levels.len() {
+                let fulfils: Vec<bool> = asked.iter().map(|a| a >> level & 1 == 1).collect();
+                match sets.iter_mut().find(|s| s.0 == fulfils) {
+                    Some(s) => s.1 |= 1 << level,
+                    None => sets.push((fulfils, 1 << level)),
+                }
+            }
+            comparisons.push((i, sets.into_iter().map(|s| s.1).collect()));
+        }
+        let all: usize = comparisons.iter().map(|(_, sets)| sets.len()).product();
+        let mut combinations = Vec::new();
+        // a rule of parts that no comparison speaks of says nothing here
+        let rules: Vec<&Conditions> = rules.iter().filter(|r| !r.is_empty()).collect();
+        for mut n in 0..if all <= MAX_COMBINATIONS && !rules.is_empty() { all } else { 0 } {
+            let combination: Vec<usize> = comparisons
+                .iter()
+                .map(|(_, sets)| {
+                    let at = n % sets.len();
+                    n /= sets.len();
+                    at
+                })
+                .collect();
+            let holds = |(of, levels): &(usize, u16)| {
+                comparisons.iter().zip(&combination).any(|((i, sets), at)| i == of && sets[*at] & !levels == 0)
+            };
+            if !rules.iter().any(|r| r.iter().all(holds)) {
+                combinations.push(combination);
+            }
+        }
+        Self { comparisons, combinations }
+    }
+
+    /// Adds a class's pairs that no rule proposes to `sums` and gives their number.
+    fn of_class(&self, w: &Weights, k: usize, sums: &mut [Vec<[f64; CLASS_COUNT]>]) -> f64 {
+        // with the missing value as level 0
+        let share = |i: usize, level: usize| {
+            let seen = w.seen(i);
+            if level == 0 { 1.0 - seen } else { seen * w.classes[i][level - 1][k] }
+        };
+        let of_sets: Vec<Vec<f64>> = self
+            .comparisons
+            .iter()
+            .map(|(i, sets)| sets.iter().map(|set| (0..16).filter(|l| set >> l & 1 == 1).map(|l| share(*i, l)).sum()).collect())
+            .collect();
+        let mut by_set: Vec<Vec<f64>> = of_sets.iter().map(|s| vec![0.0; s.len()]).collect();
+        let mut total = 0.0;
+        for combination in &self.combinations {
+            let p: f64 = combination.iter().zip(&of_sets).map(|(at, shares)| shares[*at]).product();
+            total += p;
+            combination.iter().zip(&mut by_set).for_each(|(at, shares)| shares[*at] += p);
+        }
+        let pairs = w.class_pairs[k];
+        for (i, levels) in sums.iter_mut().enumerate() {
+            let asked = self.comparisons.iter().position(|(of, _)| *of == i);
+            for (l, sum) in levels.iter_mut().enumerate() {
+                let of_level = share(i, l + 1);
+                sum[k] += pairs
+                    * match asked {
+                        None => total * of_level,
+                        Some(at) => {
+                            let set = self.comparisons[at].1.iter().position(|s| s >> (l + 1) & 1 == 1).unwrap_or(0);
+                            let of_set = of_sets[at][set];
+                            if of_set > 0.0 { by_set[at][set] * of_level / of_set } else { 0.0 }
+                        }
+                    };
+            }
+        }
+        pairs * total
+    }
 }
 
 fn default_shares(c: &Comparison) -> Vec<[f64; CLASS_COUNT]> {
@@ -348,11 +624,11 @@ fn default_shares(c: &Comparison) -> Vec<[f64; CLASS_COUNT]> {
 /// Scores pairs with the weights of their sources, rare names counting for more than common ones.
 pub(crate) struct Scorer<'a> {
     encoded: &'a Encoded,
-    weights: &'a FxHashMap<u16, Weights>,
+    weights: &'a Models,
 }
 
 impl<'a> Scorer<'a> {
-    pub fn new(encoded: &'a Encoded, weights: &'a FxHashMap<u16, Weights>) -> Self {
+    pub fn new(encoded: &'a Encoded, weights: &'a Models) -> Self {
         Self { encoded, weights }
     }
 
@@ -367,7 +643,7 @@ impl<'a> Scorer<'a> {
     pub fn evidence(&self, pair: Pair) -> f64 {
         let e = self.encoded;
         let key = source_pair(e.source_of(pair.left), e.source_of(pair.right), e.sources());
-        self.weights.get(&key).map_or(0.0, |w| self.weight_with(w, pair) - (w.same_pairs() / w.all_pairs.max(1.0)).log2())
+        self.weights.get(&key).map_or(0.0, |w| self.weight_with(w, pair) - w.prior())
     }
 
     /// log2 odds of a pair by given weights.
@@ -406,182 +682,4 @@ impl<'a> Scorer<'a> {
         }
         out
     }
-}
-
-/// Rows of a source that have a value for a comparison.
-fn c_present(encoded: &Encoded, c: &Comparison, range: std::ops::Range<u32>) -> f64 {
-    range.filter(|i| c.comparator.level(&encoded.fields, encoded.record(*i), encoded.record(*i)) != 0).count() as f64
-}
-
-/// How many of all pairs of two sources show each level (index level − 1). Counted exactly over distinct values and
-/// keys; the few estimates are said beside them.
-fn level_mass(encoded: &Encoded, c: &Comparison, a: usize, b: usize) -> Vec<f64> {
-    let rows = |s: usize| encoded.range(s).map(|i| encoded.record(i));
-    let out = match c.comparator {
-        Comparator::NationalId { at } => national_id_mass(rows(a), rows(b), at),
-        Comparator::Phone { at } => {
-            let (l, r) = (counts(rows(a).map(|x| wide(x, at))), counts(rows(b).map(|x| wide(x, at))));
-            let total = total(&l) * total(&r);
-            let same = joined(&l, &r);
-            // nine other digits in eleven places: numbers are spread evenly, so a neighbour is as likely as any number
-            let near = total * 99.0 / PHONE_NUMBERS;
-            vec![same, near, total - same - near]
-        }
-        Comparator::Name { field, at } => {
-            let names = &encoded.fields[field].names;
-            let counted = |s: usize| {
-                let mut out = vec![0u32; names.len()];
-                rows(s).for_each(|r| out[r[at] as usize] += 1);
-                out[0] = 0;
-                out
-            };
-            let (l, r) = (counted(a), counted(b));
-            // names by what they share: their sound, shape or surname
-            let grouped = |counts: &[u32], kinds: usize, of: &dyn Fn(usize) -> u32| {
-                let mut out = vec![0u32; kinds];
-                counts.iter().enumerate().for_each(|(i, n)| out[of(i) as usize] += n);
-                out
-            };
-            let by = |kinds: usize, of: &dyn Fn(usize) -> u32| dot(&grouped(&l, kinds, of), &grouped(&r, kinds, of));
-            let all = f64::from(l.iter().sum::<u32>()) * f64::from(r.iter().sum::<u32>());
-            let same = dot(&l, &r);
-            let homophone = by(names.pinyin_kinds, &|i| names.pinyin[i]) - same;
-            let look_alike = (by(names.shape_kinds, &|i| names.shape(i as u32)) - same).max(0.0);
-            let one = names.one_character_mass(&l, &r);
-            let cut = names.cut_short_mass(&l, &r);
-            // two of a name's characters swapped is as rare as an accident can make it: a homophone's chance is an upper bound
-            let reordered = homophone * 0.1;
-            let surname = (by(names.first_kinds, &|i| names.first[i]) - same - homophone - 0.8 * one - cut).max(0.0);
-            vec![
-                same,
-                homophone,
-                look_alike,
-                one,
-                cut,
-                reordered,
-                surname,
-                (all - same - homophone - look_alike - one - cut - reordered - surname).max(0.0),
-            ]
-        }
-        Comparator::Residence { code, address } => {
-            let of = |s: usize, key: &dyn Fn(crate::field::residence::Residence) -> u64| {
-                counts(rows(s).map(|r| key(residence_of(r, code, address))))
-            };
-            let by = |key: &dyn Fn(crate::field::residence::Residence) -> u64| joined(&of(a, key), &of(b, key));
-            let number = |s: usize, key: &dyn Fn(crate::field::residence::Residence) -> u64| {
-                rows(s).filter(|r| key(residence_of(r, code, address)) != 0).count() as f64
-            };
-            type Key = fn(crate::field::residence::Residence) -> u64;
-            let keys: [Key; 7] = [
-                |r| u64::from(r.door),
-                |r| if r.code % 1000 != 0 { r.code } else { 0 },
-                |r| if r.village != 0 && r.code / 1000 % 1000 != 0 { u64::from(r.village) << 32 | r.code / 1000 } else { 0 },
-                |r| if r.village != 0 && r.code % 1000 != 0 { u64::from(r.village) << 40 | r.code } else { 0 },
-                |r| if r.code == 0 { u64::from(r.village) } else { 0 },
-                |r| if r.code / 1000 % 1000 != 0 { r.code / 1000 } else { 0 },
-                |r| r.code / 1_000_000,
-            ];
-            let mass: Vec<f64> = keys.par_iter().map(|k| by(k)).collect();
-            let [door, village_code, village_name, both, only_name, town, county] = mass[..] else {
-                unreachable!("one mass a key")
-            };
-            let codes = number(a, &|r| r.code) * number(b, &|r| r.code);
-            let names = number(a, &|r| if r.code == 0 { u64::from(r.village) } else { 0 }) * number(b, &|r| u64::from(r.village))
-                + number(a, &|r| if r.code != 0 { u64::from(r.village) } else { 0 })
-                    * number(b, &|r| if r.code == 0 { u64::from(r.village) } else { 0 });
-            let village = (village_code + village_name - both + only_name - door).max(0.0);
-            let town = (town - village - door).max(0.0);
-            let county = (county - town - village - door).max(0.0);
-            vec![door, village, town, county, (codes + names - door - village - town - county).max(0.0)]
-        }
-        Comparator::Date { at } => by_values(rows(a).map(|r| r[at]), rows(b).map(|r| r[at]), c.levels.len(), date::compare),
-        Comparator::Same { at } => {
-            let (l, r) = (counts(rows(a).map(|x| u64::from(x[at]))), counts(rows(b).map(|x| u64::from(x[at]))));
-            let same = joined(&l, &r);
-            vec![same, total(&l) * total(&r) - same]
-        }
-        Comparator::Text { field, at } => {
-            let texts = &encoded.fields[field].texts;
-            let compare =
-                |x: u32, y: u32| if x == y { 1 } else { text::compare_different(&texts[x as usize], &texts[y as usize]) };
-            by_values(rows(a).map(|r| r[at]), rows(b).map(|r| r[at]), c.levels.len(), compare)
-        }
-    };
-    debug_assert_eq!(out.len(), c.levels.len());
-    out
-}
-
-fn national_id_mass<'r>(a: impl Iterator<Item = &'r [u32]>, b: impl Iterator<Item = &'r [u32]>, at: usize) -> Vec<f64> {
-    let (l, r) = (counts(a.map(|x| wide(x, at))), counts(b.map(|x| wide(x, at))));
-    let (nl, nr) = (total(&l), total(&r));
-    let heads = |m: &FxHashMap<u64, u32>| {
-        let mut out: FxHashMap<u64, u32> = FxHashMap::default();
-        m.iter().for_each(|(id, n)| *out.entry((id & !(1 << 63)) / 11_000).or_default() += n);
-        out
-    };
-    let unsound = |m: &FxHashMap<u64, u32>| {
-        m.iter().filter(|(id, _)| !national_id::is_sound(**id)).map(|(_, n)| f64::from(*n)).sum::<f64>()
-    };
-    let same = joined(&l, &r);
-    let one = (national_id::one_error_mass(&l, &r)).min(nl * nr);
-    // a second error has 18 places to fall on, nine digits each, but must again meet a number in use
-    let two = one * 18.0;
-    let head = (joined(&heads(&l), &heads(&r)) - same).max(0.0);
-    let any_unsound = nl * nr - (nl - unsound(&l)) * (nr - unsound(&r));
-    let rest = (nl * nr - same - one - two - head).max(0.0);
-    let unsound_share = if nl * nr > 0.0 { any_unsound / (nl * nr) } else { 0.0 };
-    vec![same, one, two, head, rest * unsound_share, rest * (1.0 - unsound_share)]
-}
-
-/// Distinct values with how often they stand; 0 is no value.
-fn counts(values: impl Iterator<Item = u64>) -> FxHashMap<u64, u32> {
-    let mut out: FxHashMap<u64, u32> = FxHashMap::default();
-    values.filter(|v| *v != 0).for_each(|v| *out.entry(v).or_default() += 1);
-    out
-}
-
-fn total(m: &FxHashMap<u64, u32>) -> f64 {
-    m.values().map(|n| f64::from(*n)).sum()
-}
-
-fn joined(l: &FxHashMap<u64, u32>, r: &FxHashMap<u64, u32>) -> f64 {
-    // whole numbers below 2^53: the order of the sum does not matter
-    l.iter().filter_map(|(k, n)| r.get(k).map(|m| f64::from(*n) * f64::from(*m))).sum()
-}
-
-fn dot(l: &[u32], r: &[u32]) -> f64 {
-    l.iter().zip(r).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
-}
-
-/// Levels counted over all pairs of distinct values; evenly thinned when there are too many of them.
-fn by_values(
-    a: impl Iterator<Item = u32>,
-    b: impl Iterator<Item = u32>,
-    levels: usize,
-    compare: impl Fn(u32, u32) -> u8 + Sync,
-) -> Vec<f64> {
-    let distinct = |values: &mut dyn Iterator<Item = u32>| {
-        let mut v: Vec<(u64, u32)> = counts(values.map(u64::from)).into_iter().collect();
-        v.sort_unstable();
-        v
-    };
-    let (l, r) = (distinct(&mut { a }), distinct(&mut { b }));
-    let step = (l.len() * r.len()).div_ceil(MAX_VALUE_PAIRS).max(1);
-    let counted: Vec<Vec<f64>> = l
-        .par_chunks(64)
-        .enumerate()
-        .map(|(chunk, values)| {
-            let mut out = vec![0.0; levels];
-            for (i, (x, n)) in values.iter().enumerate() {
-                for (y, m) in r.iter().skip((chunk * 64 + i) % step).step_by(step) {
-                    out[usize::from(compare(*x as u32, *y as u32)) - 1] += f64::from(*n) * f64::from(*m) * step as f64;
-                }
-            }
-            out
-        })
-        .collect();
-    counted.iter().fold(vec![0.0; levels], |mut sum, c| {
-        sum.iter_mut().zip(c).for_each(|(s, x)| *s += x);
-        sum
-    })
 }

@@ -257,7 +257,9 @@ fn a_former_name_finds_the_child() {
     assert_eq!(r.links(), all);
     assert_eq!(r.linkage.counts.rows, [expected, expected]);
     assert!(r.unmatched(0).is_empty());
-    let name_level =
-        |r: &Run, i: usize| r.linkage.links.iter().find(|l| l.left.row as usize == i).map(|l| r.linkage.levels(l).next());
+    let name_level = |r: &Run, i: usize| {
+        let name = r.linkage.comparisons.iter().position(|(name, _)| name == "name").unwrap();
+        r.linkage.links.iter().find(|l| l.left.row as usize == i).and_then(|l| r.linkage.levels(l).nth(name))
+    };
     assert_ne!(name_level(&with_former(false), 7), name_level(&r, 7), "the name is now evidence for the link");
 }

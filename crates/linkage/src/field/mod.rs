@@ -62,7 +62,8 @@ impl Kind {
             Kind::Date => &["year", "month"],
             Kind::PlaceCode => &["county", "town"],
             Kind::Address => &["village"],
-            Kind::NationalId | Kind::Phone | Kind::Sex | Kind::Text | Kind::Exact => &[],
+            Kind::NationalId => &["head", "tail", "ends"],
+            Kind::Phone | Kind::Sex | Kind::Text | Kind::Exact => &[],
         }
     }
 }

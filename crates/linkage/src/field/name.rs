@@ -9,7 +9,7 @@ use super::{Level, level};
 use crate::encode::Numbers;
 
 pub(crate) const LEVELS: &[Level] = &[
-    level("same", 0.945, 0.62, 0.001, 0.001, 0.7, 44),
+    level("same", 0.945, 0.62, 0.0002, 0.0002, 0.7, 44),
     level("homophone", 0.015, 0.1, 0.01, 0.003, 0.26, 36),
     level("look-alike", 0.008, 0.06, 0.01, 0.002, 0.001, 28),
     level("one-character", 0.014, 0.1, 0.5, 0.05, 0.01, 16),

@@ -1,13 +1,13 @@
 //! 公民身份号码 (citizen identity number, GB 11643) as a comparable integer.
 
-use rustc_hash::FxHashMap;
+use rayon::prelude::*;
 
 use super::{Level, level};
 
 /// Levels. Any single wrong digit and any swap of neighbours breaks the check digit (ISO 7064 MOD 11-2), so a typing
 /// error is only believed where at least one side fails its check; two sound numbers that differ are two children.
 pub(crate) const LEVELS: &[Level] = &[
-    level("same", 0.97, 0.75, 0.003, 0.002, 0.0001, 80),
+    level("same", 0.97, 0.75, 0.01, 0.002, 0.0001, 80),
     level("one-error", 0.015, 0.12, 0.001, 0.0005, 0.0001, 64),
     level("two-errors", 0.002, 0.04, 0.03, 0.001, 0.0001, 32),
     level("same-birth-and-area", 0.0006, 0.004, 0.9, 0.01, 0.0005, 0),
@@ -50,8 +50,45 @@ pub(crate) fn encode(s: &str) -> u64 {
     if (12 - sum % 11) % 11 == check { value | SOUND } else { value }
 }
 
+/// The number itself, without the mark.
+pub(crate) fn digits(id: u64) -> u64 {
+    id & !SOUND
+}
+
+/// Most of a number: two numbers with one wrong digit agree in one of the three.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Piece {
+    /// Area and birth date.
+    Head,
+    /// Birth date, order and check digit.
+    Tail,
+    /// All but the birth date.
+    Ends,
+}
+
+impl Piece {
+    /// 0 for no number.
+    pub fn of(self, id: u64) -> u64 {
+        /// Order and check digit.
+        const ORDER: u64 = 1_000 * 11;
+        /// Birth date, order and check digit.
+        const TAIL: u64 = 100_000_000 * ORDER;
+        let id = digits(id);
+        match self {
+            Piece::Head => id / ORDER,
+            Piece::Tail => id % TAIL,
+            Piece::Ends => id / TAIL * ORDER + id % ORDER,
+        }
+    }
+}
+
+/// The area in which a number was given out.
+pub(crate) fn area(id: u64) -> u64 {
+    Piece::Head.of(id) / 100_000_000
+}
+
 fn places(id: u64) -> [u8; 18] {
-    let mut v = id & !SOUND;
+    let mut v = digits(id);
     let mut out = [0u8; 18];
     out[17] = (v % 11) as u8;
     v /= 11;
@@ -69,12 +106,11 @@ pub(crate) fn is_sound(id: u64) -> bool {
 
 /// Level of two numbers, both present.
 pub(crate) fn compare(a: u64, b: u64) -> u8 {
-    if a & !SOUND == b & !SOUND {
+    if digits(a) == digits(b) {
         return 1;
     }
     let both_sound = a & b & SOUND != 0;
-    // six places of the area and eight of the birth date, 11 * 1000 below them
-    let same_head = (a & !SOUND) / 11_000 == (b & !SOUND) / 11_000;
+    let same_head = Piece::Head.of(a) == Piece::Head.of(b);
     if both_sound {
         return if same_head { 4 } else { 6 };
     }
@@ -104,24 +140,19 @@ fn count_errors(x: &[u8; 18], y: &[u8; 18]) -> u32 {
 }
 
 /// How many pairs of the two lists are one error apart: exact, because one side must fail its check and those are few.
-/// `left` and `right` map distinct numbers to how often they stand.
-pub(crate) fn one_error_mass(left: &FxHashMap<u64, u32>, right: &FxHashMap<u64, u32>) -> f64 {
-    let unsound = |m: &FxHashMap<u64, u32>| -> FxHashMap<u64, u32> {
-        m.iter().filter(|(id, _)| !is_sound(**id)).map(|(i, n)| (*i, *n)).collect()
-    };
+/// `left` and `right` are distinct numbers with how often they stand, in order.
+pub(crate) fn one_error_mass(left: &[(u64, u32)], right: &[(u64, u32)]) -> f64 {
+    let unsound = |all: &[(u64, u32)]| all.iter().filter(|(id, _)| !is_sound(*id)).copied().collect::<Vec<_>>();
+    let of = |all: &[(u64, u32)], id: u64| all.binary_search_by_key(&id, |e| e.0).map_or(0.0, |at| f64::from(all[at].1));
+    // of all neighbours only one in eleven can pass its check: the large list is asked for those alone
     let (left_unsound, right_unsound) = (unsound(left), unsound(right));
-    let of = |m: &FxHashMap<u64, u32>, id: u64| m.get(&id).map_or(0.0, |n| f64::from(*n));
-    let mut sum = 0.0;
-    for (&id, &n) in &left_unsound {
-        for other in neighbours(id) {
-            // of all neighbours only one in eleven can pass its check: the large list is asked for those alone
-            sum += f64::from(n) * if is_sound(other) { of(right, other) } else { of(&right_unsound, other) };
-        }
-    }
-    for (&id, &n) in &right_unsound {
-        sum += neighbours(id).filter(|o| is_sound(*o)).map(|o| f64::from(n) * of(left, o)).sum::<f64>();
-    }
-    sum
+    let near = |(id, n): &(u64, u32), sound: &[(u64, u32)], unsound: &[(u64, u32)]| {
+        neighbours(*id).map(|o| f64::from(*n) * if is_sound(o) { of(sound, o) } else { of(unsound, o) }).sum::<f64>()
+    };
+    // whole numbers: the order of the sum does not matter
+    let of_left: f64 = left_unsound.par_iter().map(|e| near(e, right, &right_unsound)).sum();
+    let of_right: f64 = right_unsound.par_iter().map(|e| near(e, left, &[])).sum();
+    of_left + of_right
 }
 
 /// All numbers one error away, marked sound where they are.

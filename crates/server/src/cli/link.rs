@@ -51,6 +51,7 @@ fn stage_name(stage: &str) -> &'static str {
         "train" => "学习权重",
         "block-broad" => "查找候选(宽松规则)",
         "assign" => "逐一配对",
+        "left-over" => "再找落单记录",
         "cluster" => "合并成人",
         _ => "写出结果",
     }
@@ -62,7 +63,12 @@ fn print(o: &Outcome, request: &Request) {
     }
     let l = &o.linkage;
     for (i, name) in o.table_names.iter().enumerate() {
-        println!("{name}:{} 行,未匹配 {} 行", l.counts.rows[i], l.unmatched[i].len());
+        println!(
+            "{name}:{} 行,未匹配 {} 行(预计其中 {:.1}% 确实无对应记录)",
+            l.counts.rows[i],
+            l.unmatched[i].len(),
+            l.unmatched_precision[i] * 100.0
+        );
     }
     println!(
         "匹配 {} 对,待人工认定 {} 对,合并为 {} 人;预计准确率 {:.2}%",

@@ -87,6 +87,7 @@ impl Observer for Stages<'_> {
             Stage::Train => "train",
             Stage::BlockBroad => "block-broad",
             Stage::Assign => "assign",
+            Stage::LeftOver => "left-over",
             Stage::Cluster => "cluster",
         });
         true

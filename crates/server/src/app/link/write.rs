@@ -106,6 +106,7 @@ struct RunJson<'a> {
     clusters: usize,
     unmatched: BTreeMap<&'a str, usize>,
     estimated_precision: f64,
+    unmatched_precision: BTreeMap<&'a str, f64>,
     evaluation: Option<&'a baoxue_linkage::evaluate::Evaluation>,
     counts: &'a baoxue_linkage::Counts,
     capped_blocks: &'a [baoxue_linkage::CappedBlock],
@@ -115,6 +116,7 @@ struct RunJson<'a> {
     settings: &'a baoxue_linkage::Settings,
     comparisons: Vec<Comparison<'a>>,
     models: &'a [baoxue_linkage::Model],
+    left_over_models: &'a [baoxue_linkage::Model],
 }
 
 #[derive(Serialize)]
@@ -135,6 +137,7 @@ pub fn run_json(out: &Path, outcome: &Outcome) -> anyhow::Result<()> {
         clusters: l.clusters.len(),
         unmatched: by_name(&|i| l.unmatched[i].len()),
         estimated_precision: l.estimated_precision,
+        unmatched_precision: outcome.table_names.iter().map(String::as_str).zip(l.unmatched_precision.iter().copied()).collect(),
         evaluation: outcome.evaluation.as_ref(),
         counts: &l.counts,
         capped_blocks: &l.capped,
@@ -151,6 +154,7 @@ pub fn run_json(out: &Path, outcome: &Outcome) -> anyhow::Result<()> {
             })
             .collect(),
         models: &l.models,
+        left_over_models: &l.left_over_models,
     };
     let text = serde_json::to_string_pretty(&json)?;
     write_file(&out.join("run.json"), |w| writeln!(w, "{text}"))

@@ -49,13 +49,14 @@ pub struct Meter {
 }
 
 /// Stages of a run that a bar shows.
-pub const STAGES: [&str; 10] = [
+pub const STAGES: [&str; 11] = [
     "读取名册",
     "整理字段",
     "查找相近的记录",
     "学习证据轻重",
     "扩大查找",
     "确定同一人",
+    "再找落单记录",
     "归并",
     "逐人判定",
     "与以前的结果对照",
@@ -99,7 +100,8 @@ impl Observer for Meter {
             Stage::Train => 3,
             Stage::BlockBroad => 4,
             Stage::Assign => 5,
-            Stage::Cluster => 6,
+            Stage::LeftOver => 6,
+            Stage::Cluster => 7,
         });
         !self.stop.load(Ordering::Relaxed)
     }
@@ -274,7 +276,7 @@ impl Office {
         let _ = tell.send(self.known(&county).await);
         let made = thread.await.map_err(|_| OfficeError::Input("比对程序出错,已停止;名册和以前的结果不受影响".into()))?;
         let (mut made, known_sources) = made.map_err(super::rosters::input)?;
-        meter.at(9);
+        meter.at(10);
         let mut tx = self.store.begin().await?;
         tx.check_lease(lease).await?;
         if self.overtaken(&county, &before).await? {

@@ -55,7 +55,7 @@ pub(super) fn work(
     let (decisions, outdated) = decisions_for(&given.decisions, &sources);
     let mut tables = sources.tables()?;
     let linkage = link(&mut tables, &settings, &decisions, meter)?;
-    meter.at(7);
+    meter.at(8);
     let setting = Setting { year: given.year, window: TrackingWindow::default(), sources: sources.kinds() };
     let mut children = decide_all(&sources, &tables, &linkage, &setting);
     if given.gazetteer.area().county().is_none() {
@@ -66,7 +66,7 @@ pub(super) fn work(
     if meter.stop.load(Ordering::Relaxed) {
         return Err(StoreError::Fenced.into());
     }
-    meter.at(8);
+    meter.at(9);
     let known = known.blocking_recv().context("服务正在停止")??;
     // numbers
     let keys: Vec<Vec<(SourceKey, i64)>> = children

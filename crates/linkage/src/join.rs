@@ -1,0 +1,276 @@
+//! Join: from chosen pairs to children, and to the lists of a run.
+
+use rayon::prelude::*;
+
+use crate::assign::{CANDIDATE_FLOOR, Candidate, Chosen, Duplicates, probability};
+use crate::block::{Pair, SourceSet};
+use crate::cluster::Clusters;
+use crate::compare::pattern;
+use crate::decisions::{DECIDED_RULE, Decided};
+use crate::encode::Encoded;
+use crate::run::{Cluster, Link, Member, SETTLED_WEIGHT};
+use crate::settings::Thresholds;
+use crate::weigh::{DUPLICATE_SHARE, Models, Scorer, Weights};
+
+/// log2 of how much likelier two rows must be strangers' for them to speak against a link of the rows they are linked to.
+const CONTRADICTING: f64 = -3.0;
+/// How many rows [`DUPLICATE_SHARE`] is worth against what a source shows.
+const SHARE_ROWS: f64 = 1_000.0;
+/// The least share of rows that are taken to stand alone in a source.
+const LEAST_ALONE: f64 = 0.001;
+
+/// What is known of children who stand twice in one source, by the weights that the source has with another.
+pub(crate) struct DuplicateModel<'a> {
+    scorer: &'a Scorer<'a>,
+    encoded: &'a Encoded,
+    by_source: Vec<Option<OfSource>>,
+}
+
+struct OfSource {
+    weights: Weights,
+    rows: f64,
+    /// Share of the rows whose child no other source has.
+    alone: f64,
+}
+
+impl<'a> DuplicateModel<'a> {
+    fn new(encoded: &'a Encoded, scorer: &'a Scorer<'a>, models: &Models) -> Self {
+        let n = encoded.sources();
+        let by_source = (0..n)
+            .map(|s| {
+                let rows = encoded.range(s).len() as f64;
+                let mut of_source: Vec<(&u16, &Weights)> =
+                    models.iter().filter(|(k, _)| **k as usize / n == s || **k as usize % n == s).collect();
+                of_source.sort_by(|a, b| b.1.same_pairs().total_cmp(&a.1.same_pairs()).then(a.0.cmp(b.0)));
+                of_source.first().map(|(_, w)| OfSource {
+                    weights: w.for_duplicates(rows),
+                    rows,
+                    alone: ((rows - w.same_pairs()) / rows).max(LEAST_ALONE),
+                })
+            })
+            .collect();
+        Self { scorer, encoded, by_source }
+    }
+
+    fn of(&self, row: u32) -> Option<&OfSource> {
+        self.by_source[self.encoded.source_of(row)].as_ref()
+    }
+
+    fn weight(&self, of: &OfSource, a: u32, b: u32) -> f64 {
+        self.scorer.weight_with(&of.weights, Pair::new(a, b, 0, pattern(self.encoded, a, b)))
+    }
+
+    /// Whether two rows of one source are one child by themselves.
+    fn are_one(&self, a: u32, b: u32) -> bool {
+        self.of(a).is_some_and(|of| self.weight(of, a, b) > 0.0)
+    }
+}
+
+impl Duplicates for DuplicateModel<'_> {
+    fn odds(&self, row: u32, strong: usize) -> f64 {
+        let Some(of) = self.of(row) else { return CANDIDATE_FLOOR };
+        let share = (strong as f64 + DUPLICATE_SHARE * SHARE_ROWS) / (of.rows + SHARE_ROWS);
+        (share / of.alone).log2().min(0.0)
+    }
+
+    fn contradict(&self, a: u32, b: u32) -> bool {
+        self.of(a).is_none_or(|of| self.weight(of, a, b) - of.weights.prior() < CONTRADICTING)
+    }
+}
+
+/// Children as they grow, link by link.
+pub(crate) struct Joining<'a> {
+    encoded: &'a Encoded,
+    scorer: &'a Scorer<'a>,
+    pub duplicates: DuplicateModel<'a>,
+    decided: &'a Decided,
+    thresholds: Thresholds,
+    clusters: Clusters,
+    /// Links that would have joined two children of one source.
+    pub refused: usize,
+    /// Weak links that other rows of the two children speak against.
+    doubtful: Vec<Chosen>,
+}
+
+/// What a run gives.
+pub(crate) struct Lists {
+    pub links: Vec<Link>,
+    pub review: Vec<Link>,
+    pub clusters: Vec<Cluster>,
+    pub unmatched: Vec<Vec<u32>>,
+    pub unmatched_precision: Vec<f64>,
+}
+
+impl<'a> Joining<'a> {
+    pub fn new(
+        encoded: &'a Encoded,
+        scorer: &'a Scorer<'a>,
+        models: &Models,
+        decided: &'a Decided,
+        thresholds: Thresholds,
+    ) -> Self {
+        let mut clusters = Clusters::new(encoded.len());
+        let mut same: Vec<&(u32, u32)> = decided.same.iter().collect();
+        same.sort_unstable();
+        for (a, b) in same {
+            if clusters.brought_together(*a, *b).all(|pair| !decided.different.contains(&pair)) {
+                clusters.join(*a, *b);
+            }
+        }
+        let duplicates = DuplicateModel::new(encoded, scorer, models);
+        Self { encoded, scorer, duplicates, decided, thresholds, clusters, refused: 0, doubtful: Vec::new() }
+    }
+
+    /// Joins the rows of the pairs that are likely enough, likeliest first.
+    pub fn join(&mut self, chosen: &mut [Chosen]) {
+        chosen.par_sort_unstable_by(|a, b| {
+            b.probability
+                .total_cmp(&a.probability)
+                .then_with(|| b.candidate.weight.total_cmp(&a.candidate.weight))
+                .then_with(|| a.candidate.pair.cmp(&b.candidate.pair))
+        });
+        let split = chosen.partition_point(|c| c.probability >= self.thresholds.accept);
+        for c in &chosen[..split] {
+            let p = c.candidate.pair;
+            if self.clusters.same(p.left, p.right) {
+                continue;
+            }
+            let weak = c.candidate.weight < SETTLED_WEIGHT;
+            if !self.clusters.brought_together(p.left, p.right).all(|(a, b)| self.may_be_one(a, b, c.duplicate)) {
+                self.refused += 1;
+            } else if weak && self.contradicted(p) {
+                self.doubtful.push(*c);
+            } else {
+                self.clusters.join(p.left, p.right);
+            }
+        }
+    }
+
+    /// Whether two rows may stand for one child: no person said otherwise, and one source has them for one child too.
+    fn may_be_one(&self, a: u32, b: u32, duplicate: bool) -> bool {
+        let e = self.encoded;
+        !self.decided.different.contains(&(a, b))
+            && (e.source_of(a) != e.source_of(b)
+                || self.decided.same.contains(&(a, b))
+                || if e.sources() == 1 {
+                    self.scorer.score(Pair::new(a, b, 0, pattern(e, a, b))) > CANDIDATE_FLOOR
+                } else if duplicate {
+                    !self.duplicates.contradict(a, b)
+                } else {
+                    self.duplicates.are_one(a, b)
+                })
+    }
+
+    /// Whether a row already linked to one of a pair's rows is plainly not the other's child. A short name on one register must not join
+    /// two children whose other registers tell them apart.
+    fn contradicted(&self, p: Pair) -> bool {
+        let e = self.encoded;
+        let of_two_sources = |(a, b): &(u32, u32)| e.source_of(*a) != e.source_of(*b);
+        let others = self.clusters.brought_together(p.left, p.right).filter(of_two_sources);
+        others
+            .filter(|pair| *pair != (p.left, p.right))
+            .any(|(a, b)| self.scorer.evidence(Pair::new(a, b, 0, pattern(e, a, b))) < CONTRADICTING)
+    }
+
+    /// By record: in which sources its child has rows.
+    pub fn sources_of_children(&self) -> Vec<SourceSet> {
+        let e = self.encoded;
+        let mut has: Vec<SourceSet> = (0..e.sources()).flat_map(|s| e.range(s).map(move |_| 1 << s)).collect();
+        for set in self.clusters.sets() {
+            let all = set.iter().fold(0, |all, i| all | has[*i as usize]);
+            set.iter().for_each(|i| has[*i as usize] = all);
+        }
+        for (alias, row) in &e.aliases {
+            has[*alias as usize] = has[*row as usize];
+        }
+        has
+    }
+
+    /// The lists of a run. `candidates` are all scored pairs, in order; `unseen` the pairs of one child of a source's rows that the program
+    /// expects never to have compared.
+    pub fn lists(&mut self, mut chosen: Vec<Chosen>, candidates: &[Candidate], unseen: &dyn Fn(usize) -> f64) -> Lists {
+        let (e, t) = (self.encoded, self.thresholds);
+        chosen.par_sort_unstable_by_key(|c| c.candidate.pair);
+        // every compared pair inside a child is a link: duplicates link to all rows of their child
+        let mut accepted: Vec<Chosen> = Vec::with_capacity(chosen.len());
+        let mut linked = vec![false; e.len()];
+        let mut by_pair = chosen.iter().peekable();
+        for c in candidates {
+            let p = c.pair;
+            while by_pair.next_if(|o| o.candidate.pair < p).is_some() {}
+            if self.clusters.same(p.left, p.right) {
+                let known = by_pair.peek().filter(|o| o.candidate.pair == p && o.probability >= t.accept);
+                let probability = known.map_or_else(|| probability(c.weight).max(t.accept), |o| o.probability);
+                accepted.push(Chosen { candidate: *c, probability, duplicate: false });
+                linked[p.left as usize] = true;
+                linked[p.right as usize] = true;
+            }
+        }
+        let mut doubtful: Vec<Chosen> = chosen.into_iter().filter(|c| c.probability < t.accept).collect();
+        doubtful.sort_unstable_by(|a, b| {
+            b.probability.total_cmp(&a.probability).then_with(|| a.candidate.pair.cmp(&b.candidate.pair))
+        });
+        let budget = (e.len() as f64 * t.max_review_share / 2.0) as usize;
+        let mut review: Vec<Chosen> = Vec::new();
+        let mut in_review = vec![false; e.len()];
+        // what the likelihood of being one child with some row adds up to, for rows that end on no other list
+        let mut passed_over: Vec<f64> = vec![0.0; e.len()];
+        for c in self.doubtful.iter().chain(&doubtful) {
+            let p = c.candidate.pair;
+            if self.clusters.same(p.left, p.right) {
+                continue;
+            }
+            if c.probability >= t.review && review.len() < budget {
+                review.push(*c);
+                in_review[p.left as usize] = true;
+                in_review[p.right as usize] = true;
+            } else {
+                for row in [p.left, p.right] {
+                    let sum = &mut passed_over[row as usize];
+                    *sum = (*sum + c.probability).min(1.0);
+                }
+            }
+        }
+        let alone = |i: &u32| !linked[*i as usize] && !in_review[*i as usize] && e.proper(*i) == *i;
+        let unmatched: Vec<Vec<u32>> =
+            (0..e.sources()).map(|s| e.range(s).filter(alone).map(|i| i - e.starts[s]).collect()).collect();
+        let unmatched_precision = unmatched
+            .iter()
+            .enumerate()
+            .map(|(s, list)| {
+                let wrong: f64 = list.iter().map(|i| passed_over[(e.starts[s] + i) as usize]).sum::<f64>() + unseen(s);
+                if list.is_empty() { 1.0 } else { (1.0 - wrong / list.len() as f64).max(0.0) }
+            })
+            .collect();
+        let to_link = |c: &Chosen| link_of(e, c);
+        Lists {
+            links: accepted.par_iter().map(to_link).collect(),
+            review: review.iter().map(to_link).collect(),
+            clusters: self
+                .clusters
+                .sets()
+                .into_iter()
+                .map(|set| Cluster { members: set.into_iter().map(|i| member(e, i)).collect() })
+                .collect(),
+            unmatched,
+            unmatched_precision,
+        }
+    }
+}
+
+fn member(encoded: &Encoded, i: u32) -> Member {
+    let source = encoded.source_of(i);
+    Member { source: source as u16, row: i - encoded.starts[source] }
+}
+
+fn link_of(encoded: &Encoded, c: &Chosen) -> Link {
+    let p = c.candidate.pair;
+    Link {
+        left: member(encoded, p.left),
+        right: member(encoded, p.right),
+        probability: c.probability,
+        weight: c.candidate.weight,
+        rule: (p.rule() != DECIDED_RULE).then_some(p.rule() as u8),
+        pattern: p.pattern(),
+    }
+}
