@@ -239,7 +239,8 @@ fn a_former_name_finds_the_child() {
     let expected = left.len();
     let with_former = |on: bool| {
         let mut s = settings();
-        s.columns[0].former = if on { vec!["former".to_owned()] } else { Vec::new() };
+        let name = s.columns.iter_mut().find(|c| c.name == "name").unwrap();
+        name.former = if on { vec!["former".to_owned()] } else { Vec::new() };
         let ids = |p: &str| StringArray::from_iter_values((0..expected).map(|i| format!("{p}{i:05}")));
         let columns = |rows: &[Row]| -> Vec<(String, StringArray)> {
             let column =
