@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::assign::{CANDIDATE_FLOOR, Candidate, Chosen, assign, probability};
 use crate::block::{Blocker, CappedBlock, Pair, SourceSet, source_pair};
 use crate::compare::level_at;
 use crate::decisions::{Decided, Decision};
@@ -291,6 +292,7 @@ fn score(scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
     pairs
         .into_par_iter()
         .map(|pair| Candidate { pair, weight: scorer.score(pair) })
+        .filter(|c| c.weight >= CANDIDATE_FLOOR)
         .collect()
 }
 
