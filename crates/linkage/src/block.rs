@@ -1,8 +1,8 @@
 //! Blocking: which pairs are compared at all.
 //!
 //! Every rule gives each record a key; records of one key form a block, and the pairs of a block are compared by the
-//! first rule that proposes them. Sharp rules work on all records, broad ones only where a side is still unsettled, the
-//! last ones only between rows that both found nobody.
+//! first rule that proposes them. Sharp rules work on all records, broad ones only between rows that are both still
+//! unsettled, the last ones only between rows that both found nobody.
 
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -68,7 +68,7 @@ pub(crate) fn source_pair(a: usize, b: usize, sources: usize) -> u16 {
 enum Wanted<'s> {
     /// All of two sources.
     All,
-    /// Those of which a side still looks for a row in the other's source.
+    /// Those of which each side still looks for a row in the other's source.
     Open(&'s [SourceSet]),
     /// Those whose children have no source in common.
     Apart(&'s [SourceSet]),
@@ -265,7 +265,7 @@ impl<'a> Blocker<'a> {
         self.stage(0..self.broad, Wanted::All)
     }
 
-    /// Pairs of the broad rules in which a side is open to the other's source.
+    /// Pairs of the broad rules in which each side is open to the other's source.
     pub fn broad(&mut self, open: &[SourceSet]) -> Proposed {
         self.stage(self.broad..self.last, Wanted::Open(open))
     }
@@ -280,17 +280,14 @@ impl<'a> Blocker<'a> {
     }
 
     fn stage(&mut self, rules: std::ops::Range<usize>, wanted: Wanted) -> Proposed {
-        let n = self.encoded.len() as u32;
-        let everywhere = SourceSet::MAX >> (SourceSet::BITS as usize - self.encoded.sources());
-        // the records for whose sake the stage is done
-        let few: Option<Vec<u32>> = match wanted {
+        let seekers = match wanted {
             Wanted::All => None,
-            Wanted::Open(open) => Some((0..n).filter(|i| open[*i as usize] != 0).collect()),
-            Wanted::Apart(has) => Some((0..n).filter(|i| has[*i as usize] != everywhere).collect()),
+            Wanted::Open(open) => Some(Seekers::new(self.encoded, |i| open[i as usize])),
+            Wanted::Apart(has) => Some(Seekers::new(self.encoded, |i| !has[i as usize])),
         };
         let mut all = Proposed::default();
         for k in rules {
-            let mut of_rule = self.run_rule(k, wanted, few.as_deref());
+            let mut of_rule = self.run_rule(k, wanted, seekers.as_ref());
             self.oversized[k].extend(std::mem::take(&mut of_rule.oversized));
             all = all.with(of_rule);
         }
@@ -302,7 +299,7 @@ impl<'a> Blocker<'a> {
     }
 
     /// Keyed records in [`PARTS`] parts by key, each sorted.
-    fn keyed(&self, rule: &Rule, wanted: Wanted, few: Option<&[u32]>) -> Vec<Vec<Keyed>> {
+    fn keyed(&self, rule: &Rule, seekers: Option<&Seekers>) -> Vec<Vec<Keyed>> {
         let part_of = |k: u64| (k >> 56) as usize % PARTS;
         let by_part = |keyed: Vec<Keyed>| {
             let mut starts = [0u32; PARTS + 1];
@@ -316,30 +313,30 @@ impl<'a> Blocker<'a> {
             }
             (out, starts)
         };
-        let key = |i: &u32| (self.key(rule, self.encoded.record(*i)), *i);
-        let of_few = |few: &[u32]| few.iter().map(key).filter(|(k, _)| *k != 0).collect::<Vec<Keyed>>();
-        let chunks: Vec<(Vec<Keyed>, [u32; PARTS + 1])> = match (wanted, few) {
-            (Wanted::Apart(_), Some(few)) => few.par_chunks(CHUNK as usize).map(|few| by_part(of_few(few))).collect(),
-            _ => {
-                // a block without an open record has nothing to give
-                let worth = few.map(|few| Sieve::of(few.par_chunks(CHUNK as usize).map(of_few)));
-                let n = self.encoded.len() as u32;
-                let at_once = CHUNK * CHUNKS_AT_ONCE;
-                (0..n.div_ceil(at_once))
-                    .into_par_iter()
-                    .map(|c| {
-                        let (mut keys, mut keyed) = (Vec::new(), Vec::new());
-                        for first in (c * at_once..((c + 1) * at_once).min(n)).step_by(CHUNK as usize) {
-                            keys.clear();
-                            keys.resize((n - first).min(CHUNK) as usize, 1);
-                            rule.parts.iter().for_each(|p| self.parts[*p].add(self.encoded, first, &mut keys));
-                            let found = keys.iter().copied().zip(first..);
-                            keyed.extend(found.filter(|(k, _)| *k != 0 && worth.as_ref().is_none_or(|w| w.passes(*k))));
-                        }
-                        by_part(keyed)
-                    })
-                    .collect()
-            }
+        let chunks: Vec<(Vec<Keyed>, [u32; PARTS + 1])> = if let Some(seekers) = seekers {
+            let key = |i: u32| self.key(rule, self.encoded.record(i));
+            let sieve = seekers.sieve(&key);
+            let keyed = |rows: &[u32]| {
+                let found = rows.iter().map(|i| (key(*i), *i));
+                by_part(found.filter(|(k, i)| *k != 0 && seekers.may_find(*i, *k, &sieve)).collect())
+            };
+            seekers.rows.par_chunks(CHUNK as usize).map(keyed).collect()
+        } else {
+            let n = self.encoded.len() as u32;
+            let at_once = CHUNK * CHUNKS_AT_ONCE;
+            (0..n.div_ceil(at_once))
+                .into_par_iter()
+                .map(|c| {
+                    let (mut keys, mut keyed) = (Vec::new(), Vec::new());
+                    for first in (c * at_once..((c + 1) * at_once).min(n)).step_by(CHUNK as usize) {
+                        keys.clear();
+                        keys.resize((n - first).min(CHUNK) as usize, 1);
+                        rule.parts.iter().for_each(|p| self.parts[*p].add(self.encoded, first, &mut keys));
+                        keyed.extend(keys.iter().copied().zip(first..).filter(|(k, _)| *k != 0));
+                    }
+                    by_part(keyed)
+                })
+                .collect()
         };
         (0..PARTS)
             .into_par_iter()
@@ -353,9 +350,9 @@ impl<'a> Blocker<'a> {
             .collect()
     }
 
-    fn run_rule(&self, k: usize, wanted: Wanted, few: Option<&[u32]>) -> Proposed {
+    fn run_rule(&self, k: usize, wanted: Wanted, seekers: Option<&Seekers>) -> Proposed {
         let mut all = self
-            .keyed(&self.rules[k], wanted, few)
+            .keyed(&self.rules[k], seekers)
             .into_par_iter()
             .fold(Proposed::default, |mut out, part| {
                 let mut members = Vec::new();
@@ -438,12 +435,9 @@ impl<'a> Blocker<'a> {
             pairs += match wanted {
                 Wanted::Open(open) if self.within => {
                     let x = a.iter().filter(|i| open[**i as usize] != 0).count() as u64;
-                    x * x.saturating_sub(1) / 2 + x * (n - x)
+                    x * x.saturating_sub(1) / 2
                 }
-                Wanted::Open(open) => {
-                    let (x, y) = (self.open_to(a, b, open).count() as u64, self.open_to(b, a, open).count() as u64);
-                    x * r + y * l - x * y
-                }
+                Wanted::Open(open) => self.open_to(a, b, open).count() as u64 * self.open_to(b, a, open).count() as u64,
                 _ if self.within => n * (n - 1) / 2,
                 _ => l * r,
             };
@@ -463,27 +457,19 @@ impl<'a> Blocker<'a> {
                 left.iter().for_each(|a| right.iter().for_each(|b| self.compare_pair(k, *a.min(b), *a.max(b), wanted, out)));
             });
         }
-        let open = if let Wanted::Open(open) = wanted { Some(open) } else { None };
-        let is_open = |i: u32| open.is_none_or(|o| o[i as usize] != 0);
-        self.each_two_sources(members, |left, right| {
-            if self.within {
-                for (at, &a) in left.iter().enumerate() {
-                    let others = left[at + 1..].iter().filter(|b| is_open(a) || is_open(**b));
-                    others.for_each(|b| self.compare_pair(k, a, *b, wanted, out));
+        self.each_two_sources(members, |left, right| match wanted {
+            _ if self.within => {
+                let wanted_one = |i: &&u32| if let Wanted::Open(open) = wanted { open[**i as usize] != 0 } else { true };
+                for (at, a) in left.iter().enumerate().filter(|(_, a)| wanted_one(a)) {
+                    left[at + 1..].iter().filter(wanted_one).for_each(|b| self.compare_pair(k, *a, *b, wanted, out));
                 }
-                return;
             }
-            // a member that is settled with the other source is only compared with those who are open to its own
-            let both = open.map(|o| (self.open_to(left, right, o), self.open_to(right, left, o).collect::<Vec<u32>>()));
-            let Some((left_open, right_open)) = both else {
-                left.iter().for_each(|a| right.iter().for_each(|b| self.compare_pair(k, *a, *b, wanted, out)));
-                return;
-            };
-            let mut left_open = left_open.peekable();
-            for &a in left {
-                let with = if left_open.next_if_eq(&a).is_some() { right } else { &right_open };
-                with.iter().for_each(|b| self.compare_pair(k, a, *b, wanted, out));
+            Wanted::Open(open) => {
+                let right: Vec<u32> = self.open_to(right, left, open).collect();
+                self.open_to(left, right.get(..1).unwrap_or(&[]), open)
+                    .for_each(|a| right.iter().for_each(|b| self.compare_pair(k, a, *b, wanted, out)));
             }
+            _ => left.iter().for_each(|a| right.iter().for_each(|b| self.compare_pair(k, *a, *b, wanted, out))),
         });
     }
 
@@ -522,6 +508,74 @@ impl<'a> Blocker<'a> {
     }
 }
 
+/// The records for whose sake a stage is done: each seeks a row in some sources.
+struct Seekers {
+    rows: Vec<u32>,
+    /// By record: the sources in which it seeks.
+    seeks: Vec<SourceSet>,
+    /// By record's source: the sources in which fewer seek it than the other way round. Their keys are what the others' must be among.
+    rarer: Vec<SourceSet>,
+    source_of: Vec<u8>,
+}
+
+impl Seekers {
+    fn new(encoded: &Encoded, seeks: impl Fn(u32) -> SourceSet + Sync) -> Self {
+        let n = encoded.sources();
+        let all = SourceSet::MAX >> (SourceSet::BITS as usize - n);
+        let seeks: Vec<SourceSet> = (0..encoded.len() as u32).into_par_iter().map(|i| seeks(i) & all).collect();
+        let rows: Vec<u32> = (0..encoded.len() as u32).filter(|i| seeks[*i as usize] != 0).collect();
+        let source_of: Vec<u8> = (0..n).flat_map(|s| encoded.range(s).map(move |_| s as u8)).collect();
+        let mut seekers = vec![vec![0u32; n]; n];
+        for i in &rows {
+            let s = usize::from(source_of[*i as usize]);
+            sources_in(seeks[*i as usize]).for_each(|t| seekers[s][t] += 1);
+        }
+        let rarer = |s: usize| (0..n).filter(|t| (seekers[*t][s], *t) < (seekers[s][*t], s)).fold(0, |m, t| m | 1 << t);
+        let rarer = (0..n).map(rarer).collect();
+        Self { rows, seeks, rarer, source_of }
+    }
+
+    fn source(&self, i: u32) -> usize {
+        usize::from(self.source_of[i as usize])
+    }
+
+    /// Keys of the rarer side, by what they seek.
+    fn sieve(&self, key: &(dyn Fn(u32) -> u64 + Sync)) -> Sieve {
+        let sought = |i: &u32| self.seeks[*i as usize] & !self.rarer[self.source(*i)];
+        let keys = |rows: &[u32]| {
+            let mut out = Vec::new();
+            for i in rows.iter().filter(|i| sought(i) != 0) {
+                let k = key(*i);
+                if k != 0 {
+                    out.extend(sources_in(sought(i)).map(|t| between(k, self.source(*i), t)));
+                }
+            }
+            out
+        };
+        Sieve::of(self.rows.par_chunks(CHUNK as usize).map(keys).collect())
+    }
+
+    /// Whether somebody of the key may seek the record where it seeks. One who is on the rarer side always passes.
+    fn may_find(&self, i: u32, key: u64, sieve: &Sieve) -> bool {
+        let s = self.source(i);
+        let seeks = self.seeks[i as usize];
+        seeks & !self.rarer[s] != 0 || sources_in(seeks).any(|t| sieve.passes(between(key, t, s)))
+    }
+}
+
+fn sources_in(mut set: SourceSet) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let next = set.trailing_zeros();
+        set &= set.wrapping_sub(1);
+        (next < SourceSet::BITS).then_some(next as usize)
+    })
+}
+
+/// A key as one of source `s` that seeks in source `t` has it.
+fn between(key: u64, s: usize, t: usize) -> u64 {
+    (key ^ (s as u64) << 6 ^ t as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 /// Lets keys pass that may be wanted: far smaller than the keys themselves.
 struct Sieve {
     bits: Vec<u64>,
@@ -531,11 +585,10 @@ impl Sieve {
     /// Places a key: one key in so many passes by accident.
     const PLACES: usize = 16;
 
-    fn of(keys: impl IndexedParallelIterator<Item = Vec<Keyed>>) -> Self {
-        let keys: Vec<Vec<Keyed>> = keys.collect();
+    fn of(keys: Vec<Vec<u64>>) -> Self {
         let places = (keys.iter().map(Vec::len).sum::<usize>() * Self::PLACES).next_power_of_two().max(64);
         let mut out = Self { bits: vec![0; places / 64] };
-        for (key, _) in keys.iter().flatten() {
+        for key in keys.iter().flatten() {
             let (at, bit) = out.place(*key);
             out.bits[at] |= bit;
         }

@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use crate::encode::{Comparator, Comparison, Encoded, residence_of, wide};
+use crate::field::name::Names;
 use crate::field::residence::Residence;
 use crate::field::{Kind, date, national_id, text};
 
@@ -24,165 +25,236 @@ pub(crate) struct Dependence {
     pub mass: Option<Vec<f64>>,
 }
 
-/// Rows that have a value for a comparison.
-pub(crate) fn present(encoded: &Encoded, c: &Comparison, rows: &[u32]) -> f64 {
-    rows.iter().filter(|i| c.comparator.level(&encoded.fields, encoded.record(**i), encoded.record(**i)) != 0).count() as f64
+/// What of a list of rows says how often they agree with others by chance: counted once, joined with every other source.
+pub(crate) struct Tally {
+    comparisons: Vec<Counted>,
+    dependences: Vec<Depending>,
 }
 
-/// By comparison: how many of all pairs show each level (index level − 1).
-pub(crate) fn masses(encoded: &Encoded, left: &[u32], right: &[u32]) -> Vec<Vec<f64>> {
-    encoded.comparisons.par_iter().map(|c| level_mass(encoded, c, left, right)).collect()
+/// The values of a comparison.
+enum Counted {
+    /// Values by several keys.
+    Keys(Vec<Counts>),
+    Names(NameCounts),
+    /// Distinct values, to be compared with each other.
+    Values(Vec<(u32, u32)>),
 }
 
-/// What depends on what, with `masses` as counted before.
-pub(crate) fn dependences(encoded: &Encoded, left: &[u32], right: &[u32], masses: &[Vec<f64>]) -> Vec<Dependence> {
+struct NameCounts {
+    /// By number of the name, its sound, its shape, its surname.
+    by: [Vec<u32>; 4],
+    /// Names with a place left open, and the same with their sound.
+    masked: [Counts; 2],
+    /// Whole names and beginnings of names.
+    whole: Counts,
+    beginnings: Counts,
+}
+
+/// What a comparison of which others depend says.
+struct Depending {
+    comparison: usize,
+    given: (usize, u16),
+    keys: Vec<Counts>,
+}
+
+impl Tally {
+    pub fn of(encoded: &Encoded, rows: &[u32]) -> Self {
+        let comparisons = encoded.comparisons.par_iter().map(|c| Counted::of(encoded, c, rows)).collect();
+        let depending: Vec<(usize, (usize, u16))> = dependent_comparisons(encoded);
+        let dependences = depending
+            .into_par_iter()
+            .map(|(comparison, given)| Depending { comparison, given, keys: depending_keys(encoded, rows, comparison, given.0) })
+            .collect();
+        Self { comparisons, dependences }
+    }
+
+    /// By comparison: how many of all pairs with the rows of another tally show each level (index level − 1).
+    pub fn masses(&self, other: &Tally, encoded: &Encoded) -> Vec<Vec<f64>> {
+        let both = self.comparisons.par_iter().zip(&other.comparisons).zip(&encoded.comparisons);
+        both.map(|((l, r), c)| level_mass(encoded, c, l, r)).collect()
+    }
+
+    /// What depends on what, with `masses` as counted before.
+    pub fn dependences(&self, other: &Tally, encoded: &Encoded, masses: &[Vec<f64>]) -> Vec<Dependence> {
+        let mass = |l: &Depending, r: &Depending| {
+            let joined: Vec<f64> = l.keys.iter().zip(&r.keys).map(|(l, r)| l.joined(r)).collect();
+            match encoded.comparisons[l.comparison].comparator {
+                Comparator::Residence { .. } => Some(residence_levels(&joined)),
+                Comparator::Same { .. } => Some(vec![joined[0], joined[1] - joined[0]]),
+                Comparator::Name { .. } => Some(adult_levels(&joined, &masses[l.comparison])),
+                _ => None,
+            }
+        };
+        let dependence =
+            |(l, r): (&Depending, &Depending)| Dependence { comparison: l.comparison, given: l.given, mass: mass(l, r) };
+        self.dependences.iter().zip(&other.dependences).map(dependence).collect()
+    }
+
+    /// By comparison: rows that have a value.
+    pub fn present(encoded: &Encoded, rows: &[u32]) -> Vec<f64> {
+        let has = |c: &Comparison, i: u32| c.comparator.level(&encoded.fields, encoded.record(i), encoded.record(i)) != 0;
+        encoded.comparisons.iter().map(|c| rows.iter().filter(|i| has(c, **i)).count() as f64).collect()
+    }
+}
+
+/// Which comparisons depend on which, and at which levels of the other one.
+fn dependent_comparisons(encoded: &Encoded) -> Vec<(usize, (usize, u16))> {
     let find = |wanted: &dyn Fn(&Comparison) -> bool| encoded.comparisons.iter().position(wanted);
-    let mut out = Vec::new();
     let number = find(&|c| matches!(c.comparator, Comparator::NationalId { .. }));
     let name = find(&|c| matches!(c.comparator, Comparator::Name { .. }) && !c.household);
-    for (i, c) in encoded.comparisons.iter().enumerate() {
-        match (c.comparator, number, name) {
-            // a number holds a birth date: where it agrees but for an error, the birth date is no news
-            (Comparator::Date { .. }, Some(n), _) => {
-                out.push(Dependence { comparison: i, given: (n, levels_of(&[2, 3, 4])), mass: None });
-            }
-            // …and the county where it was given out, where most still live
-            (Comparator::Residence { code: Some(code), address }, Some(n), _) => {
-                let Comparator::NationalId { at } = encoded.comparisons[n].comparator else { continue };
-                let mass = residence_mass(encoded, left, right, Some(code), address, |r| national_id::area(wide(r, at)));
-                out.push(Dependence { comparison: i, given: (n, levels_of(&[4])), mass: Some(mass) });
-            }
-            // most names are a boy's or a girl's
-            (Comparator::Same { at }, _, Some(n)) if encoded.fields.iter().any(|f| f.at == at && f.kind == Kind::Sex) => {
-                let Comparator::Name { at: child, .. } = encoded.comparisons[n].comparator else { continue };
-                let by = |key: &(dyn Fn(&[u32]) -> u64 + Sync)| counts(encoded, left, key).joined(&counts(encoded, right, key));
-                let both = |r: &[u32]| if r[child] == 0 || r[at] == 0 { 0 } else { u64::from(r[child]) << 8 | u64::from(r[at]) };
-                let same = by(&both);
-                let all = by(&|r| both(r) >> 8);
-                out.push(Dependence { comparison: i, given: (n, levels_of(&[1, 2, 3])), mass: Some(vec![same, all - same]) });
-            }
-            (Comparator::Name { at, .. }, _, Some(n)) if c.household => {
-                let Comparator::Name { at: child, .. } = encoded.comparisons[n].comparator else { continue };
-                let mass = adult_mass(encoded, left, right, at, child, &masses[i]);
-                out.push(Dependence { comparison: i, given: (n, levels_of(&[1, 2, 3, 4, 5, 6, 7])), mass: Some(mass) });
-            }
-            _ => {}
+    let of = |(i, c): (usize, &Comparison)| match (c.comparator, number, name) {
+        // a number holds a birth date: where it agrees but for an error, the birth date is no news
+        (Comparator::Date { .. }, Some(n), _) => Some((i, (n, levels_of(&[2, 3, 4])))),
+        // …and the county where it was given out, where most still live
+        (Comparator::Residence { code: Some(_), .. }, Some(n), _) => Some((i, (n, levels_of(&[4])))),
+        // most names are a boy's or a girl's
+        (Comparator::Same { at }, _, Some(n)) if encoded.fields.iter().any(|f| f.at == at && f.kind == Kind::Sex) => {
+            Some((i, (n, levels_of(&[1, 2, 3]))))
         }
-    }
-    out
+        // a guardian mostly bears the child's surname
+        (Comparator::Name { .. }, _, Some(n)) if c.household => Some((i, (n, levels_of(&[1, 2, 3, 4, 5, 6, 7])))),
+        _ => None,
+    };
+    encoded.comparisons.iter().enumerate().filter_map(of).collect()
 }
 
 fn levels_of(levels: &[u8]) -> u16 {
     levels.iter().fold(0, |m, l| m | 1 << l)
 }
 
-/// Guardians of children of one surname: the levels of a shared surname keep their proportions.
-fn adult_mass(encoded: &Encoded, left: &[u32], right: &[u32], adult: usize, child: usize, all: &[f64]) -> Vec<f64> {
-    let of = |rows: &[u32], key: &(dyn Fn(&[u32]) -> u64 + Sync)| counts(encoded, rows, key);
-    let by = |key: &(dyn Fn(&[u32]) -> u64 + Sync)| of(left, key).joined(&of(right, key));
-    let (surname, adult_surname) = (child + 2, adult + 2);
-    let both =
-        by(&|r| if r[surname] == 0 || r[adult] == 0 { 0 } else { u64::from(r[surname]) << 32 | u64::from(r[adult_surname]) });
-    let adults = by(&|r| u64::from(r[adult_surname]));
-    let children = by(&|r| if r[adult] == 0 { 0 } else { u64::from(r[surname]) });
-    let more = if adults > 0.0 { both / adults } else { 0.0 };
+fn depending_keys(encoded: &Encoded, rows: &[u32], comparison: usize, given: usize) -> Vec<Counts> {
+    let by = |key: &(dyn Fn(&[u32]) -> u64 + Sync)| counts(encoded, rows, key);
+    match (encoded.comparisons[comparison].comparator, encoded.comparisons[given].comparator) {
+        (Comparator::Residence { code, address }, Comparator::NationalId { at }) => {
+            residence_keys(encoded, rows, code, address, |r| national_id::area(wide(r, at)))
+        }
+        (Comparator::Same { at }, Comparator::Name { at: child, .. }) => {
+            let both = |r: &[u32]| if r[child] == 0 || r[at] == 0 { 0 } else { u64::from(r[child]) << 8 | u64::from(r[at]) };
+            vec![by(&both), by(&|r| both(r) >> 8)]
+        }
+        (Comparator::Name { at: adult, .. }, Comparator::Name { at: child, .. }) => {
+            let (surname, adult_surname) = (child + 2, adult + 2);
+            let if_adult = |r: &[u32], key: u64| if r[surname] == 0 || r[adult] == 0 { 0 } else { key };
+            vec![
+                by(&|r| if_adult(r, u64::from(r[surname]) << 32 | u64::from(r[adult_surname]))),
+                by(&|r| u64::from(r[adult_surname])),
+                by(&|r| if_adult(r, u64::from(r[surname]))),
+            ]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Guardians of children of one surname: the levels of a shared surname keep their proportions. Joined are: surnames of both, surnames of
+/// guardians, surnames of children.
+fn adult_levels(joined: &[f64], all: &[f64]) -> Vec<f64> {
+    let more = if joined[1] > 0.0 { joined[0] / joined[1] } else { 0.0 };
     let last = all.len() - 1;
     let mut out: Vec<f64> = all[..last].iter().map(|m| m * more).collect();
-    out.push((children - out.iter().sum::<f64>()).max(0.0));
+    out.push((joined[2] - out.iter().sum::<f64>()).max(0.0));
     out
 }
 
-fn level_mass(encoded: &Encoded, c: &Comparison, left: &[u32], right: &[u32]) -> Vec<f64> {
-    let rows = |of: &'_ [u32]| of.iter().map(|i| encoded.record(*i)).collect::<Vec<_>>().into_iter();
-    let of = |rows: &[u32], key: &(dyn Fn(&[u32]) -> u64 + Sync)| counts(encoded, rows, key);
-    let out = match c.comparator {
-        Comparator::NationalId { at } => national_id_mass(&of(left, &|r| wide(r, at)), &of(right, &|r| wide(r, at))),
-        Comparator::Phone { at } => {
-            let (l, r) = (of(left, &|r| wide(r, at)), of(right, &|r| wide(r, at)));
-            let total = l.total() * r.total();
-            let same = l.joined(&r);
+impl Counted {
+    fn of(encoded: &Encoded, c: &Comparison, rows: &[u32]) -> Self {
+        let by = |key: &(dyn Fn(&[u32]) -> u64 + Sync)| counts(encoded, rows, key);
+        match c.comparator {
+            Comparator::NationalId { at } => {
+                let numbers = by(&|r| wide(r, at));
+                let heads = numbers.0.iter().map(|(id, n)| (national_id::Piece::Head.of(*id), *n));
+                let heads = Counts::gather(heads.collect());
+                Self::Keys(vec![numbers, heads])
+            }
+            Comparator::Phone { at } => Self::Keys(vec![by(&|r| wide(r, at))]),
+            Comparator::Same { at } => Self::Keys(vec![by(&|r| u64::from(r[at]))]),
+            Comparator::Residence { code, address } => Self::Keys(residence_keys(encoded, rows, code, address, |_| 1)),
+            Comparator::Name { field, at } => Self::Names(NameCounts::of(encoded, rows, field, at)),
+            Comparator::Date { at } | Comparator::Text { at, .. } => {
+                let values = by(&|r| u64::from(r[at]));
+                Self::Values(values.0.into_iter().map(|(v, n)| (v as u32, n)).collect())
+            }
+        }
+    }
+}
+
+impl NameCounts {
+    fn of(encoded: &Encoded, rows: &[u32], field: usize, at: usize) -> Self {
+        let names = &encoded.fields[field].names;
+        let mut all = vec![0u32; names.len()];
+        rows.iter().for_each(|i| all[encoded.record(*i)[at] as usize] += 1);
+        all[0] = 0;
+        let grouped = |kinds: usize, of: &dyn Fn(usize) -> u32| {
+            let mut out = vec![0u32; kinds];
+            all.iter().enumerate().filter(|(_, n)| **n > 0).for_each(|(i, n)| out[of(i) as usize] += n);
+            out
+        };
+        let sound = grouped(names.pinyin_kinds, &|i| names.pinyin[i]);
+        let shape = grouped(names.shape_kinds, &|i| names.shape(i as u32));
+        let surname = grouped(names.first_kinds, &|i| names.first[i]);
+        let masked = names.masked(&all).map(Counts::gather);
+        let (whole, beginnings) = names.whole_and_beginnings(&all);
+        let (whole, beginnings) = (Counts::gather(whole), Counts::gather(beginnings));
+        Self { by: [all, sound, shape, surname], masked, whole, beginnings }
+    }
+}
+
+fn level_mass(encoded: &Encoded, c: &Comparison, l: &Counted, r: &Counted) -> Vec<f64> {
+    let out = match (l, r, c.comparator) {
+        (Counted::Keys(l), Counted::Keys(r), Comparator::NationalId { .. }) => national_id_levels(l, r),
+        (Counted::Keys(l), Counted::Keys(r), Comparator::Phone { .. }) => {
+            let total = l[0].total() * r[0].total();
+            let same = l[0].joined(&r[0]);
             // nine other digits in eleven places: numbers are spread evenly, so a neighbour is as likely as any number
             let near = total * 99.0 / PHONE_NUMBERS;
             vec![same, near, total - same - near]
         }
-        Comparator::Name { field, at } => {
-            let names = &encoded.fields[field].names;
-            let counted = |of: &[u32]| {
-                let mut out = vec![0u32; names.len()];
-                of.iter().for_each(|i| out[encoded.record(*i)[at] as usize] += 1);
-                out[0] = 0;
-                out
-            };
-            let (l, r) = (counted(left), counted(right));
-            // names by what they share: their sound, shape or surname
-            let grouped = |counts: &[u32], kinds: usize, of: &dyn Fn(usize) -> u32| {
-                let mut out = vec![0u32; kinds];
-                counts.iter().enumerate().for_each(|(i, n)| out[of(i) as usize] += n);
-                out
-            };
-            let by = |kinds: usize, of: &dyn Fn(usize) -> u32| dot(&grouped(&l, kinds, of), &grouped(&r, kinds, of));
-            let all = f64::from(l.iter().sum::<u32>()) * f64::from(r.iter().sum::<u32>());
-            let same = dot(&l, &r);
-            let homophone = by(names.pinyin_kinds, &|i| names.pinyin[i]) - same;
-            let look_alike = (by(names.shape_kinds, &|i| names.shape(i as u32)) - same).max(0.0);
-            let one = names.one_character_mass(&l, &r);
-            let cut = names.cut_short_mass(&l, &r);
-            // two of a name's characters swapped is as rare as an accident can make it: a homophone's chance is an upper bound
-            let reordered = homophone * 0.1;
-            let surname = (by(names.first_kinds, &|i| names.first[i]) - same - homophone - 0.8 * one - cut).max(0.0);
-            vec![
-                same,
-                homophone,
-                look_alike,
-                one,
-                cut,
-                reordered,
-                surname,
-                (all - same - homophone - look_alike - one - cut - reordered - surname).max(0.0),
-            ]
+        (Counted::Keys(l), Counted::Keys(r), Comparator::Residence { .. }) => {
+            residence_levels(&l.iter().zip(r).map(|(l, r)| l.joined(r)).collect::<Vec<f64>>())
         }
-        Comparator::Residence { code, address } => residence_mass(encoded, left, right, code, address, |_| 1),
-        Comparator::Date { at } => {
-            by_values(rows(left).map(|r| r[at]), rows(right).map(|r| r[at]), c.levels.len(), date::compare)
+        (Counted::Keys(l), Counted::Keys(r), _) => {
+            let same = l[0].joined(&r[0]);
+            vec![same, l[0].total() * r[0].total() - same]
         }
-        Comparator::Same { at } => {
-            let (l, r) = (of(left, &|r| u64::from(r[at])), of(right, &|r| u64::from(r[at])));
-            let same = l.joined(&r);
-            vec![same, l.total() * r.total() - same]
-        }
-        Comparator::Text { field, at } => {
+        (Counted::Names(l), Counted::Names(r), Comparator::Name { field, .. }) => name_levels(&encoded.fields[field].names, l, r),
+        (Counted::Values(l), Counted::Values(r), Comparator::Text { field, .. }) => {
             let texts = &encoded.fields[field].texts;
             let compare =
                 |x: u32, y: u32| if x == y { 1 } else { text::compare_different(&texts[x as usize], &texts[y as usize]) };
-            by_values(rows(left).map(|r| r[at]), rows(right).map(|r| r[at]), c.levels.len(), compare)
+            by_values(l, r, c.levels.len(), compare)
         }
+        (Counted::Values(l), Counted::Values(r), _) => date_levels(l, r, c.levels.len()),
+        _ => unreachable!("one comparison is counted in one way"),
     };
     debug_assert_eq!(out.len(), c.levels.len());
     out
 }
 
-/// Of the pairs whose rows are in one group (0: in none).
-fn residence_mass(
+fn name_levels(names: &Names, l: &NameCounts, r: &NameCounts) -> Vec<f64> {
+    // names by what they share: themselves, their sound, shape or surname
+    let [same, sound, shape, first] = [0, 1, 2, 3].map(|by| dot(&l.by[by], &r.by[by]));
+    let total = |n: &NameCounts| f64::from(n.by[0].iter().sum::<u32>());
+    let all = total(l) * total(r);
+    let homophone = sound - same;
+    let look_alike = (shape - same).max(0.0);
+    let one = (l.masked[0].joined(&r.masked[0]) - l.masked[1].joined(&r.masked[1])).max(0.0) * names.thinning() as f64;
+    let cut = l.whole.joined(&r.beginnings) + r.whole.joined(&l.beginnings);
+    // two of a name's characters swapped is as rare as an accident can make it: a homophone's chance is an upper bound
+    let reordered = homophone * 0.1;
+    let surname = (first - same - homophone - 0.8 * one - cut).max(0.0);
+    let rest = (all - same - homophone - look_alike - one - cut - reordered - surname).max(0.0);
+    vec![same, homophone, look_alike, one, cut, reordered, surname, rest]
+}
+
+/// Of the rows in each group (0: in none) their residence by several keys, as [`residence_levels`] takes them.
+fn residence_keys(
     encoded: &Encoded,
-    left: &[u32],
-    right: &[u32],
+    rows: &[u32],
     code: Option<usize>,
     address: Option<usize>,
     group: impl Fn(&[u32]) -> u64 + Sync,
-) -> Vec<f64> {
-    let of = |rows: &[u32], key: &(dyn Fn(Residence) -> u64 + Sync)| {
-        let keyed = |r: &[u32]| {
-            let (group, key) = (group(r), key(residence_of(r, code, address)));
-            if group == 0 || key == 0 { 0 } else { mix(group, key) }
-        };
-        counts(encoded, rows, &keyed)
-    };
-    let by = |key: &(dyn Fn(Residence) -> u64 + Sync)| of(left, key).joined(&of(right, key));
-    let known = |l: &(dyn Fn(Residence) -> bool + Sync), r: &(dyn Fn(Residence) -> bool + Sync)| {
-        of(left, &|x| u64::from(l(x))).joined(&of(right, &|x| u64::from(r(x))))
-    };
+) -> Vec<Counts> {
     type Key = fn(Residence) -> u64;
-    const KEYS: [Key; 7] = [
+    const KEYS: [Key; 10] = [
         |r| u64::from(r.door),
         |r| if r.code % 1000 != 0 { r.code } else { 0 },
         |r| if r.village != 0 && r.code / 1000 % 1000 != 0 { u64::from(r.village) << 32 | r.code / 1000 } else { 0 },
@@ -190,12 +262,26 @@ fn residence_mass(
         |r| if r.code == 0 { u64::from(r.village) } else { 0 },
         |r| if r.code / 1000 % 1000 != 0 { r.code / 1000 } else { 0 },
         |r| r.code / 1_000_000,
+        // pairs of villages in which a side has no code are all pairs of villages but those in which both have one
+        |r| u64::from(r.code != 0),
+        |r| u64::from(r.village != 0),
+        |r| u64::from(r.village != 0 && r.code != 0),
     ];
-    let mass: Vec<f64> = KEYS.par_iter().map(|k| by(k)).collect();
-    let [door, village_code, village_name, both, only_name, town, county] = mass[..] else { unreachable!("one mass a key") };
-    let codes = known(&|r| r.code != 0, &|r| r.code != 0);
-    let names = known(&|r| r.code == 0 && r.village != 0, &|r| r.village != 0)
-        + known(&|r| r.code != 0 && r.village != 0, &|r| r.code == 0 && r.village != 0);
+    let counted = |key: &Key| {
+        let keyed = |r: &[u32]| {
+            let (group, key) = (group(r), key(residence_of(r, code, address)));
+            if group == 0 || key == 0 { 0 } else { mix(group, key) }
+        };
+        counts(encoded, rows, &keyed)
+    };
+    KEYS.par_iter().map(counted).collect()
+}
+
+fn residence_levels(joined: &[f64]) -> Vec<f64> {
+    let [door, village_code, village_name, both, only_name, town, county, codes, villages, with_codes] = joined[..] else {
+        unreachable!("one mass a key")
+    };
+    let names = villages - with_codes;
     let village = (village_code + village_name - both + only_name - door).max(0.0);
     let town = (town - village - door).max(0.0);
     let county = (county - town - village - door).max(0.0);
@@ -206,19 +292,52 @@ fn mix(group: u64, key: u64) -> u64 {
     if group == 1 { key } else { (group.rotate_left(40) ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 }
 }
 
-fn national_id_mass(l: &Counts, r: &Counts) -> Vec<f64> {
-    let (nl, nr) = (l.total(), r.total());
-    let heads = |m: &Counts| Counts::gather(m.0.iter().map(|(id, n)| (national_id::Piece::Head.of(*id), *n)).collect());
+fn national_id_levels(l: &[Counts], r: &[Counts]) -> Vec<f64> {
+    let (nl, nr) = (l[0].total(), r[0].total());
     let unsound = |m: &Counts| m.0.iter().filter(|(id, _)| !national_id::is_sound(*id)).map(|(_, n)| f64::from(*n)).sum::<f64>();
-    let same = l.joined(r);
-    let one = national_id::one_error_mass(&l.0, &r.0).min(nl * nr);
+    let same = l[0].joined(&r[0]);
+    let one = national_id::one_error_mass(&l[0].0, &r[0].0).min(nl * nr);
     // a second error has 18 places to fall on, nine digits each, but must again meet a number in use
     let two = one * 18.0;
-    let head = (heads(l).joined(&heads(r)) - same).max(0.0);
-    let any_unsound = nl * nr - (nl - unsound(l)) * (nr - unsound(r));
+    let head = (l[1].joined(&r[1]) - same).max(0.0);
+    let any_unsound = nl * nr - (nl - unsound(&l[0])) * (nr - unsound(&r[0]));
     let rest = (nl * nr - same - one - two - head).max(0.0);
     let unsound_share = if nl * nr > 0.0 { any_unsound / (nl * nr) } else { 0.0 };
     vec![same, one, two, head, rest * unsound_share, rest * (1.0 - unsound_share)]
+}
+
+/// Dates are compared only with those that can be of another level than the last: of their year, about its turns, and of their day.
+fn date_levels(l: &[(u32, u32)], r: &[(u32, u32)], levels: usize) -> Vec<f64> {
+    let total = |of: &[(u32, u32)]| of.iter().map(|(_, n)| f64::from(*n)).sum::<f64>();
+    let place = |packed: u32| r.partition_point(|e| e.0 < packed);
+    let years: Vec<u32> = r.chunk_by(|a, b| date::year(a.0) == date::year(b.0)).map(|c| date::year(c[0].0)).collect();
+    let counted: Vec<Vec<f64>> = l
+        .par_chunks(64)
+        .map(|values| {
+            let mut out = vec![0.0; levels];
+            let mut count = |(x, n): (u32, u32), (y, m): (u32, u32)| {
+                out[usize::from(date::compare(x, y)) - 1] += f64::from(n) * f64::from(m);
+            };
+            for value in values {
+                let near = date::neighbourhood(value.0);
+                let near = place(near.start)..place(near.end);
+                r[near.clone()].iter().for_each(|other| count(*value, *other));
+                for day in years.iter().map(|y| date::same_day(value.0, *y)) {
+                    let at = place(day);
+                    if !near.contains(&at) && r.get(at).is_some_and(|o| o.0 == day) {
+                        count(*value, r[at]);
+                    }
+                }
+            }
+            out
+        })
+        .collect();
+    let mut out = counted.iter().fold(vec![0.0; levels], |mut sum, c| {
+        sum.iter_mut().zip(c).for_each(|(s, x)| *s += x);
+        sum
+    });
+    out[levels - 1] += (total(l) * total(r) - out.iter().sum::<f64>()).max(0.0);
+    out
 }
 
 /// Distinct values with how often they stand, in order.
@@ -261,18 +380,7 @@ fn dot(l: &[u32], r: &[u32]) -> f64 {
 }
 
 /// Levels counted over all pairs of distinct values; evenly thinned when there are too many of them.
-fn by_values(
-    a: impl Iterator<Item = u32>,
-    b: impl Iterator<Item = u32>,
-    levels: usize,
-    compare: impl Fn(u32, u32) -> u8 + Sync,
-) -> Vec<f64> {
-    let distinct = |values: &mut dyn Iterator<Item = u32>| {
-        let mut v: Vec<u32> = values.filter(|v| *v != 0).collect();
-        v.par_sort_unstable();
-        v.chunk_by(|a, b| a == b).map(|c| (c[0], c.len() as u32)).collect::<Vec<_>>()
-    };
-    let (l, r) = (distinct(&mut { a }), distinct(&mut { b }));
+fn by_values(l: &[(u32, u32)], r: &[(u32, u32)], levels: usize, compare: impl Fn(u32, u32) -> u8 + Sync) -> Vec<f64> {
     let step = (l.len() * r.len()).div_ceil(MAX_VALUE_PAIRS).max(1);
     let counted: Vec<Vec<f64>> = l
         .par_chunks(64)

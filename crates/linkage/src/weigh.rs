@@ -13,7 +13,7 @@ use crate::block::{Conditions, Histogram, Pair, SourceSet, source_pair};
 use crate::compare::level_at;
 use crate::encode::{Comparator, Comparison, Encoded, wide};
 use crate::field::Kind;
-use crate::stranger::{Dependence, dependences, masses, present};
+use crate::stranger::{Dependence, Tally};
 
 /// 潜类 (latent class) of a pair that is not of strangers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -94,8 +94,6 @@ pub(crate) struct Weights {
     mass: Vec<Vec<f64>>,
     /// What strangers do not show by chance alone, and their shares then.
     dependences: Vec<(Dependence, Vec<f64>)>,
-    /// Shares among all strangers, and where they depend, for rows that found nobody: what is chance there is no proof here.
-    taught: Option<(Vec<Vec<f64>>, Vec<Vec<f64>>)>,
     /// Pairs of one child that no rule proposed, as the model expects them.
     unseen: f64,
     /// Of rows that found nobody.
@@ -133,15 +131,30 @@ pub(crate) fn train(encoded: &Encoded, pool: &Pool) -> Models {
         v.sort_unstable_by_key(|e| e.0);
         v
     };
+    // rows are counted once, by source or, where only some may be one child, by what they lack
+    let tallies: Vec<Option<(Vec<u32>, Tally)>> = match pool.left_over {
+        Some(_) => Vec::new(),
+        None => (0..n)
+            .into_par_iter()
+            .map(|s| {
+                let rows: Vec<u32> = encoded.range(s).collect();
+                let wanted = keys.iter().any(|(_, a, b)| *a == s || *b == s);
+                wanted.then(|| {
+                    let tally = Tally::of(encoded, &rows);
+                    (rows, tally)
+                })
+            })
+            .collect(),
+    };
+    let of = |s: usize| tallies.get(s).and_then(Option::as_ref);
     let starts: Vec<(u16, Weights)> = keys
         .par_iter()
-        .map(|&(k, a, b)| {
-            let start = match pool.left_over {
-                None => Weights::start(encoded, a, b),
-                Some((has, before)) => Weights::of_left_over(encoded, has, a, b, &before[&k]),
-            };
-            (k, start)
+        .map(|&(k, a, b)| match (pool.left_over, of(a), of(b)) {
+            (Some((has, before)), ..) => Some((k, Weights::of_left_over(encoded, has, a, b, &before[&k]))),
+            (None, Some(left), Some(right)) => Some((k, Weights::start(encoded, left, right, a == b))),
+            _ => None,
         })
+        .flatten()
         .collect();
     // sources with few rows in common lean on what all sources together teach
     let pooled = (starts.len() > 1 && pool.left_over.is_none()).then(|| {
@@ -169,37 +182,45 @@ impl Weights {
             stranger: zeros(),
             mass: zeros(),
             dependences: Vec::new(),
-            taught: None,
             unseen: 0.0,
             left_over: false,
         }
     }
 
-    fn start(encoded: &Encoded, a: usize, b: usize) -> Self {
-        let rows = |s: usize| encoded.range(s).collect::<Vec<u32>>();
-        let (left, right) = (rows(a), rows(b));
+    fn start(
+        encoded: &Encoded,
+        (left, of_left): &(Vec<u32>, Tally),
+        (right, of_right): &(Vec<u32>, Tally),
+        within: bool,
+    ) -> Self {
         let (na, nb) = (left.len() as f64, right.len() as f64);
         let mut w = Self::empty(encoded);
-        w.all_pairs = if a == b { na * (na - 1.0) / 2.0 } else { na * nb };
+        w.all_pairs = if within { na * (na - 1.0) / 2.0 } else { na * nb };
         w.room = na.min(nb);
-        w.mass = masses(encoded, &left, &right);
-        w.dependences = dependences(encoded, &left, &right, &w.mass).into_iter().map(|d| (d, Vec::new())).collect();
-        if a == b {
-            for (m, c) in w.mass.iter_mut().zip(&encoded.comparisons) {
+        w.meet(encoded, of_left, of_right);
+        if within {
+            for (m, itself) in w.mass.iter_mut().zip(Tally::present(encoded, left)) {
                 // every row meets itself, and every pair is met twice
-                m[0] = (m[0] - present(encoded, c, &left)).max(0.0);
+                m[0] = (m[0] - itself).max(0.0);
                 m.iter_mut().for_each(|x| *x /= 2.0);
             }
         }
         let household = encoded.comparisons.iter().any(|c| c.household);
         let siblings = if household { 0.5 } else { 1e-9 };
         w.class_pairs = [0.9 * w.room, 0.05 * w.room, 0.01 * w.room * siblings, w.room * siblings, 0.1 * w.room];
-        if a == b {
+        if within {
             w.room = 0.1 * na;
             w.class_pairs = [0.01 * na, 0.002 * na, 0.01 * na * siblings, na * siblings, 0.1 * na];
         }
         w.count_strangers();
         w
+    }
+
+    /// Counts what the pairs of two lists of rows show, whoever they are.
+    fn meet(&mut self, encoded: &Encoded, left: &Tally, right: &Tally) {
+        self.mass = left.masses(right, encoded);
+        let depend = left.dependences(right, encoded, &self.mass);
+        self.dependences = depend.into_iter().map(|d| (d, Vec::new())).collect();
     }
 
     /// Between rows that found nobody: the errors of their pairs are those of careless hands, and strangers are few.
@@ -217,16 +238,14 @@ impl Weights {
         let mut w = Self { left_over: true, ..Self::empty(encoded) };
         w.all_pairs = of_left.iter().map(apart).sum();
         w.room = (left.len() as f64).min(right.len() as f64);
-        w.mass = masses(encoded, &left, &right);
-        // the pairs of rows that may be one child are fewer than those of all rows
-        let share = w.all_pairs / (left.len() as f64 * right.len() as f64).max(1.0);
-        w.dependences = dependences(encoded, &left, &right, &w.mass).into_iter().map(|d| (d, Vec::new())).collect();
-        w.mass.iter_mut().flatten().for_each(|m| *m *= share);
-        w.dependences.iter_mut().filter_map(|d| d.0.mass.as_mut()).flatten().for_each(|m| *m *= share);
-        w.taught = Some((before.stranger.clone(), before.dependences.iter().map(|d| d.1.clone()).collect()));
+        // chance is what it is among all rows: counted among few, it would be taken for proof
+        w.stranger.clone_from(&before.stranger);
+        w.dependences.clone_from(&before.dependences);
+        w.mass.clone_from(&before.mass);
+        let fewer = w.all_pairs / before.all_pairs.max(1.0);
+        w.mass.iter_mut().flatten().for_each(|m| *m *= fewer);
         w.classes.clone_from(&before.classes);
         w.classes.iter_mut().flatten().for_each(|share| share[CAREFUL] = share[CARELESS]);
-        let fewer = w.all_pairs / before.all_pairs.max(1.0);
         w.class_pairs = before.class_pairs.map(|n| n * fewer);
         w.class_pairs[CAREFUL] = LEFT_OVER_SHARE * w.room;
         w.class_pairs[CARELESS] = LEFT_OVER_SHARE * w.room;
@@ -238,7 +257,6 @@ impl Weights {
                 w.class_pairs[NAMESAKE] = w.all_pairs * before.stranger[i][0];
             }
         }
-        w.count_strangers();
         w
     }
 
@@ -273,6 +291,9 @@ impl Weights {
     }
 
     fn count_strangers(&mut self) {
+        if self.left_over {
+            return;
+        }
         self.stranger = self.strangers();
         let shares: Vec<Vec<f64>> = (0..self.dependences.len()).map(|i| self.strangers_given(i)).collect();
         self.dependences.iter_mut().zip(shares).for_each(|((_, of), shares)| *of = shares);
@@ -290,7 +311,7 @@ impl Weights {
         });
         let explained =
             |l: usize| (0..CLASS_COUNT).map(|k| self.class_pairs[k] * fulfilled[k] * classes[l][k]).sum::<f64>() * seen;
-        left_to_chance(mass, explained, self.taught.as_ref().map(|t| t.1[i].as_slice()))
+        left_to_chance(mass, explained)
     }
 
     /// Shares of the levels among strangers: what all pairs show, less what the other classes explain.
@@ -300,7 +321,7 @@ impl Weights {
                 let seen = self.seen(i);
                 let explained =
                     |l: usize| (0..CLASS_COUNT).map(|k| self.class_pairs[k] * self.classes[i][l][k]).sum::<f64>() * seen;
-                left_to_chance(&self.mass[i], explained, self.taught.as_ref().map(|t| t.0[i].as_slice()))
+                left_to_chance(&self.mass[i], explained)
             })
             .collect()
     }
@@ -360,18 +381,14 @@ impl Weights {
                     size[k] += r[k];
                 }
             }
-            self.unseen = 0.0;
-            // namesakes are a class only of what the rules propose
-            for k in 0..if self.left_over { SAME_CLASSES } else { NAMESAKE } {
-                let more = unproposed.of_class(self, k, &mut sums);
-                size[k] += more;
-                if k < SAME_CLASSES {
-                    self.unseen += more;
-                }
-            }
             if self.left_over {
                 // too few twins, brothers and sisters are left to learn from
                 size[SAME_CLASSES..NAMESAKE].copy_from_slice(&self.class_pairs[SAME_CLASSES..NAMESAKE]);
+            } else {
+                // namesakes are a class only of what the rules propose
+                for k in 0..NAMESAKE {
+                    size[k] += unproposed.of_class(self, k, &mut sums);
+                }
             }
             self.update(size, &sums, &lean);
             for (levels, (c, lean)) in self.classes.iter_mut().zip(encoded.comparisons.iter().zip(&lean)) {
@@ -395,6 +412,8 @@ impl Weights {
                 break;
             }
         }
+        let mut none: Vec<Vec<[f64; CLASS_COUNT]>> = lean.iter().map(|c| vec![[0.0; CLASS_COUNT]; c.len()]).collect();
+        self.unseen = (0..SAME_CLASSES).map(|k| unproposed.of_class(self, k, &mut none)).sum();
     }
 
     fn update(&mut self, size: [f64; CLASS_COUNT], sums: &[Vec<[f64; CLASS_COUNT]>], lean: &[Vec<[f64; CLASS_COUNT]>]) {
@@ -472,12 +491,9 @@ impl Weights {
     }
 }
 
-/// Shares of the levels by what is left of their pairs once the other classes have explained theirs. Some is always left: of what all
-/// strangers show (`taught`), all.
-fn left_to_chance(mass: &[f64], explained: impl Fn(usize) -> f64, taught: Option<&[f64]>) -> Vec<f64> {
-    let total: f64 = mass.iter().sum();
-    let least = |l: usize, m: f64| taught.map_or(m * STRANGER_FLOOR, |t| t[l] * total);
-    let left: Vec<f64> = mass.iter().enumerate().map(|(l, m)| (m - explained(l)).max(least(l, *m)).max(0.5)).collect();
+/// Shares of the levels by what is left of their pairs once the other classes have explained theirs. Some is always left.
+fn left_to_chance(mass: &[f64], explained: impl Fn(usize) -> f64) -> Vec<f64> {
+    let left: Vec<f64> = mass.iter().enumerate().map(|(l, m)| (m - explained(l)).max(m * STRANGER_FLOOR).max(0.5)).collect();
     let total: f64 = left.iter().sum();
     left.iter().map(|m| m / total).collect()
 }

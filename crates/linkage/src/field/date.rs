@@ -68,6 +68,16 @@ fn day(p: u32) -> u32 {
     p & 31
 }
 
+/// The dates (packed) that may be like this one in more than month and day: its year and the weeks about its turns.
+pub(crate) fn neighbourhood(p: u32) -> std::ops::Range<u32> {
+    pack(year(p) - 1, 10, 1)..pack(year(p) + 1, 4, 1)
+}
+
+/// The same month and day of another year.
+pub(crate) fn same_day(p: u32, year: u32) -> u32 {
+    year << 9 | p & 0x1ff
+}
+
 /// Days since 1800 by a calendar without leap years: only for differences of up to a month.
 fn rough_days(p: u32) -> i32 {
     (year(p) * 365 + (month(p) - 1) * 61 / 2 + day(p)) as i32

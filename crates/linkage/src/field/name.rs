@@ -58,7 +58,7 @@ const WILDCARD: u16 = 1;
 /// The levels speak of at most so many characters of a name; longer ones are told apart by their norm all the same.
 const KEPT_CHARS: usize = 12;
 
-/// See [`Names::one_character_mass`].
+/// See [`Names::masked`].
 const KEY_THINNING: u64 = 8;
 const MANY_NAMES: usize = 50_000;
 
@@ -355,77 +355,57 @@ impl Names {
         p == q
     }
 
-    /// Pairs of names one character apart, by how often each stands on either side; homophones and the names
-    /// themselves are taken off. Names meet under a key for each place left open; among many names one key in
-    /// [`KEY_THINNING`] is counted, chosen by its digest, and stands for the others: millions of keys leave no error
-    /// worth the time.
-    pub fn one_character_mass(&self, left: &[u32], right: &[u32]) -> f64 {
-        let thinning = if self.len() > MANY_NAMES { KEY_THINNING } else { 1 };
-        let masked = |counts: &[u32], with_sound: bool| {
-            let mut keys: FxHashMap<u64, u32> = FxHashMap::default();
-            for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
-                let e = &self.entries[i];
-                let len = usize::from(e.len).min(KEPT_CHARS);
-                if e.latin || len < 3 {
-                    continue;
-                }
-                for hole in 0..len {
-                    let mut key = mix(len as u64, hole as u64);
-                    for (k, c) in e.chars[..len].iter().enumerate() {
-                        key = mix(key, if k == hole { 0 } else { u64::from(self.characters[usize::from(*c)] as u32) });
-                    }
-                    if (key >> 32) % thinning != 0 {
-                        continue;
-                    }
-                    if with_sound {
-                        key = mix(key, u64::from(self.pinyin[i]));
-                    }
-                    *keys.entry(key).or_default() += n;
-                }
-            }
-            keys
-        };
-        let joined = |with_sound| {
-            let (l, r) = (masked(left, with_sound), masked(right, with_sound));
-            l.iter().filter_map(|(k, n)| r.get(k).map(|m| f64::from(*n) * f64::from(*m))).sum::<f64>()
-        };
-        (joined(false) - joined(true)).max(0.0) * thinning as f64
+    /// One in how many keys of [`Names::masked`] is counted: millions of keys leave no error worth the time.
+    pub fn thinning(&self) -> u64 {
+        if self.len() > MANY_NAMES { KEY_THINNING } else { 1 }
     }
 
-    /// Pairs in which one name is the beginning of the other.
-    pub fn cut_short_mass(&self, left: &[u32], right: &[u32]) -> f64 {
-        let prefixes = |counts: &[u32]| {
-            let mut keys: FxHashMap<u64, f64> = FxHashMap::default();
-            for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
-                let e = &self.entries[i];
-                let len = usize::from(e.len).min(KEPT_CHARS);
-                if e.latin || len < 4 {
+    /// Names one character apart meet under a key for each place left open, `counts` being how often each stands; the same keys with the
+    /// name's sound, under which only homophones and the names themselves meet. Among many names one key in [`KEY_THINNING`] is there,
+    /// chosen by its digest, and stands for the others.
+    pub fn masked(&self, counts: &[u32]) -> [Vec<(u64, u32)>; 2] {
+        let thinning = self.thinning();
+        let (mut plain, mut with_sound) = (Vec::new(), Vec::new());
+        for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
+            let e = &self.entries[i];
+            let len = usize::from(e.len).min(KEPT_CHARS);
+            if e.latin || len < 3 {
+                continue;
+            }
+            for hole in 0..len {
+                let mut key = mix(len as u64, hole as u64);
+                for (k, c) in e.chars[..len].iter().enumerate() {
+                    key = mix(key, if k == hole { 0 } else { u64::from(self.characters[usize::from(*c)] as u32) });
+                }
+                if (key >> 32) % thinning != 0 {
                     continue;
                 }
-                let mut key = 0;
-                for (k, c) in e.chars[..len - 1].iter().enumerate() {
-                    key = mix(key, u64::from(*c));
-                    if k >= 1 {
-                        *keys.entry(key).or_default() += f64::from(n);
-                    }
+                plain.push((key, n));
+                with_sound.push((mix(key, u64::from(self.pinyin[i])), n));
+            }
+        }
+        [plain, with_sound]
+    }
+
+    /// Names as a whole, and beginnings of names, under one kind of key: joined crosswise they are the names cut short.
+    pub fn whole_and_beginnings(&self, counts: &[u32]) -> (Vec<(u64, u32)>, Vec<(u64, u32)>) {
+        let (mut whole, mut beginnings) = (Vec::new(), Vec::new());
+        for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
+            let e = &self.entries[i];
+            let len = usize::from(e.len).min(KEPT_CHARS);
+            if e.latin || len < 2 {
+                continue;
+            }
+            let mut key = 0;
+            for (k, c) in e.chars[..len].iter().enumerate() {
+                key = mix(key, u64::from(*c));
+                if k >= 1 && k + 1 < len && len >= 4 {
+                    beginnings.push((key, n));
                 }
             }
-            keys
-        };
-        let whole = |counts: &[u32], others: &FxHashMap<u64, f64>| {
-            let mut sum = 0.0;
-            for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
-                let e = &self.entries[i];
-                let len = usize::from(e.len).min(KEPT_CHARS);
-                if e.latin || len < 2 {
-                    continue;
-                }
-                let key = e.chars[..len].iter().fold(0, |h, c| mix(h, u64::from(*c)));
-                sum += f64::from(n) * others.get(&key).copied().unwrap_or(0.0);
-            }
-            sum
-        };
-        whole(left, &prefixes(right)) + whole(right, &prefixes(left))
+            whole.push((key, n));
+        }
+        (whole, beginnings)
     }
 }
 
