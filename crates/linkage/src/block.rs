@@ -146,6 +146,8 @@ struct Rule {
     parts: Vec<usize>,
     /// The same as a set.
     mask: u32,
+    /// Parts of the rules before it in its stage and the stages that it follows.
+    asked_before: u32,
 }
 
 /// A block too large to compare even after splitting.
@@ -235,7 +237,8 @@ impl<'a> Blocker<'a> {
             };
             let parts: Vec<usize> = named.into_iter().map(number).collect();
             let mask = parts.iter().fold(0, |m, p| m | 1 << p);
-            out.rules.push(Rule { text: text.clone(), parts, mask });
+            let before = if out.rules.len() == out.last { 0 } else { out.rules.last().map_or(0, |r| r.asked_before | r.mask) };
+            out.rules.push(Rule { text: text.clone(), parts, mask, asked_before: before });
         }
         out.oversized = vec![FxHashSet::default(); out.rules.len()];
         out
@@ -473,13 +476,17 @@ impl<'a> Blocker<'a> {
         });
     }
 
-    /// The parts in which two records agree.
+    /// In which of some parts two records agree.
     #[inline]
-    fn agreeing(&self, x: &[u32], y: &[u32]) -> u32 {
-        self.parts.iter().enumerate().fold(0, |m, (i, p)| {
-            let v = p.value(self.encoded, x);
-            m | u32::from(v != 0 && v == p.value(self.encoded, y)) << i
-        })
+    fn agreeing(&self, x: &[u32], y: &[u32], parts: u32) -> u32 {
+        let (mut rest, mut out) = (parts, 0);
+        while rest != 0 {
+            let i = rest.trailing_zeros();
+            rest &= rest - 1;
+            let v = self.parts[i as usize].value(self.encoded, x);
+            out |= u32::from(v != 0 && v == self.parts[i as usize].value(self.encoded, y)) << i;
+        }
+        out
     }
 
     fn compare_pair(&self, k: usize, a: u32, b: u32, wanted: Wanted, out: &mut Proposed) {
@@ -487,7 +494,7 @@ impl<'a> Blocker<'a> {
         let (x, y) = (e.record(a), e.record(b));
         let first = if matches!(wanted, Wanted::Apart(_)) { self.last } else { 0 };
         if k > first {
-            let agreeing = self.agreeing(x, y);
+            let agreeing = self.agreeing(x, y, self.rules[k].asked_before);
             // where an earlier rule's block was split, the pair may be met twice: sorting mends that
             let compared = |j: usize| {
                 let r = &self.rules[j];

@@ -1,7 +1,10 @@
 //! 巧合 (chance agreement): how many pairs of two lists of rows show each level, whoever they are. Counted exactly over distinct values and
 //! keys, never sampled; the few estimates are said beside them.
 
+use std::hash::Hash;
+
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use crate::encode::{Comparator, Comparison, Encoded, residence_of, wide};
 use crate::field::name::Names;
@@ -10,6 +13,8 @@ use crate::field::{Kind, date, national_id, text};
 
 /// More distinct pairs of values than this are thinned evenly when a level has to be counted pair by pair.
 const MAX_VALUE_PAIRS: usize = 60_000_000;
+/// Numbers of sexes, see `field::parse_sex`: 0 is none.
+const SEXES: usize = 3;
 /// Mobile numbers that can be given out: 41 heads of three digits, 10^8 each.
 const PHONE_NUMBERS: f64 = 4.1e9;
 
@@ -79,7 +84,14 @@ impl Tally {
         let mass = |l: &Depending, r: &Depending| {
             let joined: Vec<f64> = l.keys.iter().zip(&r.keys).map(|(l, r)| l.joined(r)).collect();
             match encoded.comparisons[l.comparison].comparator {
-                Comparator::Residence { .. } => Some(residence_levels(&joined)),
+                Comparator::Residence { .. } => {
+                    // doors as often as villages
+                    let all = &masses[l.comparison];
+                    let doors = all[0] / (all[0] + all[1]).max(1.0);
+                    let mut out = residence_levels(&[&joined[..], &[0.0]].concat());
+                    (out[0], out[1]) = (out[1] * doors, out[1] * (1.0 - doors));
+                    Some(out)
+                }
                 Comparator::Same { .. } => Some(vec![joined[0], joined[1] - joined[0]]),
                 Comparator::Name { .. } => Some(adult_levels(&joined, &masses[l.comparison])),
                 _ => None,
@@ -123,22 +135,27 @@ fn levels_of(levels: &[u8]) -> u16 {
 }
 
 fn depending_keys(encoded: &Encoded, rows: &[u32], comparison: usize, given: usize) -> Vec<Counts> {
-    let by = |key: &(dyn Fn(&[u32]) -> u64 + Sync)| counts(encoded, rows, key);
     match (encoded.comparisons[comparison].comparator, encoded.comparisons[given].comparator) {
         (Comparator::Residence { code, address }, Comparator::NationalId { at }) => {
-            residence_keys(encoded, rows, code, address, |r| national_id::area(wide(r, at)))
+            residence_keys(encoded, rows, code, address, Some(&|r: &[u32]| national_id::area(wide(r, at))))
         }
-        (Comparator::Same { at }, Comparator::Name { at: child, .. }) => {
-            let both = |r: &[u32]| if r[child] == 0 || r[at] == 0 { 0 } else { u64::from(r[child]) << 8 | u64::from(r[at]) };
-            vec![by(&both), by(&|r| both(r) >> 8)]
+        (Comparator::Same { at }, Comparator::Name { field, at: child }) => {
+            let names = encoded.fields[field].names.len();
+            let (mut both, mut all) = (vec![0; names * SEXES], vec![0; names]);
+            for r in rows.iter().map(|i| encoded.record(*i)).filter(|r| r[child] != 0 && r[at] != 0) {
+                both[r[child] as usize * SEXES + r[at] as usize] += 1;
+                all[r[child] as usize] += 1;
+            }
+            vec![Counts::Dense(both), Counts::Dense(all)]
         }
         (Comparator::Name { at: adult, .. }, Comparator::Name { at: child, .. }) => {
             let (surname, adult_surname) = (child + 2, adult + 2);
-            let if_adult = |r: &[u32], key: u64| if r[surname] == 0 || r[adult] == 0 { 0 } else { key };
+            let few = counts_of_few(encoded, rows, |r| (r[adult] != 0).then(|| (r[surname], r[adult_surname])));
+            let by = |key: &dyn Fn(u32, u32) -> u64| Counts::gather(few.iter().map(|((c, a), n)| (key(*c, *a), *n)).collect());
             vec![
-                by(&|r| if_adult(r, u64::from(r[surname]) << 32 | u64::from(r[adult_surname]))),
-                by(&|r| u64::from(r[adult_surname])),
-                by(&|r| if_adult(r, u64::from(r[surname]))),
+                by(&|c, a| if c == 0 { 0 } else { u64::from(c) << 32 | u64::from(a) }),
+                by(&|_, a| u64::from(a)),
+                by(&|c, _| u64::from(c)),
             ]
         }
         _ => Vec::new(),
@@ -161,17 +178,19 @@ impl Counted {
         match c.comparator {
             Comparator::NationalId { at } => {
                 let numbers = by(&|r| wide(r, at));
-                let heads = numbers.0.iter().map(|(id, n)| (national_id::Piece::Head.of(*id), *n));
+                let heads = numbers.values().iter().map(|(id, n)| (national_id::Piece::Head.of(*id), *n));
                 let heads = Counts::gather(heads.collect());
                 Self::Keys(vec![numbers, heads])
             }
             Comparator::Phone { at } => Self::Keys(vec![by(&|r| wide(r, at))]),
             Comparator::Same { at } => Self::Keys(vec![by(&|r| u64::from(r[at]))]),
-            Comparator::Residence { code, address } => Self::Keys(residence_keys(encoded, rows, code, address, |_| 1)),
+            Comparator::Residence { code, address } => Self::Keys(residence_keys(encoded, rows, code, address, None)),
             Comparator::Name { field, at } => Self::Names(NameCounts::of(encoded, rows, field, at)),
             Comparator::Date { at } | Comparator::Text { at, .. } => {
-                let values = by(&|r| u64::from(r[at]));
-                Self::Values(values.0.into_iter().map(|(v, n)| (v as u32, n)).collect())
+                let mut values: Vec<(u32, u32)> =
+                    counts_of_few(encoded, rows, |r| (r[at] != 0).then_some(r[at])).into_iter().collect();
+                values.sort_unstable();
+                Self::Values(values)
             }
         }
     }
@@ -245,17 +264,17 @@ fn name_levels(names: &Names, l: &NameCounts, r: &NameCounts) -> Vec<f64> {
     vec![same, homophone, look_alike, one, cut, reordered, surname, rest]
 }
 
-/// Of the rows in each group (0: in none) their residence by several keys, as [`residence_levels`] takes them.
+/// Residences of the rows in each group (0: in none) by several keys, as [`residence_levels`] takes them. The door is counted by the rows,
+/// the rest by codes and villages, which are few.
 fn residence_keys(
     encoded: &Encoded,
     rows: &[u32],
     code: Option<usize>,
     address: Option<usize>,
-    group: impl Fn(&[u32]) -> u64 + Sync,
+    group: Option<&dyn Fn(&[u32]) -> u64>,
 ) -> Vec<Counts> {
     type Key = fn(Residence) -> u64;
-    const KEYS: [Key; 10] = [
-        |r| u64::from(r.door),
+    const KEYS: [Key; 9] = [
         |r| if r.code % 1000 != 0 { r.code } else { 0 },
         |r| if r.village != 0 && r.code / 1000 % 1000 != 0 { u64::from(r.village) << 32 | r.code / 1000 } else { 0 },
         |r| if r.village != 0 && r.code % 1000 != 0 { u64::from(r.village) << 40 | r.code } else { 0 },
@@ -267,18 +286,27 @@ fn residence_keys(
         |r| u64::from(r.village != 0),
         |r| u64::from(r.village != 0 && r.code != 0),
     ];
-    let counted = |key: &Key| {
-        let keyed = |r: &[u32]| {
-            let (group, key) = (group(r), key(residence_of(r, code, address)));
-            if group == 0 || key == 0 { 0 } else { mix(group, key) }
+    let of = |r: &[u32]| residence_of(r, code, address);
+    let places = counts_of_few(encoded, rows, |r| {
+        let group = group.map_or(1, |g| g(r));
+        (group != 0).then(|| (group, of(r).code, of(r).village))
+    });
+    let by = |key: &Key| {
+        let keyed = |((group, code, village), n): (&(u64, u64, u32), &u32)| {
+            let key = key(Residence { code: *code, village: *village, door: 0 });
+            (if key == 0 { 0 } else { mix(*group, key) }, *n)
         };
-        counts(encoded, rows, &keyed)
+        Counts::gather(places.iter().map(keyed).collect())
     };
-    KEYS.par_iter().map(counted).collect()
+    let mut out: Vec<Counts> = KEYS.iter().map(by).collect();
+    if group.is_none() {
+        out.push(counts(encoded, rows, &|r| u64::from(of(r).door)));
+    }
+    out
 }
 
 fn residence_levels(joined: &[f64]) -> Vec<f64> {
-    let [door, village_code, village_name, both, only_name, town, county, codes, villages, with_codes] = joined[..] else {
+    let [village_code, village_name, both, only_name, town, county, codes, villages, with_codes, door] = joined[..] else {
         unreachable!("one mass a key")
     };
     let names = villages - with_codes;
@@ -294,9 +322,10 @@ fn mix(group: u64, key: u64) -> u64 {
 
 fn national_id_levels(l: &[Counts], r: &[Counts]) -> Vec<f64> {
     let (nl, nr) = (l[0].total(), r[0].total());
-    let unsound = |m: &Counts| m.0.iter().filter(|(id, _)| !national_id::is_sound(*id)).map(|(_, n)| f64::from(*n)).sum::<f64>();
+    let unsound =
+        |m: &Counts| m.values().iter().filter(|(id, _)| !national_id::is_sound(*id)).map(|(_, n)| f64::from(*n)).sum::<f64>();
     let same = l[0].joined(&r[0]);
-    let one = national_id::one_error_mass(&l[0].0, &r[0].0).min(nl * nr);
+    let one = national_id::one_error_mass(l[0].values(), r[0].values()).min(nl * nr);
     // a second error has 18 places to fall on, nine digits each, but must again meet a number in use
     let two = one * 18.0;
     let head = (l[1].joined(&r[1]) - same).max(0.0);
@@ -340,35 +369,62 @@ fn date_levels(l: &[(u32, u32)], r: &[(u32, u32)], levels: usize) -> Vec<f64> {
     out
 }
 
-/// Distinct values with how often they stand, in order.
-struct Counts(Vec<(u64, u32)>);
+/// How often each value stands.
+enum Counts {
+    /// Distinct values, in order.
+    Sorted(Vec<(u64, u32)>),
+    /// By value: small numbers.
+    Dense(Vec<u32>),
+}
 
 /// Values of rows; 0 is no value.
 fn counts(encoded: &Encoded, rows: &[u32], key: &(dyn Fn(&[u32]) -> u64 + Sync)) -> Counts {
-    let mut values: Vec<u64> =
-        rows.par_iter().with_min_len(1 << 14).map(|i| key(encoded.record(*i))).filter(|v| *v != 0).collect();
-    values.par_sort_unstable();
-    Counts(values.chunk_by(|a, b| a == b).map(|c| (c[0], c.len() as u32)).collect())
+    let mut values: Vec<u64> = Vec::with_capacity(rows.len());
+    values.extend(rows.iter().map(|i| key(encoded.record(*i))).filter(|v| *v != 0));
+    values.sort_unstable();
+    Counts::Sorted(values.chunk_by(|a, b| a == b).map(|c| (c[0], c.len() as u32)).collect())
+}
+
+/// The same of values that are few or small.
+fn counts_of_few<K: Hash + Eq + Copy>(encoded: &Encoded, rows: &[u32], key: impl Fn(&[u32]) -> Option<K>) -> FxHashMap<K, u32> {
+    let mut out: FxHashMap<K, u32> = FxHashMap::default();
+    rows.iter().filter_map(|i| key(encoded.record(*i))).for_each(|k| *out.entry(k).or_default() += 1);
+    out
 }
 
 impl Counts {
+    /// Adds up what stands under one value; 0 is no value.
     fn gather(mut counted: Vec<(u64, u32)>) -> Self {
-        counted.sort_unstable();
-        Self(counted.chunk_by(|a, b| a.0 == b.0).map(|c| (c[0].0, c.iter().map(|e| e.1).sum())).collect())
+        // stable: what is in order already, or is some stretches of it, is sorted at once
+        counted.sort_by_key(|c| c.0);
+        let sums = counted.chunk_by(|a, b| a.0 == b.0).map(|c| (c[0].0, c.iter().map(|e| e.1).sum()));
+        Self::Sorted(sums.filter(|c| c.0 != 0).collect())
+    }
+
+    fn values(&self) -> &[(u64, u32)] {
+        if let Self::Sorted(values) = self { values } else { &[] }
     }
 
     fn total(&self) -> f64 {
-        self.0.iter().map(|(_, n)| f64::from(*n)).sum()
+        match self {
+            Self::Sorted(values) => values.iter().map(|(_, n)| f64::from(*n)).sum(),
+            Self::Dense(counts) => counts.iter().map(|n| f64::from(*n)).sum(),
+        }
     }
 
     /// Pairs of one value.
     fn joined(&self, other: &Counts) -> f64 {
-        let mut others = other.0.iter().peekable();
-        let mut sum = 0.0;
-        for (value, n) in &self.0 {
-            while others.next_if(|o| o.0 < *value).is_some() {}
-            if let Some((_, m)) = others.next_if(|o| o.0 == *value) {
-                sum += f64::from(*n) * f64::from(*m);
+        let (l, r) = match (self, other) {
+            (Self::Dense(l), Self::Dense(r)) => return dot(l, r),
+            _ => (self.values(), other.values()),
+        };
+        let (mut at, mut sum) = (0, 0.0);
+        for (value, n) in l {
+            while at < r.len() && r[at].0 < *value {
+                at += 1;
+            }
+            if at < r.len() && r[at].0 == *value {
+                sum += f64::from(*n) * f64::from(r[at].1);
             }
         }
         sum

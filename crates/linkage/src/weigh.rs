@@ -98,6 +98,8 @@ pub(crate) struct Weights {
     unseen: f64,
     /// Of rows that found nobody.
     left_over: bool,
+    /// The same, for one look a pair.
+    table: ShareTable,
 }
 
 /// Weights by two sources.
@@ -184,6 +186,7 @@ impl Weights {
             dependences: Vec::new(),
             unseen: 0.0,
             left_over: false,
+            table: ShareTable::default(),
         }
     }
 
@@ -326,26 +329,20 @@ impl Weights {
             .collect()
     }
 
-    /// Expected numbers of pairs of a pattern: the four classes, and strangers. Levels that are missing say nothing.
-    fn expected(&self, pattern: u64) -> [f64; CLASS_COUNT + 1] {
-        let mut out = [self.all_pairs; CLASS_COUNT + 1];
-        out[..CLASS_COUNT].copy_from_slice(&self.class_pairs);
-        for (i, (c, u)) in self.classes.iter().zip(&self.stranger).enumerate() {
-            let l = usize::from(level_at(pattern, i));
-            if l > 0 {
-                for k in 0..CLASS_COUNT {
-                    out[k] *= c[l - 1][k];
-                }
-                out[CLASS_COUNT] *= u[l - 1];
-            }
-        }
-        for (d, shares) in &self.dependences {
-            let (l, given) = (usize::from(level_at(pattern, d.comparison)), level_at(pattern, d.given.0));
-            if l > 0 && d.given.1 >> given & 1 == 1 {
-                out[CLASS_COUNT] *= shares[l - 1] / self.stranger[d.comparison][l - 1];
-            }
-        }
-        out
+    fn tabulate(&self) -> ShareTable {
+        let side = |classes: &[f64; CLASS_COUNT], stranger: f64| -> Side {
+            let mut out = [0.0; 8];
+            out[..CLASS_COUNT].copy_from_slice(classes);
+            out[STRANGER] = stranger;
+            out
+        };
+        let levels = self.classes.iter().zip(&self.stranger);
+        let levels = levels.map(|(c, u)| std::iter::once([1.0; 8]).chain(c.iter().zip(u).map(|(c, u)| side(c, *u))).collect());
+        let more = |(d, shares): &(Dependence, Vec<f64>)| -> Vec<f64> {
+            std::iter::once(1.0).chain(shares.iter().zip(&self.stranger[d.comparison]).map(|(s, u)| s / u)).collect()
+        };
+        let dependences = self.dependences.iter().map(|d| (d.0.comparison, d.0.given, more(d))).collect();
+        ShareTable { pairs: side(&self.class_pairs, self.all_pairs), levels: levels.collect(), dependences }
     }
 
     /// EM over the counted patterns. `pooled` gives where to start and what to lean on.
@@ -360,27 +357,14 @@ impl Weights {
         self.count_strangers();
         for _ in 0..MAX_ROUNDS {
             let before = self.class_pairs;
-            let mut size = [0.0; CLASS_COUNT];
-            let mut sums: Vec<Vec<[f64; CLASS_COUNT]>> = lean.iter().map(|c| vec![[0.0; CLASS_COUNT]; c.len()]).collect();
-            for &(pattern, count) in patterns {
-                let e = self.expected(pattern);
-                let total: f64 = e.iter().sum();
-                if total <= 0.0 {
-                    continue;
-                }
-                let r: [f64; CLASS_COUNT] = std::array::from_fn(|k| count * e[k] / total);
-                for (i, s) in sums.iter_mut().enumerate() {
-                    let l = usize::from(level_at(pattern, i));
-                    if l > 0 {
-                        for k in 0..CLASS_COUNT {
-                            s[l - 1][k] += r[k];
-                        }
-                    }
-                }
-                for k in 0..CLASS_COUNT {
-                    size[k] += r[k];
-                }
-            }
+            let table = self.tabulate();
+            // sums of fixed stretches in fixed order: the same for any number of threads
+            let parts: Vec<Sums> = patterns.par_chunks(PATTERNS_AT_ONCE).map(|part| table.sums(part)).collect();
+            let mut all = Sums::new(lean.iter().map(Vec::len));
+            parts.iter().for_each(|p| all.add(p));
+            let mut size: [f64; CLASS_COUNT] = std::array::from_fn(|k| all.size[k]);
+            let mut sums: Vec<Vec<[f64; CLASS_COUNT]>> =
+                all.levels.iter().map(|levels| levels[1..].iter().map(|l| std::array::from_fn(|k| l[k])).collect()).collect();
             if self.left_over {
                 // too few twins, brothers and sisters are left to learn from
                 size[SAME_CLASSES..NAMESAKE].copy_from_slice(&self.class_pairs[SAME_CLASSES..NAMESAKE]);
@@ -412,6 +396,7 @@ impl Weights {
                 break;
             }
         }
+        self.table = self.tabulate();
         let mut none: Vec<Vec<[f64; CLASS_COUNT]>> = lean.iter().map(|c| vec![[0.0; CLASS_COUNT]; c.len()]).collect();
         self.unseen = (0..SAME_CLASSES).map(|k| unproposed.of_class(self, k, &mut none)).sum();
     }
@@ -437,7 +422,7 @@ impl Weights {
 
     /// log2 odds of one child against everything else; `rarity` multiplies how many strangers are expected.
     fn weight(&self, pattern: u64, rarity: f64) -> f64 {
-        let e = self.expected(pattern);
+        let e = self.table.expected(pattern);
         let same: f64 = e[..SAME_CLASSES].iter().sum();
         let known: f64 = e[SAME_CLASSES..CLASS_COUNT].iter().sum();
         (same.max(1e-300) / (known + e[CLASS_COUNT] * rarity).max(1e-300)).log2()
@@ -465,6 +450,7 @@ impl Weights {
         w.all_pairs = rows * rows / 2.0;
         w.class_pairs =
             std::array::from_fn(|k| self.class_pairs[k] * share * if k < SAME_CLASSES { DUPLICATE_SHARE } else { 0.5 });
+        w.table = w.tabulate();
         w
     }
 
@@ -506,6 +492,85 @@ fn tie_careless(levels: &mut [[f64; CLASS_COUNT]]) {
         l[CARELESS] = l[CAREFUL] * more;
     }
     levels[0][CARELESS] = 1.0 - errors * more;
+}
+
+/// Shares of the classes and of strangers, side by side so that one step multiplies them all.
+type Side = [f64; 8];
+const STRANGER: usize = CLASS_COUNT;
+/// Patterns whose shares one thread adds up at a time.
+const PATTERNS_AT_ONCE: usize = 1024;
+
+/// The parameters as EM reads them: by comparison and level, level 0 (no value) being ones.
+#[derive(Debug, Clone, Default)]
+struct ShareTable {
+    pairs: Side,
+    levels: Vec<Vec<Side>>,
+    /// Where strangers depend on another comparison (and at which of its levels): by how much their share of each level grows.
+    dependences: Vec<(usize, (usize, u16), Vec<f64>)>,
+}
+
+impl ShareTable {
+    #[inline]
+    fn expected(&self, pattern: u64) -> Side {
+        let mut out = self.pairs;
+        for (i, levels) in self.levels.iter().enumerate() {
+            let shares = &levels[usize::from(level_at(pattern, i))];
+            for k in 0..out.len() {
+                out[k] *= shares[k];
+            }
+        }
+        for (comparison, (given, levels), more) in &self.dependences {
+            if levels >> level_at(pattern, *given) & 1 == 1 {
+                out[STRANGER] *= more[usize::from(level_at(pattern, *comparison))];
+            }
+        }
+        out
+    }
+
+    /// How the pairs of these patterns spread over the classes.
+    fn sums(&self, patterns: &[(u64, f64)]) -> Sums {
+        let mut out = Sums::new(self.levels.iter().map(|l| l.len() - 1));
+        for &(pattern, count) in patterns {
+            let mut e = self.expected(pattern);
+            let total: f64 = e.iter().sum();
+            if total <= 0.0 {
+                continue;
+            }
+            let scale = count / total;
+            for k in 0..e.len() {
+                e[k] *= scale;
+                out.size[k] += e[k];
+            }
+            for (i, levels) in out.levels.iter_mut().enumerate() {
+                let sum = &mut levels[usize::from(level_at(pattern, i))];
+                for k in 0..e.len() {
+                    sum[k] += e[k];
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Expected numbers of pairs: by class, and by comparison, level and class.
+struct Sums {
+    size: Side,
+    levels: Vec<Vec<Side>>,
+}
+
+impl Sums {
+    fn new(levels: impl Iterator<Item = usize>) -> Self {
+        Self { size: [0.0; 8], levels: levels.map(|n| vec![[0.0; 8]; n + 1]).collect() }
+    }
+
+    fn add(&mut self, other: &Sums) {
+        for (levels, others) in self.levels.iter_mut().zip(&other.levels) {
+            for (x, y) in levels.iter_mut().zip(others) {
+                (0..x.len()).for_each(|k| x[k] += y[k]);
+            }
+        }
+        (0..self.size.len()).for_each(|k| self.size[k] += other.size[k]);
+    }
 }
 
 /// A number written to the wrong brother or sister cannot be told from a child who changed its name by looking at one pair. What is known of
