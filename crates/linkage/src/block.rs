@@ -137,8 +137,16 @@ fn extend(key: u64, value: u64) -> u64 {
     (h ^ h >> 29) | 1
 }
 
+/// A record with a digest of its key by the first rule (0 for none): most pairs that later rules propose the first one compared, and that
+/// must be seen without walking to the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    record: u32,
+    first_key: u32,
+}
+
 /// A key and the record that has it.
-type Keyed = (u64, u32);
+type Keyed = (u64, Candidate);
 
 struct Rule {
     text: String,
@@ -178,6 +186,8 @@ pub(crate) struct Blocker<'a> {
     splitters: Vec<Part>,
     max_block_pairs: u64,
     within: bool,
+    /// By record: see [`Candidate`].
+    first_keys: Vec<u32>,
     /// By rule: keys whose blocks were split, so that later rules do not take their pairs for compared.
     oversized: Vec<FxHashSet<u64>>,
 }
@@ -223,6 +233,7 @@ impl<'a> Blocker<'a> {
             splitters: splitters(encoded),
             max_block_pairs: b.max_block_pairs,
             within,
+            first_keys: Vec::new(),
             oversized: Vec::new(),
         };
         let mut known: FxHashMap<(usize, &str), usize> = FxHashMap::default();
@@ -241,6 +252,9 @@ impl<'a> Blocker<'a> {
             out.rules.push(Rule { text: text.clone(), parts, mask, asked_before: before });
         }
         out.oversized = vec![FxHashSet::default(); out.rules.len()];
+        // 32 bits: in a thousand runs of a million rows one pair is taken for compared that was not
+        let short = |i: u32| (out.key(&out.rules[0], encoded.record(i)) >> 32) as u32;
+        out.first_keys = (0..if out.rules.is_empty() { 0 } else { encoded.len() as u32 }).into_par_iter().map(short).collect();
         out
     }
 
@@ -297,6 +311,10 @@ impl<'a> Blocker<'a> {
         all
     }
 
+    fn candidate(&self, record: u32) -> Candidate {
+        Candidate { record, first_key: self.first_keys[record as usize] }
+    }
+
     fn key(&self, rule: &Rule, r: &[u32]) -> u64 {
         rule.parts.iter().fold(1, |key, p| extend(key, self.parts[*p].value(self.encoded, r)))
     }
@@ -308,7 +326,7 @@ impl<'a> Blocker<'a> {
             let mut starts = [0u32; PARTS + 1];
             keyed.iter().for_each(|e| starts[part_of(e.0) + 1] += 1);
             (0..PARTS).for_each(|p| starts[p + 1] += starts[p]);
-            let (mut next, mut out) = (starts, vec![(0, 0); keyed.len()]);
+            let (mut next, mut out) = (starts, vec![(0, Candidate { record: 0, first_key: 0 }); keyed.len()]);
             for e in keyed {
                 let at = &mut next[part_of(e.0)];
                 out[*at as usize] = e;
@@ -320,8 +338,8 @@ impl<'a> Blocker<'a> {
             let key = |i: u32| self.key(rule, self.encoded.record(i));
             let sieve = seekers.sieve(&key);
             let keyed = |rows: &[u32]| {
-                let found = rows.iter().map(|i| (key(*i), *i));
-                by_part(found.filter(|(k, i)| *k != 0 && seekers.may_find(*i, *k, &sieve)).collect())
+                let found = rows.iter().map(|i| (key(*i), self.candidate(*i)));
+                by_part(found.filter(|(k, c)| *k != 0 && seekers.may_find(c.record, *k, &sieve)).collect())
             };
             seekers.rows.par_chunks(CHUNK as usize).map(keyed).collect()
         } else {
@@ -335,7 +353,8 @@ impl<'a> Blocker<'a> {
                         keys.clear();
                         keys.resize((n - first).min(CHUNK) as usize, 1);
                         rule.parts.iter().for_each(|p| self.parts[*p].add(self.encoded, first, &mut keys));
-                        keyed.extend(keys.iter().copied().zip(first..).filter(|(k, _)| *k != 0));
+                        let found = keys.iter().copied().zip(first..).filter(|(k, _)| *k != 0);
+                        keyed.extend(found.map(|(k, i)| (k, self.candidate(i))));
                     }
                     by_part(keyed)
                 })
@@ -376,7 +395,7 @@ impl<'a> Blocker<'a> {
     }
 
     /// Compares a block's pairs, or splits it by the next column when it is too large.
-    fn block(&self, k: usize, members: &[u32], splits: usize, wanted: Wanted, out: &mut Proposed) {
+    fn block(&self, k: usize, members: &[Candidate], splits: usize, wanted: Wanted, out: &mut Proposed) {
         let pairs = self.pairs_in(members, wanted);
         if pairs == 0 {
             return;
@@ -388,18 +407,21 @@ impl<'a> Blocker<'a> {
             out.capped.push(CappedBlock { rule: String::new(), blocks: 1, pairs });
             return;
         };
-        let mut keyed: Vec<Keyed> =
-            members.iter().map(|&i| (splitter.value(self.encoded, self.encoded.record(i)), i)).filter(|(v, _)| *v != 0).collect();
+        let mut keyed: Vec<Keyed> = members
+            .iter()
+            .map(|c| (splitter.value(self.encoded, self.encoded.record(c.record)), *c))
+            .filter(|(v, _)| *v != 0)
+            .collect();
         keyed.sort_unstable();
         for sub in keyed.chunk_by(|a, b| a.0 == b.0) {
-            let members: Vec<u32> = sub.iter().map(|e| e.1).collect();
+            let members: Vec<Candidate> = sub.iter().map(|e| e.1).collect();
             self.block(k, &members, splits + 1, wanted, out);
         }
     }
 
     /// Members of two sources whose pairs may be compared. Members stand in order of record, so those of one source stand together.
-    fn each_two_sources<'m>(&self, members: &'m [u32], mut each: impl FnMut(&'m [u32], &'m [u32])) {
-        let of_one = |a: &u32, b: &u32| self.encoded.source_of(*a) == self.encoded.source_of(*b);
+    fn each_two_sources<'m>(&self, members: &'m [Candidate], mut each: impl FnMut(&'m [Candidate], &'m [Candidate])) {
+        let of_one = |a: &Candidate, b: &Candidate| self.encoded.source_of(a.record) == self.encoded.source_of(b.record);
         if self.within {
             return each(members, members);
         }
@@ -411,8 +433,8 @@ impl<'a> Blocker<'a> {
     }
 
     /// Members of two children's sources that have none in common.
-    fn each_two_apart(members: &[u32], has: &[SourceSet], mut each: impl FnMut(&[u32], &[u32])) {
-        let set = |i: &u32| has[*i as usize];
+    fn each_two_apart(members: &[Candidate], has: &[SourceSet], mut each: impl FnMut(&[Candidate], &[Candidate])) {
+        let set = |c: &Candidate| has[c.record as usize];
         let mut by_set = members.to_vec();
         by_set.sort_unstable_by_key(|i| (set(i), *i));
         let mut rest = by_set.as_slice();
@@ -422,7 +444,7 @@ impl<'a> Blocker<'a> {
         }
     }
 
-    fn pairs_in(&self, members: &[u32], wanted: Wanted) -> u64 {
+    fn pairs_in(&self, members: &[Candidate], wanted: Wanted) -> u64 {
         let n = members.len() as u64;
         // most blocks are a child and its other row: no need to count them exactly
         if n <= 2 {
@@ -437,7 +459,7 @@ impl<'a> Blocker<'a> {
             let (l, r) = (a.len() as u64, b.len() as u64);
             pairs += match wanted {
                 Wanted::Open(open) if self.within => {
-                    let x = a.iter().filter(|i| open[**i as usize] != 0).count() as u64;
+                    let x = a.iter().filter(|c| open[c.record as usize] != 0).count() as u64;
                     x * x.saturating_sub(1) / 2
                 }
                 Wanted::Open(open) => self.open_to(a, b, open).count() as u64 * self.open_to(b, a, open).count() as u64,
@@ -449,30 +471,37 @@ impl<'a> Blocker<'a> {
     }
 
     /// Members of `a` that are open to the source of `b`.
-    fn open_to<'m>(&self, a: &'m [u32], b: &[u32], open: &'m [SourceSet]) -> impl Iterator<Item = u32> + 'm {
-        let bit = b.first().map_or(0, |i| 1 << self.encoded.source_of(*i));
-        a.iter().copied().filter(move |i| open[*i as usize] & bit != 0)
+    fn open_to<'m>(&self, a: &'m [Candidate], b: &[Candidate], open: &'m [SourceSet]) -> impl Iterator<Item = Candidate> + 'm {
+        let bit = b.first().map_or(0, |c| 1 << self.encoded.source_of(c.record));
+        a.iter().copied().filter(move |c| open[c.record as usize] & bit != 0)
     }
 
-    fn compare_block(&self, k: usize, members: &[u32], wanted: Wanted, out: &mut Proposed) {
+    fn compare_block(&self, k: usize, members: &[Candidate], wanted: Wanted, out: &mut Proposed) {
+        // where the first rule's block was split its pairs may not have been compared
+        let by_first_rule = k > 0 && self.oversized[0].is_empty() && !matches!(wanted, Wanted::Apart(_));
+        let mut compare = |a: &Candidate, b: &Candidate| {
+            if !(by_first_rule && a.first_key == b.first_key && a.first_key != 0) {
+                self.compare_pair(k, a.record.min(b.record), a.record.max(b.record), wanted, out);
+            }
+        };
         if let Wanted::Apart(has) = wanted {
             return Self::each_two_apart(members, has, |left, right| {
-                left.iter().for_each(|a| right.iter().for_each(|b| self.compare_pair(k, *a.min(b), *a.max(b), wanted, out)));
+                left.iter().for_each(|a| right.iter().for_each(|b| compare(a, b)));
             });
         }
         self.each_two_sources(members, |left, right| match wanted {
             _ if self.within => {
-                let wanted_one = |i: &&u32| if let Wanted::Open(open) = wanted { open[**i as usize] != 0 } else { true };
+                let wanted_one =
+                    |c: &&Candidate| if let Wanted::Open(open) = wanted { open[c.record as usize] != 0 } else { true };
                 for (at, a) in left.iter().enumerate().filter(|(_, a)| wanted_one(a)) {
-                    left[at + 1..].iter().filter(wanted_one).for_each(|b| self.compare_pair(k, *a, *b, wanted, out));
+                    left[at + 1..].iter().filter(wanted_one).for_each(|b| compare(a, b));
                 }
             }
             Wanted::Open(open) => {
-                let right: Vec<u32> = self.open_to(right, left, open).collect();
-                self.open_to(left, right.get(..1).unwrap_or(&[]), open)
-                    .for_each(|a| right.iter().for_each(|b| self.compare_pair(k, a, *b, wanted, out)));
+                let right_open: Vec<Candidate> = self.open_to(right, left, open).collect();
+                self.open_to(left, right, open).for_each(|a| right_open.iter().for_each(|b| compare(&a, b)));
             }
-            _ => left.iter().for_each(|a| right.iter().for_each(|b| self.compare_pair(k, *a, *b, wanted, out))),
+            _ => left.iter().for_each(|a| right.iter().for_each(|b| compare(a, b))),
         });
     }
 

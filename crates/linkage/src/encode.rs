@@ -1,11 +1,13 @@
 //! Encode once: every record becomes a short row of words that all later stages read.
 
-use arrow_array::{Array, StringArray};
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::field::{self, Kind, Level, NULL_LEVEL, date, name, national_id, phone, residence, text};
-use crate::settings::Settings;
+use crate::intern::{Interned, Interner};
+use crate::settings::{ColumnSettings, Settings};
 use crate::table::Table;
 
 /// A column inside the record.
@@ -95,152 +97,169 @@ impl Encoded {
     }
 }
 
-/// Numbers distinct texts from 1.
-pub(crate) struct Numbers<'a> {
-    numbers: FxHashMap<&'a str, u32>,
-    pub values: Vec<&'a str>,
+/// Where a column's words lie in a record, and how they come about.
+struct Column {
+    at: usize,
+    width: usize,
+    filler: Filler,
+    former: bool,
 }
 
-impl<'a> Numbers<'a> {
-    pub fn with_capacity(n: usize) -> Self {
-        Self { numbers: FxHashMap::with_capacity_and_hasher(n, Default::default()), values: Vec::new() }
-    }
-
-    pub fn of(&mut self, text: &'a str) -> u32 {
-        *self.numbers.entry(text).or_insert_with(|| {
-            self.values.push(text);
-            self.values.len() as u32
-        })
-    }
-}
-
-/// Values of one column over all sources as small numbers, 0 for the missing one.
-struct Interned<'a> {
-    /// By source, in input order.
-    codes: Vec<Vec<u32>>,
-    /// Text of number n at n − 1.
-    values: Vec<&'a str>,
-}
-
-fn intern<'a>(columns: &[Option<&'a StringArray>]) -> Interned<'a> {
-    let locals: Vec<(Vec<u32>, Vec<&'a str>)> = columns
-        .par_iter()
-        .map(|column| {
-            let Some(column) = column else { return (Vec::new(), Vec::new()) };
-            let mut numbers = Numbers::with_capacity(column.len() / 2);
-            let codes = (0..column.len())
-                .map(|i| match column.value(i) {
-                    "" => 0,
-                    s => numbers.of(s),
-                })
-                .collect();
-            (codes, numbers.values)
-        })
-        .collect();
-    let mut numbers = Numbers::with_capacity(locals.iter().map(|l| l.1.len()).max().unwrap_or(0));
-    let mut codes = Vec::new();
-    for (mut local, distinct) in locals {
-        let to: Vec<u32> = std::iter::once(0).chain(distinct.into_iter().map(|s| numbers.of(s))).collect();
-        local.iter_mut().for_each(|c| *c = to[*c as usize]);
-        codes.push(local);
-    }
-    Interned { codes, values: numbers.values }
-}
-
-impl Interned<'_> {
-    fn renumber(&mut self, to: &[u32]) {
-        for c in self.codes.iter_mut().flatten() {
-            *c = if *c == 0 { 0 } else { to[*c as usize - 1] };
-        }
-    }
-
-    fn frequency(&self, kinds: usize) -> Vec<u32> {
-        let mut out = vec![0; kinds];
-        for c in self.codes.iter().flatten() {
-            out[*c as usize] += 1;
-        }
-        out
-    }
-}
-
-/// How a field's words come about.
 enum Filler {
     /// Parsed from the text, two words when wide.
     Parsed(fn(&str) -> u64),
-    /// Looked up by the number of the value: as many words as `table` has for a number.
-    Coded { codes: Vec<Vec<u32>>, table: Vec<u32> },
+    /// Numbered now, looked up when all rows are there.
+    Numbered(Interner),
 }
 
-struct Column<'a> {
-    field: Field,
-    width: usize,
-    filler: Filler,
-    sources: Vec<Option<&'a StringArray>>,
+/// 编码器 (encoder): makes short records of rows, shared by all sources of a run.
+pub struct Encoder {
+    columns: Vec<Column>,
+    stride: usize,
 }
 
-impl Column<'_> {
-    fn fill(&self, source: usize, row: usize, words: &mut [u32]) {
-        match &self.filler {
-            Filler::Parsed(parse) => {
-                let v = self.sources[source].map_or(0, |c| parse(c.value(row)));
-                words[0] = v as u32;
-                if self.width == 2 {
-                    words[1] = (v >> 32) as u32;
-                }
-            }
-            Filler::Coded { codes, table } => {
-                let code = codes[source].get(row).map_or(0, |c| *c as usize);
-                words.copy_from_slice(&table[code * self.width..][..self.width]);
+impl Encoder {
+    /// For the columns of the settings.
+    pub fn new(settings: &Settings) -> Self {
+        // a cache line holds 16 words: a record of the usual columns fits one
+        let mut at = 0;
+        let column = |s: &ColumnSettings| {
+            let (width, filler) = match s.kind {
+                Kind::NationalId => (2, Filler::Parsed(national_id::encode)),
+                Kind::Phone => (2, Filler::Parsed(phone::encode)),
+                Kind::PlaceCode => (2, Filler::Parsed(residence::encode_code)),
+                Kind::Address => (2, Filler::Parsed(residence::encode_address)),
+                Kind::Date => (1, Filler::Parsed(|s| u64::from(date::encode(s)))),
+                Kind::Sex => (1, Filler::Parsed(|s| u64::from(field::parse_sex(s)))),
+                Kind::Exact | Kind::Text => (1, Filler::Numbered(Interner::new())),
+                Kind::PersonName => (3, Filler::Numbered(Interner::new())),
+            };
+            let column = Column { at, width, filler, former: !s.former.is_empty() };
+            at += width;
+            column
+        };
+        let columns: Vec<Column> = settings.columns.iter().map(column).collect();
+        Self { columns, stride: at.max(1) }
+    }
+
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Columns with which a former name may go.
+    pub(crate) fn columns_with_former_names(&self) -> impl Iterator<Item = usize> {
+        (0..self.columns.len()).filter(|i| self.columns[*i].former)
+    }
+
+    /// Adds the words of a row.
+    pub(crate) fn encode<'r>(&self, words: &mut Vec<u32>, value: &impl Fn(usize) -> Cow<'r, str>) {
+        for (i, c) in self.columns.iter().enumerate() {
+            let text = value(i);
+            let v = match &c.filler {
+                Filler::Parsed(parse) => parse(&text),
+                Filler::Numbered(texts) => u64::from(texts.of(&text)),
+            };
+            words.push(v as u32);
+            match c.width {
+                1 => {}
+                2 => words.push((v >> 32) as u32),
+                _ => words.extend([0, 0]),
             }
         }
+        words.resize(words.len().next_multiple_of(self.stride), 0);
+    }
+
+    /// Puts another name into the words of a row.
+    pub(crate) fn encode_name(&self, words: &mut [u32], column: usize, name: &str) {
+        let c = &self.columns[column];
+        if let Filler::Numbered(texts) = &c.filler {
+            words[c.at] = texts.of(name);
+        }
+    }
+
+    /// All records once all rows are there. The tables give up their words.
+    pub(crate) fn finish(self, tables: &mut [Table], settings: &Settings) -> Encoded {
+        let stride = self.stride;
+        let mut starts = vec![0u32];
+        let mut words: Vec<u32> = Vec::with_capacity(tables.iter().map(|t| t.words.len()).sum());
+        for t in tables.iter_mut() {
+            words.extend_from_slice(&std::mem::take(&mut t.words));
+            starts.push((words.len() / stride) as u32);
+        }
+        let finished: Vec<Finished> =
+            self.columns.into_par_iter().zip(&settings.columns).map(|(c, s)| Finished::of(c, s)).collect();
+        words.par_chunks_mut(stride * RECORDS_AT_ONCE).for_each(|some| {
+            for c in finished.iter().filter(|c| !c.table.is_empty()) {
+                for record in some.chunks_mut(stride) {
+                    let place = c.texts.as_ref().and_then(|t| t.place(record[c.field.at])).map_or(0, |p| p + 1);
+                    record[c.field.at..][..c.width].copy_from_slice(&c.table[place * c.width..][..c.width]);
+                }
+            }
+        });
+        let aliases = tables
+            .iter()
+            .zip(&starts)
+            .flat_map(|(t, start)| t.aliases.iter().zip(t.len() as u32..).map(move |(rank, i)| (start + i, start + rank)));
+        let aliases = aliases.collect();
+        let mut fields: Vec<Field> = finished.into_iter().map(|c| c.field).collect();
+        fields.par_iter_mut().filter(|f| !f.frequency.is_empty()).for_each(|f| {
+            words.chunks(stride).for_each(|r| f.frequency[r[f.at] as usize] += 1);
+        });
+        let comparisons = comparisons(&fields);
+        let mut encoded = Encoded { words, stride, starts, aliases, fields, comparisons, phone_frequency: FxHashMap::default() };
+        encoded.phone_frequency = phone_frequency(&encoded);
+        encoded
     }
 }
 
-fn column<'a>(tables: &'a [Table], settings: &Settings, index: usize) -> Column<'a> {
-    let s = &settings.columns[index];
-    let sources: Vec<Option<&StringArray>> = tables.iter().map(|t| s.headings().find_map(|h| t.column(h))).collect();
-    let mut field = Field {
-        column: s.name.clone(),
-        kind: s.kind,
-        household: s.household,
-        at: 0,
-        names: name::Names::default(),
-        texts: Vec::new(),
-        frequency: Vec::new(),
-    };
-    let (width, filler) = match s.kind {
-        Kind::NationalId => (2, Filler::Parsed(national_id::encode)),
-        Kind::Phone => (2, Filler::Parsed(phone::encode)),
-        Kind::PlaceCode => (2, Filler::Parsed(residence::encode_code)),
-        Kind::Date => (1, Filler::Parsed(|s| u64::from(date::encode(s)))),
-        Kind::Sex => (1, Filler::Parsed(|s| u64::from(field::parse_sex(s)))),
-        Kind::Exact => {
-            let interned = intern(&sources);
-            field.frequency = interned.frequency(interned.values.len() + 1);
-            let table = (0..=interned.values.len() as u32).collect();
-            (1, Filler::Coded { codes: interned.codes, table })
-        }
-        Kind::Text => {
-            let mut interned = intern(&sources);
-            let (texts, to) = normal_texts(&interned.values);
-            interned.renumber(&to);
-            field.frequency = interned.frequency(texts.len());
-            field.texts = texts;
-            (1, Filler::Coded { codes: interned.codes, table: (0..field.texts.len() as u32).collect() })
-        }
-        Kind::PersonName => {
-            let mut interned = intern(&sources);
-            let (texts, to) = name::number(&interned.values);
-            interned.renumber(&to);
-            field.names = name::Names::build(texts);
-            field.frequency = interned.frequency(field.names.len());
-            let n = &field.names;
-            let table = (0..n.len()).flat_map(|i| [i as u32, n.pinyin[i], n.first[i]]).collect();
-            (3, Filler::Coded { codes: interned.codes, table })
-        }
-        Kind::Address => (2, Filler::Parsed(residence::encode_address)),
-    };
-    Column { field, width, filler, sources }
+/// Records that one thread finishes at a time.
+const RECORDS_AT_ONCE: usize = 1 << 13;
+
+/// A column whose texts are all known.
+struct Finished {
+    field: Field,
+    width: usize,
+    texts: Option<Interned>,
+    /// By place of the text, from 1: its words. Empty for columns that need none.
+    table: Vec<u32>,
+}
+
+impl Finished {
+    fn of(c: Column, s: &ColumnSettings) -> Self {
+        let mut field = Field {
+            column: s.name.clone(),
+            kind: s.kind,
+            household: s.household,
+            at: c.at,
+            names: name::Names::default(),
+            texts: Vec::new(),
+            frequency: Vec::new(),
+        };
+        let Filler::Numbered(texts) = c.filler else { return Self { field, width: c.width, texts: None, table: Vec::new() } };
+        let mut texts = texts.finish();
+        let raw = texts.texts();
+        let table: Vec<u32> = match s.kind {
+            Kind::Exact => {
+                field.frequency = vec![0; raw.len() + 1];
+                (0..=raw.len() as u32).collect()
+            }
+            Kind::Text => {
+                let (normal, to) = normal_texts(&raw);
+                field.frequency = vec![0; normal.len()];
+                field.texts = normal;
+                std::iter::once(0).chain(to).collect()
+            }
+            _ => {
+                let (normal, to) = name::number(&raw);
+                field.names = name::Names::build(normal);
+                let n = &field.names;
+                field.frequency = vec![0; n.len()];
+                std::iter::once(0).chain(to).flat_map(|i| [i, n.pinyin[i as usize], n.first[i as usize]]).collect()
+            }
+        };
+        texts.forget_texts();
+        Self { field, width: c.width, texts: Some(texts), table }
+    }
 }
 
 /// Distinct normalised texts (number 0 is the missing one) and the number of each value.
@@ -261,42 +280,6 @@ fn normal_texts(values: &[&str]) -> (Vec<String>, Vec<u32>) {
         })
         .collect();
     (texts, to)
-}
-
-/// Encodes all sources by the settings; the tables' columns are no longer needed afterwards.
-pub(crate) fn encode(tables: &[Table], settings: &Settings) -> Encoded {
-    let mut columns: Vec<Column> = (0..settings.columns.len()).into_par_iter().map(|i| column(tables, settings, i)).collect();
-    // a cache line holds 16 words: a record of the usual columns fits one
-    let mut at = 0;
-    for c in &mut columns {
-        c.field.at = at;
-        at += c.width;
-    }
-    let stride = at.max(1);
-    let mut starts = vec![0u32];
-    for t in tables {
-        starts.push(starts[starts.len() - 1] + t.records() as u32);
-    }
-    let mut words = vec![0u32; starts[tables.len()] as usize * stride];
-    for (source, table) in tables.iter().enumerate() {
-        let range = starts[source] as usize * stride..starts[source + 1] as usize * stride;
-        words[range].par_chunks_mut(stride).enumerate().for_each(|(rank, record)| {
-            let row = table.input_row(rank);
-            for c in &columns {
-                c.fill(source, row, &mut record[c.field.at..c.field.at + c.width]);
-            }
-        });
-    }
-    let aliases = tables
-        .iter()
-        .zip(&starts)
-        .flat_map(|(t, start)| t.aliases().iter().enumerate().map(move |(i, rank)| (start + (t.len() + i) as u32, start + rank)));
-    let aliases = aliases.collect();
-    let fields: Vec<Field> = columns.into_iter().map(|c| c.field).collect();
-    let comparisons = comparisons(&fields);
-    let mut encoded = Encoded { words, stride, starts, aliases, fields, comparisons, phone_frequency: FxHashMap::default() };
-    encoded.phone_frequency = phone_frequency(&encoded);
-    encoded
 }
 
 /// One comparison a field, but the first place code and the first address are one: the residence.

@@ -7,7 +7,8 @@
 //! encode → block → compare → weigh (EM) → assign → cluster → evaluate
 //! ```
 //!
-//! * [`Table`]: one source, an Arrow string column per field, sorted inside by record id.
+//! * [`Encoder`]: takes rows as they are read, and keeps of each what the comparison needs.
+//! * [`Table`]: one source of such rows, sorted inside by record id.
 //! * [`Settings`]: columns and their [`Kind`]s, blocking rules, thresholds.
 //! * [`link`]: the whole run. The result depends on the rows and the settings only: not on the number of
 //!   threads, nor on the order of the rows.
@@ -20,6 +21,7 @@ mod decisions;
 mod encode;
 pub mod evaluate;
 mod field;
+mod intern;
 mod join;
 mod run;
 mod settings;
@@ -29,9 +31,10 @@ mod weigh;
 
 pub use block::CappedBlock;
 pub use decisions::{Decision, Decisions, Judgement};
+pub use encode::Encoder;
 pub use field::name::{differing_chars, pinyin_initials, pinyin_syllables};
 pub use field::{Kind, NULL_LEVEL};
 pub use run::{Cluster, Counts, Link, LinkError, Linkage, Member, Observer, Stage, link};
 pub use settings::{ColumnSettings, Settings, SettingsError, Thresholds, infer};
-pub use table::{Table, TableError};
+pub use table::{Part, Table, TableError};
 pub use weigh::{LatentClass, LevelReport, Model};

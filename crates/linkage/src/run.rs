@@ -8,7 +8,7 @@ use crate::assign::{CANDIDATE_FLOOR, Candidate, Chosen, assign, probability};
 use crate::block::{Blocker, CappedBlock, Pair, SourceSet, source_pair};
 use crate::compare::level_at;
 use crate::decisions::{Decided, Decision};
-use crate::encode::{Encoded, encode};
+use crate::encode::{Encoded, Encoder};
 use crate::join::{DuplicateModel, Joining};
 use crate::settings::Settings;
 use crate::table::Table;
@@ -163,8 +163,9 @@ impl Linkage {
     }
 }
 
-/// Links rows of several sources, or of one source within itself. The tables' columns are dropped once encoded.
+/// Links rows of several sources, or of one source within itself. `encoder` is the one that took the rows of all tables.
 pub fn link(
+    encoder: Encoder,
     tables: &mut [Table],
     settings: &Settings,
     decisions: &[Decision],
@@ -176,9 +177,7 @@ pub fn link(
     let begin = |stage| if observer.stage(stage) { Ok(()) } else { Err(LinkError::Cancelled) };
     begin(Stage::Encode)?;
     let within = tables.len() == 1;
-    tables.iter_mut().for_each(|t| t.add_former_names(settings));
-    let encoded = encode(tables, settings);
-    tables.iter_mut().for_each(Table::drop_columns);
+    let encoded = encoder.finish(tables, settings);
     let decided = Decided::find(tables, &encoded, decisions)?;
 
     begin(Stage::BlockSharp)?;

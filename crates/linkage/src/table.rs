@@ -1,11 +1,15 @@
-//! One source as columns of text.
+//! One source: rows are taken as they are read, and of each only what the comparison needs is kept.
 
-use arrow_array::{Array, StringArray};
+use std::borrow::Cow;
+
+use arrow_array::StringArray;
+use arrow_array::builder::StringBuilder;
+use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::settings::Settings;
+use crate::encode::Encoder;
 
-/// 一个来源的名册 (one source): record ids and the columns that settings name, as Arrow strings. An empty string is a missing value.
+/// 一个来源的名册 (one source) as short records of words, with its record ids.
 ///
 /// Rows are held sorted by record id, so that nothing later can depend on the order of a file.
 #[derive(Debug, Clone)]
@@ -13,14 +17,15 @@ pub struct Table {
     /// What people call the source (a file stem, a source kind).
     pub name: String,
     ids: StringArray,
-    columns: Vec<(String, StringArray)>,
-    /// For the row at a place in record-id order: its place in the input. Aliases follow after the rows proper.
+    /// For the row at a place in record-id order: its place in the input.
     input_row: Vec<u32>,
-    /// For every alias: the rank of the row that it stands for.
-    aliases: Vec<u32>,
+    /// Records in record-id order, then those under a former name.
+    pub(crate) words: Vec<u32>,
+    /// For every record under a former name: the rank of the row that it stands for.
+    pub(crate) aliases: Vec<u32>,
 }
 
-/// Why columns do not make a source.
+/// Why rows do not make a source.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum TableError {
     /// Two rows carry one record id.
@@ -31,83 +36,110 @@ pub enum TableError {
         /// The id that stands twice.
         id: String,
     },
-    /// A column's length differs from the ids'.
-    #[error("来源“{source_name}”的列“{column}”有 {rows} 行,编号有 {ids} 行")]
-    Ragged {
-        /// The source's name.
-        source_name: String,
-        /// The column.
-        column: String,
-        /// Its rows.
-        rows: usize,
-        /// The rows of the id column.
-        ids: usize,
-    },
     /// More rows than a 32-bit index holds.
     #[error("来源“{0}”的行数超过上限")]
     TooManyRows(String),
 }
 
-impl Table {
-    /// Sorts by `ids` (numbers of different length sort as text) and checks that they are unique.
-    pub fn new(name: impl Into<String>, ids: StringArray, columns: Vec<(String, StringArray)>) -> Result<Self, TableError> {
-        use rayon::prelude::*;
-        let name = name.into();
-        let rows = u32::try_from(ids.len()).map_err(|_| TableError::TooManyRows(name.clone()))?;
-        for (column, values) in &columns {
-            if values.len() != ids.len() {
-                return Err(TableError::Ragged { source_name: name, column: column.clone(), rows: values.len(), ids: ids.len() });
+/// Some rows of a source, encoded. Parts are made by any threads and put together by [`Table::new`].
+pub struct Part<'e> {
+    encoder: &'e Encoder,
+    ids: String,
+    ends: Vec<usize>,
+    rows: usize,
+    words: Vec<u32>,
+    /// Records under a former name: the row in this part, and the words.
+    former: Vec<(u32, Vec<u32>)>,
+}
+
+impl<'e> Part<'e> {
+    /// An empty part, with room for so many rows.
+    pub fn new(encoder: &'e Encoder, rows: usize) -> Self {
+        let words = Vec::with_capacity(rows * encoder.stride());
+        Self { encoder, ids: String::new(), ends: Vec::with_capacity(rows), rows: 0, words, former: Vec::new() }
+    }
+
+    /// Takes a row: its record id (rows without one are numbered), its value for each column of the settings, an empty text where there is
+    /// none, and the former name (曾用名) that goes with a name column.
+    pub fn push<'r>(&mut self, id: Option<&str>, value: impl Fn(usize) -> Cow<'r, str>, former: impl Fn(usize) -> Cow<'r, str>) {
+        if let Some(id) = id {
+            self.ids.push_str(id);
+            self.ends.push(self.ids.len());
+        }
+        let at = self.words.len();
+        self.encoder.encode(&mut self.words, &value);
+        for column in self.encoder.columns_with_former_names() {
+            let (now, before) = (value(column), former(column));
+            if !before.is_empty() && before != now {
+                // another way to find the row, never another row
+                let mut words = self.words[at..].to_vec();
+                self.encoder.encode_name(&mut words, column, &before);
+                self.former.push((self.rows as u32, words));
             }
         }
-        let mut order: Vec<(u64, u32)> = (0..rows).into_par_iter().map(|i| (prefix(ids.value(i as usize)), i)).collect();
-        order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| ids.value(a.1 as usize).cmp(ids.value(b.1 as usize))));
-        let input_row: Vec<u32> = order.into_iter().map(|(_, i)| i).collect();
-        if let Some(w) = input_row.windows(2).find(|w| ids.value(w[0] as usize) == ids.value(w[1] as usize)) {
-            return Err(TableError::RepeatedId { source_name: name, id: ids.value(w[0] as usize).to_owned() });
+        self.rows += 1;
+    }
+}
+
+impl Table {
+    /// Puts the parts of a source together, in the order of the input, and checks that record ids are unique.
+    pub fn new(name: impl Into<String>, parts: Vec<Part>) -> Result<Self, TableError> {
+        let name = name.into();
+        let rows: usize = parts.iter().map(|p| p.rows).sum();
+        if u32::try_from(rows).is_err() {
+            return Err(TableError::TooManyRows(name));
         }
-        Ok(Self { name, ids, columns, input_row, aliases: Vec::new() })
+        let stride = parts.first().map_or(1, |p| p.encoder.stride());
+        let with_ids = parts.iter().any(|p| !p.ends.is_empty());
+        let ids = if with_ids {
+            let mut ids = StringBuilder::with_capacity(rows, parts.iter().map(|p| p.ids.len()).sum());
+            for p in &parts {
+                let starts = std::iter::once(&0).chain(&p.ends);
+                starts.zip(&p.ends).for_each(|(start, end)| ids.append_value(&p.ids[*start..*end]));
+            }
+            ids.finish()
+        } else {
+            // padded so that they sort as numbers
+            StringArray::from_iter_values((1..=rows).map(|i| format!("{i:09}")))
+        };
+        let sorted = (1..rows).all(|i| ids.value(i - 1) < ids.value(i));
+        let mut input_row: Vec<u32> = (0..rows as u32).collect();
+        if !sorted {
+            let mut order: Vec<(u64, u32)> = input_row.par_iter().map(|i| (prefix(ids.value(*i as usize)), *i)).collect();
+            order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| ids.value(a.1 as usize).cmp(ids.value(b.1 as usize))));
+            input_row = order.into_iter().map(|(_, i)| i).collect();
+            if let Some(w) = input_row.windows(2).find(|w| ids.value(w[0] as usize) == ids.value(w[1] as usize)) {
+                return Err(TableError::RepeatedId { source_name: name, id: ids.value(w[0] as usize).to_owned() });
+            }
+        }
+        let mut rank = vec![0u32; if parts.iter().any(|p| !p.former.is_empty()) { rows } else { 0 }];
+        if !rank.is_empty() {
+            input_row.iter().zip(0..).for_each(|(row, r)| rank[*row as usize] = r);
+        }
+        let former: usize = parts.iter().map(|p| p.former.len()).sum();
+        let mut words: Vec<u32> = Vec::with_capacity((rows + former) * stride);
+        let (mut aliases, mut first) = (Vec::new(), 0);
+        let mut alias_words = Vec::new();
+        for p in parts {
+            words.extend_from_slice(&p.words);
+            for (row, w) in &p.former {
+                aliases.push(rank[first + *row as usize]);
+                alias_words.extend_from_slice(w);
+            }
+            first += p.rows;
+        }
+        if !sorted {
+            let mut in_order: Vec<u32> = Vec::with_capacity((rows + former) * stride);
+            input_row.iter().for_each(|i| in_order.extend_from_slice(&words[*i as usize * stride..][..stride]));
+            words = in_order;
+        }
+        words.extend_from_slice(&alias_words);
+        Ok(Self { name, ids, input_row, words, aliases })
     }
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.input_row.len() - self.aliases.len()
-    }
-
-    /// Number of rows and aliases.
-    pub(crate) fn records(&self) -> usize {
         self.input_row.len()
-    }
-
-    /// Ranks of the rows that aliases stand for, in the order of the aliases.
-    pub(crate) fn aliases(&self) -> &[u32] {
-        &self.aliases
-    }
-
-    /// 曾用名: every row with a former name also stands under it. Such an alias is another way to find the row, never another row.
-    pub(crate) fn add_former_names(&mut self, settings: &Settings) {
-        for s in &settings.columns {
-            let heading = s.headings().find(|h| self.column(h).is_some()).map(str::to_owned);
-            let former = s.former.iter().find_map(|h| self.column(h)).cloned();
-            let (Some(heading), Some(former)) = (heading, former) else { continue };
-            let Some(now) = self.column(&heading).cloned() else { continue };
-            let ranks = (0..self.len()).filter(|rank| {
-                let row = self.input_row[*rank] as usize;
-                !former.value(row).is_empty() && former.value(row) != now.value(row)
-            });
-            let ranks: Vec<u32> = ranks.map(|r| r as u32).collect();
-            if ranks.is_empty() {
-                continue;
-            }
-            let rows: Vec<usize> = ranks.iter().map(|r| self.input_row[*r as usize] as usize).collect();
-            let first = now.len() as u32;
-            for (name, values) in &mut self.columns {
-                let more = if *name == heading { &former } else { &*values };
-                let all = (0..values.len()).map(|i| values.value(i)).chain(rows.iter().map(|i| more.value(*i)));
-                *values = StringArray::from_iter_values(all);
-            }
-            self.input_row.extend(first..first + rows.len() as u32);
-            self.aliases.extend(ranks);
-        }
     }
 
     /// Whether the source has no rows.
@@ -123,21 +155,6 @@ impl Table {
     /// Where the row at `rank` stood in the input, from 0.
     pub fn input_row(&self, rank: usize) -> usize {
         self.input_row[rank] as usize
-    }
-
-    /// The values of a column, by its name, in input order.
-    pub fn column(&self, name: &str) -> Option<&StringArray> {
-        self.columns.iter().find(|(n, _)| n == name).map(|(_, v)| v)
-    }
-
-    /// Names of the columns.
-    pub fn column_names(&self) -> impl Iterator<Item = &str> {
-        self.columns.iter().map(|(n, _)| n.as_str())
-    }
-
-    /// Gives up the memory of the columns; the ids stay.
-    pub fn drop_columns(&mut self) {
-        self.columns = Vec::new();
     }
 }
 

@@ -1,7 +1,6 @@
 //! The kernel on small registers whose truth is known: families with twins, sisters, namesakes, errors of clerks.
 
-use arrow_array::StringArray;
-use baoxue_linkage::{Decision, Judgement, Linkage, Settings, Table, infer, link};
+use baoxue_linkage::{Decision, Encoder, Judgement, LinkError, Linkage, Part, Settings, Table, infer, link};
 
 const HEADINGS: [&str; 7] = ["name", "id_no", "dob", "sex", "guardian", "phone", "address"];
 
@@ -56,16 +55,20 @@ fn children() -> Vec<Row> {
     out
 }
 
-fn table(name: &str, prefix: &str, rows: &[Row]) -> Table {
-    let ids = StringArray::from_iter_values(
-        rows.iter().enumerate().map(|(i, r)| if r.id.is_empty() { format!("{prefix}{i:05}") } else { r.id.clone() }),
-    );
-    let columns = HEADINGS
-        .iter()
-        .enumerate()
-        .map(|(i, h)| ((*h).to_owned(), StringArray::from_iter_values(rows.iter().map(|r| &r.fields[i]))))
-        .collect();
-    Table::new(name, ids, columns).unwrap()
+/// A source of these rows under the columns of the settings, with a former name for some.
+fn table(encoder: &Encoder, settings: &Settings, name: &str, prefix: &str, rows: &[Row], former: &[String]) -> Table {
+    let places: Vec<usize> = settings.columns.iter().map(|c| HEADINGS.iter().position(|h| *h == c.name).unwrap()).collect();
+    let parts = rows.chunks(50).enumerate().map(|(chunk, rows)| {
+        let mut part = Part::new(encoder, rows.len());
+        for (i, r) in rows.iter().enumerate() {
+            let row = chunk * 50 + i;
+            let id = if r.id.is_empty() { format!("{prefix}{row:05}") } else { r.id.clone() };
+            let former = former.get(row).map_or("", String::as_str);
+            part.push(Some(&id), |c| r.fields[places[c]].as_str().into(), |_| former.into());
+        }
+        part
+    });
+    Table::new(name, parts.collect()).unwrap()
 }
 
 fn settings() -> Settings {
@@ -77,10 +80,15 @@ struct Run {
     tables: Vec<Table>,
 }
 
+fn try_run(left: &[Row], right: &[Row], decisions: &[Decision], s: &Settings, former: &[String]) -> Result<Run, LinkError> {
+    let encoder = Encoder::new(s);
+    let mut tables = vec![table(&encoder, s, "左", "L", left, former), table(&encoder, s, "右", "R", right, &[])];
+    let linkage = link(encoder, &mut tables, s, decisions, &())?;
+    Ok(Run { linkage, tables })
+}
+
 fn run(left: &[Row], right: &[Row], decisions: &[Decision]) -> Run {
-    let mut tables = vec![table("左", "L", left), table("右", "R", right)];
-    let linkage = link(&mut tables, &settings(), decisions, &()).unwrap();
-    Run { linkage, tables }
+    try_run(left, right, decisions, &settings(), &[]).unwrap()
 }
 
 impl Run {
@@ -189,8 +197,8 @@ fn people_decide() {
     assert!(together.links().contains(&("L00007".to_owned(), stranger.clone())));
     assert_eq!(together.linkage.links.iter().filter(|l| l.rule.is_none()).count(), 1, "named as a person's decision");
     let unknown = decide("L99999", &stranger, Judgement::Same);
-    let mut tables = vec![table("左", "L", &left), table("右", "R", &right)];
-    assert!(link(&mut tables, &settings(), &unknown, &()).unwrap_err().to_string().contains("L99999"));
+    let refused = try_run(&left, &right, &unknown, &settings(), &[]).err().unwrap();
+    assert!(refused.to_string().contains("L99999"));
 }
 
 #[test]
@@ -241,17 +249,7 @@ fn a_former_name_finds_the_child() {
         let mut s = settings();
         let name = s.columns.iter_mut().find(|c| c.name == "name").unwrap();
         name.former = if on { vec!["former".to_owned()] } else { Vec::new() };
-        let ids = |p: &str| StringArray::from_iter_values((0..expected).map(|i| format!("{p}{i:05}")));
-        let columns = |rows: &[Row]| -> Vec<(String, StringArray)> {
-            let column =
-                |(i, h): (usize, &&str)| ((*h).to_owned(), StringArray::from_iter_values(rows.iter().map(|r| &r.fields[i])));
-            HEADINGS.iter().enumerate().map(column).collect()
-        };
-        let mut l = columns(&left);
-        l.push(("former".to_owned(), StringArray::from_iter_values(&former)));
-        let mut tables = vec![Table::new("左", ids("L"), l).unwrap(), Table::new("右", ids("R"), columns(&right)).unwrap()];
-        let linkage = link(&mut tables, &s, &[], &()).unwrap();
-        Run { linkage, tables }
+        try_run(&left, &right, &[], &s, &former).unwrap()
     };
     let r = with_former(true);
     let all: Vec<(String, String)> = (0..expected).map(|i| (format!("L{i:05}"), format!("R{i:05}"))).collect();

@@ -6,7 +6,7 @@ use pinyin::ToPinyin;
 use rustc_hash::FxHashMap;
 
 use super::{Level, level};
-use crate::encode::Numbers;
+use crate::intern::{Texts, digest};
 
 pub(crate) const LEVELS: &[Level] = &[
     level("same", 0.945, 0.62, 0.0002, 0.0002, 0.7, 44),
@@ -75,8 +75,8 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     entries: Vec<Entry>,
-    /// Normalised text, kept for Latin names and for masks.
-    texts: Vec<String>,
+    /// Normalised text, kept for Latin names.
+    texts: Texts,
     /// Syllable of each interned character.
     syllables: Vec<u16>,
     /// The interned characters: their numbers depend on the order of rows, they themselves do not.
@@ -255,15 +255,14 @@ impl Characters {
 
 impl Names {
     /// Builds the dictionary of distinct normalised names; number 0 is kept for the missing one.
-    pub fn build(texts: Vec<String>) -> Self {
-        let mut names = Names { texts: vec![String::new()], ..Names::default() };
-        names.texts.extend(texts);
+    pub fn build(texts: Texts) -> Self {
+        let mut names = Names { texts, ..Names::default() };
         let mut characters = Characters::new();
         let (mut pinyins, mut shapes, mut firsts) = (Numbering::<u64>::new(), Numbering::<u64>::new(), Numbering::<u64>::new());
         names.entries.push(Entry { shape: 0, len: 0, latin: false, chars: [0; KEPT_CHARS] });
         names.pinyin.push(0);
         names.first.push(0);
-        for text in &names.texts[1..] {
+        for text in names.texts.iter().skip(1) {
             let latin = !text.chars().any(is_han);
             let mut entry = Entry { shape: 0, len: 0, latin, chars: [0; KEPT_CHARS] };
             let (mut sound, mut shape) = (0u64, 0u64);
@@ -307,7 +306,7 @@ impl Names {
             if x.latin != y.latin {
                 return 8;
             }
-            return match super::text::compare_different(&self.texts[a as usize], &self.texts[b as usize]) {
+            return match super::text::compare_different(self.texts.get(a as usize), self.texts.get(b as usize)) {
                 2 => 4,
                 _ if self.first[a as usize] == self.first[b as usize] => 7,
                 _ => 8,
@@ -418,20 +417,36 @@ fn mix(h: u64, v: u64) -> u64 {
     (h.rotate_left(5) ^ v).wrapping_mul(0x517c_c1b7_2722_0a95)
 }
 
-/// Distinct normalised names of raw ones, in order of appearance, and the number of each raw one.
-pub(crate) fn number(raw: &[&str]) -> (Vec<String>, Vec<u32>) {
+/// Distinct normalised names of raw ones, in order of appearance behind the missing one, and the number of each raw one.
+pub(crate) fn number(raw: &[&str]) -> (Texts, Vec<u32>) {
     use rayon::prelude::*;
     // a chunk is large enough that its own cache of characters pays
-    let normal: Vec<Option<String>> = raw
+    let normal: Vec<Texts> = raw
         .par_chunks(16_384)
-        .flat_map_iter(|chunk| {
+        .map(|chunk| {
             let mut simplify = Simplifier::new();
-            chunk.iter().map(|r| normalise(r, &mut simplify)).collect::<Vec<_>>()
+            let mut out = Texts::default();
+            chunk.iter().for_each(|r| out.push(normalise(r, &mut simplify).as_deref().unwrap_or_default()));
+            out
         })
         .collect();
-    let mut numbers = Numbers::with_capacity(normal.len());
-    let of = normal.iter().map(|n| n.as_deref().map_or(0, |n| numbers.of(n))).collect();
-    (numbers.values.iter().map(|s| (*s).to_owned()).collect(), of)
+    let mut numbers: FxHashMap<u64, u32> = FxHashMap::default();
+    let mut texts = Texts::default();
+    texts.push("");
+    let mut of = Vec::with_capacity(raw.len());
+    for name in normal.iter().flat_map(Texts::iter) {
+        if name.is_empty() {
+            of.push(0);
+            continue;
+        }
+        let next = texts.len() as u32;
+        let number = *numbers.entry(digest(name)).or_insert(next);
+        if number == next {
+            texts.push(name);
+        }
+        of.push(number);
+    }
+    (texts, of)
 }
 
 /// Whether no two groups of the table of look-alikes repeat a character within one group.

@@ -21,58 +21,70 @@ pub(crate) fn encode_code(s: &str) -> u64 {
     s.parse::<u64>().unwrap_or(0) * 10u64.pow(12 - s.len() as u32)
 }
 
-/// What an address text says: the village or street, and the door within it, as texts to intern.
+/// What an address text says: the village or street, and what stands behind it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Parsed<'a> {
-    pub village: Option<&'a str>,
-    pub door: Option<String>,
+struct Parsed<'a> {
+    village: &'a str,
+    behind: &'a str,
 }
 
-/// Suffixes of the smallest named place, longest first.
-const SMALL: [&str; 8] = ["居民委员会", "村民委员会", "居委会", "村委会", "社区", "村", "街", "路"];
+/// Suffixes of the smallest named place by their last character, the longest first.
+const SMALL: [(char, &[&str]); 5] = [
+    ('会', &["居民委员会", "村民委员会", "居委会", "村委会"]),
+    ('区', &["社区"]),
+    ('村', &["村"]),
+    ('街', &["街"]),
+    ('路', &["路"]),
+];
 /// Suffixes of the places above it.
 const LARGE: [char; 10] = ['省', '州', '市', '盟', '县', '区', '旗', '镇', '乡', '道'];
 
-/// Finds the smallest named place and the numbers after it. `云岭州青禾县柳林镇石桥村3组45号` → 石桥, 3-45.
-pub(crate) fn parse(address: &str) -> Parsed<'_> {
-    let Some((at, suffix)) =
-        SMALL.iter().filter_map(|s| address.rfind(s).map(|at| (at, *s))).max_by_key(|(at, s)| (*at + s.len(), s.len()))
-    else {
-        return Parsed::default();
+/// Finds the smallest named place, the one furthest to the right. `云岭州青禾县柳林镇石桥村3组45号` → 石桥, 3组45号.
+fn parse(address: &str) -> Parsed<'_> {
+    let mut ends = address.char_indices().rev();
+    let suffix = |(at, c): (usize, char)| {
+        let end = at + c.len_utf8();
+        let (_, suffixes) = SMALL.iter().find(|(last, _)| *last == c)?;
+        let suffix = suffixes.iter().find(|s| address[..end].ends_with(**s))?;
+        Some((end - suffix.len(), end))
     };
-    let head = &address[..at];
-    let start = head.rfind(LARGE).map_or(0, |i| i + head[i..].chars().next().map_or(0, char::len_utf8));
-    let village = head[start..].trim();
-    if village.is_empty() {
-        return Parsed::default();
-    }
-    let mut numbers = String::new();
-    let mut in_number = false;
-    for c in address[at + suffix.len()..].chars() {
-        let digit = c.to_digit(10).or_else(|| "〇一二三四五六七八九".chars().position(|x| x == c).map(|p| p as u32));
-        match digit {
-            Some(d) => {
-                if !in_number && !numbers.is_empty() {
-                    numbers.push('-');
-                }
-                numbers.push(char::from_digit(d, 10).unwrap_or('0'));
-                in_number = true;
+    let Some((at, end)) = ends.find_map(suffix) else { return Parsed::default() };
+    let start = address[..at].char_indices().rev().find(|(_, c)| LARGE.contains(c)).map_or(0, |(i, c)| i + c.len_utf8());
+    Parsed { village: address[start..at].trim(), behind: &address[end..] }
+}
+
+fn digest(h: u64, b: u8) -> u64 {
+    (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+}
+
+/// Digest of the numbers behind a village (3组45号: 3-45); `None` for fewer than two: one is a group or a road number, not yet a door.
+fn door(village: u64, behind: &str) -> Option<u64> {
+    let (mut h, mut numbers, mut in_number) = (digest(village, b'/'), 0, false);
+    for c in behind.chars() {
+        let chinese = || "〇一二三四五六七八九".chars().position(|x| x == c).map(|p| p as u32);
+        let figure = if c.is_ascii() { c.to_digit(10) } else { chinese() };
+        if let Some(d) = figure {
+            if !in_number {
+                numbers += 1;
+                h = digest(h, b'-');
             }
-            None => in_number = false,
+            h = digest(h, b'0' + d as u8);
         }
+        in_number = figure.is_some();
     }
-    // one number is a group or a road number: not yet a door
-    let door = numbers.contains('-').then(|| format!("{village}/{numbers}"));
-    Parsed { village: Some(village), door }
+    (numbers > 1).then_some(h)
 }
 
 /// Digests of the village (low word) and the door of an address; 0 for what it does not say. 32 bits are enough: a false
 /// agreement of two doors of one town is rarer than a clerk's.
 pub(crate) fn encode_address(address: &str) -> u64 {
     let p = parse(address);
-    let digest =
-        |s: &str| s.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)) >> 32 | 1;
-    p.village.map_or(0, digest) | p.door.as_deref().map_or(0, digest) << 32
+    if p.village.is_empty() {
+        return 0;
+    }
+    let short = |h: u64| h >> 32 | 1;
+    let village = p.village.bytes().fold(0xcbf2_9ce4_8422_2325, digest);
+    short(village) | door(village, p.behind).map_or(0, short) << 32
 }
 
 /// What a record knows of its residence. 0 is unknown.
@@ -114,15 +126,17 @@ mod tests {
 
     #[test]
     fn addresses() {
-        let check = |s: &str, village: Option<&str>, door: Option<&str>| {
-            assert_eq!(parse(s), Parsed { village, door: door.map(str::to_owned) }, "{s}");
-        };
-        check("云岭州青禾县柳林镇石桥村3组45号", Some("石桥"), Some("石桥/3-45"));
-        check("石桥村三组4五号", Some("石桥"), Some("石桥/3-45"));
-        check("柳林镇石桥社区", Some("石桥"), None);
-        check("柳林镇石桥村民委员会3组", Some("石桥"), None);
-        check("青禾县柳林镇", None, None);
-        check("", None, None);
+        let check = |s: &str, village: &str, behind: &str| assert_eq!(parse(s), Parsed { village, behind }, "{s}");
+        check("云岭州青禾县柳林镇石桥村3组45号", "石桥", "3组45号");
+        check("柳林镇石桥社区", "石桥", "");
+        check("柳林镇石桥村民委员会3组", "石桥", "3组");
+        check("青禾县柳林镇", "", "");
+        check("", "", "");
+        let (village, door) = (|s| encode_address(s) as u32, |s| encode_address(s) >> 32);
+        assert_eq!(encode_address("云岭州青禾县柳林镇石桥村3组45号"), encode_address("石桥村三组四5号"));
+        assert_ne!(door("石桥村3组45号"), door("石桥村34组5号"));
+        assert_eq!((village("石桥村3组"), door("石桥村3组")), (village("石桥村3组45号"), 0));
+        assert_eq!(encode_address("青禾县柳林镇"), 0);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use anyhow::bail;
 use baoxue_domain::roster::{Mapping, SourceKind};
 use baoxue_domain::school::{SchoolYear, TrackingWindow};
 use baoxue_domain::verdict::Setting;
-use baoxue_linkage::link;
+use baoxue_linkage::{Encoder, link};
 use jiff::civil::Date;
 use rayon::prelude::*;
 
@@ -76,8 +76,9 @@ pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Ou
     }
     let said = review::read_decisions(&request.decisions, &sources)?;
     let settings = sources.settings();
-    let mut tables = sources.tables()?;
-    let linkage = link(&mut tables, &settings, &said.decisions, &stages)?;
+    let encoder = Encoder::new(&settings);
+    let mut tables = sources.tables(&encoder)?;
+    let linkage = link(encoder, &mut tables, &settings, &said.decisions, &stages)?;
     stages.begin("decide");
     let setting = Setting { year: request.year, window: TrackingWindow::default(), sources: kinds };
     let children = children::decide_all(&sources, &tables, &linkage, &setting);

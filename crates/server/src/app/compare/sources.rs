@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use arrow_array::StringArray;
 use baoxue_domain::roster::{Field, RosterRow, SourceKind};
-use baoxue_linkage::{ColumnSettings, Kind, Member, Settings, Table};
+use baoxue_linkage::{ColumnSettings, Encoder, Kind, Member, Part, Settings, Table};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
@@ -89,53 +88,51 @@ impl<'a> Sources<'a> {
 
     /// Settings of the kernel for rosters.
     pub fn settings(&self) -> Settings {
-        let column = |name: &str, kind, household| ColumnSettings {
-            name: name.into(),
-            kind,
+        let column = |(name, kind, household, _): &(&str, Kind, bool, Text)| ColumnSettings {
+            name: (*name).into(),
+            kind: *kind,
             headings: Vec::new(),
-            former: if name == "name" { vec!["former-name".into()] } else { Vec::new() },
-            household,
+            former: if *name == "name" { vec!["former-name".into()] } else { Vec::new() },
+            household: *household,
         };
-        let columns = vec![
-            column("id", Kind::NationalId, false),
-            column("name", Kind::PersonName, false),
-            column("sex", Kind::Sex, false),
-            column("birth", Kind::Date, false),
-            column("guardian", Kind::PersonName, true),
-            column("phone", Kind::Phone, true),
-            column("place", Kind::PlaceCode, true),
-            column("address", Kind::Address, true),
-        ];
-        Settings::for_columns(None, columns)
+        Settings::for_columns(None, COLUMNS.iter().map(column).collect())
     }
 
-    /// The rows as columns.
-    pub fn tables(&self) -> anyhow::Result<Vec<Table>> {
-        self.kinds
-            .par_iter()
-            .zip(&self.rows)
-            .map(|(kind, rows)| {
-                type Text = for<'r> fn(&'r RosterRow) -> Cow<'r, str>;
-                const COLUMNS: [(&str, Text); 9] = [
-                    ("id", |r| r.id_text().into()),
-                    ("name", |r| r.name.as_deref().unwrap_or_default().into()),
-                    ("former-name", |r| r.get(Field::FormerName).unwrap_or_default().into()),
-                    ("sex", |r| r.sex.map_or("", |s| s.label()).into()),
-                    ("birth", |r| r.birth_date.map_or(Cow::Borrowed(""), |d| d.to_string().into())),
-                    ("guardian", |r| r.family_adult().unwrap_or_default().into()),
-                    ("phone", |r| r.family_phone().unwrap_or_default().into()),
-                    ("place", |r| r.get(Field::PlaceCode).unwrap_or_default().into()),
-                    ("address", |r| r.any_address().unwrap_or_default().into()),
-                ];
-                let texts = |(name, of): &(&str, Text)| {
-                    ((*name).to_owned(), StringArray::from_iter_values(rows.iter().map(|r| of(r.row))))
-                };
-                let columns = COLUMNS.par_iter().map(texts).collect();
-                let ids = StringArray::from_iter_values(rows.iter().map(|r| &r.fingerprint));
-                Ok(Table::new(kind.label(), ids, columns)?)
-            })
-            .collect()
+    /// The rows as the kernel takes them.
+    pub fn tables(&self, encoder: &Encoder) -> anyhow::Result<Vec<Table>> {
+        let table = |(kind, rows): (&SourceKind, &Vec<SourceRow>)| {
+            let part = |rows: &[SourceRow]| {
+                let mut part = Part::new(encoder, rows.len());
+                for r in rows {
+                    part.push(Some(&r.fingerprint), |c| (COLUMNS[c].3)(r.row), |_| former_name(r.row));
+                }
+                part
+            };
+            Ok(Table::new(kind.label(), rows.par_chunks(ROWS_A_PART).map(part).collect())?)
+        };
+        self.kinds.par_iter().zip(&self.rows).map(table).collect()
     }
+}
+
+/// Rows that one thread hands to the kernel at a time.
+const ROWS_A_PART: usize = 1 << 13;
+
+type Text = for<'r> fn(&'r RosterRow) -> Cow<'r, str>;
+
+/// What of a roster is evidence: name, kind, whether a household shares it, and the value.
+const COLUMNS: [(&str, Kind, bool, Text); 8] = [
+    ("id", Kind::NationalId, false, |r| r.id_text().into()),
+    ("name", Kind::PersonName, false, |r| r.name.as_deref().unwrap_or_default().into()),
+    ("sex", Kind::Sex, false, |r| r.sex.map_or("", |s| s.label()).into()),
+    ("birth", Kind::Date, false, |r| r.birth_date.map_or(Cow::Borrowed(""), |d| d.to_string().into())),
+    ("guardian", Kind::PersonName, true, |r| r.family_adult().unwrap_or_default().into()),
+    ("phone", Kind::Phone, true, |r| r.family_phone().unwrap_or_default().into()),
+    ("place", Kind::PlaceCode, true, |r| r.get(Field::PlaceCode).unwrap_or_default().into()),
+    ("address", Kind::Address, true, |r| r.any_address().unwrap_or_default().into()),
+];
+
+fn former_name(r: &RosterRow) -> Cow<'_, str> {
+    r.get(Field::FormerName).unwrap_or_default().into()
 }
 
 /// 行指纹 (fingerprint): the same for the same content wherever the row stands, so that a decision survives sorting and

@@ -1,17 +1,17 @@
 //! CSV and Parquet files as Arrow string columns.
 
-use std::io::Read;
+use std::borrow::Cow;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use arrow_array::builder::StringBuilder;
-use arrow_array::{Array, ArrayRef, StringArray};
+use anyhow::{Context, anyhow, bail};
+use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 use baoxue_documents::text::decode;
-use baoxue_linkage::{Settings, Table};
-use parquet::arrow::ProjectionMask;
+use baoxue_linkage::{Encoder, Part, Settings, Table};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rayon::prelude::*;
 
 /// Largest CSV that is read whole: 10 million rows of 200 bytes, well inside a bureau PC's memory.
 const MAX_CSV_BYTES: u64 = 4 << 30;
@@ -99,102 +99,254 @@ impl Source {
         }
     }
 
-    /// Reads the columns that settings name, and the column of truth.
-    pub fn into_table(self, settings: &Settings, truth: Option<&str>) -> anyhow::Result<(Table, Option<StringArray>)> {
+    /// Reads the rows, encoding them as they stream by, and the column of truth.
+    pub fn into_table(
+        self,
+        encoder: &Encoder,
+        settings: &Settings,
+        truth: Option<&str>,
+    ) -> anyhow::Result<(Table, Option<StringArray>)> {
         let headings = self.headings();
-        let mut wanted: Vec<String> = settings
-            .columns
-            .iter()
-            .filter_map(|c| c.headings().find(|n| headings.iter().any(|h| h == n)).map(str::to_owned))
-            .collect();
-        wanted.extend(settings.columns.iter().flat_map(|c| &c.former).filter(|f| headings.contains(f)).cloned());
-        wanted.extend(settings.id.clone());
-        if let Some(t) = truth {
-            if !headings.iter().any(|h| h == t) {
-                bail!("文件 {} 没有 --truth 所说的列“{t}”", self.path.display());
+        let place = |name: &str| headings.iter().position(|h| h == name);
+        let plan = Plan {
+            path: &self.path,
+            columns: settings.columns.iter().map(|c| c.headings().find_map(place)).collect(),
+            former: settings.columns.iter().map(|c| c.former.iter().find_map(|f| place(f))).collect(),
+            id: settings.id.as_deref().and_then(place),
+            truth: match truth {
+                Some(t) => Some(place(t).with_context(|| format!("文件 {} 没有 --truth 所说的列“{t}”", self.path.display()))?),
+                None => None,
+            },
+            headings: headings.len(),
+        };
+        let mut read: Vec<(usize, anyhow::Result<Read>)> = match &self.content {
+            Content::Csv { encoding, .. } => {
+                let input: Box<dyn std::io::Read + Send + '_> = match encoding {
+                    CsvEncoding::Utf8 => Box::new(std::fs::File::open(&self.path)?),
+                    CsvEncoding::Decoded(text) => Box::new(text.as_bytes()),
+                };
+                let blocks = Blocks::new(input).enumerate().par_bridge();
+                blocks.map(|(i, block)| (i, block.and_then(|b| plan.csv(encoder, b)))).collect()
             }
-            wanted.push(t.to_owned());
+            Content::Parquet { .. } => {
+                let batches = plan.batches()?.enumerate().par_bridge();
+                batches.map(|(i, batch)| (i, batch.and_then(|b| plan.batch(encoder, &b)))).collect()
+            }
+        };
+        read.sort_by_key(|r| r.0);
+        let (mut parts, mut truths) = (Vec::new(), Vec::new());
+        for (_, r) in read {
+            let r = r?;
+            parts.push(r.part);
+            truths.extend(r.truth);
         }
-        wanted.sort_unstable();
-        wanted.dedup();
-        let mut columns = match self.content {
-            Content::Csv { headings, encoding: CsvEncoding::Decoded(text) } => {
-                read_csv(&self.path, text.as_bytes(), text.len(), &headings, &wanted)?
-            }
-            Content::Csv { headings, encoding: CsvEncoding::Utf8 } => {
-                let file = std::fs::File::open(&self.path)?;
-                let size = usize::try_from(file.metadata()?.len()).unwrap_or(0);
-                read_csv(&self.path, std::io::BufReader::with_capacity(SAMPLE_BYTES, file), size, &headings, &wanted)?
-            }
-            Content::Parquet { headings } => read_parquet(&self.path, &headings, &wanted)?,
-        };
-        let rows = columns.first().map_or(0, |c| c.1.len());
-        let ids = match &settings.id {
-            Some(id) => columns.iter().find(|c| &c.0 == id).map(|c| c.1.clone()),
-            None => None,
-        };
-        // without ids the row number, padded so that it sorts as a number
-        let ids = ids.unwrap_or_else(|| StringArray::from_iter_values((1..=rows).map(|i| format!("{i:09}"))));
-        let truth = truth.and_then(|t| columns.iter().find(|c| c.0 == t).map(|c| c.1.clone()));
-        columns.retain(|c| settings.columns.iter().any(|s| s.headings().any(|h| h == c.0) || s.former.contains(&c.0)));
         let name = self.path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok((Table::new(name, ids, columns).with_context(|| format!("{}", self.path.display()))?, truth))
+        let table = Table::new(name, parts).with_context(|| format!("{}", self.path.display()))?;
+        Ok((table, truth.map(|_| StringArray::from_iter_values(truths))))
     }
 }
 
-fn read_csv(
-    path: &Path,
-    mut input: impl std::io::BufRead,
-    size: usize,
-    headings: &[String],
-    wanted: &[String],
-) -> anyhow::Result<Vec<(String, StringArray)>> {
-    let broken = || format!("{} 无法读取", path.display());
-    let sample = input.fill_buf().with_context(broken)?;
-    // room for all values from the first lines, so that columns need not grow
-    let lines = sample.iter().filter(|b| **b == b'\n').count().max(1);
-    let rows = size * lines / sample.len().max(1) * 21 / 20 + 1;
-    if sample.starts_with(BOM) {
-        input.consume(BOM.len());
-    }
-    let places: Vec<usize> = wanted.iter().filter_map(|w| headings.iter().position(|h| h == w)).collect();
-    let mut builders: Vec<StringBuilder> = places.iter().map(|_| StringBuilder::with_capacity(rows, rows * 8)).collect();
-    let mut reader = csv::ReaderBuilder::new().flexible(true).buffer_capacity(SAMPLE_BYTES).from_reader(input);
-    let mut record = csv::ByteRecord::new();
-    while reader
-        .read_byte_record(&mut record)
-        .with_context(|| format!("{} 读到第 {} 行出错", path.display(), reader.position().line()))?
-    {
-        let line = || record.position().map_or(0, csv::Position::line);
-        if record.len() < headings.len() && record.len() > 1 && record.iter().any(|f| !f.is_empty()) {
-            bail!("{} 第 {} 行只有 {} 列,表头有 {} 列;请检查引号和逗号", path.display(), line(), record.len(), headings.len());
+/// What a stretch of a file gave.
+struct Read<'e> {
+    part: Part<'e>,
+    /// The person of each row, where the truth is asked for.
+    truth: Vec<String>,
+}
+
+/// Which columns of a file are taken, by their place.
+struct Plan<'f> {
+    path: &'f Path,
+    columns: Vec<Option<usize>>,
+    former: Vec<Option<usize>>,
+    id: Option<usize>,
+    truth: Option<usize>,
+    headings: usize,
+}
+
+impl Plan<'_> {
+    fn csv<'e>(&self, encoder: &'e Encoder, block: Block) -> anyhow::Result<Read<'e>> {
+        let path = self.path.display();
+        let mut out = Read { part: Part::new(encoder, count_lines(&block.bytes) + 1), truth: Vec::new() };
+        let bytes = block.bytes.strip_prefix(BOM).unwrap_or(&block.bytes);
+        let text = std::str::from_utf8(bytes).map_err(|e| {
+            let line = block.line + count_lines(&bytes[..e.valid_up_to()]);
+            anyhow!("{path} 第 {line} 行有不是 UTF-8 的字符,而文件开头是 UTF-8;请另存为 UTF-8")
+        })?;
+        let mut reader = simd_csv::ZeroCopyReaderBuilder::with_capacity(SAMPLE_BYTES)
+            .flexible(true)
+            .has_headers(false)
+            .from_reader(text.as_bytes());
+        let mut line = block.line;
+        // the first row of a file is its head
+        let mut head = block.line == 1;
+        while let Some(r) = reader.read_byte_record().with_context(|| format!("{path} 读到第 {line} 行出错"))? {
+            let begins = line;
+            line += 1 + count_lines(r.as_slice());
+            if r.as_slice().is_empty() || std::mem::take(&mut head) {
+                continue;
+            }
+            if r.len() < self.headings && r.len() > 1 && r.iter().any(|f| !f.is_empty()) {
+                bail!("{path} 第 {begins} 行只有 {} 列,表头有 {} 列;请检查引号和逗号", r.len(), self.headings);
+            }
+            let field = |i: Option<usize>| match i.and_then(|i| r.unescape(i)) {
+                Some(Cow::Borrowed(b)) => Cow::Borrowed(std::str::from_utf8(b).unwrap_or_default().trim()),
+                Some(Cow::Owned(b)) => Cow::Owned(String::from_utf8(b).unwrap_or_default().trim().to_owned()),
+                None => Cow::Borrowed(""),
+            };
+            let id = self.id.map(|i| field(Some(i)));
+            out.part.push(id.as_deref(), |c| field(self.columns[c]), |c| field(self.former[c]));
+            out.truth.extend(self.truth.map(|t| field(Some(t)).into_owned()));
         }
-        for (b, &i) in builders.iter_mut().zip(&places) {
-            match std::str::from_utf8(record.get(i).unwrap_or_default()) {
-                Ok(s) => b.append_value(s.trim()),
-                Err(_) => bail!("{} 第 {} 行有不是 UTF-8 的字符,而文件开头是 UTF-8;请另存为 UTF-8", path.display(), line()),
+        Ok(out)
+    }
+
+    /// The wanted columns of a Parquet file, some rows at a time.
+    fn batches(&self) -> anyhow::Result<impl Iterator<Item = anyhow::Result<RecordBatch>> + Send> {
+        let broken = format!("{} 读不出来,文件可能不完整", self.path.display());
+        let builder =
+            ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(self.path)?).with_context(|| broken.clone())?;
+        let rows = builder.with_batch_size(ROWS_A_BATCH).build().with_context(|| broken.clone())?;
+        Ok(rows.map(move |b| b.with_context(|| broken.clone())))
+    }
+
+    fn batch<'e>(&self, encoder: &'e Encoder, batch: &RecordBatch) -> anyhow::Result<Read<'e>> {
+        let text = |i: Option<usize>| -> anyhow::Result<Option<StringArray>> {
+            let Some(i) = i else { return Ok(None) };
+            let heading = batch.schema().field(i).name().clone();
+            let refused = || format!("{} 的列“{heading}”不是文本、数字或日期", self.path.display());
+            let text = cast(batch.column(i), &DataType::Utf8).with_context(refused)?;
+            Ok(text.as_any().downcast_ref::<StringArray>().cloned())
+        };
+        let all = |places: &[Option<usize>]| places.iter().map(|p| text(*p)).collect::<anyhow::Result<Vec<_>>>();
+        let (columns, former) = (all(&self.columns)?, all(&self.former)?);
+        let (ids, truth) = (text(self.id)?, text(self.truth)?);
+        let mut out = Read { part: Part::new(encoder, batch.num_rows()), truth: Vec::new() };
+        for row in 0..batch.num_rows() {
+            let value = |c: &Option<StringArray>| match c {
+                Some(c) if c.is_valid(row) => Cow::Owned(c.value(row).trim().to_owned()),
+                _ => Cow::Borrowed(""),
+            };
+            let id = ids.as_ref().map(|i| i.value(row).trim().to_owned());
+            out.part.push(id.as_deref(), |c| value(&columns[c]), |c| value(&former[c]));
+            out.truth.extend(truth.as_ref().map(|t| t.value(row).trim().to_owned()));
+        }
+        Ok(out)
+    }
+}
+
+/// Rows of a Parquet file that are read at a time.
+const ROWS_A_BATCH: usize = 1 << 13;
+
+/// Whole lines of a CSV, and the number of the first.
+struct Block {
+    bytes: Vec<u8>,
+    line: usize,
+}
+
+/// Cuts a CSV into blocks of whole rows: a line's end between quotes is none.
+struct Blocks<'f> {
+    input: Box<dyn std::io::Read + Send + 'f>,
+    /// Read and not yet handed out.
+    rest: Vec<u8>,
+    line: usize,
+    ended: bool,
+}
+
+/// Bytes of a block: some thousand rows, so that all threads have work and few blocks are in memory.
+const BLOCK_BYTES: usize = 1 << 20;
+
+fn count_lines(bytes: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', bytes).count()
+}
+
+impl<'f> Blocks<'f> {
+    fn new(input: Box<dyn std::io::Read + Send + 'f>) -> Self {
+        Self { input, rest: Vec::new(), line: 1, ended: false }
+    }
+
+    /// Where the last whole row of what was read ends.
+    fn end_of_rows(&self) -> Option<usize> {
+        if self.ended {
+            return Some(self.rest.len());
+        }
+        let mut open = memchr::memchr_iter(b'"', &self.rest).count() % 2 == 1;
+        let mut end = self.rest.len();
+        loop {
+            let at = memchr::memrchr2(b'\n', b'"', &self.rest[..end])?;
+            match self.rest[at] {
+                b'"' => open = !open,
+                _ if !open => return Some(at + 1),
+                _ => {}
+            }
+            end = at;
+        }
+    }
+
+    fn fill(&mut self) -> anyhow::Result<()> {
+        let had = self.rest.len();
+        self.rest.resize(had + BLOCK_BYTES, 0);
+        let mut end = had;
+        while end < self.rest.len() {
+            let n = self.input.read(&mut self.rest[end..])?;
+            if n == 0 {
+                self.ended = true;
+                break;
+            }
+            end += n;
+        }
+        self.rest.truncate(end);
+        Ok(())
+    }
+}
+
+impl Iterator for Blocks<'_> {
+    type Item = anyhow::Result<Block>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.ended {
+            if let Err(e) = self.fill() {
+                self.ended = true;
+                self.rest.clear();
+                return Some(Err(e));
+            }
+            let Some(end) = self.end_of_rows() else { continue };
+            let after = self.rest.split_off(end);
+            let block = Block { bytes: std::mem::replace(&mut self.rest, after), line: self.line };
+            self.line += count_lines(&block.bytes);
+            if !block.bytes.is_empty() {
+                return Some(Ok(block));
             }
         }
+        None
     }
-    Ok(wanted.iter().cloned().zip(builders.iter_mut().map(StringBuilder::finish)).collect())
 }
 
-fn read_parquet(path: &Path, headings: &[String], wanted: &[String]) -> anyhow::Result<Vec<(String, StringArray)>> {
-    let broken = || format!("{} 读不出来,文件可能不完整", path.display());
-    let builder = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(path)?).with_context(broken)?;
-    let roots = wanted.iter().filter_map(|w| headings.iter().position(|h| h == w));
-    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    let mut builders: Vec<StringBuilder> = wanted.iter().map(|_| StringBuilder::with_capacity(rows, rows * 12)).collect();
-    for batch in builder.with_projection(mask).build().with_context(broken)? {
-        let batch = batch.with_context(broken)?;
-        for (b, w) in builders.iter_mut().zip(wanted) {
-            let column: ArrayRef = batch.column_by_name(w).cloned().with_context(broken)?;
-            let text =
-                cast(&column, &DataType::Utf8).with_context(|| format!("{} 的列“{w}”不是文本、数字或日期", path.display()))?;
-            let text = text.as_any().downcast_ref::<StringArray>().with_context(broken)?;
-            text.iter().for_each(|v| b.append_value(v.unwrap_or_default().trim()));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small reads, and rows that are broken between quotes: every block ends with a row.
+    #[test]
+    fn blocks_are_whole_rows() {
+        struct Drops(Vec<u8>);
+        impl std::io::Read for Drops {
+            fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+                let n = to.len().min(7).min(self.0.len());
+                to[..n].copy_from_slice(&self.0[..n]);
+                self.0.drain(..n);
+                Ok(n)
+            }
         }
+        let row = "1,\"two\nlines, and \"\"quotes\"\"\",三\n";
+        let text = row.repeat(3 * BLOCK_BYTES / row.len());
+        let blocks: Vec<Block> = Blocks::new(Box::new(Drops(text.clone().into_bytes()))).map(Result::unwrap).collect();
+        assert!(blocks.len() >= 3);
+        let mut line = 1;
+        for b in &blocks {
+            assert_eq!(b.line, line);
+            assert_eq!(b.bytes.len() % row.len(), 0);
+            line += count_lines(&b.bytes);
+        }
+        assert_eq!(blocks.iter().map(|b| b.bytes.as_slice()).collect::<Vec<_>>().concat(), text.as_bytes());
     }
-    Ok(wanted.iter().cloned().zip(builders.iter_mut().map(StringBuilder::finish)).collect())
 }

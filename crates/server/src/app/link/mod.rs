@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context, bail};
 use baoxue_linkage::evaluate::{Evaluation, evaluate};
-use baoxue_linkage::{Linkage, Observer, Settings, Stage, Table, infer, link};
+use baoxue_linkage::{Encoder, Linkage, Observer, Settings, Stage, Table, infer, link};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -109,10 +109,11 @@ pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Ou
     let (settings, inferred) = settings_for(request.settings.as_deref(), &headings)?;
     check_columns(&settings, &headings, &request.files)?;
     let truth_column = request.truth.as_deref();
+    let encoder = Encoder::new(&settings);
     let read: Vec<(Table, Option<arrow_array::StringArray>)> =
-        sources.into_par_iter().map(|s| s.into_table(&settings, truth_column)).collect::<anyhow::Result<_>>()?;
+        sources.into_par_iter().map(|s| s.into_table(&encoder, &settings, truth_column)).collect::<anyhow::Result<_>>()?;
     let (mut tables, truth): (Vec<Table>, Vec<_>) = read.into_iter().unzip();
-    let linkage = link(&mut tables, &settings, &[], &stages)?;
+    let linkage = link(encoder, &mut tables, &settings, &[], &stages)?;
     stages.begin("write");
     let truth: Option<Vec<_>> = truth.into_iter().collect();
     let evaluation = truth.map(|t| evaluate(&linkage, &tables, &t));

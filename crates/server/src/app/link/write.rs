@@ -1,12 +1,13 @@
 //! The answer as files.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use baoxue_linkage::{Link, Linkage, Table};
+use baoxue_linkage::{Cluster, Link, Linkage, Table};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -39,49 +40,86 @@ pub fn all(out: &Path, tables: &[Table], linkage: &Linkage) -> anyhow::Result<()
 
 fn pairs(path: &Path, links: &[Link], tables: &[Table], linkage: &Linkage) -> anyhow::Result<()> {
     let many = tables.len() > 2;
-    let lines: Vec<String> = links
-        .par_chunks(4096)
-        .map(|chunk| {
-            use std::fmt::Write as _;
-            let mut s = String::with_capacity(chunk.len() * 64);
-            for l in chunk {
-                let (left, right) = (&tables[usize::from(l.left.source)], &tables[usize::from(l.right.source)]);
-                let rule = l.rule.map_or("人工认定", |r| linkage.rules[usize::from(r)].as_str());
-                let _ = write!(
-                    s,
-                    "{},{},{:.6},{:.3},{},{}",
-                    field(left.id(l.left.row as usize)),
-                    field(right.id(l.right.row as usize)),
-                    l.probability,
-                    l.weight,
-                    field(rule),
-                    linkage.pattern(l)
-                );
-                if many {
-                    let _ = write!(s, ",{},{}", field(&left.name), field(&right.name));
-                }
-                s.push('\n');
-            }
-            s
-        })
-        .collect();
+    let rules: Vec<Cow<str>> = linkage.rules.iter().map(|r| field(r)).collect();
+    let line = |s: &mut String, l: &Link| {
+        let (left, right) = (&tables[usize::from(l.left.source)], &tables[usize::from(l.right.source)]);
+        s.push_str(&field(left.id(l.left.row as usize)));
+        s.push(',');
+        s.push_str(&field(right.id(l.right.row as usize)));
+        s.push(',');
+        decimal(s, l.probability, 6);
+        s.push(',');
+        decimal(s, l.weight, 3);
+        s.push(',');
+        s.push_str(l.rule.map_or("人工认定", |r| &rules[usize::from(r)]));
+        s.push(',');
+        s.extend(linkage.levels(l).map(|level| char::from_digit(u32::from(level), 16).unwrap_or('?')));
+        if many {
+            s.extend([",", &field(&left.name), ",", &field(&right.name)]);
+        }
+        s.push('\n');
+    };
+    let sources = if many { ",left_source,right_source" } else { "" };
+    lines(path, &format!("left_id,right_id,probability,weight,rule,pattern{sources}"), links, &line)
+}
+
+/// A number with so many decimal places, at most six.
+fn decimal(s: &mut String, value: f64, places: usize) {
+    let scale = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000][places];
+    let scaled = (value * f64::from(scale)).round() as i64;
+    let (whole, rest) = (scaled.unsigned_abs() / scale as u64, scaled.unsigned_abs() % scale as u64);
+    if scaled < 0 {
+        s.push('-');
+    }
+    digits(s, whole, 1);
+    s.push('.');
+    digits(s, rest, places);
+}
+
+/// The digits of a number, filled up with zeros.
+fn digits(s: &mut String, mut n: u64, least: usize) {
+    let mut out = [b'0'; 20];
+    let mut at = out.len();
+    while n > 0 || out.len() - at < least {
+        at -= 1;
+        out[at] = b'0' + (n % 10) as u8;
+        n /= 10;
+    }
+    s.extend(out[at..].iter().map(|b| char::from(*b)));
+}
+
+/// Writes a file line by line; some thousand lines are made at a time, on all cores.
+fn lines<T: Sync>(path: &Path, head: &str, all: &[T], line: &(dyn Fn(&mut String, &T) + Sync)) -> anyhow::Result<()> {
     write_file(path, |w| {
-        let sources = if many { ",left_source,right_source" } else { "" };
-        writeln!(w, "left_id,right_id,probability,weight,rule,pattern{sources}")?;
-        lines.iter().try_for_each(|l| w.write_all(l.as_bytes()))
+        writeln!(w, "{head}")?;
+        for some in all.chunks(LINES_AT_ONCE * LINES_OF_ONE) {
+            let texts: Vec<String> = some
+                .par_chunks(LINES_OF_ONE)
+                .map(|part| {
+                    let mut s = String::with_capacity(part.len() * 80);
+                    part.iter().for_each(|l| line(&mut s, l));
+                    s
+                })
+                .collect();
+            texts.iter().try_for_each(|t| w.write_all(t.as_bytes()))?;
+        }
+        Ok(())
     })
 }
 
+/// Lines that one thread makes at a time, and how many such stretches are in memory.
+const LINES_OF_ONE: usize = 4096;
+const LINES_AT_ONCE: usize = 32;
+
 fn clusters(path: &Path, tables: &[Table], linkage: &Linkage) -> anyhow::Result<()> {
-    write_file(path, |w| {
-        writeln!(w, "cluster_id,source,record_id")?;
-        for (i, c) in linkage.clusters.iter().enumerate() {
-            for m in &c.members {
-                let t = &tables[usize::from(m.source)];
-                writeln!(w, "{},{},{}", i + 1, field(&t.name), field(t.id(m.row as usize)))?;
-            }
+    let names: Vec<Cow<str>> = tables.iter().map(|t| field(&t.name)).collect();
+    let numbered: Vec<(usize, &Cluster)> = linkage.clusters.iter().enumerate().collect();
+    lines(path, "cluster_id,source,record_id", &numbered, &|s: &mut String, (i, c)| {
+        for m in &c.members {
+            let source = usize::from(m.source);
+            digits(s, *i as u64 + 1, 1);
+            s.extend([",", &names[source], ",", &field(tables[source].id(m.row as usize)), "\n"]);
         }
-        Ok(())
     })
 }
 
@@ -93,8 +131,12 @@ fn write_file(path: &Path, body: impl FnOnce(&mut BufWriter<File>) -> std::io::R
 }
 
 /// A CSV field, quoted where it must be.
-fn field(s: &str) -> std::borrow::Cow<'_, str> {
-    if s.contains([',', '"', '\n', '\r']) { format!("\"{}\"", s.replace('"', "\"\"")).into() } else { s.into() }
+fn field(s: &str) -> Cow<'_, str> {
+    if s.bytes().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
+        format!("\"{}\"", s.replace('"', "\"\"")).into()
+    } else {
+        s.into()
+    }
 }
 
 #[derive(Serialize)]
@@ -158,4 +200,25 @@ pub fn run_json(out: &Path, outcome: &Outcome) -> anyhow::Result<()> {
     };
     let text = serde_json::to_string_pretty(&json)?;
     write_file(&out.join("run.json"), |w| writeln!(w, "{text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals() {
+        for (value, places, expected) in [
+            (0.9999996, 6, "1.000000"),
+            (0.05, 6, "0.050000"),
+            (-3.0004, 3, "-3.000"),
+            (-3.0006, 3, "-3.001"),
+            (12.3456, 3, "12.346"),
+            (-0.0001, 3, "0.000"),
+        ] {
+            let mut s = String::new();
+            decimal(&mut s, value, places);
+            assert_eq!(s, expected);
+        }
+    }
 }
