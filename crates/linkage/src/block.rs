@@ -19,7 +19,7 @@ const PATTERN_BITS: u32 = 56;
 /// well over this: on the bench data none was lost at 0 that is kept at −40.
 const ROUGH_FLOOR: i32 = 0;
 /// Blocks are built in so many parts, each of which fits the cache.
-const PARTS: usize = 256;
+const PARTS: usize = 1024;
 /// Records that one thread keys at a time: they fit its cache.
 const CHUNK: u32 = 1 << 12;
 /// Chunks whose keyed records are put into parts together.
@@ -321,7 +321,7 @@ impl<'a> Blocker<'a> {
 
     /// Keyed records in [`PARTS`] parts by key, each sorted.
     fn keyed(&self, rule: &Rule, seekers: Option<&Seekers>) -> Vec<Vec<Keyed>> {
-        let part_of = |k: u64| (k >> 56) as usize % PARTS;
+        let part_of = |k: u64| (k >> 54) as usize % PARTS;
         let by_part = |keyed: Vec<Keyed>| {
             let mut starts = [0u32; PARTS + 1];
             keyed.iter().for_each(|e| starts[part_of(e.0) + 1] += 1);

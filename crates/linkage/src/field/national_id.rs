@@ -139,50 +139,47 @@ fn count_errors(x: &[u8; 18], y: &[u8; 18]) -> u32 {
     errors
 }
 
-/// How many pairs of the two lists are one error apart: exact, because one side must fail its check and those are few.
+/// How many pairs of the two lists are one error apart. One side must fail its check, and those are few: of each the numbers are made up
+/// that are one error away and pass theirs. That both sides failed it is too rare to count.
 /// `left` and `right` are distinct numbers with how often they stand, in order.
 pub(crate) fn one_error_mass(left: &[(u64, u32)], right: &[(u64, u32)]) -> f64 {
-    let unsound = |all: &[(u64, u32)]| all.iter().filter(|(id, _)| !is_sound(*id)).copied().collect::<Vec<_>>();
     let of = |all: &[(u64, u32)], id: u64| all.binary_search_by_key(&id, |e| e.0).map_or(0.0, |at| f64::from(all[at].1));
-    // of all neighbours only one in eleven can pass its check: the large list is asked for those alone
-    let (left_unsound, right_unsound) = (unsound(left), unsound(right));
-    let near = |(id, n): &(u64, u32), sound: &[(u64, u32)], unsound: &[(u64, u32)]| {
-        neighbours(*id).map(|o| f64::from(*n) * if is_sound(o) { of(sound, o) } else { of(unsound, o) }).sum::<f64>()
+    let near = |of_one: &[(u64, u32)], of_other: &[(u64, u32)]| -> f64 {
+        // whole numbers: the order of the sum does not matter
+        let unsound = of_one.par_iter().filter(|(id, _)| !is_sound(*id));
+        unsound.map(|(id, n)| sound_neighbours(*id).map(|o| f64::from(*n) * of(of_other, o)).sum::<f64>()).sum()
     };
-    // whole numbers: the order of the sum does not matter
-    let of_left: f64 = left_unsound.par_iter().map(|e| near(e, right, &right_unsound)).sum();
-    let of_right: f64 = right_unsound.par_iter().map(|e| near(e, left, &[])).sum();
-    of_left + of_right
+    near(left, right) + near(right, left)
 }
 
-/// All numbers one error away, marked sound where they are.
-fn neighbours(id: u64) -> impl Iterator<Item = u64> {
+/// All numbers one error away that pass their check.
+fn sound_neighbours(id: u64) -> impl Iterator<Item = u64> {
     let x = places(id);
+    // the check is passed when the weighted sum and the last place add up to 1 (modulo 11)
+    let sum = |x: &[u8; 18]| x[..17].iter().zip(WEIGHTS).map(|(d, w)| u64::from(*d) * w).sum::<u64>() + u64::from(x[17]);
+    let all = sum(&x);
+    let passes = move |i: usize, d: u8| {
+        let weight = if i == 17 { 1 } else { WEIGHTS[i] };
+        (all + weight * (11 + u64::from(d) - u64::from(x[i]))) % 11 == 1
+    };
     let replaced = (0..18).flat_map(move |i| {
-        (0..if i == 17 { 11 } else { 10 }).filter(move |d| *d != x[i]).map(move |d| {
+        (0..if i == 17 { 11 } else { 10 }).filter(move |d| *d != x[i] && passes(i, *d)).map(move |d| {
             let mut y = x;
             y[i] = d;
             y
         })
     });
-    let swapped = (0..17).filter(move |&i| x[i] != x[i + 1] && x[i + 1] < 10).map(move |i| {
+    let swapped = (0..17).filter(move |&i| x[i] != x[i + 1] && x[i + 1] < 10).filter_map(move |i| {
         let mut y = x;
         y.swap(i, i + 1);
-        y
+        (sum(&y) % 11 == 1).then_some(y)
     });
-    replaced.chain(swapped).map(|y| join(&y))
+    replaced.chain(swapped).map(|y| join(&y) | SOUND)
 }
 
-/// The number of these places, marked when its check digit is right.
+/// The number of these places.
 fn join(places: &[u8; 18]) -> u64 {
-    let (mut value, mut sum) = (0u64, 0u64);
-    for (d, w) in places[..17].iter().zip(WEIGHTS) {
-        value = value * 10 + u64::from(*d);
-        sum += u64::from(*d) * w;
-    }
-    let check = u64::from(places[17]);
-    let value = value * 11 + check;
-    if (12 - sum % 11) % 11 == check { value | SOUND } else { value }
+    places[..17].iter().fold(0, |v, d| v * 10 + u64::from(*d)) * 11 + u64::from(places[17])
 }
 
 #[cfg(test)]
@@ -206,6 +203,19 @@ mod tests {
         check("11010519491231002X", "110105194912310038", "same-birth-and-area");
         assert!(is_sound(encode("11010519491231002X")));
         assert!(!is_sound(encode("110105194912310021")));
+    }
+
+    #[test]
+    fn neighbours_are_one_error_away_and_sound() {
+        let wrong = encode("11010519491231003X");
+        assert!(!is_sound(wrong));
+        let all: Vec<u64> = sound_neighbours(wrong).collect();
+        assert!(all.contains(&encode("11010519491231002X")));
+        assert!(all.iter().all(|n| is_sound(*n) && compare(*n, wrong) == 2));
+        // each place has one digit that mends the check, or none
+        assert!((10..40).contains(&all.len()), "{}", all.len());
+        let text = |id: u64| places(id).map(|d| if d == 10 { 'X' } else { char::from(b'0' + d) }).iter().collect::<String>();
+        assert!(all.iter().all(|n| encode(&text(*n)) == *n));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! CSV and Parquet files as Arrow string columns.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_cast::cast;
 use arrow_schema::DataType;
@@ -168,34 +169,34 @@ impl Plan<'_> {
         let path = self.path.display();
         let mut out = Read { part: Part::new(encoder, count_lines(&block.bytes) + 1), truth: Vec::new() };
         let bytes = block.bytes.strip_prefix(BOM).unwrap_or(&block.bytes);
-        let text = std::str::from_utf8(bytes).map_err(|e| {
-            let line = block.line + count_lines(&bytes[..e.valid_up_to()]);
-            anyhow!("{path} 第 {line} 行有不是 UTF-8 的字符,而文件开头是 UTF-8;请另存为 UTF-8")
-        })?;
-        let mut reader = simd_csv::ZeroCopyReaderBuilder::with_capacity(SAMPLE_BYTES)
-            .flexible(true)
-            .has_headers(false)
-            .from_reader(text.as_bytes());
-        let mut line = block.line;
+        let mut reader =
+            simd_csv::ZeroCopyReaderBuilder::with_capacity(SAMPLE_BYTES).flexible(true).has_headers(false).from_reader(bytes);
         // the first row of a file is its head
         let mut head = block.line == 1;
-        while let Some(r) = reader.read_byte_record().with_context(|| format!("{path} 读到第 {line} 行出错"))? {
-            let begins = line;
-            line += 1 + count_lines(r.as_slice());
+        let mut row = 0;
+        while let Some(r) = reader.read_byte_record().with_context(|| format!("{path} 的第 {} 行之后读不出来", block.line))?
+        {
+            row += 1;
             if r.as_slice().is_empty() || std::mem::take(&mut head) {
                 continue;
             }
+            // looked for only when a row is refused
+            let line = || block.line + lines_of_rows(bytes, row - 1);
             if r.len() < self.headings && r.len() > 1 && r.iter().any(|f| !f.is_empty()) {
-                bail!("{path} 第 {begins} 行只有 {} 列,表头有 {} 列;请检查引号和逗号", r.len(), self.headings);
+                bail!("{path} 第 {} 行只有 {} 列,表头有 {} 列;请检查引号和逗号", line(), r.len(), self.headings);
             }
+            let refused = Cell::new(false);
             let field = |i: Option<usize>| match i.and_then(|i| r.unescape(i)) {
-                Some(Cow::Borrowed(b)) => Cow::Borrowed(std::str::from_utf8(b).unwrap_or_default().trim()),
-                Some(Cow::Owned(b)) => Cow::Owned(String::from_utf8(b).unwrap_or_default().trim().to_owned()),
+                Some(Cow::Borrowed(b)) => Cow::Borrowed(trimmed(b, &refused)),
+                Some(Cow::Owned(b)) => Cow::Owned(trimmed(&b, &refused).to_owned()),
                 None => Cow::Borrowed(""),
             };
             let id = self.id.map(|i| field(Some(i)));
             out.part.push(id.as_deref(), |c| field(self.columns[c]), |c| field(self.former[c]));
             out.truth.extend(self.truth.map(|t| field(Some(t)).into_owned()));
+            if refused.get() {
+                bail!("{path} 第 {} 行有不是 UTF-8 的字符,而文件开头是 UTF-8;请另存为 UTF-8", line());
+            }
         }
         Ok(out)
     }
@@ -232,6 +233,37 @@ impl Plan<'_> {
         }
         Ok(out)
     }
+}
+
+/// A field without blanks about it; one that is not UTF-8 is refused.
+fn trimmed<'b>(bytes: &'b [u8], refused: &Cell<bool>) -> &'b str {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.trim(),
+        Err(_) => {
+            refused.set(true);
+            ""
+        }
+    }
+}
+
+/// How many lines the first rows of a block take.
+fn lines_of_rows(bytes: &[u8], rows: usize) -> usize {
+    let mut open = false;
+    let (mut lines, mut ended) = (0, 0);
+    for b in bytes {
+        match b {
+            b'"' => open = !open,
+            b'\n' => {
+                lines += usize::from(ended < rows);
+                ended += usize::from(!open);
+            }
+            _ => {}
+        }
+        if ended == rows {
+            break;
+        }
+    }
+    lines
 }
 
 /// Rows of a Parquet file that are read at a time.

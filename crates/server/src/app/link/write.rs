@@ -41,43 +41,46 @@ pub fn all(out: &Path, tables: &[Table], linkage: &Linkage) -> anyhow::Result<()
 fn pairs(path: &Path, links: &[Link], tables: &[Table], linkage: &Linkage) -> anyhow::Result<()> {
     let many = tables.len() > 2;
     let rules: Vec<Cow<str>> = linkage.rules.iter().map(|r| field(r)).collect();
-    let line = |s: &mut String, l: &Link| {
+    let line = |s: &mut Vec<u8>, l: &Link| {
         let (left, right) = (&tables[usize::from(l.left.source)], &tables[usize::from(l.right.source)]);
-        s.push_str(&field(left.id(l.left.row as usize)));
-        s.push(',');
-        s.push_str(&field(right.id(l.right.row as usize)));
-        s.push(',');
+        s.extend_from_slice(field(left.id(l.left.row as usize)).as_bytes());
+        s.push(b',');
+        s.extend_from_slice(field(right.id(l.right.row as usize)).as_bytes());
+        s.push(b',');
         decimal(s, l.probability, 6);
-        s.push(',');
+        s.push(b',');
         decimal(s, l.weight, 3);
-        s.push(',');
-        s.push_str(l.rule.map_or("人工认定", |r| &rules[usize::from(r)]));
-        s.push(',');
-        s.extend(linkage.levels(l).map(|level| char::from_digit(u32::from(level), 16).unwrap_or('?')));
+        s.push(b',');
+        s.extend_from_slice(l.rule.map_or("人工认定", |r| &rules[usize::from(r)]).as_bytes());
+        s.push(b',');
+        s.extend(linkage.levels(l).map(|level| b"0123456789abcdef"[usize::from(level & 15)]));
         if many {
-            s.extend([",", &field(&left.name), ",", &field(&right.name)]);
+            for table in [left, right] {
+                s.push(b',');
+                s.extend_from_slice(field(&table.name).as_bytes());
+            }
         }
-        s.push('\n');
+        s.push(b'\n');
     };
     let sources = if many { ",left_source,right_source" } else { "" };
     lines(path, &format!("left_id,right_id,probability,weight,rule,pattern{sources}"), links, &line)
 }
 
 /// A number with so many decimal places, at most six.
-fn decimal(s: &mut String, value: f64, places: usize) {
+fn decimal(s: &mut Vec<u8>, value: f64, places: usize) {
     let scale = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000][places];
     let scaled = (value * f64::from(scale)).round() as i64;
     let (whole, rest) = (scaled.unsigned_abs() / scale as u64, scaled.unsigned_abs() % scale as u64);
     if scaled < 0 {
-        s.push('-');
+        s.push(b'-');
     }
     digits(s, whole, 1);
-    s.push('.');
+    s.push(b'.');
     digits(s, rest, places);
 }
 
 /// The digits of a number, filled up with zeros.
-fn digits(s: &mut String, mut n: u64, least: usize) {
+fn digits(s: &mut Vec<u8>, mut n: u64, least: usize) {
     let mut out = [b'0'; 20];
     let mut at = out.len();
     while n > 0 || out.len() - at < least {
@@ -85,23 +88,23 @@ fn digits(s: &mut String, mut n: u64, least: usize) {
         out[at] = b'0' + (n % 10) as u8;
         n /= 10;
     }
-    s.extend(out[at..].iter().map(|b| char::from(*b)));
+    s.extend_from_slice(&out[at..]);
 }
 
 /// Writes a file line by line; some thousand lines are made at a time, on all cores.
-fn lines<T: Sync>(path: &Path, head: &str, all: &[T], line: &(dyn Fn(&mut String, &T) + Sync)) -> anyhow::Result<()> {
+fn lines<T: Sync>(path: &Path, head: &str, all: &[T], line: &(dyn Fn(&mut Vec<u8>, &T) + Sync)) -> anyhow::Result<()> {
     write_file(path, |w| {
         writeln!(w, "{head}")?;
         for some in all.chunks(LINES_AT_ONCE * LINES_OF_ONE) {
-            let texts: Vec<String> = some
+            let texts: Vec<Vec<u8>> = some
                 .par_chunks(LINES_OF_ONE)
                 .map(|part| {
-                    let mut s = String::with_capacity(part.len() * 80);
+                    let mut s = Vec::with_capacity(part.len() * 80);
                     part.iter().for_each(|l| line(&mut s, l));
                     s
                 })
                 .collect();
-            texts.iter().try_for_each(|t| w.write_all(t.as_bytes()))?;
+            texts.iter().try_for_each(|t| w.write_all(t))?;
         }
         Ok(())
     })
@@ -114,11 +117,13 @@ const LINES_AT_ONCE: usize = 32;
 fn clusters(path: &Path, tables: &[Table], linkage: &Linkage) -> anyhow::Result<()> {
     let names: Vec<Cow<str>> = tables.iter().map(|t| field(&t.name)).collect();
     let numbered: Vec<(usize, &Cluster)> = linkage.clusters.iter().enumerate().collect();
-    lines(path, "cluster_id,source,record_id", &numbered, &|s: &mut String, (i, c)| {
+    lines(path, "cluster_id,source,record_id", &numbered, &|s: &mut Vec<u8>, (i, c)| {
         for m in &c.members {
             let source = usize::from(m.source);
             digits(s, *i as u64 + 1, 1);
-            s.extend([",", &names[source], ",", &field(tables[source].id(m.row as usize)), "\n"]);
+            for text in [",", &names[source], ",", &field(tables[source].id(m.row as usize)), "\n"] {
+                s.extend_from_slice(text.as_bytes());
+            }
         }
     })
 }
@@ -216,9 +221,9 @@ mod tests {
             (12.3456, 3, "12.346"),
             (-0.0001, 3, "0.000"),
         ] {
-            let mut s = String::new();
+            let mut s = Vec::new();
             decimal(&mut s, value, places);
-            assert_eq!(s, expected);
+            assert_eq!(s, expected.as_bytes());
         }
     }
 }
