@@ -213,7 +213,7 @@ impl<'a> Joining<'a> {
         let budget = (e.len() as f64 * t.max_review_share / 2.0) as usize;
         let mut review: Vec<Chosen> = Vec::new();
         let mut in_review = vec![false; e.len()];
-        // what the likelihood of being one child with some row adds up to, for rows that end on no other list
+        // how likely a row that ends on no other list is one child with the likeliest other row
         let mut passed_over: Vec<f64> = vec![0.0; e.len()];
         for c in self.doubtful.iter().chain(&doubtful) {
             let p = c.candidate.pair;
@@ -226,8 +226,8 @@ impl<'a> Joining<'a> {
                 in_review[p.right as usize] = true;
             } else {
                 for row in [p.left, p.right] {
-                    let sum = &mut passed_over[row as usize];
-                    *sum = (*sum + c.probability).min(1.0);
+                    let most = &mut passed_over[row as usize];
+                    *most = most.max(c.probability);
                 }
             }
         }

@@ -221,10 +221,11 @@ pub fn link(
     chosen.extend(chosen_late);
 
     begin(Stage::Cluster)?;
+    // a child has its rows in several sources or in none: what is missed with one is not added to what is missed with another
     let unseen = |s: usize| -> f64 {
         let n = encoded.sources();
         let of = |k: u16| left_over.get(&k).map_or(0.0, Weights::unseen);
-        (0..n).filter(|t| *t != s).map(|t| of(source_pair(s, t, n))).sum()
+        (0..n).filter(|t| *t != s).map(|t| of(source_pair(s, t, n))).fold(0.0, f64::max)
     };
     let lists = joining.lists(chosen, &candidates, &unseen);
     let counts = Counts {

@@ -211,8 +211,7 @@ impl NameCounts {
         let shape = grouped(names.shape_kinds, &|i| names.shape(i as u32));
         let surname = grouped(names.first_kinds, &|i| names.first[i]);
         let masked = names.masked(&all).map(Counts::gather);
-        let (whole, beginnings) = names.whole_and_beginnings(&all);
-        let (whole, beginnings) = (Counts::gather(whole), Counts::gather(beginnings));
+        let [whole, beginnings] = names.whole_and_beginnings(&all).map(Counts::gather);
         Self { by: [all, sound, shape, surname], masked, whole, beginnings }
     }
 }
@@ -264,6 +263,9 @@ fn name_levels(names: &Names, l: &NameCounts, r: &NameCounts) -> Vec<f64> {
     vec![same, homophone, look_alike, one, cut, reordered, surname, rest]
 }
 
+/// The group of a record.
+type Grouping<'g> = &'g dyn Fn(&[u32]) -> u64;
+
 /// Residences of the rows in each group (0: in none) by several keys, as [`residence_levels`] takes them. The door is counted by the rows,
 /// the rest by codes and villages, which are few.
 fn residence_keys(
@@ -271,7 +273,7 @@ fn residence_keys(
     rows: &[u32],
     code: Option<usize>,
     address: Option<usize>,
-    group: Option<&dyn Fn(&[u32]) -> u64>,
+    group: Option<Grouping>,
 ) -> Vec<Counts> {
     type Key = fn(Residence) -> u64;
     const KEYS: [Key; 9] = [

@@ -198,6 +198,9 @@ pub fn differing_chars(a: &str, b: &str) -> Vec<usize> {
     (0..x.len().max(y.len())).filter(|&i| x.get(i) != y.get(i)).collect()
 }
 
+/// A key and how often it stands.
+type Counted = (u64, u32);
+
 /// Gives each distinct key a small number, from 1.
 struct Numbering<K>(FxHashMap<K, u32>);
 
@@ -362,7 +365,7 @@ impl Names {
     /// Names one character apart meet under a key for each place left open, `counts` being how often each stands; the same keys with the
     /// name's sound, under which only homophones and the names themselves meet. Among many names one key in [`KEY_THINNING`] is there,
     /// chosen by its digest, and stands for the others.
-    pub fn masked(&self, counts: &[u32]) -> [Vec<(u64, u32)>; 2] {
+    pub fn masked(&self, counts: &[u32]) -> [Vec<Counted>; 2] {
         let thinning = self.thinning();
         let (mut plain, mut with_sound) = (Vec::new(), Vec::new());
         for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
@@ -387,7 +390,7 @@ impl Names {
     }
 
     /// Names as a whole, and beginnings of names, under one kind of key: joined crosswise they are the names cut short.
-    pub fn whole_and_beginnings(&self, counts: &[u32]) -> (Vec<(u64, u32)>, Vec<(u64, u32)>) {
+    pub fn whole_and_beginnings(&self, counts: &[u32]) -> [Vec<Counted>; 2] {
         let (mut whole, mut beginnings) = (Vec::new(), Vec::new());
         for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
             let e = &self.entries[i];
@@ -404,7 +407,7 @@ impl Names {
             }
             whole.push((key, n));
         }
-        (whole, beginnings)
+        [whole, beginnings]
     }
 }
 
