@@ -25,6 +25,8 @@ const RESTED: Duration = Duration::from_secs(5);
 const CACHE_KIB: u32 = 32 << 10;
 /// Rows of one multi-row INSERT on SQLite: with the widest table it stays below SQLite's 32,766 binds.
 const ROWS_A_STATEMENT: usize = 400;
+/// Memory in which PostgreSQL sorts an index, MB.
+const SORTING_MB: u32 = 512;
 /// Bytes handed to COPY at a time.
 const COPY_BYTES: usize = 1 << 20;
 
@@ -423,6 +425,30 @@ impl Tx {
             Self::Postgres(tx) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut ***tx).await.map(|_| ())?,
         }
         Ok(())
+    }
+
+    /// Takes keys and indexes off tables that are about to be filled for the first time, and gives what [`Tx::script`] puts them back with.
+    /// PostgreSQL sorts a full table several times faster than it keeps an index in order row by row; the tables are locked meanwhile.
+    /// SQLite keeps its own: its rows come in order.
+    pub(crate) async fn drop_indexes(&mut self, tables: &[&str]) -> Result<String> {
+        let Self::Postgres(_) = self else { return Ok(String::new()) };
+        let named = tables.iter().map(|t| format!("'{t}'")).collect::<Vec<_>>().join(",");
+        let of = format!("t.relname IN ({named}) AND t.relnamespace = CAST(current_schema() AS regnamespace)");
+        let sql = format!(
+            "SELECT format('ALTER TABLE %I DROP CONSTRAINT %I', t.relname, c.conname),
+                    format('ALTER TABLE %I ADD CONSTRAINT %I %s', t.relname, c.conname, pg_get_constraintdef(c.oid))
+             FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid WHERE c.contype = 'p' AND {of}
+             UNION ALL
+             SELECT format('DROP INDEX %I', x.relname), pg_get_indexdef(i.indexrelid)
+             FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+             WHERE NOT i.indisprimary AND {of}"
+        );
+        let mut back = format!("SET LOCAL maintenance_work_mem = '{SORTING_MB}MB'");
+        for row in self.all(&sql, vec![]).await? {
+            self.script(&row.text(0)?).await?;
+            back = format!("{back};\n{}", row.text(1)?);
+        }
+        Ok(back)
     }
 
     /// Puts many rows into a table: COPY on PostgreSQL, rows by the hundred on SQLite.

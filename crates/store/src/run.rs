@@ -314,6 +314,10 @@ impl Prepared {
     }
 }
 
+/// From so many new children on, an empty installation's indexes are made after the rows.
+const CHILDREN_WORTH_SORTING: usize = 1_000;
+/// What a run fills.
+const TABLES_OF_CHILDREN: [&str; 6] = ["child", "child_profile", "child_source", "child_search", "ledger_entry", "run_change"];
 /// Children whose rows are written together.
 const CHILDREN_AT_ONCE: usize = 20_000;
 
@@ -373,9 +377,16 @@ impl Tx {
         c.below("scope_path", &run.scope);
         c.add(format!("scope_path <> {scope}"));
         self.run(&format!("UPDATE child SET scope_path = {scope}{}", c.sql()), c.values).await?;
+        // nobody reads of children where there are none yet
+        let many = result.children.len() >= CHILDREN_WORTH_SORTING;
+        let empty = many && self.one("SELECT id FROM child LIMIT 1", vec![]).await?.is_none();
+        let indexes = if empty { self.drop_indexes(&TABLES_OF_CHILDREN).await? } else { String::new() };
         // a part at a time: the rows of a million children's tables would fill the memory
         for part in result.children.chunks(CHILDREN_AT_ONCE) {
             self.write_children(store, run, part, result.known_sources, now).await?;
+        }
+        if empty {
+            self.script(&indexes).await?;
         }
         for (child, other, kind) in result.events {
             let sql = "INSERT INTO child_event (child_id, other_id, kind, run_id, at) VALUES ($1, $2, $3, $4, $5)";

@@ -1,5 +1,5 @@
 use baoxue_domain::roster::SourceKind;
-use baoxue_store::{ChildRecord, LedgerQuery, NewPair, NewRun, Order, Profile, Run, RunResult, SourceKey, Store};
+use baoxue_store::{ChildRecord, Dialect, LedgerQuery, NewPair, NewRun, Order, Profile, Run, RunResult, SourceKey, Store};
 use rustc_hash::FxHashMap;
 
 use crate::{COUNTY, NOW, places, within};
@@ -257,5 +257,32 @@ async fn a_child_of_three_counties() {
         assert!(s.finding(id, Some(&other), Some(&other)).await.unwrap().is_none());
         let all = s.finding_counts(&within(&["g/52/5288/528802/"]), NOW).await.unwrap();
         assert!(all.is_empty(), "{all:?}");
+    }
+}
+
+/// Keys and indexes as the database describes them.
+async fn indexes(store: &Store) -> Vec<(String, String)> {
+    let sql = match store.dialect() {
+        Dialect::Sqlite => "SELECT name, COALESCE(sql, '') FROM sqlite_master WHERE type = 'index' ORDER BY 1",
+        Dialect::Postgres => {
+            "SELECT CAST(indexname AS TEXT), indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1"
+        }
+    };
+    store.all(sql, vec![]).await.unwrap().iter().map(|r| (r.text(0).unwrap(), r.text(1).unwrap())).collect()
+}
+
+/// The first run of many children makes the indexes after the rows: afterwards all are there again, and the next run finds its children.
+#[tokio::test]
+async fn the_first_run_of_many_children_keeps_every_key_and_index() {
+    for p in places().await {
+        let before = indexes(&p.store).await;
+        assert!(before.len() > 20);
+        let mut children: Vec<ChildRecord> = (1..=1_500).map(|i| record(i, "王浩然", "never-enrolled")).collect();
+        run_over(&p.store, "2023-10-08", &mut children, &[], &[]).await;
+        assert_eq!(indexes(&p.store).await, before);
+        run_over(&p.store, "2023-11-08", &mut children, &[], &[]).await;
+        assert!(children.iter().all(|c| c.known.is_some()));
+        let twice = p.store.begin().await.unwrap().run("INSERT INTO child_profile SELECT * FROM child_profile", vec![]).await;
+        assert!(twice.is_err(), "a child has one profile");
     }
 }
