@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: demo build web test lint fmt bench bench-web setup setup-test clean
+.PHONY: demo build web test lint fmt bench bench-linkage bench-web setup setup-test clean
 SHELL := /bin/bash
 BAOXUE := target/release/baoxue
 DEMO := demo
@@ -43,10 +43,13 @@ lint: setup web
 fmt:
 	cargo fmt --all
 
-## Measures. BENCH_DATA is the folder that shared/bench/linkage/gen.py wrote.
-BENCH_DATA ?= /tmp/baoxue-bench/d1000000
+## Measures reading and comparing rosters.
 bench: build
-	benches/run.sh $(BAOXUE) $(BENCH_DATA)
+	benches/run.sh $(BAOXUE)
+
+## Measures linking beside the peer; N, SEED, OPTIONS, PYTHON and more: see the script.
+bench-linkage: build
+	PYTHON=$(PYTHON) benches/linkage/run.sh $(BAOXUE)
 
 ## Measures the web: pages, search, import and run, on both databases.
 bench-web: build setup-test

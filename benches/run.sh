@@ -1,23 +1,11 @@
 #!/usr/bin/env bash
-# usage: benches/run.sh BAOXUE DATA    Prints the figures of docs/benchmarks.md.
-# DATA comes from the generator: gen.py --n 1000000 --seed 1 --out DATA (see docs/benchmarks.md).
+# usage: benches/run.sh BAOXUE    Prints the figures of docs/benchmarks.md about comparing and reading rosters.
 set -euo pipefail
 baoxue=$(realpath "$1")
-data=$2
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 measure() { /usr/bin/time -f '  %e s wall, %U s user, %S s system, %M KiB peak' "$@"; }
-
-if [ -d "$data" ]; then
-  echo "== link 1M x 1M"
-  for _ in 1 2 3; do
-    measure "$baoxue" link "$data/household.csv" "$data/student.csv" --settings "$here/linkage/gen.toml" --out "$work/link" >/dev/null
-  done
-  python3 "$here/linkage/score.py" --data "$data" --run "$work/link"
-else
-  echo "没有 $data:跳过一百万行的比对(生成方法见 docs/benchmarks.md)"
-fi
 
 echo "== compare: four rosters of a 60,000-child county"
 "$baoxue" demo-data --pupils 60000 --out "$work/county" >/dev/null

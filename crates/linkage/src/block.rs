@@ -188,6 +188,8 @@ pub(crate) struct Blocker<'a> {
     within: bool,
     /// By record: see [`Candidate`].
     first_keys: Vec<u32>,
+    /// Pairs compared, by rule.
+    pub compared: Vec<u64>,
     /// By rule: keys whose blocks were split, so that later rules do not take their pairs for compared.
     oversized: Vec<FxHashSet<u64>>,
 }
@@ -234,6 +236,7 @@ impl<'a> Blocker<'a> {
             max_block_pairs: b.max_block_pairs,
             within,
             first_keys: Vec::new(),
+            compared: Vec::new(),
             oversized: Vec::new(),
         };
         let mut known: FxHashMap<(usize, &str), usize> = FxHashMap::default();
@@ -252,6 +255,7 @@ impl<'a> Blocker<'a> {
             out.rules.push(Rule { text: text.clone(), parts, mask, asked_before: before });
         }
         out.oversized = vec![FxHashSet::default(); out.rules.len()];
+        out.compared = vec![0; out.rules.len()];
         // 32 bits: in a thousand runs of a million rows one pair is taken for compared that was not
         let short = |i: u32| (out.key(&out.rules[0], encoded.record(i)) >> 32) as u32;
         out.first_keys = (0..if out.rules.is_empty() { 0 } else { encoded.len() as u32 }).into_par_iter().map(short).collect();
@@ -261,6 +265,11 @@ impl<'a> Blocker<'a> {
     /// All rules as texts, by number.
     pub fn rule_texts(&self) -> Vec<String> {
         self.rules.iter().map(|r| r.text.clone()).collect()
+    }
+
+    /// Where the last rules begin.
+    pub fn first_of_last(&self) -> usize {
+        self.last
     }
 
     /// What the sharp rules ask of a pair. A part that no comparison speaks of is left out.
@@ -305,6 +314,7 @@ impl<'a> Blocker<'a> {
         let mut all = Proposed::default();
         for k in rules {
             let mut of_rule = self.run_rule(k, wanted, seekers.as_ref());
+            self.compared[k] += of_rule.compared;
             self.oversized[k].extend(std::mem::take(&mut of_rule.oversized));
             all = all.with(of_rule);
         }
@@ -583,6 +593,7 @@ impl Seekers {
             for i in rows.iter().filter(|i| sought(i) != 0) {
                 let k = key(*i);
                 if k != 0 {
+                    out.push(k);
                     out.extend(sources_in(sought(i)).map(|t| between(k, self.source(*i), t)));
                 }
             }
@@ -595,7 +606,8 @@ impl Seekers {
     fn may_find(&self, i: u32, key: u64, sieve: &Sieve) -> bool {
         let s = self.source(i);
         let seeks = self.seeks[i as usize];
-        seeks & !self.rarer[s] != 0 || sources_in(seeks).any(|t| sieve.passes(between(key, t, s)))
+        // most are seen to find nobody by one look, whichever source they seek
+        seeks & !self.rarer[s] != 0 || sieve.passes(key) && sources_in(seeks).any(|t| sieve.passes(between(key, t, s)))
     }
 }
 

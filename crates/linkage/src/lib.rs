@@ -34,7 +34,7 @@ pub use decisions::{Decision, Decisions, Judgement};
 pub use encode::Encoder;
 pub use field::name::{differing_chars, pinyin_initials, pinyin_syllables};
 pub use field::{Kind, NULL_LEVEL};
-pub use run::{Cluster, Counts, Link, LinkError, Linkage, Member, Observer, Stage, link};
+pub use run::{Cluster, Counts, Explanation, Link, LinkError, Linkage, Member, Observer, Stage, Step, link};
 pub use settings::{ColumnSettings, Settings, SettingsError, Thresholds, infer};
 pub use table::{Part, Table, TableError};
 pub use weigh::{LatentClass, LevelReport, Model};

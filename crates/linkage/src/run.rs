@@ -94,6 +94,28 @@ pub struct Link {
     pub(crate) pattern: u64,
 }
 
+/// How a weight comes about: prior + steps + rest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// log2 odds of any two rows.
+    pub prior: f64,
+    /// What each comparison adds.
+    pub steps: Vec<Step>,
+    /// How rare the values are, how one comparison depends on another, and whether it could be a brother or sister.
+    pub rest: f64,
+}
+
+/// One comparison of two rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Its name.
+    pub comparison: String,
+    /// The level; `None` where a row has no value.
+    pub level: Option<&'static str>,
+    /// log2 of how much likelier it is for one child than for strangers.
+    pub weight: f64,
+}
+
 /// All rows of one child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
@@ -112,6 +134,8 @@ pub struct Counts {
     pub compared_broad: u64,
     /// Of these by the last rules, between rows that found nobody.
     pub compared_last: u64,
+    /// By rule.
+    pub compared_by_rule: Vec<u64>,
     /// Rows that the sharp rules did not settle with every other source.
     pub unsettled: usize,
     /// Candidates of the assignment.
@@ -135,6 +159,8 @@ pub struct Linkage {
     pub unmatched_precision: Vec<f64>,
     /// Blocking rules by number.
     pub rules: Vec<String>,
+    /// The first of the last rules: pairs of these are weighed by [`Linkage::left_over_models`].
+    pub first_of_last: usize,
     /// Comparisons with their levels, in the order of patterns.
     pub comparisons: Vec<(String, Vec<&'static str>)>,
     /// What was learned, by pair of sources.
@@ -155,6 +181,22 @@ impl Linkage {
     pub fn levels(&self, link: &Link) -> impl Iterator<Item = u8> {
         let pattern = link.pattern;
         (0..self.comparisons.len()).map(move |i| level_at(pattern, i))
+    }
+
+    /// How the weight of a link comes about; `None` for a person's decision.
+    pub fn explain(&self, link: &Link) -> Option<Explanation> {
+        let rule = usize::from(link.rule?);
+        let models = if rule >= self.first_of_last { &self.left_over_models } else { &self.models };
+        let model = models.iter().find(|m| m.pair == (link.left.source, link.right.source))?;
+        let prior = model.prior();
+        let step = |((i, level), (name, labels)): ((usize, u8), &(String, Vec<&'static str>))| Step {
+            comparison: name.clone(),
+            level: (level > 0).then(|| labels[usize::from(level) - 1]),
+            weight: if level > 0 { model.weight(i, usize::from(level) - 1) } else { 0.0 },
+        };
+        let steps: Vec<Step> = self.levels(link).enumerate().zip(&self.comparisons).map(step).collect();
+        let rest = link.weight - prior - steps.iter().map(|s| s.weight).sum::<f64>();
+        Some(Explanation { prior, steps, rest })
     }
 
     /// The same as text: one digit a comparison.
@@ -233,6 +275,7 @@ pub fn link(
         compared: sharp.compared + broad.compared + last.compared,
         compared_broad: broad.compared,
         compared_last: last.compared,
+        compared_by_rule: blocker.compared.clone(),
         unsettled: open.iter().filter(|o| **o != 0).count(),
         candidates: candidates.len(),
         refused: joining.refused,
@@ -243,7 +286,11 @@ pub fn link(
         let name = |s: usize| tables[s].name.clone();
         let mut all: Vec<_> = models.iter().collect();
         all.sort_by_key(|m| m.0);
-        all.into_iter().map(|(k, w)| w.report(&encoded, [name(*k as usize / n), name(*k as usize % n)])).collect()
+        let report = |(k, w): (&u16, &Weights)| {
+            let (a, b) = (*k as usize / n, *k as usize % n);
+            w.report(&encoded, (a as u16, b as u16), [name(a), name(b)])
+        };
+        all.into_iter().map(report).collect()
     };
     Ok(Linkage {
         estimated_precision: if lists.links.is_empty() { 1.0 } else { expected / lists.links.len() as f64 },
@@ -253,6 +300,7 @@ pub fn link(
         unmatched: lists.unmatched,
         unmatched_precision: lists.unmatched_precision,
         rules: blocker.rule_texts(),
+        first_of_last: blocker.first_of_last(),
         comparisons: encoded.comparisons.iter().map(|c| (c.name.clone(), c.levels.iter().map(|l| l.label).collect())).collect(),
         models: named(&models),
         left_over_models: named(&left_over),

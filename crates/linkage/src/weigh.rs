@@ -59,6 +59,8 @@ pub(crate) const DUPLICATE_SHARE: f64 = 0.01;
 /// What was learned about one pair of sources.
 #[derive(Debug, Clone, Serialize)]
 pub struct Model {
+    /// Numbers of the two sources.
+    pub pair: (u16, u16),
     /// Names of the two sources.
     pub sources: [String; 2],
     /// All pairs of rows that there are.
@@ -78,6 +80,24 @@ pub struct LevelReport {
     pub stranger: f64,
     /// Shares in the latent classes, in order.
     pub classes: Vec<f64>,
+}
+
+impl Model {
+    fn same_pairs(&self) -> f64 {
+        self.class_pairs[..SAME_CLASSES].iter().map(|c| c.1).sum()
+    }
+
+    /// log2 odds that any two rows are one child.
+    pub fn prior(&self) -> f64 {
+        (self.same_pairs().max(1e-9) / self.all_pairs.max(1.0)).log2()
+    }
+
+    /// log2 of how much likelier a level (from 0) is for one child than for strangers.
+    pub fn weight(&self, comparison: usize, level: usize) -> f64 {
+        let l = &self.comparisons[comparison].1[level];
+        let same: f64 = l.classes[..SAME_CLASSES].iter().zip(&self.class_pairs).map(|(share, c)| share * c.1).sum();
+        (same / self.same_pairs().max(1e-9) / l.stranger).max(1e-300).log2()
+    }
 }
 
 /// The parameters of one pair of sources.
@@ -455,8 +475,9 @@ impl Weights {
     }
 
     /// For the report.
-    pub fn report(&self, encoded: &Encoded, sources: [String; 2]) -> Model {
+    pub fn report(&self, encoded: &Encoded, pair: (u16, u16), sources: [String; 2]) -> Model {
         Model {
+            pair,
             sources,
             all_pairs: self.all_pairs,
             class_pairs: CLASSES.into_iter().zip(self.class_pairs).collect(),

@@ -309,7 +309,12 @@ impl Names {
             if x.latin != y.latin {
                 return 8;
             }
-            return match super::text::compare_different(self.texts.get(a as usize), self.texts.get(b as usize)) {
+            let (s, l) = (self.texts.get(a as usize), self.texts.get(b as usize));
+            // a slip of the pen; twins' names are further apart
+            if strsim::osa_distance(s, l) <= 1 {
+                return 3;
+            }
+            return match super::text::compare_different(s, l) {
                 2 => 4,
                 _ if self.first[a as usize] == self.first[b as usize] => 7,
                 _ => 8,
@@ -498,7 +503,8 @@ mod tests {
         check("王小明", "王建国", "same-surname");
         check("王小明", "李建国", "different");
         check("John Smith", "JOHN  SMITH", "same");
-        check("Jonathan Smith", "Jonathon Smith", "one-character");
+        check("Jonathan Smith", "Jonathon Smith", "look-alike");
+        check("Jonathan Smith", "Jonathin Smyth", "one-character");
         check("John Smith", "王小明", "different");
     }
 

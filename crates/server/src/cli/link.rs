@@ -23,6 +23,9 @@ pub struct Args {
     /// 结果文件夹
     #[arg(long, value_name = "文件夹")]
     out: PathBuf,
+    /// 另写一页比对说明(HTML):证据轻重、分块规则、门槛、逐对说明
+    #[arg(long, value_name = "文件")]
+    report: Option<PathBuf>,
     /// 真值所在的列:只用来评价结果,不参与比对
     #[arg(long, value_name = "列")]
     truth: Option<String>,
@@ -35,7 +38,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(n) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(n)).build_global()?;
     }
-    let request = Request { files: args.files, dedupe: args.dedupe, settings: args.settings, out: args.out, truth: args.truth };
+    let request = Request {
+        files: args.files,
+        dedupe: args.dedupe,
+        settings: args.settings,
+        out: args.out,
+        report: args.report,
+        truth: args.truth,
+    };
     let bar = super::progress();
     let outcome = run_link(&request, &|stage| bar.set_message(stage_name(stage)));
     bar.finish_and_clear();

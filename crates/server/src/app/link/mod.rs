@@ -1,6 +1,7 @@
 //! Linking files of columns: read, run the kernel, write the answer.
 
 mod columns;
+mod report;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub struct Request {
     pub settings: Option<PathBuf>,
     /// Folder for the answer.
     pub out: PathBuf,
+    /// File for the page that explains the run.
+    pub report: Option<PathBuf>,
     /// Column that holds the truth, only to judge the run by.
     pub truth: Option<String>,
 }
@@ -123,6 +126,9 @@ pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Ou
     let peak_memory_bytes = peak_memory_bytes();
     let outcome = Outcome { settings, inferred, linkage, evaluation, timings, peak_memory_bytes, table_names };
     write::run_json(&request.out, &outcome)?;
+    if let Some(path) = &request.report {
+        report::write(path, &outcome, &tables)?;
+    }
     Ok(outcome)
 }
 

@@ -1,0 +1,310 @@
+//! 比对说明 (diagnostics of a run): one page that explains it, without anything from outside.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Context;
+use askama::Template;
+use baoxue_linkage::{CappedBlock, Explanation, LatentClass, Link, Linkage, Model, Table};
+
+use super::Outcome;
+
+/// Pairs explained of each kind.
+const EXAMPLES: usize = 8;
+/// Patterns listed.
+const PATTERNS: usize = 30;
+/// Children with the most rows.
+const LARGEST: usize = 12;
+
+#[derive(Template)]
+#[template(path = "link_report.html")]
+struct Report<'a> {
+    title: String,
+    version: &'static str,
+    seconds: String,
+    sources: Vec<(&'a str, usize, usize, String)>,
+    links: usize,
+    precision: String,
+    review: usize,
+    clusters: usize,
+    distribution: String,
+    thresholds: Vec<(String, usize, String, String, String)>,
+    rules: Vec<(&'a str, &'static str, u64, usize, usize)>,
+    capped: &'a [CappedBlock],
+    models: Vec<OfModel>,
+    patterns: Vec<(String, usize, usize, String)>,
+    comparisons: String,
+    examples: Vec<(String, String)>,
+    sizes: Vec<(usize, usize)>,
+    largest: Vec<(String, Vec<(&'a str, &'a str)>)>,
+}
+
+struct OfModel {
+    title: String,
+    classes: String,
+    chart: String,
+}
+
+/// Writes the page.
+pub fn write(path: &Path, outcome: &Outcome, tables: &[Table]) -> anyhow::Result<()> {
+    let l = &outcome.linkage;
+    let seconds: f64 = outcome.timings.iter().map(|t| t.seconds).sum();
+    let report = Report {
+        title: outcome.table_names.join(" × "),
+        version: env!("CARGO_PKG_VERSION"),
+        seconds: format!("{seconds:.1}"),
+        sources: (0..tables.len())
+            .map(|i| (tables[i].name.as_str(), tables[i].len(), l.unmatched[i].len(), percent(l.unmatched_precision[i])))
+            .collect(),
+        links: l.links.len(),
+        precision: percent(l.estimated_precision),
+        review: l.review.len(),
+        clusters: l.clusters.len(),
+        distribution: distribution(l),
+        thresholds: thresholds(l),
+        rules: rules(l, outcome.settings.blocking.sharp.len()),
+        capped: &l.capped,
+        models: models(l),
+        patterns: patterns(l),
+        comparisons: l.comparisons.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("、"),
+        examples: examples(l, tables),
+        sizes: sizes(l),
+        largest: largest(l, tables),
+    };
+    let place = || format!("无法写入 {}", path.display());
+    std::fs::write(path, report.render().with_context(place)?).with_context(place)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2}%", share * 100.0)
+}
+
+fn escaped(s: &str) -> String {
+    s.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// Bands of probability, the last ones narrow: that is where links lie.
+const BANDS: [f64; 11] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 0.9999];
+
+fn distribution(l: &Linkage) -> String {
+    let mut counts = [(0usize, 0usize); BANDS.len() + 1];
+    let band = |p: f64| BANDS.partition_point(|b| *b <= p);
+    l.links.iter().for_each(|x| counts[band(x.probability)].0 += 1);
+    l.review.iter().for_each(|x| counts[band(x.probability)].1 += 1);
+    let label = |i: usize| match i {
+        0 => format!("< {}", BANDS[0]),
+        i if i == BANDS.len() => format!("≥ {}", BANDS[i - 1]),
+        i => format!("{} – {}", BANDS[i - 1], BANDS[i]),
+    };
+    // counts differ by orders of magnitude: bars by their logarithm
+    let length = |n: usize| if n == 0 { 0.0 } else { 20.0 + 60.0 * (n as f64).log10() };
+    let mut out = format!(
+        "<div class=\"scroll\"><svg role=\"img\" aria-label=\"概率分布\" width=\"720\" height=\"{}\">",
+        counts.len() * 22 + 6
+    );
+    for (i, (links, review)) in counts.iter().enumerate().rev() {
+        let y = (counts.len() - 1 - i) * 22;
+        let (class, n, what) = if *review > *links { ("against", *review, "待认定") } else { ("for", *links, "匹配") };
+        let both = if *review > 0 && *links > 0 { format!("匹配 {links},待认定 {review}") } else { format!("{what} {n}") };
+        let width = length(n);
+        let _ = write!(
+            out,
+            "<text x=\"0\" y=\"{}\">{}</text><rect class=\"{class}\" x=\"120\" y=\"{}\" width=\"{width:.0}\" height=\"14\"/><text x=\"{:.0}\" y=\"{}\">{both}</text>",
+            y + 14,
+            escaped(&label(i)),
+            y + 3,
+            126.0 + width,
+            y + 14
+        );
+    }
+    out + "</svg></div>"
+}
+
+fn thresholds(l: &Linkage) -> Vec<(String, usize, String, String, String)> {
+    let mut all: Vec<f64> = l.links.iter().chain(&l.review).map(|x| x.probability).collect();
+    all.sort_by(|a, b| b.total_cmp(a));
+    let row = |t: f64| {
+        let n = all.partition_point(|p| *p >= t);
+        let right: f64 = all[..n].iter().sum();
+        let missed: f64 = all[n..].iter().sum();
+        let precision = if n == 0 { 1.0 } else { right / n as f64 };
+        (format!("{t}"), n, percent(precision), format!("{:.0}", n as f64 - right), format!("{missed:.0}"))
+    };
+    [0.3, 0.5, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999].map(row).to_vec()
+}
+
+fn rules(l: &Linkage, broad: usize) -> Vec<(&str, &'static str, u64, usize, usize)> {
+    let mut found = vec![(0, 0); l.rules.len()];
+    l.links.iter().filter_map(|x| x.rule).for_each(|r| found[usize::from(r)].0 += 1);
+    l.review.iter().filter_map(|x| x.rule).for_each(|r| found[usize::from(r)].1 += 1);
+    let stage = |i: usize| match i {
+        i if i < broad => "所有记录",
+        i if i < l.first_of_last => "尚未定的记录",
+        _ => "落单的记录",
+    };
+    l.rules
+        .iter()
+        .enumerate()
+        .map(|(i, r)| (r.as_str(), stage(i), l.counts.compared_by_rule[i], found[i].0, found[i].1))
+        .collect()
+}
+
+fn class_name(class: LatentClass) -> &'static str {
+    match class {
+        LatentClass::Careful => "同一人(登记仔细)",
+        LatentClass::Careless => "同一人(登记粗疏)",
+        LatentClass::Twin => "双胞胎",
+        LatentClass::Sibling => "兄弟姐妹",
+        LatentClass::Namesake => "同名的人",
+    }
+}
+
+fn models(l: &Linkage) -> Vec<OfModel> {
+    let all = l.models.iter().map(|m| (m, "")).chain(l.left_over_models.iter().map(|m| (m, ",落单的记录")));
+    all.map(|(m, which)| {
+        let classes: Vec<String> = m.class_pairs.iter().map(|(c, n)| format!("{} {n:.0} 对", class_name(*c))).collect();
+        OfModel {
+            title: format!("{} × {}{which}", m.sources[0], m.sources[1]),
+            classes: format!("共 {:.0} 对记录,预计其中:{}。任意两行的起点是 {:.1}。", m.all_pairs, classes.join(","), m.prior()),
+            chart: weights_chart(m),
+        }
+    })
+    .collect()
+}
+
+/// Half the width of a chart of weights, and pixels a unit (bit).
+const HALF: f64 = 220.0;
+const BIT: f64 = 8.0;
+
+fn weights_chart(m: &Model) -> String {
+    let rows: usize = m.comparisons.iter().map(|(_, levels)| levels.len() + 1).sum();
+    let middle = 230.0 + HALF;
+    let mut out = format!(
+        "<div class=\"scroll\"><svg role=\"img\" aria-label=\"证据轻重\" width=\"{:.0}\" height=\"{}\"><line x1=\"{middle}\" x2=\"{middle}\" y1=\"0\" y2=\"{}\"/>",
+        middle + HALF + 60.0,
+        rows * 18,
+        rows * 18
+    );
+    let mut y = 0;
+    for (i, (name, levels)) in m.comparisons.iter().enumerate() {
+        let _ = write!(out, "<text x=\"0\" y=\"{}\" font-weight=\"bold\">{}</text>", y + 13, escaped(name));
+        y += 18;
+        for (j, level) in levels.iter().enumerate() {
+            let w = m.weight(i, j);
+            let length = (w.abs() * BIT).min(HALF);
+            let (class, x) = if w >= 0.0 { ("for", middle) } else { ("against", middle - length) };
+            let _ = write!(
+                out,
+                "<text class=\"faint\" x=\"12\" y=\"{}\">{} {}</text><rect class=\"{class}\" x=\"{x:.1}\" y=\"{}\" width=\"{length:.1}\" height=\"12\"/><text x=\"{:.1}\" y=\"{}\">{w:+.1}</text>",
+                y + 13,
+                j + 1,
+                level.level,
+                y + 3,
+                if w >= 0.0 { middle + length + 4.0 } else { middle + 4.0 },
+                y + 13
+            );
+            y += 18;
+        }
+    }
+    out + "</svg></div>"
+}
+
+fn patterns(l: &Linkage) -> Vec<(String, usize, usize, String)> {
+    let mut all: BTreeMap<String, (usize, usize, f64)> = BTreeMap::new();
+    for (x, accepted) in l.links.iter().map(|x| (x, true)).chain(l.review.iter().map(|x| (x, false))) {
+        let e = all.entry(l.pattern(x)).or_default();
+        if accepted {
+            e.0 += 1
+        } else {
+            e.1 += 1
+        }
+        e.2 += x.probability;
+    }
+    let mut all: Vec<_> = all.into_iter().collect();
+    all.sort_by_key(|(p, (n, r, _))| (std::cmp::Reverse(n + r), p.clone()));
+    all.truncate(PATTERNS);
+    all.into_iter().map(|(p, (n, r, sum))| (p, n, r, format!("{:.4}", sum / (n + r) as f64))).collect()
+}
+
+fn examples(l: &Linkage, tables: &[Table]) -> Vec<(String, String)> {
+    let mut weakest: Vec<&Link> = l.links.iter().filter(|x| x.rule.is_some()).collect();
+    weakest.sort_by(|a, b| a.probability.total_cmp(&b.probability).then(a.left.cmp(&b.left)).then(a.right.cmp(&b.right)));
+    weakest.truncate(EXAMPLES);
+    let of = |x: &Link, what: &str| {
+        let id = |m: baoxue_linkage::Member| {
+            let t = &tables[usize::from(m.source)];
+            format!("{} {}", t.name, t.id(m.row as usize))
+        };
+        let title = format!("{} ↔ {}:{what},概率 {:.3}", id(x.left), id(x.right), x.probability);
+        Some((title, waterfall(&l.explain(x)?, x.weight)))
+    };
+    let review = l.review.iter().take(EXAMPLES).filter_map(|x| of(x, "待认定"));
+    weakest.iter().filter_map(|x| of(x, "匹配")).chain(review).collect()
+}
+
+/// From the prior to the weight, step by step.
+fn waterfall(e: &Explanation, weight: f64) -> String {
+    let mut steps: Vec<(String, f64)> = vec![("任意两行".to_owned(), e.prior)];
+    steps.extend(e.steps.iter().map(|s| (format!("{}:{}", s.comparison, s.level.unwrap_or("无值")), s.weight)));
+    steps.push(("值的常见程度、亲属关系".to_owned(), e.rest));
+    let mut reached = vec![0.0];
+    steps.iter().for_each(|s| reached.push(reached[reached.len() - 1] + s.1));
+    let low = reached.iter().fold(0.0f64, |a, b| a.min(*b));
+    let high = reached.iter().fold(0.0f64, |a, b| a.max(*b));
+    let scale = 460.0 / (high - low).max(1.0);
+    let x = |v: f64| 230.0 + (v - low) * scale;
+    let height = (steps.len() + 1) * 20;
+    let mut out = format!(
+        "<div class=\"scroll\"><svg role=\"img\" aria-label=\"逐项证据\" width=\"780\" height=\"{height}\"><line x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"0\" y2=\"{height}\"/>",
+        x(0.0)
+    );
+    for (i, (label, w)) in steps.iter().enumerate() {
+        let (from, to) = (x(reached[i]), x(reached[i + 1]));
+        let class = if i == 0 {
+            "base"
+        } else if *w >= 0.0 {
+            "for"
+        } else {
+            "against"
+        };
+        let y = i * 20;
+        let _ = write!(
+            out,
+            "<text x=\"0\" y=\"{}\">{}</text><rect class=\"{class}\" x=\"{:.1}\" y=\"{}\" width=\"{:.1}\" height=\"13\"/><text x=\"{:.1}\" y=\"{}\">{w:+.1}</text>",
+            y + 14,
+            escaped(label),
+            from.min(to),
+            y + 3,
+            (to - from).abs().max(1.0),
+            from.max(to) + 4.0,
+            y + 14
+        );
+    }
+    let y = steps.len() * 20 + 14;
+    let _ = write!(
+        out,
+        "<text x=\"0\" y=\"{y}\" font-weight=\"bold\">合计(log₂ 可能性)</text><text x=\"{:.1}\" y=\"{y}\" font-weight=\"bold\">{weight:+.1}</text>",
+        x(weight) + 4.0
+    );
+    out + "</svg></div>"
+}
+
+fn sizes(l: &Linkage) -> Vec<(usize, usize)> {
+    let mut out: BTreeMap<usize, usize> = BTreeMap::new();
+    l.clusters.iter().for_each(|c| *out.entry(c.members.len()).or_default() += 1);
+    out.into_iter().collect()
+}
+
+fn largest<'a>(l: &'a Linkage, tables: &'a [Table]) -> Vec<(String, Vec<(&'a str, &'a str)>)> {
+    let mut order: Vec<usize> = (0..l.clusters.len()).collect();
+    order.sort_by_key(|i| (std::cmp::Reverse(l.clusters[*i].members.len()), *i));
+    let of = |i: usize| {
+        let members = l.clusters[i].members.iter().map(|m| {
+            let t = &tables[usize::from(m.source)];
+            (t.name.as_str(), t.id(m.row as usize))
+        });
+        (format!("第 {} 人:{} 条记录", i + 1, l.clusters[i].members.len()), members.collect())
+    };
+    order.into_iter().take(LARGEST).map(of).collect()
+}
