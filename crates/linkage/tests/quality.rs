@@ -121,6 +121,11 @@ fn written_anew(p: &Person, careful: usize, lot: &mut Lot) -> [String; 8] {
     f
 }
 
+/// The person and what is written of it.
+type Row = (usize, [String; 8]);
+/// A register with its name.
+type Source = (&'static str, Vec<Row>);
+
 struct Run {
     linkage: Linkage,
     tables: Vec<Table>,
@@ -128,11 +133,11 @@ struct Run {
     truth: Vec<Vec<usize>>,
 }
 
-fn run(sources: &[(&str, Vec<(usize, [String; 8])>)], settings: &Settings) -> Run {
+fn run(sources: &[Source], settings: &Settings) -> Run {
     let encoder = Encoder::new(settings);
     let places: Vec<usize> = settings.columns.iter().map(|c| COLUMNS.iter().position(|h| *h == c.name).unwrap()).collect();
-    let table = |(name, rows): &(&str, Vec<(usize, [String; 8])>)| {
-        let part = |(first, rows): (usize, &[(usize, [String; 8])])| {
+    let table = |(name, rows): &Source| {
+        let part = |(first, rows): (usize, &[Row])| {
             let mut part = Part::new(&encoder, rows.len());
             for (i, (_, fields)) in rows.iter().enumerate() {
                 let id = format!("{name}{:06}", first * 100 + i);
@@ -194,7 +199,7 @@ fn settings() -> Settings {
 }
 
 /// All children on the first register; all but one in fifty on the second, written by another office.
-fn two_registers(families: usize, seed: u64, careful: usize) -> Vec<(&'static str, Vec<(usize, [String; 8])>)> {
+fn two_registers(families: usize, seed: u64, careful: usize) -> Vec<Source> {
     let mut lot = Lot(seed);
     let all = people(families, &mut lot);
     let left = all.iter().enumerate().map(|(i, p)| (i, p.fields.clone())).collect();
@@ -272,7 +277,7 @@ fn latin_names_within_one_file() {
         "Taylor", "Moore", "Jackson", "Martin", "Thompson", "White", "Harris", "Clark",
     ];
     let mut lot = Lot(9);
-    let mut rows: Vec<(usize, [String; 8])> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for i in 0..2_000 {
         let mut f: [String; 8] = std::array::from_fn(|_| String::new());
         f[1] = format!("{} {}", lot.of(&FIRST), lot.of(&LAST));
