@@ -127,7 +127,7 @@ fn thresholds(l: &Linkage) -> Vec<(String, usize, String, String, String)> {
     let row = |t: f64| {
         let n = all.partition_point(|p| *p >= t);
         let right: f64 = all[..n].iter().sum();
-        let missed: f64 = all[n..].iter().sum();
+        let missed = all[n..].iter().sum::<f64>().max(0.0);
         let precision = if n == 0 { 1.0 } else { right / n as f64 };
         (format!("{t}"), n, percent(precision), format!("{:.0}", n as f64 - right), format!("{missed:.0}"))
     };
@@ -148,6 +148,37 @@ fn rules(l: &Linkage, broad: usize) -> Vec<(&str, &'static str, u64, usize, usiz
         .enumerate()
         .map(|(i, r)| (r.as_str(), stage(i), l.counts.compared_by_rule[i], found[i].0, found[i].1))
         .collect()
+}
+
+/// A level in the words of officials.
+fn level_name(label: &'static str) -> &'static str {
+    match label {
+        "same" => "相同",
+        "one-error" => "错一位",
+        "two-errors" => "错两位",
+        "same-birth-and-area" => "地区和生日相同",
+        "different-unsound" => "不同,有一方校验不符",
+        "different" => "不同",
+        "homophone" => "同音",
+        "look-alike" => "形近",
+        "one-character" => "差一字",
+        "cut-short" => "截短",
+        "reordered" => "字序不同",
+        "same-surname" => "同姓",
+        "one-digit" => "差一位数",
+        "day-month-swapped" => "月日颠倒",
+        "lunar" => "农历公历",
+        "year-only" => "只有年份",
+        "within-a-month" => "相差一月内",
+        "same-year" => "同年",
+        "same-door" => "同门牌",
+        "same-village" => "同村",
+        "same-town" => "同乡镇",
+        "same-county" => "同县",
+        "close" => "很像",
+        "similar" => "相像",
+        other => other,
+    }
 }
 
 fn class_name(class: LatentClass) -> &'static str {
@@ -199,7 +230,7 @@ fn weights_chart(m: &Model) -> String {
                 "<text class=\"faint\" x=\"12\" y=\"{}\">{} {}</text><rect class=\"{class}\" x=\"{x:.1}\" y=\"{}\" width=\"{length:.1}\" height=\"12\"/><text x=\"{:.1}\" y=\"{}\">{w:+.1}</text>",
                 y + 13,
                 j + 1,
-                level.level,
+                level_name(level.level),
                 y + 3,
                 if w >= 0.0 { middle + length + 4.0 } else { middle + 4.0 },
                 y + 13
@@ -246,7 +277,7 @@ fn examples(l: &Linkage, tables: &[Table]) -> Vec<(String, String)> {
 /// From the prior to the weight, step by step.
 fn waterfall(e: &Explanation, weight: f64) -> String {
     let mut steps: Vec<(String, f64)> = vec![("任意两行".to_owned(), e.prior)];
-    steps.extend(e.steps.iter().map(|s| (format!("{}:{}", s.comparison, s.level.unwrap_or("无值")), s.weight)));
+    steps.extend(e.steps.iter().map(|s| (format!("{}:{}", s.comparison, s.level.map_or("无值", level_name)), s.weight)));
     steps.push(("值的常见程度、亲属关系".to_owned(), e.rest));
     let mut reached = vec![0.0];
     steps.iter().for_each(|s| reached.push(reached[reached.len() - 1] + s.1));
