@@ -64,20 +64,20 @@ impl Clusters {
         self.ring(a).flat_map(move |i| self.ring(b).map(move |j| (i.min(j), i.max(j))))
     }
 
-    /// Sets of at least two, by their first member.
-    pub fn sets(&self) -> Vec<Vec<u32>> {
+    /// Hands over the sets of at least two, in order, by their first member.
+    pub fn each_set(&self, mut each: impl FnMut(&[u32])) {
         let mut seen = vec![false; self.next.len()];
-        let mut out = Vec::new();
+        let mut set: Vec<u32> = Vec::new();
         for i in 0..self.next.len() as u32 {
             if seen[i as usize] || self.next[i as usize] == i {
                 continue;
             }
-            let mut set: Vec<u32> = self.ring(i).collect();
+            set.clear();
+            set.extend(self.ring(i));
             set.iter().for_each(|m| seen[*m as usize] = true);
             set.sort_unstable();
-            out.push(set);
+            each(&set);
         }
-        out
     }
 }
 
@@ -96,6 +96,8 @@ mod tests {
         c.join(4, 5);
         c.join(5, 3);
         assert!(c.same(3, 5) && !c.same(0, 3));
-        assert_eq!(c.sets(), [vec![0, 2], vec![3, 4, 5]]);
+        let mut sets = Vec::new();
+        c.each_set(|set| sets.push(set.to_vec()));
+        assert_eq!(sets, [vec![0, 2], vec![3, 4, 5]]);
     }
 }

@@ -176,10 +176,10 @@ impl<'a> Joining<'a> {
     pub fn sources_of_children(&self) -> Vec<SourceSet> {
         let e = self.encoded;
         let mut has: Vec<SourceSet> = (0..e.sources()).flat_map(|s| e.range(s).map(move |_| 1 << s)).collect();
-        for set in self.clusters.sets() {
+        self.clusters.each_set(|set| {
             let all = set.iter().fold(0, |all, i| all | has[*i as usize]);
             set.iter().for_each(|i| has[*i as usize] = all);
-        }
+        });
         for (alias, row) in &e.aliases {
             has[*alias as usize] = has[*row as usize];
         }
@@ -192,7 +192,7 @@ impl<'a> Joining<'a> {
         let (e, t) = (self.encoded, self.thresholds);
         chosen.par_sort_unstable_by_key(|c| c.candidate.pair);
         // every compared pair inside a child is a link: duplicates link to all rows of their child
-        let mut accepted: Vec<Chosen> = Vec::with_capacity(chosen.len());
+        let mut links: Vec<Link> = Vec::with_capacity(chosen.len());
         let mut linked = vec![false; e.len()];
         let mut by_pair = chosen.iter().peekable();
         for c in candidates {
@@ -201,7 +201,7 @@ impl<'a> Joining<'a> {
             if self.clusters.same(p.left, p.right) {
                 let known = by_pair.peek().filter(|o| o.candidate.pair == p && o.probability >= t.accept);
                 let probability = known.map_or_else(|| probability(c.weight).max(t.accept), |o| o.probability);
-                accepted.push(Chosen { candidate: *c, probability, duplicate: false });
+                links.push(link_of(e, &Chosen { candidate: *c, probability, duplicate: false }));
                 linked[p.left as usize] = true;
                 linked[p.right as usize] = true;
             }
@@ -242,19 +242,9 @@ impl<'a> Joining<'a> {
                 if list.is_empty() { 1.0 } else { (1.0 - wrong / list.len() as f64).max(0.0) }
             })
             .collect();
-        let to_link = |c: &Chosen| link_of(e, c);
-        Lists {
-            links: accepted.par_iter().map(to_link).collect(),
-            review: review.iter().map(to_link).collect(),
-            clusters: self
-                .clusters
-                .sets()
-                .into_iter()
-                .map(|set| Cluster { members: set.into_iter().map(|i| member(e, i)).collect() })
-                .collect(),
-            unmatched,
-            unmatched_precision,
-        }
+        let mut clusters = Vec::new();
+        self.clusters.each_set(|set| clusters.push(Cluster { members: set.iter().map(|i| member(e, *i)).collect() }));
+        Lists { links, review: review.iter().map(|c| link_of(e, c)).collect(), clusters, unmatched, unmatched_precision }
     }
 }
 
