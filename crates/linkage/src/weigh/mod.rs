@@ -5,15 +5,21 @@
 //! the levels' shares. The other four classes: their size and their own shares. Siblings and twins have classes of
 //! their own because they agree in everything a family shares; without them a sister at school hides a child who is not.
 
+mod score;
+mod shares;
+mod unproposed;
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use crate::block::{Conditions, Histogram, Pair, SourceSet, source_pair};
-use crate::compare::level_at;
-use crate::encode::{Comparator, Comparison, Encoded, wide};
-use crate::field::Kind;
+use crate::block::{Conditions, Histogram, SourceSet, source_pair};
+use crate::encode::{Comparator, Comparison, Encoded};
 use crate::stranger::{Dependence, Tally};
+
+pub(crate) use score::Scorer;
+use shares::{PATTERNS_AT_ONCE, STRANGER, ShareTable, Side, Sums};
+use unproposed::Unproposed;
 
 /// 潜类 (latent class) of a pair that is not of strangers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -515,85 +521,6 @@ fn tie_careless(levels: &mut [[f64; CLASS_COUNT]]) {
     levels[0][CARELESS] = 1.0 - errors * more;
 }
 
-/// Shares of the classes and of strangers, side by side so that one step multiplies them all.
-type Side = [f64; 8];
-const STRANGER: usize = CLASS_COUNT;
-/// Patterns whose shares one thread adds up at a time.
-const PATTERNS_AT_ONCE: usize = 1024;
-
-/// The parameters as EM reads them: by comparison and level, level 0 (no value) being ones.
-#[derive(Debug, Clone, Default)]
-struct ShareTable {
-    pairs: Side,
-    levels: Vec<Vec<Side>>,
-    /// Where strangers depend on another comparison (and at which of its levels): by how much their share of each level grows.
-    dependences: Vec<(usize, (usize, u16), Vec<f64>)>,
-}
-
-impl ShareTable {
-    #[inline]
-    fn expected(&self, pattern: u64) -> Side {
-        let mut out = self.pairs;
-        for (i, levels) in self.levels.iter().enumerate() {
-            let shares = &levels[usize::from(level_at(pattern, i))];
-            for k in 0..out.len() {
-                out[k] *= shares[k];
-            }
-        }
-        for (comparison, (given, levels), more) in &self.dependences {
-            if levels >> level_at(pattern, *given) & 1 == 1 {
-                out[STRANGER] *= more[usize::from(level_at(pattern, *comparison))];
-            }
-        }
-        out
-    }
-
-    /// How the pairs of these patterns spread over the classes.
-    fn sums(&self, patterns: &[(u64, f64)]) -> Sums {
-        let mut out = Sums::new(self.levels.iter().map(|l| l.len() - 1));
-        for &(pattern, count) in patterns {
-            let mut e = self.expected(pattern);
-            let total: f64 = e.iter().sum();
-            if total <= 0.0 {
-                continue;
-            }
-            let scale = count / total;
-            for k in 0..e.len() {
-                e[k] *= scale;
-                out.size[k] += e[k];
-            }
-            for (i, levels) in out.levels.iter_mut().enumerate() {
-                let sum = &mut levels[usize::from(level_at(pattern, i))];
-                for k in 0..e.len() {
-                    sum[k] += e[k];
-                }
-            }
-        }
-        out
-    }
-}
-
-/// Expected numbers of pairs: by class, and by comparison, level and class.
-struct Sums {
-    size: Side,
-    levels: Vec<Vec<Side>>,
-}
-
-impl Sums {
-    fn new(levels: impl Iterator<Item = usize>) -> Self {
-        Self { size: [0.0; 8], levels: levels.map(|n| vec![[0.0; 8]; n + 1]).collect() }
-    }
-
-    fn add(&mut self, other: &Sums) {
-        for (levels, others) in self.levels.iter_mut().zip(&other.levels) {
-            for (x, y) in levels.iter_mut().zip(others) {
-                (0..x.len()).for_each(|k| x[k] += y[k]);
-            }
-        }
-        (0..self.size.len()).for_each(|k| self.size[k] += other.size[k]);
-    }
-}
-
 /// A number written to the wrong brother or sister cannot be told from a child who changed its name by looking at one pair. What is known of
 /// offices holds: such errors are never rarer than it is said where EM starts.
 fn keep_number_errors(levels: &mut [[f64; CLASS_COUNT]], lean: &[[f64; CLASS_COUNT]]) {
@@ -621,98 +548,6 @@ fn set_share(levels: &mut [[f64; CLASS_COUNT]], class: usize, level: usize, shar
     levels[level][class] = share;
 }
 
-/// The pairs that no rule proposes. Brothers and sisters are met by their telephone mostly: taken as they are met they would all seem to
-/// share it. EM counts what it cannot see as well (truncated data), by what the class shows elsewhere.
-struct Unproposed {
-    /// Comparisons of which rules speak; of each, sets of levels (bit 0: no value) that are one to the rules.
-    comparisons: Vec<(usize, Vec<u16>)>,
-    /// By comparison the number of the set: combinations that no rule proposes.
-    combinations: Vec<Vec<usize>>,
-}
-
-/// Combinations beyond this number are not looked at; rules of more than a dozen columns make them.
-const MAX_COMBINATIONS: usize = 1 << 14;
-
-impl Unproposed {
-    fn new(encoded: &Encoded, rules: &[Conditions]) -> Self {
-        let mut comparisons: Vec<(usize, Vec<u16>)> = Vec::new();
-        for (i, c) in encoded.comparisons.iter().enumerate() {
-            let asked: Vec<u16> = rules.iter().flatten().filter(|(of, _)| *of == i).map(|(_, levels)| *levels).collect();
-            if asked.is_empty() {
-                continue;
-            }
-            let mut sets: Vec<(Vec<bool>, u16)> = Vec::new();
-            for level in 0..=c.levels.len() {
-                let fulfils: Vec<bool> = asked.iter().map(|a| a >> level & 1 == 1).collect();
-                match sets.iter_mut().find(|s| s.0 == fulfils) {
-                    Some(s) => s.1 |= 1 << level,
-                    None => sets.push((fulfils, 1 << level)),
-                }
-            }
-            comparisons.push((i, sets.into_iter().map(|s| s.1).collect()));
-        }
-        let all: usize = comparisons.iter().map(|(_, sets)| sets.len()).product();
-        let mut combinations = Vec::new();
-        // a rule of parts that no comparison speaks of says nothing here
-        let rules: Vec<&Conditions> = rules.iter().filter(|r| !r.is_empty()).collect();
-        for mut n in 0..if all <= MAX_COMBINATIONS && !rules.is_empty() { all } else { 0 } {
-            let combination: Vec<usize> = comparisons
-                .iter()
-                .map(|(_, sets)| {
-                    let at = n % sets.len();
-                    n /= sets.len();
-                    at
-                })
-                .collect();
-            let holds = |(of, levels): &(usize, u16)| {
-                comparisons.iter().zip(&combination).any(|((i, sets), at)| i == of && sets[*at] & !levels == 0)
-            };
-            if !rules.iter().any(|r| r.iter().all(holds)) {
-                combinations.push(combination);
-            }
-        }
-        Self { comparisons, combinations }
-    }
-
-    /// Adds a class's pairs that no rule proposes to `sums` and gives their number.
-    fn of_class(&self, w: &Weights, k: usize, sums: &mut [Vec<[f64; CLASS_COUNT]>]) -> f64 {
-        // with the missing value as level 0
-        let share = |i: usize, level: usize| {
-            let seen = w.seen(i);
-            if level == 0 { 1.0 - seen } else { seen * w.classes[i][level - 1][k] }
-        };
-        let of_sets: Vec<Vec<f64>> = self
-            .comparisons
-            .iter()
-            .map(|(i, sets)| sets.iter().map(|set| (0..16).filter(|l| set >> l & 1 == 1).map(|l| share(*i, l)).sum()).collect())
-            .collect();
-        let mut by_set: Vec<Vec<f64>> = of_sets.iter().map(|s| vec![0.0; s.len()]).collect();
-        let mut total = 0.0;
-        for combination in &self.combinations {
-            let p: f64 = combination.iter().zip(&of_sets).map(|(at, shares)| shares[*at]).product();
-            total += p;
-            combination.iter().zip(&mut by_set).for_each(|(at, shares)| shares[*at] += p);
-        }
-        let pairs = w.class_pairs[k];
-        for (i, levels) in sums.iter_mut().enumerate() {
-            let asked = self.comparisons.iter().position(|(of, _)| *of == i);
-            for (l, sum) in levels.iter_mut().enumerate() {
-                let of_level = share(i, l + 1);
-                sum[k] += pairs
-                    * match asked {
-                        None => total * of_level,
-                        Some(at) => {
-                            let set = self.comparisons[at].1.iter().position(|s| s >> (l + 1) & 1 == 1).unwrap_or(0);
-                            let of_set = of_sets[at][set];
-                            if of_set > 0.0 { by_set[at][set] * of_level / of_set } else { 0.0 }
-                        }
-                    };
-            }
-        }
-        pairs * total
-    }
-}
-
 fn default_shares(c: &Comparison) -> Vec<[f64; CLASS_COUNT]> {
     let mut shares: Vec<[f64; CLASS_COUNT]> =
         c.levels.iter().map(|l| [l.careful, l.careless, l.twin, l.sibling, l.namesake]).collect();
@@ -721,67 +556,4 @@ fn default_shares(c: &Comparison) -> Vec<[f64; CLASS_COUNT]> {
         shares.iter_mut().for_each(|s| s[k] /= total);
     }
     shares
-}
-
-/// Scores pairs with the weights of their sources, rare names counting for more than common ones.
-pub(crate) struct Scorer<'a> {
-    encoded: &'a Encoded,
-    weights: &'a Models,
-}
-
-impl<'a> Scorer<'a> {
-    pub fn new(encoded: &'a Encoded, weights: &'a Models) -> Self {
-        Self { encoded, weights }
-    }
-
-    /// log2 odds that a pair is one child; impossible for sources whose rows never met.
-    pub fn score(&self, pair: Pair) -> f64 {
-        let e = self.encoded;
-        let key = source_pair(e.source_of(pair.left), e.source_of(pair.right), e.sources());
-        self.weights.get(&key).map_or(f64::MIN, |w| self.weight_with(w, pair))
-    }
-
-    /// log2 of how much likelier two rows are one child's than strangers' by what they show, whatever the odds were before.
-    pub fn evidence(&self, pair: Pair) -> f64 {
-        let e = self.encoded;
-        let key = source_pair(e.source_of(pair.left), e.source_of(pair.right), e.sources());
-        self.weights.get(&key).map_or(0.0, |w| self.weight_with(w, pair) - w.prior())
-    }
-
-    /// log2 odds of a pair by given weights.
-    pub fn weight_with(&self, w: &Weights, pair: Pair) -> f64 {
-        w.weight(pair.pattern(), self.rarity(w, pair))
-    }
-
-    /// How much rarer (below 1) or commoner the values on which a pair agrees are than values are on average.
-    fn rarity(&self, w: &Weights, pair: Pair) -> f64 {
-        let e = self.encoded;
-        let (a, b) = (e.record(pair.left), e.record(pair.right));
-        let mut out = 1.0;
-        for (i, c) in e.comparisons.iter().enumerate() {
-            let level = level_at(pair.pattern(), i);
-            let (frequency, field) = match (c.comparator, level) {
-                (Comparator::Name { field, at }, 1) => (e.fields[field].frequency[a[at] as usize], field),
-                (Comparator::Name { field, at }, 2) => {
-                    let f = &e.fields[field].frequency;
-                    (f[a[at] as usize].max(f[b[at] as usize]), field)
-                }
-                (Comparator::Same { at }, 1) => match e.fields.iter().position(|f| f.at == at && f.kind == Kind::Exact) {
-                    Some(field) => (e.fields[field].frequency[a[at] as usize], field),
-                    None => continue,
-                },
-                (Comparator::Phone { at }, 1) => {
-                    let Some(n) = e.phone_frequency.get(&wide(a, at)) else { continue };
-                    out *= (f64::from(*n) / e.len() as f64 / w.stranger[i][0]).max(1.0);
-                    continue;
-                }
-                _ => continue,
-            };
-            let present = (e.len() - e.fields[field].frequency[0] as usize).max(1) as f64;
-            // the two rows themselves do not make a name common
-            let share = (f64::from(frequency) - 1.5).max(0.5) / present;
-            out *= (share / w.stranger[i][usize::from(level) - 1]).clamp(1e-4, 1e4);
-        }
-        out
-    }
 }

@@ -4,6 +4,8 @@
 //! first rule that proposes them. Sharp rules work on all records, broad ones only between rows that are both still
 //! unsettled, the last ones only between rows that both found nobody.
 
+mod seek;
+
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
@@ -12,6 +14,8 @@ use crate::compare::{pattern, rough_weight};
 use crate::encode::{Comparator, Encoded, wide};
 use crate::field::{Kind, date, national_id};
 use crate::settings::{ColumnSettings, Settings, rule_parts};
+
+use seek::Seekers;
 
 /// Bits of [`Pair::packed`] that carry the pattern; the rule's number stands above them.
 const PATTERN_BITS: u32 = 56;
@@ -140,13 +144,13 @@ fn extend(key: u64, value: u64) -> u64 {
 /// A record with a digest of its key by the first rule (0 for none): most pairs that later rules propose the first one compared, and that
 /// must be seen without walking to the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
+struct BlockRow {
     record: u32,
     first_key: u32,
 }
 
 /// A key and the record that has it.
-type Keyed = (u64, Candidate);
+type Keyed = (u64, BlockRow);
 
 struct Rule {
     text: String,
@@ -186,7 +190,7 @@ pub(crate) struct Blocker<'a> {
     splitters: Vec<Part>,
     max_block_pairs: u64,
     within: bool,
-    /// By record: see [`Candidate`].
+    /// By record: see [`BlockRow`].
     first_keys: Vec<u32>,
     /// Pairs compared, by rule.
     pub compared: Vec<u64>,
@@ -321,8 +325,8 @@ impl<'a> Blocker<'a> {
         all
     }
 
-    fn candidate(&self, record: u32) -> Candidate {
-        Candidate { record, first_key: self.first_keys[record as usize] }
+    fn candidate(&self, record: u32) -> BlockRow {
+        BlockRow { record, first_key: self.first_keys[record as usize] }
     }
 
     fn key(&self, rule: &Rule, r: &[u32]) -> u64 {
@@ -336,7 +340,7 @@ impl<'a> Blocker<'a> {
             let mut starts = [0u32; PARTS + 1];
             keyed.iter().for_each(|e| starts[part_of(e.0) + 1] += 1);
             (0..PARTS).for_each(|p| starts[p + 1] += starts[p]);
-            let (mut next, mut out) = (starts, vec![(0, Candidate { record: 0, first_key: 0 }); keyed.len()]);
+            let (mut next, mut out) = (starts, vec![(0, BlockRow { record: 0, first_key: 0 }); keyed.len()]);
             for e in keyed {
                 let at = &mut next[part_of(e.0)];
                 out[*at as usize] = e;
@@ -405,7 +409,7 @@ impl<'a> Blocker<'a> {
     }
 
     /// Compares a block's pairs, or splits it by the next column when it is too large.
-    fn block(&self, k: usize, members: &[Candidate], splits: usize, wanted: Wanted, out: &mut Proposed) {
+    fn block(&self, k: usize, members: &[BlockRow], splits: usize, wanted: Wanted, out: &mut Proposed) {
         let pairs = self.pairs_in(members, wanted);
         if pairs == 0 {
             return;
@@ -424,14 +428,14 @@ impl<'a> Blocker<'a> {
             .collect();
         keyed.sort_unstable();
         for sub in keyed.chunk_by(|a, b| a.0 == b.0) {
-            let members: Vec<Candidate> = sub.iter().map(|e| e.1).collect();
+            let members: Vec<BlockRow> = sub.iter().map(|e| e.1).collect();
             self.block(k, &members, splits + 1, wanted, out);
         }
     }
 
     /// Members of two sources whose pairs may be compared. Members stand in order of record, so those of one source stand together.
-    fn each_two_sources<'m>(&self, members: &'m [Candidate], mut each: impl FnMut(&'m [Candidate], &'m [Candidate])) {
-        let of_one = |a: &Candidate, b: &Candidate| self.encoded.source_of(a.record) == self.encoded.source_of(b.record);
+    fn each_two_sources<'m>(&self, members: &'m [BlockRow], mut each: impl FnMut(&'m [BlockRow], &'m [BlockRow])) {
+        let of_one = |a: &BlockRow, b: &BlockRow| self.encoded.source_of(a.record) == self.encoded.source_of(b.record);
         if self.within {
             return each(members, members);
         }
@@ -443,8 +447,8 @@ impl<'a> Blocker<'a> {
     }
 
     /// Members of two children's sources that have none in common.
-    fn each_two_apart(members: &[Candidate], has: &[SourceSet], mut each: impl FnMut(&[Candidate], &[Candidate])) {
-        let set = |c: &Candidate| has[c.record as usize];
+    fn each_two_apart(members: &[BlockRow], has: &[SourceSet], mut each: impl FnMut(&[BlockRow], &[BlockRow])) {
+        let set = |c: &BlockRow| has[c.record as usize];
         let mut by_set = members.to_vec();
         by_set.sort_unstable_by_key(|i| (set(i), *i));
         let mut rest = by_set.as_slice();
@@ -454,7 +458,7 @@ impl<'a> Blocker<'a> {
         }
     }
 
-    fn pairs_in(&self, members: &[Candidate], wanted: Wanted) -> u64 {
+    fn pairs_in(&self, members: &[BlockRow], wanted: Wanted) -> u64 {
         let n = members.len() as u64;
         // most blocks are a child and its other row: no need to count them exactly
         if n <= 2 {
@@ -481,15 +485,15 @@ impl<'a> Blocker<'a> {
     }
 
     /// Members of `a` that are open to the source of `b`.
-    fn open_to<'m>(&self, a: &'m [Candidate], b: &[Candidate], open: &'m [SourceSet]) -> impl Iterator<Item = Candidate> + 'm {
+    fn open_to<'m>(&self, a: &'m [BlockRow], b: &[BlockRow], open: &'m [SourceSet]) -> impl Iterator<Item = BlockRow> + 'm {
         let bit = b.first().map_or(0, |c| 1 << self.encoded.source_of(c.record));
         a.iter().copied().filter(move |c| open[c.record as usize] & bit != 0)
     }
 
-    fn compare_block(&self, k: usize, members: &[Candidate], wanted: Wanted, out: &mut Proposed) {
+    fn compare_block(&self, k: usize, members: &[BlockRow], wanted: Wanted, out: &mut Proposed) {
         // where the first rule's block was split its pairs may not have been compared
         let by_first_rule = k > 0 && self.oversized[0].is_empty() && !matches!(wanted, Wanted::Apart(_));
-        let mut compare = |a: &Candidate, b: &Candidate| {
+        let mut compare = |a: &BlockRow, b: &BlockRow| {
             if !(by_first_rule && a.first_key == b.first_key && a.first_key != 0) {
                 self.compare_pair(k, a.record.min(b.record), a.record.max(b.record), wanted, out);
             }
@@ -502,13 +506,13 @@ impl<'a> Blocker<'a> {
         self.each_two_sources(members, |left, right| match wanted {
             _ if self.within => {
                 let wanted_one =
-                    |c: &&Candidate| if let Wanted::Open(open) = wanted { open[c.record as usize] != 0 } else { true };
+                    |c: &&BlockRow| if let Wanted::Open(open) = wanted { open[c.record as usize] != 0 } else { true };
                 for (at, a) in left.iter().enumerate().filter(|(_, a)| wanted_one(a)) {
                     left[at + 1..].iter().filter(wanted_one).for_each(|b| compare(a, b));
                 }
             }
             Wanted::Open(open) => {
-                let right_open: Vec<Candidate> = self.open_to(right, left, open).collect();
+                let right_open: Vec<BlockRow> = self.open_to(right, left, open).collect();
                 self.open_to(left, right, open).for_each(|a| right_open.iter().for_each(|b| compare(&a, b)));
             }
             _ => left.iter().for_each(|a| right.iter().for_each(|b| compare(a, b))),
@@ -551,105 +555,6 @@ impl<'a> Blocker<'a> {
         if first > 0 || rough_weight(e, p) >= ROUGH_FLOOR {
             out.pairs.push(Pair::new(a, b, k, p));
         }
-    }
-}
-
-/// The records for whose sake a stage is done: each seeks a row in some sources.
-struct Seekers {
-    rows: Vec<u32>,
-    /// By record: the sources in which it seeks.
-    seeks: Vec<SourceSet>,
-    /// By record's source: the sources in which fewer seek it than the other way round. Their keys are what the others' must be among.
-    rarer: Vec<SourceSet>,
-    source_of: Vec<u8>,
-}
-
-impl Seekers {
-    fn new(encoded: &Encoded, seeks: impl Fn(u32) -> SourceSet + Sync) -> Self {
-        let n = encoded.sources();
-        let all = SourceSet::MAX >> (SourceSet::BITS as usize - n);
-        let seeks: Vec<SourceSet> = (0..encoded.len() as u32).into_par_iter().map(|i| seeks(i) & all).collect();
-        let rows: Vec<u32> = (0..encoded.len() as u32).filter(|i| seeks[*i as usize] != 0).collect();
-        let source_of: Vec<u8> = (0..n).flat_map(|s| encoded.range(s).map(move |_| s as u8)).collect();
-        let mut seekers = vec![vec![0u32; n]; n];
-        for i in &rows {
-            let s = usize::from(source_of[*i as usize]);
-            sources_in(seeks[*i as usize]).for_each(|t| seekers[s][t] += 1);
-        }
-        let rarer = |s: usize| (0..n).filter(|t| (seekers[*t][s], *t) < (seekers[s][*t], s)).fold(0, |m, t| m | 1 << t);
-        let rarer = (0..n).map(rarer).collect();
-        Self { rows, seeks, rarer, source_of }
-    }
-
-    fn source(&self, i: u32) -> usize {
-        usize::from(self.source_of[i as usize])
-    }
-
-    /// Keys of the rarer side, by what they seek.
-    fn sieve(&self, key: &(dyn Fn(u32) -> u64 + Sync)) -> Sieve {
-        let sought = |i: &u32| self.seeks[*i as usize] & !self.rarer[self.source(*i)];
-        let keys = |rows: &[u32]| {
-            let mut out = Vec::new();
-            for i in rows.iter().filter(|i| sought(i) != 0) {
-                let k = key(*i);
-                if k != 0 {
-                    out.push(k);
-                    out.extend(sources_in(sought(i)).map(|t| between(k, self.source(*i), t)));
-                }
-            }
-            out
-        };
-        Sieve::of(self.rows.par_chunks(CHUNK as usize).map(keys).collect())
-    }
-
-    /// Whether somebody of the key may seek the record where it seeks. One who is on the rarer side always passes.
-    fn may_find(&self, i: u32, key: u64, sieve: &Sieve) -> bool {
-        let s = self.source(i);
-        let seeks = self.seeks[i as usize];
-        // most are seen to find nobody by one look, whichever source they seek
-        seeks & !self.rarer[s] != 0 || sieve.passes(key) && sources_in(seeks).any(|t| sieve.passes(between(key, t, s)))
-    }
-}
-
-fn sources_in(mut set: SourceSet) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let next = set.trailing_zeros();
-        set &= set.wrapping_sub(1);
-        (next < SourceSet::BITS).then_some(next as usize)
-    })
-}
-
-/// A key as one of source `s` that seeks in source `t` has it.
-fn between(key: u64, s: usize, t: usize) -> u64 {
-    (key ^ (s as u64) << 6 ^ t as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
-/// Lets keys pass that may be wanted: far smaller than the keys themselves.
-struct Sieve {
-    bits: Vec<u64>,
-}
-
-impl Sieve {
-    /// Places a key: one key in so many passes by accident.
-    const PLACES: usize = 16;
-
-    fn of(keys: Vec<Vec<u64>>) -> Self {
-        let places = (keys.iter().map(Vec::len).sum::<usize>() * Self::PLACES).next_power_of_two().max(64);
-        let mut out = Self { bits: vec![0; places / 64] };
-        for key in keys.iter().flatten() {
-            let (at, bit) = out.place(*key);
-            out.bits[at] |= bit;
-        }
-        out
-    }
-
-    fn place(&self, key: u64) -> (usize, u64) {
-        ((key >> 14) as usize & (self.bits.len() - 1), 1 << (key >> 8 & 63))
-    }
-
-    fn passes(&self, key: u64) -> bool {
-        let (at, bit) = self.place(key);
-        self.bits[at] & bit != 0
     }
 }
 

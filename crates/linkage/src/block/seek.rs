@@ -1,0 +1,105 @@
+//! Who seeks whom: of all records those that may find somebody.
+
+use rayon::prelude::*;
+
+use super::{CHUNK, SourceSet};
+use crate::encode::Encoded;
+
+/// The records for whose sake a stage is done: each seeks a row in some sources.
+pub(super) struct Seekers {
+    pub rows: Vec<u32>,
+    /// By record: the sources in which it seeks.
+    seeks: Vec<SourceSet>,
+    /// By record's source: the sources in which fewer seek it than the other way round. Their keys are what the others' must be among.
+    rarer: Vec<SourceSet>,
+    source_of: Vec<u8>,
+}
+
+impl Seekers {
+    pub fn new(encoded: &Encoded, seeks: impl Fn(u32) -> SourceSet + Sync) -> Self {
+        let n = encoded.sources();
+        let all = SourceSet::MAX >> (SourceSet::BITS as usize - n);
+        let seeks: Vec<SourceSet> = (0..encoded.len() as u32).into_par_iter().map(|i| seeks(i) & all).collect();
+        let rows: Vec<u32> = (0..encoded.len() as u32).filter(|i| seeks[*i as usize] != 0).collect();
+        let source_of: Vec<u8> = (0..n).flat_map(|s| encoded.range(s).map(move |_| s as u8)).collect();
+        let mut seekers = vec![vec![0u32; n]; n];
+        for i in &rows {
+            let s = usize::from(source_of[*i as usize]);
+            sources_in(seeks[*i as usize]).for_each(|t| seekers[s][t] += 1);
+        }
+        let rarer = |s: usize| (0..n).filter(|t| (seekers[*t][s], *t) < (seekers[s][*t], s)).fold(0, |m, t| m | 1 << t);
+        let rarer = (0..n).map(rarer).collect();
+        Self { rows, seeks, rarer, source_of }
+    }
+
+    fn source(&self, i: u32) -> usize {
+        usize::from(self.source_of[i as usize])
+    }
+
+    /// Keys of the rarer side, by what they seek.
+    pub fn sieve(&self, key: &(dyn Fn(u32) -> u64 + Sync)) -> Sieve {
+        let sought = |i: &u32| self.seeks[*i as usize] & !self.rarer[self.source(*i)];
+        let keys = |rows: &[u32]| {
+            let mut out = Vec::new();
+            for i in rows.iter().filter(|i| sought(i) != 0) {
+                let k = key(*i);
+                if k != 0 {
+                    out.push(k);
+                    out.extend(sources_in(sought(i)).map(|t| between(k, self.source(*i), t)));
+                }
+            }
+            out
+        };
+        Sieve::of(self.rows.par_chunks(CHUNK as usize).map(keys).collect())
+    }
+
+    /// Whether somebody of the key may seek the record where it seeks. One who is on the rarer side always passes.
+    pub fn may_find(&self, i: u32, key: u64, sieve: &Sieve) -> bool {
+        let s = self.source(i);
+        let seeks = self.seeks[i as usize];
+        // most are seen to find nobody by one look, whichever source they seek
+        seeks & !self.rarer[s] != 0 || sieve.passes(key) && sources_in(seeks).any(|t| sieve.passes(between(key, t, s)))
+    }
+}
+
+fn sources_in(mut set: SourceSet) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let next = set.trailing_zeros();
+        set &= set.wrapping_sub(1);
+        (next < SourceSet::BITS).then_some(next as usize)
+    })
+}
+
+/// A key as one of source `s` that seeks in source `t` has it.
+fn between(key: u64, s: usize, t: usize) -> u64 {
+    (key ^ (s as u64) << 6 ^ t as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Lets keys pass that may be wanted: far smaller than the keys themselves.
+pub(super) struct Sieve {
+    bits: Vec<u64>,
+}
+
+impl Sieve {
+    /// Places a key: one key in so many passes by accident.
+    const PLACES: usize = 16;
+
+    fn of(keys: Vec<Vec<u64>>) -> Self {
+        let places = (keys.iter().map(Vec::len).sum::<usize>() * Self::PLACES).next_power_of_two().max(64);
+        let mut out = Self { bits: vec![0; places / 64] };
+        for key in keys.iter().flatten() {
+            let (at, bit) = out.place(*key);
+            out.bits[at] |= bit;
+        }
+        out
+    }
+
+    fn place(&self, key: u64) -> (usize, u64) {
+        ((key >> 14) as usize & (self.bits.len() - 1), 1 << (key >> 8 & 63))
+    }
+
+    fn passes(&self, key: u64) -> bool {
+        let (at, bit) = self.place(key);
+        self.bits[at] & bit != 0
+    }
+}

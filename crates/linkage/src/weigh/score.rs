@@ -1,0 +1,70 @@
+//! What a pair weighs.
+
+use super::{Models, Weights};
+use crate::block::{Pair, source_pair};
+use crate::compare::level_at;
+use crate::encode::{Comparator, Encoded, wide};
+use crate::field::Kind;
+
+/// Scores pairs with the weights of their sources, rare names counting for more than common ones.
+pub(crate) struct Scorer<'a> {
+    encoded: &'a Encoded,
+    weights: &'a Models,
+}
+
+impl<'a> Scorer<'a> {
+    pub fn new(encoded: &'a Encoded, weights: &'a Models) -> Self {
+        Self { encoded, weights }
+    }
+
+    /// log2 odds that a pair is one child; impossible for sources whose rows never met.
+    pub fn score(&self, pair: Pair) -> f64 {
+        let e = self.encoded;
+        let key = source_pair(e.source_of(pair.left), e.source_of(pair.right), e.sources());
+        self.weights.get(&key).map_or(f64::MIN, |w| self.weight_with(w, pair))
+    }
+
+    /// log2 of how much likelier two rows are one child's than strangers' by what they show, whatever the odds were before.
+    pub fn evidence(&self, pair: Pair) -> f64 {
+        let e = self.encoded;
+        let key = source_pair(e.source_of(pair.left), e.source_of(pair.right), e.sources());
+        self.weights.get(&key).map_or(0.0, |w| self.weight_with(w, pair) - w.prior())
+    }
+
+    /// log2 odds of a pair by given weights.
+    pub fn weight_with(&self, w: &Weights, pair: Pair) -> f64 {
+        w.weight(pair.pattern(), self.rarity(w, pair))
+    }
+
+    /// How much rarer (below 1) or commoner the values on which a pair agrees are than values are on average.
+    fn rarity(&self, w: &Weights, pair: Pair) -> f64 {
+        let e = self.encoded;
+        let (a, b) = (e.record(pair.left), e.record(pair.right));
+        let mut out = 1.0;
+        for (i, c) in e.comparisons.iter().enumerate() {
+            let level = level_at(pair.pattern(), i);
+            let (frequency, field) = match (c.comparator, level) {
+                (Comparator::Name { field, at }, 1) => (e.fields[field].frequency[a[at] as usize], field),
+                (Comparator::Name { field, at }, 2) => {
+                    let f = &e.fields[field].frequency;
+                    (f[a[at] as usize].max(f[b[at] as usize]), field)
+                }
+                (Comparator::Same { at }, 1) => match e.fields.iter().position(|f| f.at == at && f.kind == Kind::Exact) {
+                    Some(field) => (e.fields[field].frequency[a[at] as usize], field),
+                    None => continue,
+                },
+                (Comparator::Phone { at }, 1) => {
+                    let Some(n) = e.phone_frequency.get(&wide(a, at)) else { continue };
+                    out *= (f64::from(*n) / e.len() as f64 / w.stranger[i][0]).max(1.0);
+                    continue;
+                }
+                _ => continue,
+            };
+            let present = (e.len() - e.fields[field].frequency[0] as usize).max(1) as f64;
+            // the two rows themselves do not make a name common
+            let share = (f64::from(frequency) - 1.5).max(0.5) / present;
+            out *= (share / w.stranger[i][usize::from(level) - 1]).clamp(1e-4, 1e4);
+        }
+        out
+    }
+}
