@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: demo build web test lint fmt bench bench-linkage bench-web setup setup-test clean
+.PHONY: demo build web test test-cluster cluster lint fmt bench bench-linkage bench-cluster bench-web setup setup-test clean
 SHELL := /bin/bash
 BAOXUE := target/release/baoxue
 DEMO := demo
@@ -32,12 +32,21 @@ setup-test: setup
 
 ## Runs linters and all tests: Rust on SQLite and PostgreSQL, then journeys in a browser.
 test: setup-test web lint
-	tests/with-postgres.sh env BAOXUE_REQUIRE_POSTGRES=1 cargo test --workspace --locked
+	tests/with-postgres.sh env BAOXUE_REQUIRE_POSTGRES=1 cargo test --locked
 	cd e2e && ../tests/with-postgres.sh npm test --silent
+
+## Lints and tests the cluster annex (DataFusion: some minutes to compile): a scheduler and executors as processes on loopback.
+test-cluster: setup web
+	cargo clippy -p baoxue-cluster --all-targets --locked -- -D warnings
+	cargo test -p baoxue-cluster --locked
+
+## Builds target/cluster/baoxue-cluster, optimised.
+cluster: setup web
+	cargo build --profile cluster -p baoxue-cluster --locked
 
 lint: setup web
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --locked -- -D warnings
 	cd web && npx tsc --noEmit
 
 fmt:
@@ -50,6 +59,10 @@ bench: build
 ## Measures linking beside the peer; N, SEED, OPTIONS, PYTHON and more: see the script.
 bench-linkage: build
 	PYTHON=$(PYTHON) benches/linkage/run.sh $(BAOXUE)
+
+## Measures linking on a cluster of two executors here, beside one process.
+bench-cluster: build cluster
+	PYTHON=$(PYTHON) benches/cluster/run.sh target/cluster/baoxue-cluster $(BAOXUE)
 
 ## Measures the web: pages, search, import and run, on both databases.
 bench-web: build setup-test

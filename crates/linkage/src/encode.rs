@@ -1,12 +1,14 @@
 //! Encode once: every record becomes a short row of words that all later stages read.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::field::{self, Kind, Level, NULL_LEVEL, date, name, national_id, phone, residence, text};
-use crate::intern::{Interned, Interner};
+use crate::intern::{Interned, Interner, Texts};
 use crate::settings::{ColumnSettings, Settings};
 use crate::table::Table;
 
@@ -23,6 +25,31 @@ pub(crate) struct Field {
     pub texts: Vec<String>,
     /// For values with a number: on how many records it stands.
     pub frequency: Vec<u32>,
+}
+
+impl Field {
+    fn new(s: &ColumnSettings, at: usize) -> Self {
+        let (column, names) = (s.name.clone(), name::Names::default());
+        Self { column, kind: s.kind, household: s.household, at, names, texts: Vec::new(), frequency: Vec::new() }
+    }
+}
+
+/// The texts of a field that are known by their numbers.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Dictionary {
+    None,
+    Names(Texts),
+    Texts(Vec<String>),
+}
+
+impl Dictionary {
+    pub fn of(f: &Field) -> Self {
+        match f.kind {
+            Kind::PersonName => Self::Names(f.names.texts.clone()),
+            Kind::Text => Self::Texts(f.texts.clone()),
+            _ => Self::None,
+        }
+    }
 }
 
 /// How two records are compared on one or two fields.
@@ -47,14 +74,14 @@ pub(crate) struct Comparison {
 
 /// All records of all sources, in order of source and record id.
 pub(crate) struct Encoded {
-    words: Vec<u32>,
-    stride: usize,
+    pub words: Vec<u32>,
+    pub stride: usize,
     /// Record number at which each source begins, and the end.
     pub starts: Vec<u32>,
     /// Records that are another name of a record (曾用名), with that record.
     pub aliases: FxHashMap<u32, u32>,
-    pub fields: Vec<Field>,
-    pub comparisons: Vec<Comparison>,
+    pub fields: Arc<[Field]>,
+    pub comparisons: Arc<[Comparison]>,
     /// How many records carry a telephone number that more than one carries.
     pub phone_frequency: FxHashMap<u64, u32>,
 }
@@ -177,6 +204,23 @@ impl Encoder {
         }
     }
 
+    /// Fields and comparisons of another process, by its dictionaries: to compare records that it encoded. Nothing is known of frequencies.
+    pub(crate) fn fields_of(settings: &Settings, dictionaries: Vec<Dictionary>) -> (Arc<[Field]>, Arc<[Comparison]>) {
+        let columns = Self::new(settings).columns;
+        let field = |((s, c), dictionary): ((&ColumnSettings, Column), Dictionary)| {
+            let mut field = Field::new(s, c.at);
+            match dictionary {
+                Dictionary::None => {}
+                Dictionary::Names(texts) => field.names = name::Names::build(texts),
+                Dictionary::Texts(texts) => field.texts = texts,
+            }
+            field
+        };
+        let fields: Vec<Field> = settings.columns.iter().zip(columns).zip(dictionaries).map(field).collect();
+        let comparisons = comparisons(&fields);
+        (fields.into(), comparisons.into())
+    }
+
     /// All records once all rows are there. The tables give up their words.
     pub(crate) fn finish(self, tables: &mut [Table], settings: &Settings) -> Encoded {
         let stride = self.stride;
@@ -205,7 +249,8 @@ impl Encoder {
         fields.par_iter_mut().filter(|f| !f.frequency.is_empty()).for_each(|f| {
             words.chunks(stride).for_each(|r| f.frequency[r[f.at] as usize] += 1);
         });
-        let comparisons = comparisons(&fields);
+        let comparisons = comparisons(&fields).into();
+        let fields = fields.into();
         let mut encoded = Encoded { words, stride, starts, aliases, fields, comparisons, phone_frequency: FxHashMap::default() };
         encoded.phone_frequency = phone_frequency(&encoded);
         encoded
@@ -226,15 +271,7 @@ struct Finished {
 
 impl Finished {
     fn of(c: Column, s: &ColumnSettings) -> Self {
-        let mut field = Field {
-            column: s.name.clone(),
-            kind: s.kind,
-            household: s.household,
-            at: c.at,
-            names: name::Names::default(),
-            texts: Vec::new(),
-            frequency: Vec::new(),
-        };
+        let mut field = Field::new(s, c.at);
         let Filler::Numbered(texts) = c.filler else { return Self { field, width: c.width, texts: None, table: Vec::new() } };
         let mut texts = texts.finish();
         let raw = texts.texts();

@@ -4,12 +4,13 @@ use std::hash::{BuildHasher, BuildHasherDefault};
 use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHasher};
+use serde::{Deserialize, Serialize};
 
 /// Parts of a set, each with a lock of its own: threads seldom meet.
 const SHARDS: usize = 64;
 
 /// Many short texts in one piece.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Texts {
     text: String,
     ends: Vec<usize>,

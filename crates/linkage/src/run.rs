@@ -5,10 +5,11 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::assign::{CANDIDATE_FLOOR, Candidate, Chosen, assign, probability};
-use crate::block::{Blocker, CappedBlock, Pair, SourceSet, source_pair};
+use crate::block::{Blocker, CappedBlock, Pair, Proposed, SourceSet, Wanted, source_pair};
 use crate::compare::level_at;
 use crate::decisions::{Decided, Decision};
 use crate::encode::{Encoded, Encoder};
+use crate::engine::{Engine, Task};
 use crate::join::{DuplicateModel, Joining};
 use crate::settings::Settings;
 use crate::table::Table;
@@ -60,6 +61,9 @@ pub enum LinkError {
     /// A decision names a row that no source has.
     #[error("人工认定中的记录“{0}”不在本次名册中")]
     UnknownRecord(String),
+    /// The engine could not compare the pairs.
+    #[error("{0}")]
+    Engine(String),
     /// The kernel counts source pairs in 16 bits.
     #[error("来源太多:最多 {0} 个")]
     TooManySources(usize),
@@ -205,12 +209,14 @@ impl Linkage {
     }
 }
 
-/// Links rows of several sources, or of one source within itself. `encoder` is the one that took the rows of all tables.
+/// Links rows of several sources, or of one source within itself. `encoder` is the one that took the rows of all tables; `engine` compares
+/// the pairs.
 pub fn link(
     encoder: Encoder,
     tables: &mut [Table],
     settings: &Settings,
     decisions: &[Decision],
+    engine: &dyn Engine,
     observer: &dyn Observer,
 ) -> Result<Linkage, LinkError> {
     if tables.len() > MAX_SOURCES {
@@ -224,7 +230,13 @@ pub fn link(
 
     begin(Stage::BlockSharp)?;
     let mut blocker = Blocker::new(&encoded, settings, within);
-    let sharp = blocker.sharp();
+    let compare = |blocker: &mut Blocker, rules, wanted| -> Result<Proposed, LinkError> {
+        let proposed = engine.compare(Task::new(blocker, rules, wanted)).map_err(LinkError::Engine)?;
+        blocker.note(&proposed);
+        Ok(proposed)
+    };
+    let sharp_rules = blocker.sharp_rules();
+    let sharp = compare(&mut blocker, sharp_rules.clone(), Wanted::All)?;
 
     begin(Stage::Train)?;
     let pool = Pool { histogram: &sharp.histogram, rules: blocker.sharp_conditions(), left_over: None };
@@ -234,7 +246,8 @@ pub fn link(
     let open = open_sources(&encoded, &candidates);
 
     begin(Stage::BlockBroad)?;
-    let broad = blocker.broad(&open);
+    let broad_rules = blocker.broad_rules();
+    let broad = compare(&mut blocker, broad_rules.clone(), Wanted::Open(&open))?;
     candidates.extend(score(&scorer, broad.pairs));
     in_order(&mut candidates);
 
@@ -247,7 +260,8 @@ pub fn link(
     // who found nobody is looked for once more among those whom nobody found, and weighed by how these differ
     begin(Stage::LeftOver)?;
     let has = joining.sources_of_children();
-    let last = blocker.last(&has);
+    let last_rules = blocker.last_rules();
+    let last = compare(&mut blocker, last_rules.clone(), Wanted::Apart(&has))?;
     let pool = Pool { histogram: &last.histogram, rules: blocker.last_conditions(), left_over: Some((&has, &models)) };
     let left_over = train(&encoded, &pool);
     let mut late = score(&Scorer::new(&encoded, &left_over), last.pairs);
@@ -272,9 +286,9 @@ pub fn link(
     let lists = joining.lists(chosen, &candidates, &unseen);
     let counts = Counts {
         rows: tables.iter().map(Table::len).collect(),
-        compared: sharp.compared + broad.compared + last.compared,
-        compared_broad: broad.compared,
-        compared_last: last.compared,
+        compared: blocker.compared.iter().sum(),
+        compared_broad: blocker.compared_by(broad_rules),
+        compared_last: blocker.compared_by(last_rules),
         compared_by_rule: blocker.compared.clone(),
         unsettled: open.iter().filter(|o| **o != 0).count(),
         candidates: candidates.len(),
@@ -304,7 +318,7 @@ pub fn link(
         comparisons: encoded.comparisons.iter().map(|c| (c.name.clone(), c.levels.iter().map(|l| l.label).collect())).collect(),
         models: named(&models),
         left_over_models: named(&left_over),
-        capped: sharp.capped.into_iter().chain(broad.capped).chain(last.capped).collect(),
+        capped: blocker.capped_blocks(),
         counts,
     })
 }

@@ -75,7 +75,7 @@ impl Tally {
 
     /// By comparison: how many of all pairs with the rows of another tally show each level (index level − 1).
     pub fn masses(&self, other: &Tally, encoded: &Encoded) -> Vec<Vec<f64>> {
-        let both = self.comparisons.par_iter().zip(&other.comparisons).zip(&encoded.comparisons);
+        let both = self.comparisons.par_iter().zip(&other.comparisons).zip(&encoded.comparisons[..]);
         both.map(|((l, r), c)| level_mass(encoded, c, l, r)).collect()
     }
 

@@ -1,6 +1,6 @@
 //! The kernel on small registers whose truth is known: families with twins, sisters, namesakes, errors of clerks.
 
-use baoxue_linkage::{Decision, Encoder, Judgement, LinkError, Linkage, Part, Settings, Table, infer, link};
+use baoxue_linkage::{Decision, Encoder, InProcess, Judgement, LinkError, Linkage, Part, Settings, Table, infer, link};
 
 const HEADINGS: [&str; 7] = ["name", "id_no", "dob", "sex", "guardian", "phone", "address"];
 
@@ -83,7 +83,7 @@ struct Run {
 fn try_run(left: &[Row], right: &[Row], decisions: &[Decision], s: &Settings, former: &[String]) -> Result<Run, LinkError> {
     let encoder = Encoder::new(s);
     let mut tables = vec![table(&encoder, s, "左", "L", left, former), table(&encoder, s, "右", "R", right, &[])];
-    let linkage = link(encoder, &mut tables, s, decisions, &())?;
+    let linkage = link(encoder, &mut tables, s, decisions, &InProcess, &())?;
     Ok(Run { linkage, tables })
 }
 

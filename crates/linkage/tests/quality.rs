@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use baoxue_linkage::{Encoder, Linkage, Part, Settings, Table, infer, link};
+use baoxue_linkage::{Encoder, Engine, InProcess, Linkage, Part, Proposed, Settings, Table, Task, Worker, infer, link};
 
 /// Numbers that look drawn and are always the same.
 struct Lot(u64);
@@ -134,6 +134,10 @@ struct Run {
 }
 
 fn run(sources: &[Source], settings: &Settings) -> Run {
+    run_on(&InProcess, sources, settings)
+}
+
+fn run_on(engine: &dyn Engine, sources: &[Source], settings: &Settings) -> Run {
     let encoder = Encoder::new(settings);
     let places: Vec<usize> = settings.columns.iter().map(|c| COLUMNS.iter().position(|h| *h == c.name).unwrap()).collect();
     let table = |(name, rows): &Source| {
@@ -148,7 +152,7 @@ fn run(sources: &[Source], settings: &Settings) -> Run {
         Table::new(*name, rows.chunks(100).enumerate().map(part).collect()).unwrap()
     };
     let mut tables: Vec<Table> = sources.iter().map(table).collect();
-    let linkage = link(encoder, &mut tables, settings, &[], &()).unwrap();
+    let linkage = link(encoder, &mut tables, settings, &[], engine, &()).unwrap();
     let truth = sources.iter().map(|(_, rows)| rows.iter().map(|r| r.0).collect()).collect();
     Run { linkage, tables, truth }
 }
@@ -330,4 +334,52 @@ fn left_and_right_are_alike() {
     let (a, b) = (pairs(&straight, false), pairs(&swapped, true));
     // ties between rows that are alike may fall either way
     assert!(a.symmetric_difference(&b).count() * 500 <= a.len(), "{} of {}", a.symmetric_difference(&b).count(), a.len());
+}
+
+/// Sends every entry to one of some workers, by its key.
+struct Elsewhere(usize);
+
+impl Engine for Elsewhere {
+    fn compare(&self, mut task: Task) -> Result<Proposed, String> {
+        let worker = Worker::new(task.context()).map_err(|e| e.to_string())?;
+        let orders = task.orders();
+        let records: Vec<(u32, u64, Vec<u8>)> = task
+            .records()
+            .into_iter()
+            .map(|n| {
+                let (words, set) = task.record(n);
+                (n, set, words.iter().flat_map(|w| w.to_le_bytes()).collect())
+            })
+            .collect();
+        let mut buckets = vec![Vec::new(); self.0];
+        let records = records.iter().map(|(n, set, words)| (*n, *set, words.as_slice()));
+        worker.explode(&orders, records, |_, key, entry| buckets[key as usize % self.0].extend_from_slice(entry));
+        assert!(worker.compare(&orders, &[0]).is_none(), "one byte is no entry");
+        let all = buckets.iter().map(|b| worker.compare(&orders, b).ok_or_else(String::new));
+        all.collect::<Result<Vec<_>, _>>().map(|all| all.into_iter().fold(Proposed::default(), Proposed::with))
+    }
+}
+
+#[test]
+fn workers_elsewhere_give_the_same_to_the_last_bit() {
+    let two = two_registers(1_000, 8, 10);
+    let mut three = two_registers(600, 9, 10);
+    three.push(("T", three[0].1.iter().step_by(3).cloned().collect()));
+    let one = vec![("A", [two[0].1.as_slice(), &two[1].1[..400]].concat())];
+    for sources in [two, three, one] {
+        // blocks that are split must be known to all
+        let mut compared = Vec::new();
+        for most in [settings().blocking.max_block_pairs, 4, 1] {
+            let mut s = settings();
+            s.blocking.max_block_pairs = most;
+            let here = run(&sources, &s);
+            let elsewhere = run_on(&Elsewhere(13), &sources, &s);
+            assert!(here.bytes() == elsewhere.bytes(), "{} sources, {most} pairs a block", sources.len());
+            let (a, b) = (&here.linkage, &elsewhere.linkage);
+            assert_eq!(a.counts.compared_by_rule, b.counts.compared_by_rule);
+            assert_eq!(a.capped, b.capped);
+            compared.push(a.counts.compared);
+        }
+        assert!(compared[2] < compared[0], "no block was split: {compared:?}");
+    }
 }

@@ -32,6 +32,7 @@ fn crates_depend_only_as_drawn() {
         ("baoxue-documents", &[]),
         ("baoxue-store", &["baoxue-domain"]),
         ("baoxue", &["baoxue-documents", "baoxue-domain", "baoxue-linkage", "baoxue-store"]),
+        ("baoxue-cluster", &["baoxue", "baoxue-linkage"]),
     ]
     .into();
     let m = metadata();
@@ -62,7 +63,7 @@ fn domain_and_linkage_do_no_input_or_output() {
 }
 
 /// Free licences without a duty to publish; one of an `OR` is enough, all of an `AND` are needed.
-const LICENCES: [&str; 13] = [
+const LICENCES: [&str; 14] = [
     "MIT",
     "Apache-2.0",
     "BSD-2-Clause",
@@ -76,6 +77,8 @@ const LICENCES: [&str; 13] = [
     "CC0-1.0",
     "BSL-1.0",
     "Apache-2.0 WITH LLVM-exception",
+    // as free as BSD's; only the cluster annex brings it
+    "bzip2-1.0.6",
 ];
 
 fn is_free(expression: &str) -> bool {
@@ -110,11 +113,38 @@ const TWICE: [(&str, &str); 11] = [
     ("syn", "3 by serde and clap, 2 by the macros of pathfinding, rkyv and zerocopy, which lag; compile time only"),
 ];
 
+/// Names and versions of the packages that a plain build or its tests need: all but what only the cluster annex brings.
+fn of_plain_build() -> BTreeSet<(String, String)> {
+    let out = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--edges", "normal,build,dev", "--target", "all", "--prefix", "none", "--no-dedupe"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .output()
+        .expect("cargo runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let lines = String::from_utf8(out.stdout).expect("text");
+    let package = |line: &str| {
+        let (name, rest) = line.split_once(" v")?;
+        Some((name.to_owned(), rest.split(' ').next()?.to_owned()))
+    };
+    lines.lines().filter_map(package).collect()
+}
+
+#[test]
+fn the_annex_shares_the_formats_of_the_product() {
+    let m = metadata();
+    for name in ["arrow-array", "parquet", "object_store", "datafusion", "tokio"] {
+        let versions: Vec<&str> = packages(&m).iter().filter(|p| text(p, "name") == name).map(|p| text(p, "version")).collect();
+        assert_eq!(versions.len(), 1, "{name} {versions:?}");
+    }
+    let of_annex = |(name, _): &(String, String)| name.contains("datafusion") || name.contains("ballista");
+    assert!(!of_plain_build().iter().any(of_annex), "a plain build compiles DataFusion");
+}
+
 #[test]
 fn no_crate_stands_in_the_lock_file_twice_without_a_reason() {
     let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for p in packages(&metadata()) {
-        versions.entry(text(p, "name").to_owned()).or_default().insert(text(p, "version").to_owned());
+    for (name, version) in of_plain_build() {
+        versions.entry(name).or_default().insert(version);
     }
     let twice: BTreeSet<&str> = versions.iter().filter(|(_, v)| v.len() > 1).map(|(n, _)| n.as_str()).collect();
     let noted: BTreeSet<&str> = TWICE.iter().map(|(n, _)| *n).collect();

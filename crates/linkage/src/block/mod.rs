@@ -6,9 +6,11 @@
 
 mod seek;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::compare::{pattern, rough_weight};
 use crate::encode::{Comparator, Encoded, wide};
@@ -29,8 +31,11 @@ const CHUNK: u32 = 1 << 12;
 /// Chunks whose keyed records are put into parts together.
 const CHUNKS_AT_ONCE: u32 = 16;
 
+/// Keys are counted in so many places before the blocks of the fullest are looked at.
+const COUNTED_PLACES: usize = 1 << 20;
+
 /// A compared pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Pair {
     pub left: u32,
     pub right: u32,
@@ -69,7 +74,7 @@ pub(crate) fn source_pair(a: usize, b: usize, sources: usize) -> u16 {
 
 /// Which pairs a stage of blocking compares.
 #[derive(Clone, Copy)]
-enum Wanted<'s> {
+pub(crate) enum Wanted<'s> {
     /// All of two sources.
     All,
     /// Those of which each side still looks for a row in the other's source.
@@ -144,13 +149,13 @@ fn extend(key: u64, value: u64) -> u64 {
 /// A record with a digest of its key by the first rule (0 for none): most pairs that later rules propose the first one compared, and that
 /// must be seen without walking to the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct BlockRow {
+pub(crate) struct BlockRow {
     record: u32,
     first_key: u32,
 }
 
 /// A key and the record that has it.
-type Keyed = (u64, BlockRow);
+pub(crate) type Keyed = (u64, BlockRow);
 
 struct Rule {
     text: String,
@@ -178,7 +183,8 @@ pub(crate) type Conditions = Vec<(usize, u16)>;
 
 /// All rules of a run.
 pub(crate) struct Blocker<'a> {
-    encoded: &'a Encoded,
+    pub encoded: &'a Encoded,
+    pub settings: &'a Settings,
     parts: Vec<Part>,
     /// By part: the comparison and the levels at which two records agree in it.
     agreement: Vec<Option<(usize, u16)>>,
@@ -188,59 +194,70 @@ pub(crate) struct Blocker<'a> {
     last: usize,
     /// Added to a rule's key, one after the other, where a block is too large.
     splitters: Vec<Part>,
-    max_block_pairs: u64,
-    within: bool,
+    pub within: bool,
     /// By record: see [`BlockRow`].
     first_keys: Vec<u32>,
     /// Pairs compared, by rule.
     pub compared: Vec<u64>,
+    /// Blocks left out, by rule: how many, and the pairs in them.
+    capped: Vec<(u64, u64)>,
     /// By rule: keys whose blocks were split, so that later rules do not take their pairs for compared.
-    oversized: Vec<FxHashSet<u64>>,
+    pub oversized: Vec<FxHashSet<u64>>,
 }
 
-/// What a stage of blocking gave.
-#[derive(Default)]
-pub(crate) struct Proposed {
-    pub pairs: Vec<Pair>,
+/// What a stage of blocking gave, or a part of one.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Proposed {
+    pub(crate) pairs: Vec<Pair>,
     /// Of the sharp and the last rules: what a model learns from.
-    pub histogram: Histogram,
-    pub compared: u64,
-    pub capped: Vec<CappedBlock>,
-    oversized: Vec<u64>,
+    pub(crate) histogram: Histogram,
+    /// Pairs compared, by rule.
+    compared: Vec<u64>,
+    /// Blocks left out, by rule: how many, and the pairs in them.
+    capped: Vec<(u64, u64)>,
 }
 
 impl Proposed {
-    fn with(mut self, mut other: Proposed) -> Self {
-        if self.pairs.len() < other.pairs.len() {
+    /// Of so many rules, nothing yet.
+    fn none(rules: usize) -> Self {
+        Self { compared: vec![0; rules], capped: vec![(0, 0); rules], ..Self::default() }
+    }
+
+    /// Adds what another part of the stage gave.
+    pub fn with(mut self, mut other: Proposed) -> Self {
+        if self.compared.len() < other.compared.len() {
             std::mem::swap(&mut self, &mut other);
+        }
+        self.compared.iter_mut().zip(&other.compared).for_each(|(n, m)| *n += m);
+        self.capped.iter_mut().zip(&other.capped).for_each(|(n, m)| *n = (n.0 + m.0, n.1 + m.1));
+        if self.pairs.len() < other.pairs.len() {
+            std::mem::swap(&mut self.pairs, &mut other.pairs);
         }
         self.pairs.extend_from_slice(&other.pairs);
         for (key, n) in other.histogram {
             *self.histogram.entry(key).or_default() += n;
         }
-        self.compared += other.compared;
-        self.capped.extend(other.capped);
-        self.oversized.extend(other.oversized);
         self
     }
 }
 
 impl<'a> Blocker<'a> {
     /// `within`: also pairs inside one source.
-    pub fn new(encoded: &'a Encoded, settings: &Settings, within: bool) -> Self {
+    pub fn new(encoded: &'a Encoded, settings: &'a Settings, within: bool) -> Self {
         let b = &settings.blocking;
         let mut out = Self {
             encoded,
+            settings,
             parts: Vec::new(),
             agreement: Vec::new(),
             rules: Vec::new(),
             broad: b.sharp.len(),
             last: b.sharp.len() + b.broad.len(),
             splitters: splitters(encoded),
-            max_block_pairs: b.max_block_pairs,
             within,
             first_keys: Vec::new(),
             compared: Vec::new(),
+            capped: Vec::new(),
             oversized: Vec::new(),
         };
         let mut known: FxHashMap<(usize, &str), usize> = FxHashMap::default();
@@ -260,6 +277,7 @@ impl<'a> Blocker<'a> {
         }
         out.oversized = vec![FxHashSet::default(); out.rules.len()];
         out.compared = vec![0; out.rules.len()];
+        out.capped = vec![(0, 0); out.rules.len()];
         // 32 bits: in a thousand runs of a million rows one pair is taken for compared that was not
         let short = |i: u32| (out.key(&out.rules[0], encoded.record(i)) >> 32) as u32;
         out.first_keys = (0..if out.rules.is_empty() { 0 } else { encoded.len() as u32 }).into_par_iter().map(short).collect();
@@ -290,43 +308,103 @@ impl<'a> Blocker<'a> {
         self.rules[rules].iter().map(|r| r.parts.iter().filter_map(|p| self.agreement[*p]).collect()).collect()
     }
 
-    /// Pairs of the sharp rules, over all records.
-    pub fn sharp(&mut self) -> Proposed {
-        self.stage(0..self.broad, Wanted::All)
+    /// Pairs compared by some rules.
+    pub fn compared_by(&self, rules: std::ops::Range<usize>) -> u64 {
+        self.compared[rules].iter().sum()
     }
 
-    /// Pairs of the broad rules in which each side is open to the other's source.
-    pub fn broad(&mut self, open: &[SourceSet]) -> Proposed {
-        self.stage(self.broad..self.last, Wanted::Open(open))
+    /// Blocks left out for their size.
+    pub fn capped_blocks(&self) -> Vec<CappedBlock> {
+        let capped = self.rules.iter().zip(&self.capped).filter(|(_, c)| c.0 > 0);
+        capped.map(|(r, c)| CappedBlock { rule: r.text.clone(), blocks: c.0, pairs: c.1 }).collect()
     }
 
-    /// Pairs of the last rules of records whose children (`has`: the sources of the child's rows) have no source in common. What
-    /// earlier rules compared is compared again: these pairs are weighed by themselves.
-    pub fn last(&mut self, has: &[SourceSet]) -> Proposed {
-        if self.within {
-            return Proposed::default();
-        }
-        self.stage(self.last..self.rules.len(), Wanted::Apart(has))
+    /// The sharp rules, over all records.
+    pub fn sharp_rules(&self) -> std::ops::Range<usize> {
+        0..self.broad
     }
 
-    fn stage(&mut self, rules: std::ops::Range<usize>, wanted: Wanted) -> Proposed {
-        let seekers = match wanted {
-            Wanted::All => None,
-            Wanted::Open(open) => Some(Seekers::new(self.encoded, |i| open[i as usize])),
-            Wanted::Apart(has) => Some(Seekers::new(self.encoded, |i| !has[i as usize])),
-        };
-        let mut all = Proposed::default();
+    /// The broad rules: between records each of which is open to the other's source.
+    pub fn broad_rules(&self) -> std::ops::Range<usize> {
+        self.broad..self.last
+    }
+
+    /// The last rules: between records whose children have no source in common. What earlier rules compared is compared again: these
+    /// pairs are weighed by themselves.
+    pub fn last_rules(&self) -> std::ops::Range<usize> {
+        self.last..if self.within { self.last } else { self.rules.len() }
+    }
+
+    /// Compares the pairs of some rules, here.
+    pub fn compare(&mut self, rules: std::ops::Range<usize>, wanted: Wanted) -> Proposed {
+        let seekers = self.seekers(wanted);
+        let mut all = self.nothing();
         for k in rules {
-            let mut of_rule = self.run_rule(k, wanted, seekers.as_ref());
-            self.compared[k] += of_rule.compared;
-            self.oversized[k].extend(std::mem::take(&mut of_rule.oversized));
+            let (of_rule, oversized) = self.run_rule(k, wanted, seekers.as_ref());
+            self.oversized[k].extend(oversized);
             all = all.with(of_rule);
         }
         all
     }
 
-    fn candidate(&self, record: u32) -> BlockRow {
+    /// Finds the keys of some rules whose blocks are split, without comparing: who compares elsewhere must know them beforehand.
+    pub fn find_oversized(&mut self, rules: std::ops::Range<usize>, wanted: Wanted) {
+        let rows = self.participants(wanted);
+        // two members more make a block too large only together with so many others
+        let least = ((2.0 * self.settings.blocking.max_block_pairs as f64).sqrt() as u32).max(2);
+        for k in rules {
+            let key = |i: &u32| self.key_of(k, self.encoded.record(*i));
+            let place = |key: u64| (key >> 20) as usize % COUNTED_PLACES;
+            let counts: Vec<AtomicU32> = (0..COUNTED_PLACES).map(|_| AtomicU32::new(0)).collect();
+            rows.par_iter().map(key).filter(|k| *k != 0).for_each(|k| {
+                counts[place(k)].fetch_add(1, Ordering::Relaxed);
+            });
+            let many = |k: u64| k != 0 && counts[place(k)].load(Ordering::Relaxed) >= least;
+            if !counts.iter().any(|c| c.load(Ordering::Relaxed) >= least) {
+                continue;
+            }
+            let mut keyed: Vec<Keyed> = rows.par_iter().map(|i| (key(i), self.candidate(*i))).filter(|(k, _)| many(*k)).collect();
+            keyed.par_sort_unstable();
+            let blocks = keyed.chunk_by(|a, b| a.0 == b.0);
+            let members = |block: &[Keyed]| block.iter().map(|e| e.1).collect::<Vec<_>>();
+            let oversized =
+                blocks.filter(|b| self.pairs_in(&members(b), wanted) > self.settings.blocking.max_block_pairs).map(|b| b[0].0);
+            let oversized: FxHashSet<u64> = oversized.collect();
+            self.oversized[k] = oversized;
+        }
+    }
+
+    /// Takes note of how much a stage compared.
+    pub fn note(&mut self, stage: &Proposed) {
+        self.compared.iter_mut().zip(&stage.compared).for_each(|(n, m)| *n += m);
+        self.capped.iter_mut().zip(&stage.capped).for_each(|(n, m)| *n = (n.0 + m.0, n.1 + m.1));
+    }
+
+    /// What no pair gives.
+    pub fn nothing(&self) -> Proposed {
+        Proposed::none(self.rules.len())
+    }
+
+    /// Records that take part, in order.
+    pub fn participants(&self, wanted: Wanted) -> Vec<u32> {
+        self.seekers(wanted).map_or_else(|| (0..self.encoded.len() as u32).collect(), |s| s.rows)
+    }
+
+    fn seekers(&self, wanted: Wanted) -> Option<Seekers> {
+        match wanted {
+            Wanted::All => None,
+            Wanted::Open(open) => Some(Seekers::new(self.encoded, |i| open[i as usize])),
+            Wanted::Apart(has) => Some(Seekers::new(self.encoded, |i| !has[i as usize])),
+        }
+    }
+
+    pub fn candidate(&self, record: u32) -> BlockRow {
         BlockRow { record, first_key: self.first_keys[record as usize] }
+    }
+
+    /// The key that a rule gives to the words of a record; 0 for none.
+    pub fn key_of(&self, rule: usize, words: &[u32]) -> u64 {
+        self.key(&self.rules[rule], words)
     }
 
     fn key(&self, rule: &Rule, r: &[u32]) -> u64 {
@@ -386,26 +464,28 @@ impl<'a> Blocker<'a> {
             .collect()
     }
 
-    fn run_rule(&self, k: usize, wanted: Wanted, seekers: Option<&Seekers>) -> Proposed {
-        let mut all = self
-            .keyed(&self.rules[k], seekers)
+    fn run_rule(&self, k: usize, wanted: Wanted, seekers: Option<&Seekers>) -> (Proposed, Vec<u64>) {
+        let none = || (self.nothing(), Vec::new());
+        self.keyed(&self.rules[k], seekers)
             .into_par_iter()
-            .fold(Proposed::default, |mut out, part| {
-                let mut members = Vec::new();
-                for block in part.chunk_by(|a, b| a.0 == b.0).filter(|b| b.len() > 1) {
-                    members.clear();
-                    members.extend(block.iter().map(|e| e.1));
-                    if self.pairs_in(&members, wanted) > self.max_block_pairs {
-                        out.oversized.push(block[0].0);
-                    }
-                    self.block(k, &members, 0, wanted, &mut out);
-                }
-                out
+            .fold(none, |(mut out, mut oversized), part| {
+                self.compare_keyed(k, &part, wanted, &mut out, &mut oversized);
+                (out, oversized)
             })
-            .reduce(Proposed::default, Proposed::with);
-        let (blocks, pairs) = (all.capped.iter().map(|c| c.blocks).sum(), all.capped.iter().map(|c| c.pairs).sum());
-        all.capped = if blocks > 0 { vec![CappedBlock { rule: self.rules[k].text.clone(), blocks, pairs }] } else { Vec::new() };
-        all
+            .reduce(none, |a, b| (a.0.with(b.0), [a.1, b.1].concat()))
+    }
+
+    /// Compares the pairs of sorted keyed records. `oversized` takes the keys whose blocks are split.
+    pub fn compare_keyed(&self, k: usize, keyed: &[Keyed], wanted: Wanted, out: &mut Proposed, oversized: &mut Vec<u64>) {
+        let mut members = Vec::new();
+        for block in keyed.chunk_by(|a, b| a.0 == b.0).filter(|b| b.len() > 1) {
+            members.clear();
+            members.extend(block.iter().map(|e| e.1));
+            if self.pairs_in(&members, wanted) > self.settings.blocking.max_block_pairs {
+                oversized.push(block[0].0);
+            }
+            self.block(k, &members, 0, wanted, out);
+        }
     }
 
     /// Compares a block's pairs, or splits it by the next column when it is too large.
@@ -414,11 +494,11 @@ impl<'a> Blocker<'a> {
         if pairs == 0 {
             return;
         }
-        if pairs <= self.max_block_pairs {
+        if pairs <= self.settings.blocking.max_block_pairs {
             return self.compare_block(k, members, wanted, out);
         }
         let Some(splitter) = self.splitters.get(splits) else {
-            out.capped.push(CappedBlock { rule: String::new(), blocks: 1, pairs });
+            out.capped[k] = (out.capped[k].0 + 1, out.capped[k].1 + pairs);
             return;
         };
         let mut keyed: Vec<Keyed> = members
@@ -548,7 +628,7 @@ impl<'a> Blocker<'a> {
             }
         }
         let p = pattern(e, a, b);
-        out.compared += 1;
+        out.compared[k] += 1;
         if !matches!(wanted, Wanted::Open(_)) {
             *out.histogram.entry((source_pair(e.source_of(a), e.source_of(b), e.sources()), p)).or_default() += 1;
         }

@@ -76,7 +76,7 @@ struct Entry {
 pub(crate) struct Names {
     entries: Vec<Entry>,
     /// Normalised text, kept for Latin names.
-    texts: Texts,
+    pub texts: Texts,
     /// Syllable of each interned character.
     syllables: Vec<u16>,
     /// The interned characters: their numbers depend on the order of rows, they themselves do not.

@@ -7,6 +7,7 @@ use baoxue_domain::ledger::LedgerKind;
 use baoxue_domain::roster::SourceKind;
 use baoxue_domain::school::SchoolYear;
 use baoxue_domain::verdict::VerdictGroup;
+use baoxue_linkage::Engine;
 
 use crate::app::clock;
 use crate::app::compare::{Outcome, Request, Summary, run as run_compare};
@@ -18,7 +19,7 @@ use crate::app::roster::read_mapping;
 pub struct Args {
     /// 名册文件;是哪一种自动识别
     #[arg(value_name = "文件")]
-    files: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
     /// 户籍名册(公安)
     #[arg(long, value_name = "文件")]
     household: Vec<PathBuf>,
@@ -75,7 +76,8 @@ pub struct Args {
     threads: Option<u16>,
 }
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+/// Runs the command; `engine` compares the pairs.
+pub fn run(args: Args, engine: &dyn Engine) -> anyhow::Result<ExitCode> {
     if let Some(n) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(n)).build_global()?;
     }
@@ -105,7 +107,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         unit: args.unit,
     };
     let bar = super::progress();
-    let outcome = run_compare(&request, &|stage| bar.set_message(stage_name(stage)));
+    let outcome = run_compare(&request, engine, &|stage| bar.set_message(stage_name(stage)));
     bar.finish_and_clear();
     print(&outcome?, &request);
     Ok(ExitCode::SUCCESS)

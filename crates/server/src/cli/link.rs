@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use baoxue_linkage::Engine;
 use baoxue_linkage::evaluate::Quality;
 
 use crate::app::link::{Outcome, Request, run as run_link};
@@ -13,7 +14,7 @@ use crate::app::link::{Outcome, Request, run as run_link};
 pub struct Args {
     /// 要比对的文件:左、右……
     #[arg(required = true, value_name = "文件")]
-    files: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
     /// 在一个文件内查找同一人的多条记录
     #[arg(long)]
     dedupe: bool,
@@ -34,7 +35,8 @@ pub struct Args {
     threads: Option<u16>,
 }
 
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+/// Runs the command; `engine` compares the pairs.
+pub fn run(args: Args, engine: &dyn Engine) -> anyhow::Result<ExitCode> {
     if let Some(n) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(n)).build_global()?;
     }
@@ -47,7 +49,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         truth: args.truth,
     };
     let bar = super::progress();
-    let outcome = run_link(&request, &|stage| bar.set_message(stage_name(stage)));
+    let outcome = run_link(&request, engine, &|stage| bar.set_message(stage_name(stage)));
     bar.finish_and_clear();
     print(&outcome?, &request);
     Ok(ExitCode::SUCCESS)

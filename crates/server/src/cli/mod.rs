@@ -3,12 +3,12 @@
 mod audit;
 mod backup;
 mod check;
-mod compare;
+pub mod compare;
 mod demo;
 mod doctor;
 mod import;
 mod installation;
-mod link;
+pub mod link;
 mod serve;
 mod template;
 mod usage;
@@ -16,10 +16,11 @@ mod user;
 
 use std::process::ExitCode;
 
+use baoxue_linkage::InProcess;
 use clap::{Parser, Subcommand};
 
 /// How help is laid out: with Chinese words where clap has English ones.
-const HELP: &str = "{about-with-newline}\n用法:{usage}\n\n{all-args}";
+pub const HELP: &str = "{about-with-newline}\n用法:{usage}\n\n{all-args}";
 
 /// 保学:比对名册,找出应当在学而没有在学的孩子。
 #[derive(Parser)]
@@ -49,23 +50,39 @@ enum Command {
 /// Exit code of a mistake in the command line, as other programs have it.
 const USAGE: u8 = 2;
 
-/// Parses the command line and runs it. Errors go to standard error, in Chinese, with their causes.
+/// Parses a command line; a mistake in it is explained in Chinese.
+pub fn parse<C: Parser>() -> Result<C, ExitCode> {
+    C::try_parse().map_err(|e| match usage::explain(&e) {
+        Some(said) => {
+            eprintln!("错误:{said}");
+            ExitCode::from(USAGE)
+        }
+        None => e.exit(),
+    })
+}
+
+/// How a command ends. Errors go to standard error, with their causes.
+pub fn exit(done: anyhow::Result<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|e| {
+        eprintln!("错误:{e}");
+        for cause in e.chain().skip(1) {
+            eprintln!("  原因:{cause}");
+        }
+        ExitCode::FAILURE
+    })
+}
+
+/// Parses the command line and runs it.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli: Cli = match parse() {
         Ok(cli) => cli,
-        Err(e) => match usage::explain(&e) {
-            Some(said) => {
-                eprintln!("错误:{said}");
-                return ExitCode::from(USAGE);
-            }
-            None => e.exit(),
-        },
+        Err(code) => return code,
     };
-    let done = match cli.command {
+    exit(match cli.command {
         Command::Check(args) => check::run(args),
         Command::Template(args) => template::run(args),
-        Command::Compare(args) => compare::run(*args),
-        Command::Link(args) => link::run(args),
+        Command::Compare(args) => compare::run(*args, &InProcess),
+        Command::Link(args) => link::run(args, &InProcess),
         Command::DemoData(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Migrate(args) => installation::migrate(&args),
@@ -75,17 +92,7 @@ pub fn run() -> ExitCode {
         Command::Audit(args) => audit::run(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
-    };
-    match done {
-        Ok(code) => code,
-        Err(e) => {
-            eprintln!("错误:{e}");
-            for cause in e.chain().skip(1) {
-                eprintln!("  原因:{cause}");
-            }
-            ExitCode::FAILURE
-        }
-    }
+    })
 }
 
 /// A line on the terminal that says what is being done.

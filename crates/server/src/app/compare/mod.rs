@@ -15,7 +15,7 @@ use anyhow::bail;
 use baoxue_domain::roster::{Mapping, SourceKind};
 use baoxue_domain::school::{SchoolYear, TrackingWindow};
 use baoxue_domain::verdict::Setting;
-use baoxue_linkage::{Encoder, link};
+use baoxue_linkage::{Encoder, Engine, link};
 use jiff::civil::Date;
 use rayon::prelude::*;
 
@@ -59,7 +59,7 @@ pub struct Outcome {
 const MIN_SOURCES: usize = 2;
 
 /// Runs a comparison. The result folder is only touched when everything has succeeded.
-pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Outcome> {
+pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Outcome> {
     let target = write::Target::prepare(&request.out)?;
     let stages = Stages::new(tell);
     stages.begin("read");
@@ -78,7 +78,7 @@ pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Ou
     let settings = sources.settings();
     let encoder = Encoder::new(&settings);
     let mut tables = sources.tables(&encoder)?;
-    let linkage = link(encoder, &mut tables, &settings, &said.decisions, &stages)?;
+    let linkage = link(encoder, &mut tables, &settings, &said.decisions, engine, &stages)?;
     stages.begin("decide");
     let setting = Setting { year: request.year, window: TrackingWindow::default(), sources: kinds };
     let children = children::decide_all(&sources, &tables, &linkage, &setting);

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use anyhow::{Context, bail};
 use baoxue_linkage::evaluate::{Evaluation, evaluate};
-use baoxue_linkage::{Encoder, Linkage, Observer, Settings, Stage, Table, infer, link};
+use baoxue_linkage::{Encoder, Engine, Linkage, Observer, Settings, Stage, Table, infer, link};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -98,7 +98,7 @@ impl Observer for Stages<'_> {
 }
 
 /// Runs a request. Nothing is written unless the whole run succeeds.
-pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Outcome> {
+pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Outcome> {
     match (request.files.len(), request.dedupe) {
         (1, true) | (2.., false) => {}
         (1, false) => bail!("只给了一个文件:要找同一文件内的重复,请加 --dedupe;要比对,请再给一个文件"),
@@ -116,7 +116,7 @@ pub fn run(request: &Request, tell: &(dyn Fn(&str) + Sync)) -> anyhow::Result<Ou
     let read: Vec<(Table, Option<arrow_array::StringArray>)> =
         sources.into_par_iter().map(|s| s.into_table(&encoder, &settings, truth_column)).collect::<anyhow::Result<_>>()?;
     let (mut tables, truth): (Vec<Table>, Vec<_>) = read.into_iter().unzip();
-    let linkage = link(encoder, &mut tables, &settings, &[], &stages)?;
+    let linkage = link(encoder, &mut tables, &settings, &[], engine, &stages)?;
     stages.begin("write");
     let truth: Option<Vec<_>> = truth.into_iter().collect();
     let evaluation = truth.map(|t| evaluate(&linkage, &tables, &t));

@@ -7,7 +7,7 @@ use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, SourceKind};
 use baoxue_domain::school::TrackingWindow;
 use baoxue_domain::verdict::Setting;
-use baoxue_linkage::{Decision, Encoder, Judgement, Linkage, Table, link, pinyin_syllables};
+use baoxue_linkage::{Decision, Encoder, InProcess, Judgement, Linkage, Table, link, pinyin_syllables};
 use baoxue_store::{ChildRecord, KnownChild, NewPair, Profile, SearchKind, SourceKey, StoreError};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -55,7 +55,7 @@ pub(super) fn work(
     let (decisions, outdated) = decisions_for(&given.decisions, &sources);
     let encoder = Encoder::new(&settings);
     let mut tables = sources.tables(&encoder)?;
-    let linkage = link(encoder, &mut tables, &settings, &decisions, meter)?;
+    let linkage = link(encoder, &mut tables, &settings, &decisions, &InProcess, meter)?;
     meter.at(8);
     let setting = Setting { year: given.year, window: TrackingWindow::default(), sources: sources.kinds() };
     let mut children = decide_all(&sources, &tables, &linkage, &setting);
