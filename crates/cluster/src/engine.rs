@@ -61,8 +61,9 @@ impl Cluster {
             node::register(&mut *session.state_ref().write())?;
             anyhow::Ok(session)
         })?;
-        let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis());
-        let run = storage.join(&format!("baoxue-run-{started}-{}", std::process::id()));
+        // a name that no other run has
+        let lot = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
+        let run = storage.join(&format!("baoxue-run-{lot:016x}"));
         let cluster = Self { runtime, session, scheduler, run, shares, stage: AtomicUsize::new(0) };
         let answered = cluster.runtime.block_on(async { tokio::time::timeout(WORK_WITHIN, cluster.ask_version()).await });
         match answered {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use ballista_core::extension::SessionConfigExt;
 use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
@@ -80,16 +80,21 @@ impl FromStr for Address {
 impl Address {
     /// Waits a while until the scheduler there answers.
     pub async fn reach(&self) -> anyhow::Result<()> {
-        let began = std::time::Instant::now();
-        loop {
-            let connect = tokio::net::TcpStream::connect((self.host.as_str(), self.port));
-            match tokio::time::timeout(ANSWER_WITHIN, connect).await {
-                Ok(Ok(_)) => return Ok(()),
-                _ if began.elapsed() < ANSWER_WITHIN => tokio::time::sleep(TRY_AGAIN_AFTER).await,
-                Ok(Err(e)) => return Err(e).with_context(|| self.unreachable()),
-                Err(e) => return Err(e).with_context(|| self.unreachable()),
+        let mut failed = Ok(());
+        let attempts = async {
+            loop {
+                match tokio::net::TcpStream::connect((self.host.as_str(), self.port)).await {
+                    Ok(_) => return,
+                    Err(e) => failed = Err(e),
+                }
+                tokio::time::sleep(TRY_AGAIN_AFTER).await;
             }
+        };
+        if tokio::time::timeout(ANSWER_WITHIN, attempts).await.is_ok() {
+            return Ok(());
         }
+        failed.with_context(|| self.unreachable())?;
+        bail!(self.unreachable())
     }
 
     fn unreachable(&self) -> String {

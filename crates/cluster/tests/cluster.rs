@@ -1,5 +1,7 @@
 //! One scheduler and two executors as processes on loopback: the same result as one process, whatever befalls them.
 
+#![allow(clippy::disallowed_methods)] // waiting for other processes needs a clock
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::TcpListener;

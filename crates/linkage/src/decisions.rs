@@ -1,10 +1,10 @@
 //! 人工认定 (human decisions): what a person has said about pairs, an input to assignment.
 
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::assign::{CERTAIN, Candidate};
-use crate::block::Pair;
+use crate::block::{Pair, source_pair};
 use crate::compare::pattern;
 use crate::encode::Encoded;
 use crate::run::LinkError;
@@ -47,14 +47,8 @@ impl Decided {
             return Ok(out);
         }
         let find = |(source, id): &(usize, String)| {
-            let unknown = || LinkError::UnknownRecord(id.clone());
-            let table = tables.get(*source).ok_or_else(unknown)?;
-            let (mut low, mut high) = (0, table.len());
-            while low < high {
-                let middle = usize::midpoint(low, high);
-                if table.id(middle) < id.as_str() { low = middle + 1 } else { high = middle }
-            }
-            if low < table.len() && table.id(low) == id { Ok(encoded.starts[*source] + low as u32) } else { Err(unknown()) }
+            let rank = tables.get(*source).and_then(|t| t.rank(id));
+            rank.map(|r| encoded.starts[*source] + r as u32).ok_or_else(|| LinkError::UnknownRecord(id.clone()))
         };
         for d in decisions {
             let (a, b) = (find(&d.left)?, find(&d.right)?);
@@ -65,6 +59,24 @@ impl Decided {
             };
         }
         Ok(out)
+    }
+
+    /// Patterns of the decided pairs: how often people said so of each, by two sources.
+    pub fn labels(&self, encoded: &Encoded) -> FxHashMap<u16, Vec<Labels>> {
+        let mut counts: FxHashMap<(u16, u64), (f64, f64)> = FxHashMap::default();
+        for (set, same) in [(&self.same, true), (&self.different, false)] {
+            for (a, b) in set {
+                let pair = source_pair(encoded.source_of(*a), encoded.source_of(*b), encoded.sources());
+                let of = counts.entry((pair, pattern(encoded, *a, *b))).or_default();
+                if same { of.0 += 1.0 } else { of.1 += 1.0 }
+            }
+        }
+        let mut out: FxHashMap<u16, Vec<Labels>> = FxHashMap::default();
+        for ((pair, pattern), (same, different)) in counts {
+            out.entry(pair).or_default().push(Labels { pattern, same, different });
+        }
+        out.values_mut().for_each(|of| of.sort_unstable_by_key(|l| l.pattern));
+        out
     }
 
     pub fn apply(&self, candidates: &mut Vec<Candidate>, encoded: &Encoded) {
@@ -83,6 +95,14 @@ impl Decided {
         }
         candidates.par_sort_unstable_by_key(|c| c.pair);
     }
+}
+
+/// How often people said of pairs of one pattern that they are one child, or not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Labels {
+    pub pattern: u64,
+    pub same: f64,
+    pub different: f64,
 }
 
 /// Rule number of pairs that a person decided.

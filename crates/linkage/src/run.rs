@@ -1,6 +1,7 @@
 //! A whole run: tables and settings in, links and clusters out.
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -239,7 +240,8 @@ pub fn link(
     let sharp = compare(&mut blocker, sharp_rules.clone(), Wanted::All)?;
 
     begin(Stage::Train)?;
-    let pool = Pool { histogram: &sharp.histogram, rules: blocker.sharp_conditions(), left_over: None };
+    let labels = if settings.retrain { decided.labels(&encoded) } else { FxHashMap::default() };
+    let pool = Pool { histogram: &sharp.histogram, rules: blocker.sharp_conditions(), labels, left_over: None };
     let models = train(&encoded, &pool);
     let scorer = Scorer::new(&encoded, &models);
     let mut candidates = score(&scorer, sharp.pairs);
@@ -262,7 +264,8 @@ pub fn link(
     let has = joining.sources_of_children();
     let last_rules = blocker.last_rules();
     let last = compare(&mut blocker, last_rules.clone(), Wanted::Apart(&has))?;
-    let pool = Pool { histogram: &last.histogram, rules: blocker.last_conditions(), left_over: Some((&has, &models)) };
+    let rules = blocker.last_conditions();
+    let pool = Pool { histogram: &last.histogram, rules, labels: FxHashMap::default(), left_over: Some((&has, &models)) };
     let left_over = train(&encoded, &pool);
     let mut late = score(&Scorer::new(&encoded, &left_over), last.pairs);
     in_order(&mut late);

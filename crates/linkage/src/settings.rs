@@ -20,6 +20,9 @@ const MAX_PARTS: usize = 32;
 pub struct Settings {
     /// Column with the record id; without one, rows are numbered from 1.
     pub id: Option<String>,
+    /// Whether people's decisions teach the weights. Only where it is asked for: weights must not change because somebody reviewed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub retrain: bool,
     /// Columns that are evidence.
     #[serde(rename = "column")]
     pub columns: Vec<ColumnSettings>,
@@ -102,6 +105,8 @@ pub struct SettingsError {
 #[serde(deny_unknown_fields)]
 struct RawSettings {
     id: Option<String>,
+    #[serde(default)]
+    retrain: bool,
     #[serde(default)]
     column: Vec<RawColumn>,
     #[serde(default)]
@@ -251,7 +256,7 @@ impl Settings {
             let mend = format!("各规则用到的键(如 dob.year)合计不超过 {MAX_PARTS} 种");
             return Err(fail(0..0, "分块规则用到的键太多".into(), mend));
         }
-        Ok(Self { id: raw.id, columns, blocking, thresholds })
+        Ok(Self { id: raw.id, columns, blocking, thresholds, retrain: raw.retrain })
     }
 
     /// The settings as a file that [`Settings::parse`] reads back.
@@ -262,7 +267,7 @@ impl Settings {
     /// Settings for columns, with the rules and thresholds that fit them.
     pub fn for_columns(id: Option<String>, columns: Vec<ColumnSettings>) -> Self {
         let blocking = default_blocking(&columns);
-        Self { id, columns, blocking, thresholds: Thresholds::default() }
+        Self { id, columns, blocking, thresholds: Thresholds::default(), retrain: false }
     }
 }
 

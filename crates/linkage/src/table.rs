@@ -152,6 +152,16 @@ impl Table {
         self.ids.value(self.input_row[rank] as usize)
     }
 
+    /// The rank of a record id.
+    pub fn rank(&self, id: &str) -> Option<usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if self.id(middle) < id { low = middle + 1 } else { high = middle }
+        }
+        (low < self.len() && self.id(low) == id).then_some(low)
+    }
+
     /// Where the row at `rank` stood in the input, from 0.
     pub fn input_row(&self, rank: usize) -> usize {
         self.input_row[rank] as usize

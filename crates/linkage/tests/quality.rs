@@ -4,7 +4,9 @@
 
 use std::collections::HashSet;
 
-use baoxue_linkage::{Encoder, Engine, InProcess, Linkage, Part, Proposed, Settings, Table, Task, Worker, infer, link};
+use baoxue_linkage::{
+    Decision, Encoder, Engine, InProcess, Judgement, Linkage, Part, Proposed, Settings, Table, Task, Worker, infer, link,
+};
 
 /// Numbers that look drawn and are always the same.
 struct Lot(u64);
@@ -134,10 +136,10 @@ struct Run {
 }
 
 fn run(sources: &[Source], settings: &Settings) -> Run {
-    run_on(&InProcess, sources, settings)
+    run_on(&InProcess, sources, settings, &[])
 }
 
-fn run_on(engine: &dyn Engine, sources: &[Source], settings: &Settings) -> Run {
+fn run_on(engine: &dyn Engine, sources: &[Source], settings: &Settings, decisions: &[Decision]) -> Run {
     let encoder = Encoder::new(settings);
     let places: Vec<usize> = settings.columns.iter().map(|c| COLUMNS.iter().position(|h| *h == c.name).unwrap()).collect();
     let table = |(name, rows): &Source| {
@@ -152,7 +154,7 @@ fn run_on(engine: &dyn Engine, sources: &[Source], settings: &Settings) -> Run {
         Table::new(*name, rows.chunks(100).enumerate().map(part).collect()).unwrap()
     };
     let mut tables: Vec<Table> = sources.iter().map(table).collect();
-    let linkage = link(encoder, &mut tables, settings, &[], engine, &()).unwrap();
+    let linkage = link(encoder, &mut tables, settings, decisions, engine, &()).unwrap();
     let truth = sources.iter().map(|(_, rows)| rows.iter().map(|r| r.0).collect()).collect();
     Run { linkage, tables, truth }
 }
@@ -373,7 +375,7 @@ fn workers_elsewhere_give_the_same_to_the_last_bit() {
             let mut s = settings();
             s.blocking.max_block_pairs = most;
             let here = run(&sources, &s);
-            let elsewhere = run_on(&Elsewhere(13), &sources, &s);
+            let elsewhere = run_on(&Elsewhere(13), &sources, &s, &[]);
             assert!(here.bytes() == elsewhere.bytes(), "{} sources, {most} pairs a block", sources.len());
             let (a, b) = (&here.linkage, &elsewhere.linkage);
             assert_eq!(a.counts.compared_by_rule, b.counts.compared_by_rule);
@@ -382,4 +384,39 @@ fn workers_elsewhere_give_the_same_to_the_last_bit() {
         }
         assert!(compared[2] < compared[0], "no block was split: {compared:?}");
     }
+}
+
+/// Decisions bind the pairs they speak of; the weights they change only where that is asked for.
+#[test]
+fn decisions_teach_only_when_asked() {
+    let sources = two_registers(1_500, 11, 8);
+    let before = run(&sources, &settings());
+    let l = &before.linkage;
+    let mut weakest: Vec<&baoxue_linkage::Link> = l.links.iter().collect();
+    weakest.sort_by(|a, b| a.weight.total_cmp(&b.weight));
+    let decide = |x: &&baoxue_linkage::Link| {
+        let row = |m: baoxue_linkage::Member| {
+            (usize::from(m.source), before.tables[usize::from(m.source)].id(m.row as usize).to_owned())
+        };
+        let same = before.person(x.left) == before.person(x.right);
+        let judgement = if same { Judgement::Same } else { Judgement::Different };
+        Decision { left: row(x.left), right: row(x.right), judgement }
+    };
+    let decisions: Vec<Decision> = weakest[..60].iter().copied().chain(&l.review).map(|x| decide(&x)).collect();
+    let weights = |r: &Run| serde_json::to_string(&r.linkage.models).unwrap();
+    let bound = run_on(&InProcess, &sources, &settings(), &decisions);
+    assert!(weights(&bound) == weights(&before), "nothing is learned silently");
+    let taught = run_on(&InProcess, &sources, &taught_settings(), &decisions);
+    assert!(weights(&taught) != weights(&before));
+    let again = run_on(&InProcess, &sources, &taught_settings(), &decisions);
+    assert!(taught.bytes() == again.bytes(), "the same result twice");
+    let (a, b, c) = (before.quality(), bound.quality(), taught.quality());
+    for i in 0..2 {
+        assert!(b[i] >= a[i] && c[i] >= a[i] - 0.001, "{a:.4?} {b:.4?} {c:.4?}");
+    }
+    assert_eq!(Settings::parse(&taught_settings().to_toml()).unwrap(), taught_settings());
+}
+
+fn taught_settings() -> Settings {
+    Settings { retrain: true, ..settings() }
 }

@@ -102,6 +102,44 @@ fn link_writes_its_lists_the_same_for_any_threads_and_order() {
     assert_eq!((&run["links"], &run["settings_inferred"]), (&2.into(), &true.into()));
 }
 
+/// What people said binds the pair and is set beside what the program thought of it; the weights learn from it only when asked.
+#[test]
+fn link_takes_decisions() {
+    let f = folder();
+    std::fs::write(f.path().join("l.csv"), LEFT).unwrap();
+    std::fs::write(f.path().join("r.csv"), RIGHT).unwrap();
+    good(f.path(), &["link", "l.csv", "r.csv", "--out", "a"]);
+    let read = |file: &str| std::fs::read_to_string(f.path().join(file)).unwrap();
+    let mut said: Vec<String> = read("a/pairs.csv").lines().map(str::to_owned).collect();
+    said[0] += ",decision";
+    said[1] += ",different";
+    said[2] += ",";
+    said.push("L3,R99,0.5,1,,0,same".to_owned());
+    said.push("L3,R9,0.4,1,,0,同一人".to_owned());
+    std::fs::write(f.path().join("said.csv"), said.join("\n")).unwrap();
+    let out = good(f.path(), &["link", "l.csv", "r.csv", "--decisions", "said.csv", "--out", "b", "--report", "b.html"]);
+    assert!(out.contains("采用人工认定 2 条;1 条说的记录已不在,1 条未填"), "{out}");
+    assert!(out.contains("概率 0.4–0.5:认定 1 对,其中同一人 100%"), "{out}");
+    let pairs = read("b/pairs.csv");
+    assert!(!pairs.contains("L1,R1,") && pairs.contains("L3,R9,1.000000") && pairs.contains("人工认定"), "{pairs}");
+    assert!(read("b.html").contains("与人工认定对照"));
+    let json = |run: &str| serde_json::from_str::<serde_json::Value>(&read(&format!("{run}/run.json"))).unwrap();
+    assert_eq!(json("a")["models"], json("b")["models"], "nothing is learned silently");
+    assert_eq!((&json("b")["decisions_used"], &json("b")["reliability"][0]["same"]), (&2.into(), &1.into()));
+    let out = good(f.path(), &["link", "l.csv", "r.csv", "--decisions", "said.csv", "--retrain", "--out", "c"]);
+    assert!(out.contains("权重也从中学习"), "{out}");
+    assert_ne!(json("a")["models"], json("c")["models"]);
+    assert_eq!(json("c")["settings"]["retrain"], true);
+    // what cannot be understood is said, and nothing is written
+    std::fs::write(f.path().join("wrong.csv"), "left_id,right_id,decision\nL1,R1,perhaps\n").unwrap();
+    assert!(
+        bad(f.path(), &["link", "l.csv", "r.csv", "--decisions", "wrong.csv", "--out", "d"]).contains("第 2 行写的是“perhaps”")
+    );
+    assert!(bad(f.path(), &["link", "l.csv", "r.csv", "--decisions", "l.csv", "--out", "d"]).contains("不是认定表"));
+    assert!(bad(f.path(), &["link", "l.csv", "r.csv", "--retrain", "--out", "d"]).contains("--decisions"));
+    assert!(!f.path().join("d").exists());
+}
+
 #[test]
 fn link_says_what_is_wrong_with_its_input() {
     let f = folder();

@@ -13,7 +13,7 @@ use crate::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 27] = [
+const TABLES: [&str; 28] = [
     "account",
     "role_grant",
     "roll_over",
@@ -26,6 +26,7 @@ const TABLES: [&str; 27] = [
     "heading_mapping",
     "run",
     "run_batch",
+    "run_report",
     "child",
     "child_profile",
     "child_event",

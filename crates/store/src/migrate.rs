@@ -4,7 +4,8 @@ use crate::error::{Result, StoreError};
 use crate::{Store, binds};
 
 /// In order; a migration that was released never changes.
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../migrations/0001_base.sql"))];
+const MIGRATIONS: &[(i64, &str)] =
+    &[(1, include_str!("../migrations/0001_base.sql")), (2, include_str!("../migrations/0002_run_report.sql"))];
 
 /// Any number that nothing else locks.
 const MIGRATION_LOCK: i64 = 0x6261_6f78_7565;

@@ -100,6 +100,14 @@ impl Store {
         rows.iter().map(|r| Ok((r.text(0)?, r.int(1)?))).collect()
     }
 
+    /// Of the pairs that people of a place decided: the probability in millionths that stood beside the pair, and whether it is one child.
+    pub async fn judged_pairs(&self, scope: &str) -> Result<Vec<(i64, bool)>> {
+        let sql = "SELECT p.probability_ppm, p.state FROM review_pair p JOIN run r ON r.id = p.run_id
+                   WHERE r.scope_path = $1 AND p.state IN ('same', 'different') ORDER BY p.id";
+        let rows = self.all(sql, binds![scope]).await?;
+        rows.iter().map(|r| Ok((r.int(0)?, r.text(1)? == "same"))).collect()
+    }
+
     /// Decisions in force (same or different) of a place and of all below it, for its next run.
     pub async fn decisions_in_force(&self, scope: &str) -> Result<Vec<(String, String, bool)>> {
         let mut c = Clause::new();

@@ -137,6 +137,8 @@ pub struct RunResult<'a> {
     pub summary: &'a str,
     /// JSON: settings.
     pub settings: &'a str,
+    /// How the run came to its result: a piece of a page.
+    pub report: &'a str,
 }
 
 const COLUMNS: &str =
@@ -176,6 +178,11 @@ impl Store {
     pub async fn last_run(&self, scope: &str) -> Result<Option<Run>> {
         let sql = format!("SELECT {COLUMNS} FROM run WHERE scope_path = $1 AND state = 'finished' ORDER BY id DESC LIMIT 1");
         self.one(&sql, binds![scope]).await?.as_ref().map(run).transpose()
+    }
+
+    /// How a run came to its result; runs of earlier versions have none.
+    pub async fn run_report(&self, run: i64) -> Result<Option<String>> {
+        self.one("SELECT body FROM run_report WHERE run_id = $1", binds![run]).await?.map(|r| r.text(0)).transpose()
     }
 
     /// Runs of a county, the newest first.
@@ -406,6 +413,7 @@ impl Tx {
         let rows = fresh.iter().map(|g| binds![run.id, g.id, "gone", g.verdict.as_str(), None::<String>]).collect();
         self.insert_many("run_change", &["run_id", "child_id", "change", "verdict_before", "verdict_after"], rows).await?;
         self.add_pairs(run.id, result.pairs).await?;
+        self.run("INSERT INTO run_report (run_id, body) VALUES ($1, $2)", binds![run.id, result.report]).await?;
         self.children_changed().await?;
         let sql = "UPDATE run SET state = 'finished', finished_at = $1, summary = $2, settings = $3 WHERE id = $4";
         self.run(sql, binds![now, result.summary, result.settings, run.id]).await?;

@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use crate::block::{Conditions, Histogram, SourceSet, source_pair};
+use crate::decisions::Labels;
 use crate::encode::{Comparator, Comparison, Encoded};
 use crate::stranger::{Dependence, Tally};
 
@@ -89,7 +90,8 @@ pub struct LevelReport {
 }
 
 impl Model {
-    fn same_pairs(&self) -> f64 {
+    /// Expected pairs of one child.
+    pub fn same_pairs(&self) -> f64 {
         self.class_pairs[..SAME_CLASSES].iter().map(|c| c.1).sum()
     }
 
@@ -137,6 +139,8 @@ pub(crate) struct Pool<'a> {
     pub histogram: &'a Histogram,
     /// What each rule asked of a pair.
     pub rules: Vec<Conditions>,
+    /// What people said of pairs, by two sources; none unless it was asked for that they teach.
+    pub labels: FxHashMap<u16, Vec<Labels>>,
     /// For rows that found nobody: the sources of each row's child, and the models of all rows.
     pub left_over: Option<(&'a [SourceSet], &'a Models)>,
 }
@@ -187,16 +191,28 @@ pub(crate) fn train(encoded: &Encoded, pool: &Pool) -> Models {
     // sources with few rows in common lean on what all sources together teach
     let pooled = (starts.len() > 1 && pool.left_over.is_none()).then(|| {
         let mut sum = Weights::sum(starts.iter().map(|(_, w)| w));
-        sum.learn(encoded, &patterns(None), &pool.rules, None);
+        sum.learn(encoded, &patterns(None), &[], &pool.rules, None);
         sum
     });
     starts
         .into_par_iter()
         .map(|(k, mut w)| {
-            w.learn(encoded, &patterns(Some(k)), &pool.rules, pooled.as_ref());
+            let labels = pool.labels.get(&k).map_or(&[][..], Vec::as_slice);
+            w.learn(encoded, &without(patterns(Some(k)), labels), labels, &pool.rules, pooled.as_ref());
             (k, w)
         })
         .collect()
+}
+
+/// Counted patterns without the pairs that people decided.
+fn without(mut patterns: Vec<(u64, f64)>, labels: &[Labels]) -> Vec<(u64, f64)> {
+    for l in labels {
+        if let Ok(i) = patterns.binary_search_by_key(&l.pattern, |p| p.0) {
+            // one that no rule of the pool proposed is not among them
+            patterns[i].1 = (patterns[i].1 - l.same - l.different).max(0.0);
+        }
+    }
+    patterns
 }
 
 impl Weights {
@@ -371,8 +387,15 @@ impl Weights {
         ShareTable { pairs: side(&self.class_pairs, self.all_pairs), levels: levels.collect(), dependences }
     }
 
-    /// EM over the counted patterns. `pooled` gives where to start and what to lean on.
-    fn learn(&mut self, encoded: &Encoded, patterns: &[(u64, f64)], rules: &[Conditions], pooled: Option<&Weights>) {
+    /// EM over the counted patterns, and over the labels, whose classes are half known. `pooled` gives where to start and what to lean on.
+    fn learn(
+        &mut self,
+        encoded: &Encoded,
+        patterns: &[(u64, f64)],
+        labels: &[Labels],
+        rules: &[Conditions],
+        pooled: Option<&Weights>,
+    ) {
         let lean: Vec<Vec<[f64; CLASS_COUNT]>> = pooled.map_or_else(|| self.classes.clone(), |p| p.classes.clone());
         if let Some(p) = pooled {
             self.classes.clone_from(&p.classes);
@@ -388,6 +411,7 @@ impl Weights {
             let parts: Vec<Sums> = patterns.par_chunks(PATTERNS_AT_ONCE).map(|part| table.sums(part)).collect();
             let mut all = Sums::new(lean.iter().map(Vec::len));
             parts.iter().for_each(|p| all.add(p));
+            all.add(&table.sums_of_labels(labels));
             let mut size: [f64; CLASS_COUNT] = std::array::from_fn(|k| all.size[k]);
             let mut sums: Vec<Vec<[f64; CLASS_COUNT]>> =
                 all.levels.iter().map(|levels| levels[1..].iter().map(|l| std::array::from_fn(|k| l[k])).collect()).collect();

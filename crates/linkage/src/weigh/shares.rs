@@ -1,7 +1,8 @@
 //! The parameters side by side, as EM reads them and as pairs are scored.
 
-use super::CLASS_COUNT;
+use super::{CLASS_COUNT, SAME_CLASSES};
 use crate::compare::level_at;
+use crate::decisions::Labels;
 
 /// Shares of the classes and of strangers, side by side so that one step multiplies them all.
 pub(super) type Side = [f64; 8];
@@ -40,22 +41,20 @@ impl ShareTable {
     pub fn sums(&self, patterns: &[(u64, f64)]) -> Sums {
         let mut out = Sums::new(self.levels.iter().map(|l| l.len() - 1));
         for &(pattern, count) in patterns {
-            let mut e = self.expected(pattern);
-            let total: f64 = e.iter().sum();
-            if total <= 0.0 {
-                continue;
-            }
-            let scale = count / total;
-            for k in 0..e.len() {
-                e[k] *= scale;
-                out.size[k] += e[k];
-            }
-            for (i, levels) in out.levels.iter_mut().enumerate() {
-                let sum = &mut levels[usize::from(level_at(pattern, i))];
-                for k in 0..e.len() {
-                    sum[k] += e[k];
-                }
-            }
+            out.spread(pattern, count, self.expected(pattern));
+        }
+        out
+    }
+
+    /// The same of pairs of which people said whether they are one child.
+    pub fn sums_of_labels(&self, labels: &[Labels]) -> Sums {
+        let mut out = Sums::new(self.levels.iter().map(|l| l.len() - 1));
+        for l in labels {
+            let (mut same, mut different) = (self.expected(l.pattern), self.expected(l.pattern));
+            same[SAME_CLASSES..].fill(0.0);
+            different[..SAME_CLASSES].fill(0.0);
+            out.spread(l.pattern, l.same, same);
+            out.spread(l.pattern, l.different, different);
         }
         out
     }
@@ -70,6 +69,25 @@ pub(super) struct Sums {
 impl Sums {
     pub fn new(levels: impl Iterator<Item = usize>) -> Self {
         Self { size: [0.0; 8], levels: levels.map(|n| vec![[0.0; 8]; n + 1]).collect() }
+    }
+
+    /// Adds pairs of a pattern, in the proportions of `e`.
+    fn spread(&mut self, pattern: u64, count: f64, mut e: Side) {
+        let total: f64 = e.iter().sum();
+        if total <= 0.0 {
+            return;
+        }
+        let scale = count / total;
+        for k in 0..e.len() {
+            e[k] *= scale;
+            self.size[k] += e[k];
+        }
+        for (i, levels) in self.levels.iter_mut().enumerate() {
+            let sum = &mut levels[usize::from(level_at(pattern, i))];
+            for k in 0..e.len() {
+                sum[k] += e[k];
+            }
+        }
     }
 
     pub fn add(&mut self, other: &Sums) {

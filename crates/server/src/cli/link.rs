@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use baoxue_linkage::Engine;
 use baoxue_linkage::evaluate::Quality;
 
+use crate::app::link::reviewed::{range, reliability};
 use crate::app::link::{Outcome, Request, run as run_link};
 
 /// 比对两个或多个 CSV/Parquet 文件,或在一个文件内查重。
@@ -21,6 +22,12 @@ pub struct Args {
     /// 设置文件(TOML);不给时按表头推断
     #[arg(long, value_name = "文件")]
     settings: Option<PathBuf>,
+    /// 认定表(CSV):review.csv 或 pairs.csv 加一列 decision,填 same 或 different;可给多次,后面的为准
+    #[arg(long, value_name = "文件")]
+    decisions: Vec<PathBuf>,
+    /// 让权重也从认定中学习;不给时认定只约束它说到的那几对
+    #[arg(long, requires = "decisions")]
+    retrain: bool,
     /// 结果文件夹
     #[arg(long, value_name = "文件夹")]
     out: PathBuf,
@@ -44,6 +51,8 @@ pub fn run(args: Args, engine: &dyn Engine) -> anyhow::Result<ExitCode> {
         files: args.files,
         dedupe: args.dedupe,
         settings: args.settings,
+        decisions: args.decisions,
+        retrain: args.retrain,
         out: args.out,
         report: args.report,
         truth: args.truth,
@@ -91,6 +100,24 @@ fn print(o: &Outcome, request: &Request) {
     );
     for c in &l.capped {
         println!("提示:规则“{}”有 {} 组过大,{} 对未按此规则比较", c.rule, c.blocks, c.pairs);
+    }
+    let said = &o.said;
+    if said.decisions.len() + said.outdated + said.blank > 0 {
+        let learned = if o.settings.retrain { ",权重也从中学习" } else { "" };
+        println!("采用人工认定 {} 条{learned};{} 条说的记录已不在,{} 条未填", said.decisions.len(), said.outdated, said.blank);
+    }
+    for b in reliability(&said.judged) {
+        let (low, high) = range(b.same, b.decided);
+        println!(
+            "  概率 {}–{}:认定 {} 对,其中同一人 {:.0}%(95% 区间 {:.0}%–{:.0}%),程序预计 {:.0}%",
+            b.from,
+            b.to,
+            b.decided,
+            100.0 * b.same as f64 / b.decided as f64,
+            100.0 * low,
+            100.0 * high,
+            100.0 * b.expected
+        );
     }
     if let Some(e) = &o.evaluation {
         print_quality("匹配对", e.pairs);

@@ -119,6 +119,7 @@ pub fn all(app: &Arc<App>) -> Routes {
         .get("/runs/{id}/events", May(A::ViewRuns), events::of_run)
         .post("/runs/{id}/cancellation", May(A::RunComparison), runs::cancel)
         .get("/runs/{id}/changes", May(A::ViewRuns), runs::changes)
+        .get("/runs/{id}/report", May(A::ViewRuns), runs::report)
         .get("/review", May(A::DecideReview), review::page)
         .post("/review/{run}/{pair}", May(A::DecideReview), review::decide)
         .post("/review/{run}/{pair}/undo", May(A::DecideReview), review::undo)

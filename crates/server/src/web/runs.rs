@@ -15,6 +15,8 @@ use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
 use super::view::{ChildView, number, of_list, verdict_class, when};
+use crate::app::link::report::{JudgedLine, judged_lines};
+use crate::app::link::reviewed::Judged;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::comparison::{Figures, Input, STAGES};
@@ -262,6 +264,39 @@ pub async fn page(
         decisions_outdated: f.decisions_outdated,
         without_roll: if whole { std::mem::take(&mut f.without_roll) } else { Vec::new() },
         school_year: format!("{}—{}学年", run.school_year, run.school_year + 1),
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+#[derive(Template)]
+#[template(path = "run_report.html")]
+struct ReportPage {
+    shell: Shell,
+    id: i64,
+    judged: Vec<JudgedLine>,
+    body: Option<String>,
+}
+
+/// 比对说明: for those who see all that was compared.
+pub async fn report(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(id): Path<i64>,
+) -> Result<Response, PageError> {
+    let office = &app.office;
+    let county = office.compared(&signed.actor, Action::ViewRuns).await?;
+    let run = office.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
+    if !signed.actor.jurisdiction(Action::ViewRuns)?.covers(county.as_str()) || run.state != RunState::Finished {
+        return Err(OfficeError::NotFound.into());
+    }
+    let judged = office.store.judged_pairs(county.as_str()).await?;
+    let judged: Vec<Judged> = judged.into_iter().map(|(ppm, same)| Judged { probability: ppm as f64 / 1e6, same }).collect();
+    let page = ReportPage {
+        shell: shell(&app, &signed, &headers, "比对说明", "/runs").await?,
+        id,
+        judged: judged_lines(&judged),
+        body: office.store.run_report(id).await?,
     };
     Ok(html(&page.shell, page.render()?))
 }

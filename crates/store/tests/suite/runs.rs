@@ -50,7 +50,16 @@ pub async fn run_over(
     let id = tx.start_run(&new, NOW, 1).await.unwrap();
     tx.commit().await.unwrap();
     let run = store.run(COUNTY, id).await.unwrap().unwrap();
-    let result = RunResult { children, known_sources: &known_sources, events, gone: &gone, pairs, summary: "{}", settings: "" };
+    let result = RunResult {
+        children,
+        known_sources: &known_sources,
+        events,
+        gone: &gone,
+        pairs,
+        summary: "{}",
+        settings: "",
+        report: "<p>",
+    };
     let mut tx = store.begin().await.unwrap();
     tx.finish_run(store, &run, &result, NOW).await.unwrap();
     tx.commit().await.unwrap();

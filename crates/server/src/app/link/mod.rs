@@ -1,7 +1,8 @@
 //! Linking files of columns: read, run the kernel, write the answer.
 
 mod columns;
-mod report;
+pub mod report;
+pub mod reviewed;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::clock::{Stopwatch, peak_memory_bytes};
+use reviewed::Said;
 
 /// What `baoxue link` is asked to do.
 pub struct Request {
@@ -23,6 +25,10 @@ pub struct Request {
     pub dedupe: bool,
     /// Settings file; without one they are inferred.
     pub settings: Option<PathBuf>,
+    /// Files in which people said of pairs whether they are one person.
+    pub decisions: Vec<PathBuf>,
+    /// Whether the weights learn from them.
+    pub retrain: bool,
     /// Folder for the answer.
     pub out: PathBuf,
     /// File for the page that explains the run.
@@ -37,6 +43,7 @@ pub struct Outcome {
     pub inferred: bool,
     pub linkage: Linkage,
     pub evaluation: Option<Evaluation>,
+    pub said: Said,
     pub timings: Vec<Timing>,
     pub peak_memory_bytes: Option<u64>,
     pub table_names: Vec<String>,
@@ -109,14 +116,16 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
     stages.begin("read");
     let sources: Vec<columns::Source> = request.files.par_iter().map(|f| columns::open(f)).collect::<anyhow::Result<_>>()?;
     let headings: Vec<Vec<String>> = sources.iter().map(columns::Source::headings).collect();
-    let (settings, inferred) = settings_for(request.settings.as_deref(), &headings)?;
+    let (mut settings, inferred) = settings_for(request.settings.as_deref(), &headings)?;
+    settings.retrain |= request.retrain;
     check_columns(&settings, &headings, &request.files)?;
     let truth_column = request.truth.as_deref();
     let encoder = Encoder::new(&settings);
     let read: Vec<(Table, Option<arrow_array::StringArray>)> =
         sources.into_par_iter().map(|s| s.into_table(&encoder, &settings, truth_column)).collect::<anyhow::Result<_>>()?;
     let (mut tables, truth): (Vec<Table>, Vec<_>) = read.into_iter().unzip();
-    let linkage = link(encoder, &mut tables, &settings, &[], engine, &stages)?;
+    let said = reviewed::read(&request.decisions, &tables)?;
+    let linkage = link(encoder, &mut tables, &settings, &said.decisions, engine, &stages)?;
     stages.begin("write");
     let truth: Option<Vec<_>> = truth.into_iter().collect();
     let evaluation = truth.map(|t| evaluate(&linkage, &tables, &t));
@@ -124,7 +133,7 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
     write::all(&request.out, &tables, &linkage)?;
     let timings = stages.timings();
     let peak_memory_bytes = peak_memory_bytes();
-    let outcome = Outcome { settings, inferred, linkage, evaluation, timings, peak_memory_bytes, table_names };
+    let outcome = Outcome { settings, inferred, linkage, evaluation, said, timings, peak_memory_bytes, table_names };
     write::run_json(&request.out, &outcome)?;
     if let Some(path) = &request.report {
         report::write(path, &outcome, &tables)?;

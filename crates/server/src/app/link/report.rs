@@ -9,6 +9,7 @@ use askama::Template;
 use baoxue_linkage::{CappedBlock, Explanation, LatentClass, Link, Linkage, Model, Table};
 
 use super::Outcome;
+use super::reviewed::{self, Judged};
 
 /// Pairs explained of each kind.
 const EXAMPLES: usize = 8;
@@ -17,12 +18,21 @@ const PATTERNS: usize = 30;
 /// Children with the most rows.
 const LARGEST: usize = 12;
 
+/// A page by itself.
 #[derive(Template)]
 #[template(path = "link_report.html")]
-struct Report<'a> {
+struct Page {
     title: String,
     version: &'static str,
     seconds: String,
+    body: String,
+    judged: Vec<JudgedLine>,
+}
+
+/// What a page of any look holds.
+#[derive(Template)]
+#[template(path = "link_report_body.html")]
+struct Body<'a> {
     sources: Vec<(&'a str, usize, usize, String)>,
     links: usize,
     precision: String,
@@ -46,34 +56,83 @@ struct OfModel {
     chart: String,
 }
 
-/// Writes the page.
+/// What people found in a band of probability.
+pub struct JudgedLine {
+    pub band: String,
+    pub decided: usize,
+    pub same: String,
+    pub range: String,
+    pub expected: String,
+}
+
+/// By what people decided.
+pub fn judged_lines(judged: &[Judged]) -> Vec<JudgedLine> {
+    let line = |b: reviewed::Band| {
+        let (low, high) = reviewed::range(b.same, b.decided);
+        JudgedLine {
+            band: format!("{} – {}", b.from, b.to),
+            decided: b.decided,
+            same: format!("{:.0}%", 100.0 * b.same as f64 / b.decided as f64),
+            range: format!("{:.0}% – {:.0}%", 100.0 * low, 100.0 * high),
+            expected: format!("{:.0}%", 100.0 * b.expected),
+        }
+    };
+    reviewed::reliability(judged).into_iter().map(line).collect()
+}
+
+/// A run, to be explained.
+pub struct OfRun<'a> {
+    pub linkage: &'a Linkage,
+    /// What the sources are called.
+    pub names: &'a [&'a str],
+    pub sharp_rules: usize,
+    /// Where rows are to be named by their record ids.
+    pub tables: Option<&'a [Table]>,
+}
+
+impl OfRun<'_> {
+    /// The piece of a page that explains the run.
+    pub fn body(&self) -> anyhow::Result<String> {
+        let l = self.linkage;
+        let rows = &l.counts.rows;
+        let body = Body {
+            sources: (0..rows.len())
+                .map(|i| (self.names[i], rows[i], l.unmatched[i].len(), percent(l.unmatched_precision[i])))
+                .collect(),
+            links: l.links.len(),
+            precision: percent(l.estimated_precision),
+            review: l.review.len(),
+            clusters: l.clusters.len(),
+            distribution: distribution(l),
+            thresholds: thresholds(l),
+            rules: rules(l, self.sharp_rules),
+            capped: &l.capped,
+            models: self.models(),
+            patterns: patterns(l),
+            comparisons: l.comparisons.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("、"),
+            examples: self.examples(),
+            sizes: sizes(l),
+            largest: self.tables.map_or_else(Vec::new, |tables| largest(l, tables)),
+        };
+        body.render().context("比对说明")
+    }
+}
+
+/// Writes the page of `link`.
 pub fn write(path: &Path, outcome: &Outcome, tables: &[Table]) -> anyhow::Result<()> {
-    let l = &outcome.linkage;
     let seconds: f64 = outcome.timings.iter().map(|t| t.seconds).sum();
-    let report = Report {
+    let names: Vec<&str> = outcome.table_names.iter().map(String::as_str).collect();
+    let sharp_rules = outcome.settings.blocking.sharp.len();
+    let of = OfRun { linkage: &outcome.linkage, names: &names, sharp_rules, tables: Some(tables) };
+    let page = Page {
         title: outcome.table_names.join(" × "),
         version: env!("CARGO_PKG_VERSION"),
         seconds: format!("{seconds:.1}"),
-        sources: (0..tables.len())
-            .map(|i| (tables[i].name.as_str(), tables[i].len(), l.unmatched[i].len(), percent(l.unmatched_precision[i])))
-            .collect(),
-        links: l.links.len(),
-        precision: percent(l.estimated_precision),
-        review: l.review.len(),
-        clusters: l.clusters.len(),
-        distribution: distribution(l),
-        thresholds: thresholds(l),
-        rules: rules(l, outcome.settings.blocking.sharp.len()),
-        capped: &l.capped,
-        models: models(l),
-        patterns: patterns(l),
-        comparisons: l.comparisons.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("、"),
-        examples: examples(l, tables),
-        sizes: sizes(l),
-        largest: largest(l, tables),
+        body: of.body()?,
+        judged: judged_lines(&outcome.said.judged),
     };
     let place = || format!("无法写入 {}", path.display());
-    std::fs::write(path, report.render().with_context(place)?).with_context(place)
+    std::fs::write(path, page.render().with_context(place)?).with_context(place)
 }
 
 fn percent(share: f64) -> String {
@@ -191,17 +250,50 @@ fn class_name(class: LatentClass) -> &'static str {
     }
 }
 
-fn models(l: &Linkage) -> Vec<OfModel> {
-    let all = l.models.iter().map(|m| (m, "")).chain(l.left_over_models.iter().map(|m| (m, ",落单的记录")));
-    all.map(|(m, which)| {
+/// Models shown: those of the sources that have the most children in common.
+const MODELS: usize = 12;
+
+impl OfRun<'_> {
+    fn models(&self) -> Vec<OfModel> {
+        let all = |models: &'_ [Model], which: &'static str| -> Vec<OfModel> {
+            let mut of: Vec<&Model> = models.iter().collect();
+            of.sort_by(|a, b| b.same_pairs().total_cmp(&a.same_pairs()).then(a.pair.cmp(&b.pair)));
+            of.truncate(MODELS);
+            of.into_iter().map(|m| self.of_model(m, which)).collect()
+        };
+        let mut out = all(&self.linkage.models, "");
+        out.extend(all(&self.linkage.left_over_models, ",落单的记录"));
+        out
+    }
+
+    fn of_model(&self, m: &Model, which: &str) -> OfModel {
         let classes: Vec<String> = m.class_pairs.iter().map(|(c, n)| format!("{} {n:.0} 对", class_name(*c))).collect();
+        let name = |s: u16| self.names[usize::from(s)];
         OfModel {
-            title: format!("{} × {}{which}", m.sources[0], m.sources[1]),
+            title: format!("{} × {}{which}", name(m.pair.0), name(m.pair.1)),
             classes: format!("共 {:.0} 对记录,预计其中:{}。任意两行的起点是 {:.1}。", m.all_pairs, classes.join(","), m.prior()),
             chart: weights_chart(m),
         }
-    })
-    .collect()
+    }
+
+    fn examples(&self) -> Vec<(String, String)> {
+        let l = self.linkage;
+        let mut weakest: Vec<&Link> = l.links.iter().filter(|x| x.rule.is_some()).collect();
+        weakest.sort_by(|a, b| a.probability.total_cmp(&b.probability).then(a.left.cmp(&b.left)).then(a.right.cmp(&b.right)));
+        weakest.truncate(EXAMPLES);
+        let of = |x: &Link, what: &str| {
+            let side = |m: baoxue_linkage::Member| match self.tables {
+                Some(tables) => {
+                    format!("{} {}", self.names[usize::from(m.source)], tables[usize::from(m.source)].id(m.row as usize))
+                }
+                None => self.names[usize::from(m.source)].to_owned(),
+            };
+            let title = format!("{} ↔ {}:{what},概率 {:.3}", side(x.left), side(x.right), x.probability);
+            Some((title, waterfall(&l.explain(x)?, x.weight)))
+        };
+        let review = l.review.iter().take(EXAMPLES).filter_map(|x| of(x, "待认定"));
+        weakest.iter().filter_map(|x| of(x, "匹配")).chain(review).collect()
+    }
 }
 
 /// Half the width of a chart of weights, and pixels a unit (bit).
@@ -256,22 +348,6 @@ fn patterns(l: &Linkage) -> Vec<(String, usize, usize, String)> {
     all.sort_by_key(|(p, (n, r, _))| (std::cmp::Reverse(n + r), p.clone()));
     all.truncate(PATTERNS);
     all.into_iter().map(|(p, (n, r, sum))| (p, n, r, format!("{:.4}", sum / (n + r) as f64))).collect()
-}
-
-fn examples(l: &Linkage, tables: &[Table]) -> Vec<(String, String)> {
-    let mut weakest: Vec<&Link> = l.links.iter().filter(|x| x.rule.is_some()).collect();
-    weakest.sort_by(|a, b| a.probability.total_cmp(&b.probability).then(a.left.cmp(&b.left)).then(a.right.cmp(&b.right)));
-    weakest.truncate(EXAMPLES);
-    let of = |x: &Link, what: &str| {
-        let id = |m: baoxue_linkage::Member| {
-            let t = &tables[usize::from(m.source)];
-            format!("{} {}", t.name, t.id(m.row as usize))
-        };
-        let title = format!("{} ↔ {}:{what},概率 {:.3}", id(x.left), id(x.right), x.probability);
-        Some((title, waterfall(&l.explain(x)?, x.weight)))
-    };
-    let review = l.review.iter().take(EXAMPLES).filter_map(|x| of(x, "待认定"));
-    weakest.iter().filter_map(|x| of(x, "匹配")).chain(review).collect()
 }
 
 /// From the prior to the weight, step by step.

@@ -159,6 +159,9 @@ struct RunJson<'a> {
     capped_blocks: &'a [baoxue_linkage::CappedBlock],
     timings: &'a [super::Timing],
     peak_memory_bytes: Option<u64>,
+    /// Of pairs that people decided: what they found, by the probability that stood beside the pair.
+    reliability: Vec<super::reviewed::Band>,
+    decisions_used: usize,
     settings_inferred: bool,
     settings: &'a baoxue_linkage::Settings,
     comparisons: Vec<Comparison<'a>>,
@@ -190,6 +193,8 @@ pub fn run_json(out: &Path, outcome: &Outcome) -> anyhow::Result<()> {
         capped_blocks: &l.capped,
         timings: &outcome.timings,
         peak_memory_bytes: outcome.peak_memory_bytes,
+        reliability: super::reviewed::reliability(&outcome.said.judged),
+        decisions_used: outcome.said.decisions.len(),
         settings_inferred: outcome.inferred,
         settings: &outcome.settings,
         comparisons: l

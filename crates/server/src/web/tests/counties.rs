@@ -76,6 +76,7 @@ async fn each_county_keeps_to_itself() {
         app.get(&second, "/ledgers/school-age").await.says("共 <b>11</b> 人");
         app.get(&first, "/runs/2").await.is(404);
         app.get(&second, "/runs/1").await.is(404);
+        app.get(&second, "/runs/1/report").await.is(404);
         app.get(&second, "/rosters/1").await.is(404);
         // settings, names of headings and the log are each county's own
         let system = app.log_in("other-system").await;

@@ -226,7 +226,14 @@ async fn a_persons_word_is_heard_by_the_next_run() {
         app.get(&county, "/review").await.says("同一人").says("不是同一人</s>(已撤回)");
         app.post(&county, "/runs", &[]).await;
         app.work().await;
-        app.get(&county, "/runs/2").await.says("采用人工认定 1 条");
+        app.get(&county, "/runs/2").await.says("采用人工认定 1 条").says("href=\"/runs/2/report\"");
+        // how the run came to its result, beside what people found
+        let report = app.get(&county, "/runs/2/report").await;
+        report.says("证据轻重").says("分块规则").says("逐对说明");
+        let report = report.says("与人工认定对照").says("0.4 – 0.5").says(">100%<").says(">45%<").text();
+        assert!(report.contains("户籍 × 学籍") && report.contains("<svg"), "a chart of the weights");
+        let named = |i: &usize| report.contains(&child(*i).0) || report.contains(&child(*i).2);
+        assert_eq!((0..48).find(named), None, "nobody is named");
     }
 }
 

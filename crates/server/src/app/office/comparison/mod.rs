@@ -131,6 +131,7 @@ struct Made {
     pairs: Vec<NewPair>,
     figures: Figures,
     settings: String,
+    report: String,
     new_children: i64,
 }
 
@@ -302,6 +303,7 @@ impl Office {
             pairs: &made.pairs,
             summary: &summary,
             settings: &made.settings,
+            report: &made.report,
         };
         tx.finish_run(&self.store, &run, &result, self.now()).await?;
         let on = run.as_of.parse().unwrap_or_else(|_| self.clock.today());

@@ -21,6 +21,7 @@ use super::{Given, Known, Made, Meter};
 use crate::app::compare::children::{Child, decide_all};
 use crate::app::compare::sources::{SourceRow, Sources};
 use crate::app::compare::transition;
+use crate::app::link::report::OfRun;
 use crate::app::roster::RosterFile;
 
 /// A reason sentence without the row that came closest.
@@ -131,7 +132,12 @@ pub(super) fn work(
     let figures =
         figures_of(&children, &ids, &linkage, &transitions, &setting, decisions.len() as i64, outdated, &given.gazetteer);
     let kinds = children.iter().map(|c| c.verdict.kind).collect();
-    let made = Made { children: records, kinds, events, gone, pairs, figures, settings: settings.to_toml(), new_children };
+    // no row is named: the page has no personal data
+    let names: Vec<&str> = sources.kinds().iter().map(|k| k.label()).collect();
+    let of = OfRun { linkage: &linkage, names: &names, sharp_rules: settings.blocking.sharp.len(), tables: None };
+    let report = of.body()?;
+    let settings = settings.to_toml();
+    let made = Made { children: records, kinds, events, gone, pairs, figures, settings, report, new_children };
     Ok((made, known.sources))
 }
 
