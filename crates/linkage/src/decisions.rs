@@ -106,4 +106,4 @@ pub(crate) struct Labels {
 }
 
 /// Rule number of pairs that a person decided.
-pub(crate) const DECIDED_RULE: usize = 255;
+pub(crate) const DECIDED_RULE: usize = 127;

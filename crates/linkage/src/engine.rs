@@ -15,7 +15,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::block::{Blocker, Keyed, Proposed, SourceSet, Wanted};
+use crate::block::{Blocker, Draw, KeySieve, Keyed, Proposed, SourceSet, Wanted};
 use crate::encode::{Comparison, Dictionary, Encoded, Encoder, Field};
 use crate::settings::{Settings, SettingsError};
 
@@ -60,11 +60,14 @@ pub struct Orders {
     wanted: Kind,
     /// By rule: keys of blocks that are split.
     oversized: Vec<Vec<u64>>,
+    /// By rule of the stage: which keys are worth an entry, where not all are.
+    sieves: Vec<Option<KeySieve>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Kind {
     All,
+    Either(Draw),
     Open,
     Apart,
 }
@@ -96,6 +99,7 @@ impl<'t, 'e> Task<'t, 'e> {
         self.blocker.find_oversized(self.rules.clone(), self.wanted);
         let wanted = match self.wanted {
             Wanted::All => Kind::All,
+            Wanted::Either(_, draw) => Kind::Either(draw),
             Wanted::Open(_) => Kind::Open,
             Wanted::Apart(_) => Kind::Apart,
         };
@@ -104,7 +108,9 @@ impl<'t, 'e> Task<'t, 'e> {
             keys.sort_unstable();
             keys
         };
-        Orders { rules: self.rules.clone(), wanted, oversized: self.blocker.oversized.iter().map(sorted).collect() }
+        let oversized = self.blocker.oversized.iter().map(sorted).collect();
+        let sieves = self.rules.clone().map(|k| self.blocker.sieve(k, self.wanted)).collect();
+        Orders { rules: self.rules.clone(), wanted, oversized, sieves }
     }
 
     /// How many rules the stage has: at most so many entries come of a record.
@@ -126,7 +132,7 @@ impl<'t, 'e> Task<'t, 'e> {
     pub fn record(&self, number: u32) -> (&[u32], u64) {
         let set = match self.wanted {
             Wanted::All => 0,
-            Wanted::Open(sets) | Wanted::Apart(sets) => sets[number as usize],
+            Wanted::Either(sets, _) | Wanted::Open(sets) | Wanted::Apart(sets) => sets[number as usize],
         };
         (self.blocker.encoded.record(number), set)
     }
@@ -179,7 +185,7 @@ impl Worker {
             words.extend(bytes.chunks_exact(4).map(word));
             for rule in orders.rules.clone() {
                 let key = blocker.key_of(rule, &words);
-                if key == 0 {
+                if key == 0 || orders.sieves[rule - orders.rules.start].as_ref().is_some_and(|s| !s.passes(key)) {
                     continue;
                 }
                 entry.clear();
@@ -222,6 +228,7 @@ impl Worker {
         blocker.oversized = orders.oversized.iter().map(|keys| keys.iter().copied().collect()).collect();
         let wanted = match orders.wanted {
             Kind::All => Wanted::All,
+            Kind::Either(draw) => Wanted::Either(&sets, draw),
             Kind::Open => Wanted::Open(&sets),
             Kind::Apart => Wanted::Apart(&sets),
         };

@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, BuildHasherDefault};
 use std::sync::{Mutex, PoisonError};
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHasher};
 use serde::{Deserialize, Serialize};
 
@@ -76,27 +77,44 @@ impl Interner {
         at * SHARDS as u32 + shard as u32 + 1
     }
 
-    /// All texts side by side.
+    /// All texts, ordered by what they are.
     pub fn finish(self) -> Interned {
-        let texts = |s: Mutex<Shard>| s.into_inner().unwrap_or_else(PoisonError::into_inner).texts;
-        let shards: Vec<Texts> = self.shards.into_iter().map(texts).collect();
+        let shards = self.shards.into_par_iter().map(|s| s.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let shards: Vec<(Texts, Vec<u32>)> = shards
+            .map(|s| {
+                let mut order: Vec<(u64, u32)> = s.places.into_iter().collect();
+                order.sort_unstable();
+                (s.texts, order.into_iter().map(|(_, place)| place).collect())
+            })
+            .collect();
         let mut starts = vec![0u32];
-        shards.iter().for_each(|s| starts.push(starts[starts.len() - 1] + s.len() as u32));
+        shards.iter().for_each(|s| starts.push(starts[starts.len() - 1] + s.0.len() as u32));
         Interned { shards, starts }
     }
 }
 
 /// The texts of an [`Interner`].
 pub(crate) struct Interned {
-    shards: Vec<Texts>,
+    /// Texts by place, and their places in the order of the digests, which does not depend on arrival.
+    shards: Vec<(Texts, Vec<u32>)>,
     /// Texts before each part.
     starts: Vec<u32>,
 }
 
 impl Interned {
-    /// All texts; the one at a place has the number that [`Interned::place`] gives this place.
+    /// All texts in order.
     pub fn texts(&self) -> Vec<&str> {
-        self.shards.iter().flat_map(Texts::iter).collect()
+        self.shards.iter().flat_map(|(texts, order)| order.iter().map(|place| texts.get(*place as usize))).collect()
+    }
+
+    /// What belongs to the texts, given in order (`width` values each), by place.
+    pub fn by_place(&self, in_order: &[u32], width: usize) -> Vec<u32> {
+        let mut out = vec![0; in_order.len()];
+        let places = self.shards.iter().zip(&self.starts).flat_map(|((_, order), start)| order.iter().map(move |p| start + p));
+        for (place, values) in places.zip(in_order.chunks_exact(width)) {
+            out[place as usize * width..][..width].copy_from_slice(values);
+        }
+        out
     }
 
     /// Gives up the texts; places stay known.
@@ -122,10 +140,15 @@ mod tests {
         let numbers: Vec<u32> = texts.iter().map(|t| set.of(t)).collect();
         assert_eq!(set.of(""), 0);
         let all = set.finish();
-        assert_eq!(all.texts().len(), 300);
+        let in_order = all.texts();
+        assert_eq!(in_order.len(), 300);
+        let by_place = all.by_place(&(0..300).collect::<Vec<_>>(), 1);
         assert!(all.place(0).is_none());
         for (n, t) in numbers.iter().zip(&texts) {
-            assert_eq!(all.texts()[all.place(*n).unwrap()], t);
+            assert_eq!(in_order[by_place[all.place(*n).unwrap()] as usize], t);
         }
+        let other = Interner::new();
+        texts.iter().rev().for_each(|t| _ = other.of(t));
+        assert_eq!(other.finish().texts(), in_order, "whatever came first");
     }
 }

@@ -1,13 +1,15 @@
 //! A whole run: tables and settings in, links and clusters out.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::assign::{CANDIDATE_FLOOR, Candidate, Chosen, assign, probability};
-use crate::block::{Blocker, CappedBlock, Pair, Proposed, SourceSet, Wanted, source_pair};
-use crate::compare::level_at;
+use crate::block::{Blocker, CappedBlock, Draw, PAIRS_AT_ONCE, Pair, Proposed, SourceSet, Wanted, source_pair};
+use crate::compare::{level_at, rough_weight};
 use crate::decisions::{Decided, Decision};
 use crate::encode::{Encoded, Encoder};
 use crate::engine::{Engine, Task};
@@ -20,6 +22,9 @@ use crate::weigh::{Model, Models, Pool, Scorer, Weights, train};
 pub(crate) const SETTLED_WEIGHT: f64 = 14.0;
 /// How far (in bits) the second-best pair of a settled row must lie behind.
 const SETTLED_LEAD: f64 = 10.0;
+
+/// Quarter bits of rough weight from which agreement in all that is the child's own leaves no doubt: a number and a name.
+const SURE_ROUGHLY: i32 = 120;
 
 /// A stage of a run, as reported to an [`Observer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -237,20 +242,25 @@ pub fn link(
         Ok(proposed)
     };
     let sharp_rules = blocker.sharp_rules();
-    let sharp = compare(&mut blocker, sharp_rules.clone(), Wanted::All)?;
+    // where the first rule, which is the sharpest, leaves no doubt, the others need not look but for the model's sake
+    let first_rule = sharp_rules.start..if within { sharp_rules.end } else { sharp_rules.end.min(sharp_rules.start + 1) };
+    let mut sharp = compare(&mut blocker, first_rule.clone(), Wanted::All)?;
+    let doubtful = doubtful_sources(&encoded, &sharp.pairs);
+    let others = Wanted::Either(&doubtful, Draw::of(encoded.len(), settings));
+    sharp = sharp.with(compare(&mut blocker, first_rule.end..sharp_rules.end, others)?);
 
     begin(Stage::Train)?;
     let labels = if settings.retrain { decided.labels(&encoded) } else { FxHashMap::default() };
     let pool = Pool { histogram: &sharp.histogram, rules: blocker.sharp_conditions(), labels, left_over: None };
     let models = train(&encoded, &pool);
     let scorer = Scorer::new(&encoded, &models);
-    let mut candidates = score(&scorer, sharp.pairs);
+    let mut candidates = score(&encoded, &scorer, &sharp.pairs);
     let open = open_sources(&encoded, &candidates);
 
     begin(Stage::BlockBroad)?;
     let broad_rules = blocker.broad_rules();
     let broad = compare(&mut blocker, broad_rules.clone(), Wanted::Open(&open))?;
-    candidates.extend(score(&scorer, broad.pairs));
+    candidates.extend(score(&encoded, &scorer, &broad.pairs));
     in_order(&mut candidates);
 
     begin(Stage::Assign)?;
@@ -267,7 +277,7 @@ pub fn link(
     let rules = blocker.last_conditions();
     let pool = Pool { histogram: &last.histogram, rules, labels: FxHashMap::default(), left_over: Some((&has, &models)) };
     let left_over = train(&encoded, &pool);
-    let mut late = score(&Scorer::new(&encoded, &left_over), last.pairs);
+    let mut late = score(&encoded, &Scorer::new(&encoded, &left_over), &last.pairs);
     in_order(&mut late);
     decided.apply(&mut late, &encoded);
     let mut chosen_late = choose(&encoded, &joining.duplicates, &mut late, within);
@@ -326,6 +336,26 @@ pub fn link(
     })
 }
 
+/// Sources with which no pair of the first rule agrees, alone, in all that is the child's own: the other sharp rules look further there.
+fn doubtful_sources(encoded: &Encoded, pairs: &[Pair]) -> Vec<SourceSet> {
+    let n = encoded.sources();
+    let all = SourceSet::MAX >> (SourceSet::BITS as usize - n);
+    let open = (0..n).flat_map(|s| encoded.range(s).map(move |_| AtomicU64::new(all & !(1 << s))));
+    let open: Vec<AtomicU64> = open.collect();
+    pairs.par_iter().filter(|p| p.alone() && agrees(encoded, p.pattern())).for_each(|p| {
+        let (s, t) = (encoded.source_of(p.left), encoded.source_of(p.right));
+        open[p.left as usize].fetch_and(!(1 << t), Ordering::Relaxed);
+        open[p.right as usize].fetch_and(!(1 << s), Ordering::Relaxed);
+    });
+    open.into_iter().map(AtomicU64::into_inner).collect()
+}
+
+/// Whether two rows agree in whatever is the child's own, and in enough of it.
+fn agrees(encoded: &Encoded, pattern: u64) -> bool {
+    let mut own = encoded.comparisons.iter().enumerate().filter(|(_, c)| !c.household);
+    own.all(|(i, _)| level_at(pattern, i) <= 1) && rough_weight(encoded, pattern) >= SURE_ROUGHLY
+}
+
 /// Each pair once, in order.
 fn in_order(candidates: &mut Vec<Candidate>) {
     candidates.par_sort_unstable_by_key(|c| c.pair);
@@ -353,12 +383,13 @@ fn found_by_either_name<T: Send>(
     out.into_iter().map(|(.., t)| t).collect()
 }
 
-fn score(scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
-    pairs
-        .into_par_iter()
-        .map(|pair| Candidate { pair, weight: scorer.score(pair) })
-        .filter(|c| c.weight >= CANDIDATE_FLOOR)
-        .collect()
+fn score(encoded: &Encoded, scorer: &Scorer, pairs: &[Pair]) -> Vec<Candidate> {
+    let scored = |some: &[Pair]| {
+        encoded.fetch(some.iter().flat_map(|p| [p.left, p.right]));
+        let all = some.iter().map(|pair| Candidate { pair: *pair, weight: scorer.score(*pair) });
+        all.filter(|c| c.weight >= CANDIDATE_FLOOR).collect::<Vec<_>>()
+    };
+    pairs.par_chunks(PAIRS_AT_ONCE).flat_map_iter(scored).collect()
 }
 
 /// Sources with which no pair settles a row: the broad rules look further there.

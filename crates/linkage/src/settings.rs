@@ -67,6 +67,8 @@ pub struct Blocking {
     pub last: Vec<String>,
     /// A block that would give more pairs is split by further columns; what is still larger is left out and reported.
     pub max_block_pairs: u64,
+    /// With twice so many rows (four, eight times …) EM learns of the rows that the first rule leaves no doubt of from one block in two (four, eight …).
+    pub sample_above: u64,
 }
 
 /// Probabilities between which a person decides.
@@ -88,6 +90,9 @@ impl Default for Thresholds {
 
 /// A default that keeps one block below half a second's work.
 const MAX_BLOCK_PAIRS: u64 = 100_000;
+
+/// Rows of which every pair is worth learning from.
+const SAMPLE_ABOVE: u64 = 1 << 18;
 
 /// What is wrong with settings, where, and how to mend it.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -134,6 +139,7 @@ struct RawBlocking {
     broad: Option<Vec<Spanned<String>>>,
     last: Option<Vec<Spanned<String>>>,
     max_block_pairs: Option<u64>,
+    sample_above: Option<u64>,
 }
 
 #[derive(Deserialize, Default)]
@@ -243,6 +249,7 @@ impl Settings {
             broad: texts(raw.blocking.broad, default.broad),
             last: texts(raw.blocking.last, default.last),
             max_block_pairs: raw.blocking.max_block_pairs.unwrap_or(MAX_BLOCK_PAIRS),
+            sample_above: raw.blocking.sample_above.unwrap_or(SAMPLE_ABOVE),
         };
         if blocking.sharp.is_empty() {
             return Err(fail(0..0, "没有分块规则".into(), "请在 [blocking] 的 sharp 中写至少一条,例如 \"id_no\"".into()));
@@ -374,7 +381,7 @@ fn default_blocking(columns: &[ColumnSettings]) -> Blocking {
     if sharp.is_empty() {
         sharp = columns.iter().map(|c| c.name.clone()).collect();
     }
-    Blocking { sharp, broad, last, max_block_pairs: MAX_BLOCK_PAIRS }
+    Blocking { sharp, broad, last, max_block_pairs: MAX_BLOCK_PAIRS, sample_above: SAMPLE_ABOVE }
 }
 
 /// Headings by which a column's kind is guessed: the kind, whether the household shares it, and words of which one is the heading.

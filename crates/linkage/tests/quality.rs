@@ -232,10 +232,18 @@ fn check(r: &Run, floors: [f64; 4]) {
 
 #[test]
 fn two_registers_of_careful_and_of_careless_offices() {
+    for sample_above in [1 << 18, 400] {
+        floors_of_two_registers(sample_above);
+    }
+}
+
+fn floors_of_two_registers(sample_above: u64) {
+    let mut s = settings();
+    s.blocking.sample_above = sample_above;
     for (seed, careful, floors) in
         [(1, 50, [0.999, 0.999, 0.98, 0.97]), (2, 15, [0.998, 0.995, 0.95, 0.96]), (3, 6, [0.995, 0.985, 0.85, 0.92])]
     {
-        check(&run(&two_registers(3_000, seed, careful), &settings()), floors);
+        check(&run(&two_registers(3_000, seed, careful), &s), floors);
     }
 }
 
@@ -315,7 +323,12 @@ fn the_number_of_threads_does_not_matter() {
     let sources = two_registers(1_200, 6, 10);
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| run(&sources, &settings()).bytes())
+        // learning from all pairs, and from a sample
+        [settings().blocking.sample_above, 200].map(|sample_above| {
+            let mut s = settings();
+            s.blocking.sample_above = sample_above;
+            pool.install(|| run(&sources, &s).bytes())
+        })
     };
     let one = with(1);
     assert!(one == with(1), "the same again");
@@ -374,6 +387,7 @@ fn workers_elsewhere_give_the_same_to_the_last_bit() {
         for most in [settings().blocking.max_block_pairs, 4, 1] {
             let mut s = settings();
             s.blocking.max_block_pairs = most;
+            s.blocking.sample_above = 2_000 / most.min(1_000);
             let here = run(&sources, &s);
             let elsewhere = run_on(&Elsewhere(13), &sources, &s, &[]);
             assert!(here.bytes() == elsewhere.bytes(), "{} sources, {most} pairs a block", sources.len());

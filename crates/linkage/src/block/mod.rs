@@ -17,10 +17,14 @@ use crate::encode::{Comparator, Encoded, wide};
 use crate::field::{Kind, date, national_id};
 use crate::settings::{ColumnSettings, Settings, rule_parts};
 
-use seek::Seekers;
+use seek::{Seekers, Sieve};
 
-/// Bits of [`Pair::packed`] that carry the pattern; the rule's number stands above them.
+/// Bits of [`Pair::packed`] that carry the pattern; the rule's number stands above them, and above that [`ALONE`].
 const PATTERN_BITS: u32 = 56;
+const RULE_BITS: u32 = 7;
+const ALONE: u64 = 1 << (PATTERN_BITS + RULE_BITS);
+/// Pairs whose records are fetched from memory together: the processor waits for all at once.
+pub(crate) const PAIRS_AT_ONCE: usize = 64;
 /// Pairs of a lower rough weight (quarter bits) are counted for the model but not kept. Pairs that end as links have
 /// well over this: on the bench data none was lost at 0 that is kept at −40.
 const ROUGH_FLOOR: i32 = 0;
@@ -57,7 +61,12 @@ impl Pair {
     }
 
     pub fn rule(self) -> usize {
-        (self.packed >> PATTERN_BITS) as usize
+        (self.packed >> PATTERN_BITS) as usize & (1 << RULE_BITS) - 1
+    }
+
+    /// Whether the two were the only ones of their sources in a block of the first rule.
+    pub fn alone(self) -> bool {
+        self.packed & ALONE != 0
     }
 }
 
@@ -77,10 +86,57 @@ pub(crate) fn source_pair(a: usize, b: usize, sources: usize) -> u16 {
 pub(crate) enum Wanted<'s> {
     /// All of two sources.
     All,
+    /// Those of which either side still looks for a row in the other's source. Of the rest the blocks that are drawn.
+    Either(&'s [SourceSet], Draw),
     /// Those of which each side still looks for a row in the other's source.
     Open(&'s [SourceSet]),
     /// Those whose children have no source in common.
     Apart(&'s [SourceSet]),
+}
+
+/// No block is drawn.
+const NONE: Draw = Draw(0);
+
+impl Wanted<'_> {
+    /// What is wanted of a block: where it is drawn, all of it.
+    fn of_block(self, key: u64) -> Self {
+        match self {
+            Wanted::Either(open, draw) if !draw.takes(key) => Wanted::Either(open, NONE),
+            other => other,
+        }
+    }
+}
+
+/// Keys under which there may be wanted pairs.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct KeySieve {
+    open: Sieve,
+    draw: Draw,
+}
+
+impl KeySieve {
+    pub fn passes(&self, key: u64) -> bool {
+        self.draw.takes(key) || self.open.passes(key)
+    }
+}
+
+/// Which blocks are compared for the sake of the model only: one in so many (a power of two), each standing for that many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Draw(u64);
+
+impl Draw {
+    /// Most blocks of which one is drawn.
+    const MOST: u64 = 64;
+
+    /// All blocks of few rows, fewer of many: what is learned needs no more pairs of a million rows than of some hundred thousand.
+    pub fn of(rows: usize, settings: &Settings) -> Self {
+        Self((rows as u64 / settings.blocking.sample_above.max(1)).next_power_of_two().min(Self::MOST))
+    }
+
+    #[inline]
+    fn takes(self, key: u64) -> bool {
+        key >> 32 & (self.0 - 1) == 0
+    }
 }
 
 /// What of a record makes a key.
@@ -241,6 +297,12 @@ impl Proposed {
     }
 }
 
+/// Pairs to be compared by a rule, each with what is wanted of its block and whether the two are alone in it, and where the result goes.
+struct Waiting<'w, 'o> {
+    pairs: Vec<(u32, u32, Wanted<'w>, bool)>,
+    out: &'o mut Proposed,
+}
+
 impl<'a> Blocker<'a> {
     /// `within`: also pairs inside one source.
     pub fn new(encoded: &'a Encoded, settings: &'a Settings, within: bool) -> Self {
@@ -340,7 +402,9 @@ impl<'a> Blocker<'a> {
         let seekers = self.seekers(wanted);
         let mut all = self.nothing();
         for k in rules {
-            let (of_rule, oversized) = self.run_rule(k, wanted, seekers.as_ref());
+            let sieve = self.sieve(k, wanted);
+            let keyed = self.keyed(&self.rules[k], seekers.as_ref(), sieve.as_ref());
+            let (of_rule, oversized) = self.run_rule(k, keyed, wanted);
             self.oversized[k].extend(oversized);
             all = all.with(of_rule);
         }
@@ -367,10 +431,9 @@ impl<'a> Blocker<'a> {
             keyed.par_sort_unstable();
             let blocks = keyed.chunk_by(|a, b| a.0 == b.0);
             let members = |block: &[Keyed]| block.iter().map(|e| e.1).collect::<Vec<_>>();
-            let oversized =
-                blocks.filter(|b| self.pairs_in(&members(b), wanted) > self.settings.blocking.max_block_pairs).map(|b| b[0].0);
-            let oversized: FxHashSet<u64> = oversized.collect();
-            self.oversized[k] = oversized;
+            let pairs = |b: &[Keyed]| self.pairs_in(&members(b), wanted.of_block(b[0].0));
+            let oversized = blocks.filter(|b| pairs(b) > self.settings.blocking.max_block_pairs).map(|b| b[0].0);
+            self.oversized[k] = oversized.collect();
         }
     }
 
@@ -392,7 +455,7 @@ impl<'a> Blocker<'a> {
 
     fn seekers(&self, wanted: Wanted) -> Option<Seekers> {
         match wanted {
-            Wanted::All => None,
+            Wanted::All | Wanted::Either(..) => None,
             Wanted::Open(open) => Some(Seekers::new(self.encoded, |i| open[i as usize])),
             Wanted::Apart(has) => Some(Seekers::new(self.encoded, |i| !has[i as usize])),
         }
@@ -411,8 +474,17 @@ impl<'a> Blocker<'a> {
         rule.parts.iter().fold(1, |key, p| extend(key, self.parts[*p].value(self.encoded, r)))
     }
 
+    /// Where not all pairs are wanted: lets the keys pass under which there may be wanted ones.
+    pub fn sieve(&self, k: usize, wanted: Wanted) -> Option<KeySieve> {
+        let Wanted::Either(open, draw) = wanted else { return None };
+        let rows: Vec<u32> = (0..self.encoded.len() as u32).filter(|i| open[*i as usize] != 0).collect();
+        let key = |i: &u32| self.key_of(k, self.encoded.record(*i));
+        let keys = rows.par_chunks(CHUNK as usize).map(|some| some.iter().map(key).filter(|k| *k != 0).collect()).collect();
+        Some(KeySieve { open: Sieve::of(keys), draw })
+    }
+
     /// Keyed records in [`PARTS`] parts by key, each sorted.
-    fn keyed(&self, rule: &Rule, seekers: Option<&Seekers>) -> Vec<Vec<Keyed>> {
+    fn keyed(&self, rule: &Rule, seekers: Option<&Seekers>, sieve: Option<&KeySieve>) -> Vec<Vec<Keyed>> {
         let part_of = |k: u64| (k >> 54) as usize % PARTS;
         let by_part = |keyed: Vec<Keyed>| {
             let mut starts = [0u32; PARTS + 1];
@@ -445,7 +517,8 @@ impl<'a> Blocker<'a> {
                         keys.clear();
                         keys.resize((n - first).min(CHUNK) as usize, 1);
                         rule.parts.iter().for_each(|p| self.parts[*p].add(self.encoded, first, &mut keys));
-                        let found = keys.iter().copied().zip(first..).filter(|(k, _)| *k != 0);
+                        let passes = |k: u64| k != 0 && sieve.is_none_or(|s| s.passes(k));
+                        let found = keys.iter().copied().zip(first..).filter(|(k, _)| passes(*k));
                         keyed.extend(found.map(|(k, i)| (k, self.candidate(i))));
                     }
                     by_part(keyed)
@@ -464,9 +537,9 @@ impl<'a> Blocker<'a> {
             .collect()
     }
 
-    fn run_rule(&self, k: usize, wanted: Wanted, seekers: Option<&Seekers>) -> (Proposed, Vec<u64>) {
+    fn run_rule(&self, k: usize, keyed: Vec<Vec<Keyed>>, wanted: Wanted) -> (Proposed, Vec<u64>) {
         let none = || (self.nothing(), Vec::new());
-        self.keyed(&self.rules[k], seekers)
+        keyed
             .into_par_iter()
             .fold(none, |(mut out, mut oversized), part| {
                 self.compare_keyed(k, &part, wanted, &mut out, &mut oversized);
@@ -478,27 +551,31 @@ impl<'a> Blocker<'a> {
     /// Compares the pairs of sorted keyed records. `oversized` takes the keys whose blocks are split.
     pub fn compare_keyed(&self, k: usize, keyed: &[Keyed], wanted: Wanted, out: &mut Proposed, oversized: &mut Vec<u64>) {
         let mut members = Vec::new();
+        let mut waiting = Waiting { pairs: Vec::with_capacity(PAIRS_AT_ONCE), out };
         for block in keyed.chunk_by(|a, b| a.0 == b.0).filter(|b| b.len() > 1) {
             members.clear();
             members.extend(block.iter().map(|e| e.1));
+            let wanted = wanted.of_block(block[0].0);
             if self.pairs_in(&members, wanted) > self.settings.blocking.max_block_pairs {
                 oversized.push(block[0].0);
             }
-            self.block(k, &members, 0, wanted, out);
+            self.block(k, &members, 0, wanted, &mut waiting);
         }
+        self.compare_waiting(k, &mut waiting);
     }
 
     /// Compares a block's pairs, or splits it by the next column when it is too large.
-    fn block(&self, k: usize, members: &[BlockRow], splits: usize, wanted: Wanted, out: &mut Proposed) {
+    fn block<'w>(&self, k: usize, members: &[BlockRow], splits: usize, wanted: Wanted<'w>, waiting: &mut Waiting<'w, '_>) {
         let pairs = self.pairs_in(members, wanted);
         if pairs == 0 {
             return;
         }
         if pairs <= self.settings.blocking.max_block_pairs {
-            return self.compare_block(k, members, wanted, out);
+            return self.compare_block(k, members, splits, wanted, waiting);
         }
         let Some(splitter) = self.splitters.get(splits) else {
-            out.capped[k] = (out.capped[k].0 + 1, out.capped[k].1 + pairs);
+            let capped = &mut waiting.out.capped[k];
+            *capped = (capped.0 + 1, capped.1 + pairs);
             return;
         };
         let mut keyed: Vec<Keyed> = members
@@ -509,7 +586,7 @@ impl<'a> Blocker<'a> {
         keyed.sort_unstable();
         for sub in keyed.chunk_by(|a, b| a.0 == b.0) {
             let members: Vec<BlockRow> = sub.iter().map(|e| e.1).collect();
-            self.block(k, &members, splits + 1, wanted, out);
+            self.block(k, &members, splits + 1, wanted, waiting);
         }
     }
 
@@ -557,6 +634,9 @@ impl<'a> Blocker<'a> {
                     x * x.saturating_sub(1) / 2
                 }
                 Wanted::Open(open) => self.open_to(a, b, open).count() as u64 * self.open_to(b, a, open).count() as u64,
+                Wanted::Either(open, NONE) => {
+                    l * r - (l - self.open_to(a, b, open).count() as u64) * (r - self.open_to(b, a, open).count() as u64)
+                }
                 _ if self.within => n * (n - 1) / 2,
                 _ => l * r,
             };
@@ -570,17 +650,27 @@ impl<'a> Blocker<'a> {
         a.iter().copied().filter(move |c| open[c.record as usize] & bit != 0)
     }
 
-    fn compare_block(&self, k: usize, members: &[BlockRow], wanted: Wanted, out: &mut Proposed) {
+    fn compare_block<'w>(
+        &self,
+        k: usize,
+        members: &[BlockRow],
+        splits: usize,
+        wanted: Wanted<'w>,
+        waiting: &mut Waiting<'w, '_>,
+    ) {
         // where the first rule's block was split its pairs may not have been compared
         let by_first_rule = k > 0 && self.oversized[0].is_empty() && !matches!(wanted, Wanted::Apart(_));
-        let mut compare = |a: &BlockRow, b: &BlockRow| {
+        let mut compare = |a: &BlockRow, b: &BlockRow, alone: bool| {
             if !(by_first_rule && a.first_key == b.first_key && a.first_key != 0) {
-                self.compare_pair(k, a.record.min(b.record), a.record.max(b.record), wanted, out);
+                waiting.pairs.push((a.record.min(b.record), a.record.max(b.record), wanted, alone));
+                if waiting.pairs.len() == PAIRS_AT_ONCE {
+                    self.compare_waiting(k, waiting);
+                }
             }
         };
         if let Wanted::Apart(has) = wanted {
             return Self::each_two_apart(members, has, |left, right| {
-                left.iter().for_each(|a| right.iter().for_each(|b| compare(a, b)));
+                left.iter().for_each(|a| right.iter().for_each(|b| compare(a, b, false)));
             });
         }
         self.each_two_sources(members, |left, right| match wanted {
@@ -588,15 +678,34 @@ impl<'a> Blocker<'a> {
                 let wanted_one =
                     |c: &&BlockRow| if let Wanted::Open(open) = wanted { open[c.record as usize] != 0 } else { true };
                 for (at, a) in left.iter().enumerate().filter(|(_, a)| wanted_one(a)) {
-                    left[at + 1..].iter().filter(wanted_one).for_each(|b| compare(a, b));
+                    left[at + 1..].iter().filter(wanted_one).for_each(|b| compare(a, b, false));
+                }
+            }
+            Wanted::Either(open, NONE) => {
+                let right_open: Vec<BlockRow> = self.open_to(right, left, open).collect();
+                let to = right.first().map_or(0, |c| 1 << self.encoded.source_of(c.record));
+                for a in left {
+                    let all = open[a.record as usize] & to != 0;
+                    (if all { right } else { &right_open }).iter().for_each(|b| compare(a, b, false));
                 }
             }
             Wanted::Open(open) => {
                 let right_open: Vec<BlockRow> = self.open_to(right, left, open).collect();
-                self.open_to(left, right, open).for_each(|a| right_open.iter().for_each(|b| compare(&a, b)));
+                self.open_to(left, right, open).for_each(|a| right_open.iter().for_each(|b| compare(&a, b, false)));
             }
-            _ => left.iter().for_each(|a| right.iter().for_each(|b| compare(a, b))),
+            _ => {
+                let alone = k == 0 && splits == 0 && left.len() == 1 && right.len() == 1;
+                left.iter().for_each(|a| right.iter().for_each(|b| compare(a, b, alone)));
+            }
         });
+    }
+
+    /// Compares the pairs that wait.
+    fn compare_waiting(&self, k: usize, waiting: &mut Waiting) {
+        self.encoded.fetch(waiting.pairs.iter().flat_map(|p| [p.0, p.1]));
+        for (a, b, wanted, alone) in waiting.pairs.drain(..) {
+            self.compare_pair(k, (a, b), wanted, alone, waiting.out);
+        }
     }
 
     /// In which of some parts two records agree.
@@ -612,7 +721,7 @@ impl<'a> Blocker<'a> {
         out
     }
 
-    fn compare_pair(&self, k: usize, a: u32, b: u32, wanted: Wanted, out: &mut Proposed) {
+    fn compare_pair(&self, k: usize, (a, b): (u32, u32), wanted: Wanted, alone: bool, out: &mut Proposed) {
         let e = self.encoded;
         let (x, y) = (e.record(a), e.record(b));
         let first = if matches!(wanted, Wanted::Apart(_)) { self.last } else { 0 };
@@ -629,11 +738,20 @@ impl<'a> Blocker<'a> {
         }
         let p = pattern(e, a, b);
         out.compared[k] += 1;
-        if !matches!(wanted, Wanted::Open(_)) {
-            *out.histogram.entry((source_pair(e.source_of(a), e.source_of(b), e.sources()), p)).or_default() += 1;
+        let (s, t) = (e.source_of(a), e.source_of(b));
+        let stands_for = match wanted {
+            Wanted::Open(_) => 0,
+            // a drawn block's pairs that are not wanted for themselves stand for those of the others
+            Wanted::Either(open, draw) if open[a as usize] & 1 << t == 0 && open[b as usize] & 1 << s == 0 => draw.0,
+            _ => 1,
+        };
+        if stands_for > 0 {
+            *out.histogram.entry((source_pair(s, t, e.sources()), p)).or_default() += stands_for;
         }
         if first > 0 || rough_weight(e, p) >= ROUGH_FLOOR {
-            out.pairs.push(Pair::new(a, b, k, p));
+            let mut pair = Pair::new(a, b, k, p);
+            pair.packed |= if alone { ALONE } else { 0 };
+            out.pairs.push(pair);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who seeks whom: of all records those that may find somebody.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::{CHUNK, SourceSet};
 use crate::encode::Encoded;
@@ -76,6 +77,7 @@ fn between(key: u64, s: usize, t: usize) -> u64 {
 }
 
 /// Lets keys pass that may be wanted: far smaller than the keys themselves.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Sieve {
     bits: Vec<u64>,
 }
@@ -84,7 +86,7 @@ impl Sieve {
     /// Places a key: one key in so many passes by accident.
     const PLACES: usize = 16;
 
-    fn of(keys: Vec<Vec<u64>>) -> Self {
+    pub fn of(keys: Vec<Vec<u64>>) -> Self {
         let places = (keys.iter().map(Vec::len).sum::<usize>() * Self::PLACES).next_power_of_two().max(64);
         let mut out = Self { bits: vec![0; places / 64] };
         for key in keys.iter().flatten() {
@@ -98,7 +100,7 @@ impl Sieve {
         ((key >> 14) as usize & (self.bits.len() - 1), 1 << (key >> 8 & 63))
     }
 
-    fn passes(&self, key: u64) -> bool {
+    pub fn passes(&self, key: u64) -> bool {
         let (at, bit) = self.place(key);
         self.bits[at] & bit != 0
     }
