@@ -27,12 +27,12 @@ impl Components {
 }
 
 /// Clusters grown link by link, strongest first. The members of a set form a ring.
-pub(crate) struct Clusters {
+pub(crate) struct Sets {
     sets: Components,
     next: Vec<u32>,
 }
 
-impl Clusters {
+impl Sets {
     pub fn new(records: usize) -> Self {
         Self { sets: Components::new(records), next: (0..records as u32).collect() }
     }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn rings_join() {
-        let mut c = Clusters::new(6);
+        let mut c = Sets::new(6);
         c.join(0, 2);
         c.join(3, 4);
         let mut together: Vec<(u32, u32)> = c.brought_together(2, 4).collect();

@@ -139,6 +139,13 @@ struct Column {
     former: bool,
 }
 
+/// Texts to be numbered, and the words that the numbers belong into.
+#[derive(Default)]
+pub(crate) struct WaitingTexts {
+    texts: Texts,
+    at: Vec<usize>,
+}
+
 enum Filler {
     /// Parsed from the text, two words when wide.
     Parsed(fn(&str) -> u64),
@@ -185,13 +192,18 @@ impl Encoder {
         (0..self.columns.len()).filter(|i| self.columns[*i].former)
     }
 
-    /// Adds the words of a row.
-    pub(crate) fn encode<'r>(&self, words: &mut Vec<u32>, value: &impl Fn(usize) -> Cow<'r, str>) {
+    /// Adds the words of a row. Texts that are numbered are put among those that wait for it, by column.
+    pub(crate) fn encode<'r>(&self, words: &mut Vec<u32>, waiting: &mut [WaitingTexts], value: &impl Fn(usize) -> Cow<'r, str>) {
         for (i, c) in self.columns.iter().enumerate() {
             let text = value(i);
             let v = match &c.filler {
                 Filler::Parsed(parse) => parse(&text),
-                Filler::Numbered(texts) => u64::from(texts.of(&text)),
+                Filler::Numbered(_) if text.is_empty() => 0,
+                Filler::Numbered(_) => {
+                    waiting[i].texts.push(&text);
+                    waiting[i].at.push(words.len());
+                    0
+                }
             };
             words.push(v as u32);
             match c.width {
@@ -201,6 +213,20 @@ impl Encoder {
             }
         }
         words.resize(words.len().next_multiple_of(self.stride), 0);
+    }
+
+    /// None that wait, by column.
+    pub(crate) fn none_waiting(&self) -> Vec<WaitingTexts> {
+        self.columns.iter().map(|_| WaitingTexts::default()).collect()
+    }
+
+    /// Numbers the texts that wait.
+    pub(crate) fn number(&self, words: &mut [u32], waiting: Vec<WaitingTexts>) {
+        for (c, waiting) in self.columns.iter().zip(waiting) {
+            if let Filler::Numbered(texts) = &c.filler {
+                texts.number(&waiting.texts, |i, number| words[waiting.at[i]] = number);
+            }
+        }
     }
 
     /// Puts another name into the words of a row.
@@ -232,10 +258,18 @@ impl Encoder {
     pub(crate) fn finish(self, tables: &mut [Table], settings: &Settings) -> Encoded {
         let stride = self.stride;
         let mut starts = vec![0u32];
-        let mut words: Vec<u32> = Vec::with_capacity(tables.iter().map(|t| t.words.len()).sum());
+        tables.iter().for_each(|t| starts.push(starts[starts.len() - 1] + (t.len() + t.aliases.len()) as u32));
+        let mut words = vec![0; starts[tables.len()] as usize * stride];
+        let mut rest = words.as_mut_slice();
         for t in tables.iter_mut() {
-            words.extend_from_slice(&std::mem::take(&mut t.words));
-            starts.push((words.len() / stride) as u32);
+            let (rows, after) = rest.split_at_mut(t.len() * stride);
+            let (aliases, after) = after.split_at_mut(t.aliases.len() * stride);
+            let (from, order) = (std::mem::take(&mut t.words), &t.input_row);
+            rows.par_chunks_mut(stride * RECORDS_AT_ONCE).zip(order.par_chunks(RECORDS_AT_ONCE)).for_each(|(to, rows)| {
+                to.chunks_mut(stride).zip(rows).for_each(|(record, row)| record.copy_from_slice(from.record(*row)));
+            });
+            aliases.copy_from_slice(&std::mem::take(&mut t.alias_words));
+            rest = after;
         }
         let finished: Vec<Finished> =
             self.columns.into_par_iter().zip(&settings.columns).map(|(c, s)| Finished::of(c, s)).collect();

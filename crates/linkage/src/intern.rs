@@ -56,6 +56,17 @@ struct Shard {
     texts: Texts,
 }
 
+impl Shard {
+    fn number(&mut self, digest: u64, text: &str) -> u32 {
+        let next = self.texts.len() as u32;
+        let at = *self.places.entry(digest).or_insert(next);
+        if at == next {
+            self.texts.push(text);
+        }
+        at
+    }
+}
+
 impl Interner {
     pub fn new() -> Self {
         Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
@@ -69,12 +80,33 @@ impl Interner {
         let digest = digest(text);
         let shard = (digest >> 58) as usize % SHARDS;
         let mut s = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
-        let next = s.texts.len() as u32;
-        let at = *s.places.entry(digest).or_insert(next);
-        if at == next {
-            s.texts.push(text);
+        s.number(digest, text) * SHARDS as u32 + shard as u32 + 1
+    }
+
+    /// Numbers many texts, none of them empty: part by part, so that a part is locked once and its lookups need not wait for each other.
+    pub fn number(&self, texts: &Texts, mut each: impl FnMut(usize, u32)) {
+        let digests: Vec<u64> = texts.iter().map(digest).collect();
+        let shard_of = |d: u64| (d >> 58) as usize % SHARDS;
+        let mut starts = [0u32; SHARDS + 1];
+        digests.iter().for_each(|d| starts[shard_of(*d) + 1] += 1);
+        (0..SHARDS).for_each(|s| starts[s + 1] += starts[s]);
+        let (mut next, mut order) = (starts, vec![0u32; digests.len()]);
+        for (i, d) in digests.iter().enumerate() {
+            let at = &mut next[shard_of(*d)];
+            order[*at as usize] = i as u32;
+            *at += 1;
         }
-        at * SHARDS as u32 + shard as u32 + 1
+        for shard in 0..SHARDS {
+            let of_shard = &order[starts[shard] as usize..starts[shard + 1] as usize];
+            if of_shard.is_empty() {
+                continue;
+            }
+            let mut s = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
+            for i in of_shard {
+                let i = *i as usize;
+                each(i, s.number(digests[i], texts.get(i)) * SHARDS as u32 + shard as u32 + 1);
+            }
+        }
     }
 
     /// All texts, ordered by what they are.
@@ -148,7 +180,11 @@ mod tests {
             assert_eq!(in_order[by_place[all.place(*n).unwrap()] as usize], t);
         }
         let other = Interner::new();
-        texts.iter().rev().for_each(|t| _ = other.of(t));
+        let mut many = Texts::default();
+        texts.iter().rev().for_each(|t| many.push(t));
+        let mut numbers = vec![0; many.len()];
+        other.number(&many, |i, n| numbers[i] = n);
+        assert!((0..many.len()).all(|i| other.of(many.get(i)) == numbers[i]));
         assert_eq!(other.finish().texts(), in_order, "whatever came first");
     }
 }

@@ -4,11 +4,11 @@ use rayon::prelude::*;
 
 use crate::assign::{CANDIDATE_FLOOR, Candidate, Chosen, Duplicates, probability};
 use crate::block::{Pair, SourceSet};
-use crate::cluster::Clusters;
+use crate::cluster::Sets;
 use crate::compare::pattern;
 use crate::decisions::{DECIDED_RULE, Decided};
 use crate::encode::Encoded;
-use crate::run::{Cluster, Link, Member, SETTLED_WEIGHT};
+use crate::run::{Clusters, Link, Member, SETTLED_WEIGHT};
 use crate::settings::Thresholds;
 use crate::weigh::{DUPLICATE_SHARE, Models, Scorer, Weights};
 
@@ -85,7 +85,7 @@ pub(crate) struct Joining<'a> {
     pub duplicates: DuplicateModel<'a>,
     decided: &'a Decided,
     thresholds: Thresholds,
-    clusters: Clusters,
+    clusters: Sets,
     /// Links that would have joined two children of one source.
     pub refused: usize,
     /// Weak links that other rows of the two children speak against.
@@ -96,7 +96,7 @@ pub(crate) struct Joining<'a> {
 pub(crate) struct Lists {
     pub links: Vec<Link>,
     pub review: Vec<Link>,
-    pub clusters: Vec<Cluster>,
+    pub clusters: Clusters,
     pub unmatched: Vec<Vec<u32>>,
     pub unmatched_precision: Vec<f64>,
 }
@@ -109,7 +109,7 @@ impl<'a> Joining<'a> {
         decided: &'a Decided,
         thresholds: Thresholds,
     ) -> Self {
-        let mut clusters = Clusters::new(encoded.len());
+        let mut clusters = Sets::new(encoded.len());
         let mut same: Vec<&(u32, u32)> = decided.same.iter().collect();
         same.sort_unstable();
         for (a, b) in same {
@@ -242,8 +242,8 @@ impl<'a> Joining<'a> {
                 if list.is_empty() { 1.0 } else { (1.0 - wrong / list.len() as f64).max(0.0) }
             })
             .collect();
-        let mut clusters = Vec::new();
-        self.clusters.each_set(|set| clusters.push(Cluster { members: set.iter().map(|i| member(e, *i)).collect() }));
+        let mut clusters = Clusters::default();
+        self.clusters.each_set(|set| clusters.push(set.iter().map(|i| member(e, *i))));
         Lists { links, review: review.iter().map(|c| link_of(e, c)).collect(), clusters, unmatched, unmatched_precision }
     }
 }

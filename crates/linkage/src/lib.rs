@@ -36,7 +36,7 @@ pub use encode::Encoder;
 pub use engine::{Context, Engine, InProcess, Orders, Task, Worker};
 pub use field::name::{differing_chars, pinyin_initials, pinyin_syllables};
 pub use field::{Kind, NULL_LEVEL};
-pub use run::{Cluster, Counts, Explanation, Link, LinkError, Linkage, Member, Observer, Stage, Step, link};
+pub use run::{Clusters, Counts, Explanation, Link, LinkError, Linkage, Member, Observer, Stage, Step, link};
 pub use settings::{ColumnSettings, Settings, SettingsError, Thresholds, infer};
 pub use table::{Part, Table, TableError};
 pub use weigh::{LatentClass, LevelReport, Model};

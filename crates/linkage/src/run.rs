@@ -126,11 +126,38 @@ pub struct Step {
     pub weight: f64,
 }
 
-/// All rows of one child.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cluster {
-    /// Two rows at least.
-    pub members: Vec<Member>,
+/// Children of two rows at least, in order of their first rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Clusters {
+    members: Vec<Member>,
+    ends: Vec<usize>,
+}
+
+impl Clusters {
+    pub(crate) fn push(&mut self, members: impl Iterator<Item = Member>) {
+        self.members.extend(members);
+        self.ends.push(self.members.len());
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether no rows were joined.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The rows of a child.
+    pub fn get(&self, i: usize) -> &[Member] {
+        &self.members[if i == 0 { 0 } else { self.ends[i - 1] }..self.ends[i]]
+    }
+
+    /// The rows of each child.
+    pub fn iter(&self) -> impl Iterator<Item = &[Member]> {
+        (0..self.len()).map(|i| self.get(i))
+    }
 }
 
 /// How much was looked at.
@@ -162,7 +189,7 @@ pub struct Linkage {
     /// For a person to decide, likeliest first.
     pub review: Vec<Link>,
     /// Ordered by their first member.
-    pub clusters: Vec<Cluster>,
+    pub clusters: Clusters,
     /// By source: rows in no link and in no review pair.
     pub unmatched: Vec<Vec<u32>>,
     /// By source: the share of these that the program expects to be rightly there.
@@ -236,31 +263,30 @@ pub fn link(
 
     begin(Stage::BlockSharp)?;
     let mut blocker = Blocker::new(&encoded, settings, within);
-    let compare = |blocker: &mut Blocker, rules, wanted| -> Result<Proposed, LinkError> {
-        let proposed = engine.compare(Task::new(blocker, rules, wanted)).map_err(LinkError::Engine)?;
-        blocker.note(&proposed);
-        Ok(proposed)
-    };
     let sharp_rules = blocker.sharp_rules();
     // where the first rule, which is the sharpest, leaves no doubt, the others need not look but for the model's sake
     let first_rule = sharp_rules.start..if within { sharp_rules.end } else { sharp_rules.end.min(sharp_rules.start + 1) };
-    let mut sharp = compare(&mut blocker, first_rule.clone(), Wanted::All)?;
-    let doubtful = doubtful_sources(&encoded, &sharp.pairs);
-    let others = Wanted::Either(&doubtful, Draw::of(encoded.len(), settings));
-    sharp = sharp.with(compare(&mut blocker, first_rule.end..sharp_rules.end, others)?);
+    let mut sharp = compare(engine, &mut blocker, first_rule.clone(), Wanted::All)?;
+    {
+        let doubtful = doubtful_sources(&encoded, &sharp.pairs);
+        let others = Wanted::Either(&doubtful, Draw::of(encoded.len(), settings));
+        sharp = sharp.with(compare(engine, &mut blocker, first_rule.end..sharp_rules.end, others)?);
+    }
 
     begin(Stage::Train)?;
     let labels = if settings.retrain { decided.labels(&encoded) } else { FxHashMap::default() };
     let pool = Pool { histogram: &sharp.histogram, rules: blocker.sharp_conditions(), labels, left_over: None };
     let models = train(&encoded, &pool);
     let scorer = Scorer::new(&encoded, &models);
-    let mut candidates = score(&encoded, &scorer, &sharp.pairs);
+    let mut candidates = score(&encoded, &scorer, std::mem::take(&mut sharp.pairs));
     let open = open_sources(&encoded, &candidates);
 
     begin(Stage::BlockBroad)?;
     let broad_rules = blocker.broad_rules();
-    let broad = compare(&mut blocker, broad_rules.clone(), Wanted::Open(&open))?;
-    candidates.extend(score(&encoded, &scorer, &broad.pairs));
+    let broad = compare(engine, &mut blocker, broad_rules.clone(), Wanted::Open(&open))?;
+    let unsettled = open.iter().filter(|o| **o != 0).count();
+    drop(open);
+    candidates.extend(score(&encoded, &scorer, broad.pairs));
     in_order(&mut candidates);
 
     begin(Stage::Assign)?;
@@ -273,17 +299,18 @@ pub fn link(
     begin(Stage::LeftOver)?;
     let has = joining.sources_of_children();
     let last_rules = blocker.last_rules();
-    let last = compare(&mut blocker, last_rules.clone(), Wanted::Apart(&has))?;
+    let last = compare(engine, &mut blocker, last_rules.clone(), Wanted::Apart(&has))?;
     let rules = blocker.last_conditions();
     let pool = Pool { histogram: &last.histogram, rules, labels: FxHashMap::default(), left_over: Some((&has, &models)) };
     let left_over = train(&encoded, &pool);
-    let mut late = score(&encoded, &Scorer::new(&encoded, &left_over), &last.pairs);
+    let mut late = score(&encoded, &Scorer::new(&encoded, &left_over), last.pairs);
     in_order(&mut late);
     decided.apply(&mut late, &encoded);
     let mut chosen_late = choose(&encoded, &joining.duplicates, &mut late, within);
     let apart = |p: Pair| !within && has[p.left as usize] & has[p.right as usize] == 0;
     chosen.retain(|c| !apart(c.candidate.pair));
     candidates.retain(|c| !apart(c.pair));
+    drop(has);
     candidates.extend(late);
     in_order(&mut candidates);
     joining.join(&mut chosen_late);
@@ -303,7 +330,7 @@ pub fn link(
         compared_broad: blocker.compared_by(broad_rules),
         compared_last: blocker.compared_by(last_rules),
         compared_by_rule: blocker.compared.clone(),
-        unsettled: open.iter().filter(|o| **o != 0).count(),
+        unsettled,
         candidates: candidates.len(),
         refused: joining.refused,
     };
@@ -356,6 +383,18 @@ fn agrees(encoded: &Encoded, pattern: u64) -> bool {
     own.all(|(i, _)| level_at(pattern, i) <= 1) && rough_weight(encoded, pattern) >= SURE_ROUGHLY
 }
 
+/// Has the pairs of some rules compared.
+fn compare(
+    engine: &dyn Engine,
+    blocker: &mut Blocker,
+    rules: std::ops::Range<usize>,
+    wanted: Wanted,
+) -> Result<Proposed, LinkError> {
+    let proposed = engine.compare(Task::new(blocker, rules, wanted)).map_err(LinkError::Engine)?;
+    blocker.note(&proposed);
+    Ok(proposed)
+}
+
 /// Each pair once, in order.
 fn in_order(candidates: &mut Vec<Candidate>) {
     candidates.par_sort_unstable_by_key(|c| c.pair);
@@ -383,7 +422,7 @@ fn found_by_either_name<T: Send>(
     out.into_iter().map(|(.., t)| t).collect()
 }
 
-fn score(encoded: &Encoded, scorer: &Scorer, pairs: &[Pair]) -> Vec<Candidate> {
+fn score(encoded: &Encoded, scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
     let scored = |some: &[Pair]| {
         encoded.fetch(some.iter().flat_map(|p| [p.left, p.right]));
         let all = some.iter().map(|pair| Candidate { pair: *pair, weight: scorer.score(*pair) });

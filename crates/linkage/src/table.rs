@@ -7,7 +7,7 @@ use arrow_array::builder::StringBuilder;
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::encode::Encoder;
+use crate::encode::{Encoder, WaitingTexts};
 
 /// 一个来源的名册 (one source) as short records of words, with its record ids.
 ///
@@ -18,11 +18,37 @@ pub struct Table {
     pub name: String,
     ids: StringArray,
     /// For the row at a place in record-id order: its place in the input.
-    input_row: Vec<u32>,
-    /// Records in record-id order, then those under a former name.
-    pub(crate) words: Vec<u32>,
+    pub(crate) input_row: Vec<u32>,
+    /// Records in the order of the input, in stretches, until [`Encoder::finish`] takes them.
+    pub(crate) words: Stretches,
+    /// Records under a former name.
+    pub(crate) alias_words: Vec<u32>,
     /// For every record under a former name: the rank of the row that it stands for.
     pub(crate) aliases: Vec<u32>,
+}
+
+/// Records of a source as its parts had them: putting them together would be one walk through memory more.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stretches {
+    words: Vec<Vec<u32>>,
+    /// Rows before each stretch.
+    starts: Vec<u32>,
+    stride: usize,
+}
+
+impl Stretches {
+    fn push(&mut self, words: Vec<u32>) {
+        let before = self.starts.last().map_or(0, |s| s + (self.words[self.words.len() - 1].len() / self.stride) as u32);
+        self.starts.push(before);
+        self.words.push(words);
+    }
+
+    /// The record of a row of the input.
+    #[inline]
+    pub fn record(&self, row: u32) -> &[u32] {
+        let stretch = self.starts.partition_point(|s| *s <= row) - 1;
+        &self.words[stretch][(row - self.starts[stretch]) as usize * self.stride..][..self.stride]
+    }
 }
 
 /// Why rows do not make a source.
@@ -48,15 +74,20 @@ pub struct Part<'e> {
     ends: Vec<usize>,
     rows: usize,
     words: Vec<u32>,
-    /// Records under a former name: the row in this part, and the words.
-    former: Vec<(u32, Vec<u32>)>,
+    waiting: Vec<WaitingTexts>,
+    /// Records under a former name: the row in this part, the column and the name.
+    former: Vec<(u32, usize, String)>,
 }
+
+/// Rows whose texts are numbered together.
+const ROWS_AT_ONCE: usize = 4096;
 
 impl<'e> Part<'e> {
     /// An empty part, with room for so many rows.
     pub fn new(encoder: &'e Encoder, rows: usize) -> Self {
         let words = Vec::with_capacity(rows * encoder.stride());
-        Self { encoder, ids: String::new(), ends: Vec::with_capacity(rows), rows: 0, words, former: Vec::new() }
+        let (ends, waiting) = (Vec::with_capacity(rows), encoder.none_waiting());
+        Self { encoder, ids: String::new(), ends, rows: 0, words, waiting, former: Vec::new() }
     }
 
     /// Takes a row: its record id (rows without one are numbered), its value for each column of the settings, an empty text where there is
@@ -66,25 +97,32 @@ impl<'e> Part<'e> {
             self.ids.push_str(id);
             self.ends.push(self.ids.len());
         }
-        let at = self.words.len();
-        self.encoder.encode(&mut self.words, &value);
+        self.encoder.encode(&mut self.words, &mut self.waiting, &value);
         for column in self.encoder.columns_with_former_names() {
             let (now, before) = (value(column), former(column));
             if !before.is_empty() && before != now {
                 // another way to find the row, never another row
-                let mut words = self.words[at..].to_vec();
-                self.encoder.encode_name(&mut words, column, &before);
-                self.former.push((self.rows as u32, words));
+                self.former.push((self.rows as u32, column, before.into_owned()));
             }
         }
         self.rows += 1;
+        if self.rows % ROWS_AT_ONCE == 0 {
+            self.finish();
+        }
+    }
+
+    /// Finishes the rows so far. Whoever makes parts on several threads does it there; what is left [`Table::new`] finishes.
+    pub fn finish(&mut self) {
+        let waiting = std::mem::replace(&mut self.waiting, self.encoder.none_waiting());
+        self.encoder.number(&mut self.words, waiting);
     }
 }
 
 impl Table {
     /// Puts the parts of a source together, in the order of the input, and checks that record ids are unique.
-    pub fn new(name: impl Into<String>, parts: Vec<Part>) -> Result<Self, TableError> {
+    pub fn new(name: impl Into<String>, mut parts: Vec<Part>) -> Result<Self, TableError> {
         let name = name.into();
+        parts.iter_mut().for_each(Part::finish);
         let rows: usize = parts.iter().map(|p| p.rows).sum();
         if u32::try_from(rows).is_err() {
             return Err(TableError::TooManyRows(name));
@@ -93,9 +131,10 @@ impl Table {
         let with_ids = parts.iter().any(|p| !p.ends.is_empty());
         let ids = if with_ids {
             let mut ids = StringBuilder::with_capacity(rows, parts.iter().map(|p| p.ids.len()).sum());
-            for p in &parts {
-                let starts = std::iter::once(&0).chain(&p.ends);
-                starts.zip(&p.ends).for_each(|(start, end)| ids.append_value(&p.ids[*start..*end]));
+            for p in &mut parts {
+                let (text, ends) = (std::mem::take(&mut p.ids), std::mem::take(&mut p.ends));
+                let starts = std::iter::once(&0).chain(&ends);
+                starts.zip(&ends).for_each(|(start, end)| ids.append_value(&text[*start..*end]));
             }
             ids.finish()
         } else {
@@ -116,25 +155,20 @@ impl Table {
         if !rank.is_empty() {
             input_row.iter().zip(0..).for_each(|(row, r)| rank[*row as usize] = r);
         }
-        let former: usize = parts.iter().map(|p| p.former.len()).sum();
-        let mut words: Vec<u32> = Vec::with_capacity((rows + former) * stride);
         let (mut aliases, mut first) = (Vec::new(), 0);
         let mut alias_words = Vec::new();
+        let mut words = Stretches { stride, ..Stretches::default() };
         for p in parts {
-            words.extend_from_slice(&p.words);
-            for (row, w) in &p.former {
+            for (row, column, former) in &p.former {
                 aliases.push(rank[first + *row as usize]);
-                alias_words.extend_from_slice(w);
+                let at = alias_words.len();
+                alias_words.extend_from_slice(&p.words[*row as usize * stride..][..stride]);
+                p.encoder.encode_name(&mut alias_words[at..], *column, former);
             }
             first += p.rows;
+            words.push(p.words);
         }
-        if !sorted {
-            let mut in_order: Vec<u32> = Vec::with_capacity((rows + former) * stride);
-            input_row.iter().for_each(|i| in_order.extend_from_slice(&words[*i as usize * stride..][..stride]));
-            words = in_order;
-        }
-        words.extend_from_slice(&alias_words);
-        Ok(Self { name, ids, input_row, words, aliases })
+        Ok(Self { name, ids, input_row, words, alias_words, aliases })
     }
 
     /// Number of rows.

@@ -118,7 +118,7 @@ fn everybody_is_found_and_twins_stay_two() {
     let expected: Vec<(String, String)> = (0..left.len()).map(|i| (format!("L{i:05}"), format!("R{i:05}"))).collect();
     assert_eq!(r.links(), expected);
     assert!(r.unmatched(0).is_empty() && r.unmatched(1).is_empty());
-    assert!(r.linkage.clusters.iter().all(|c| c.members.len() == 2));
+    assert!(r.linkage.clusters.iter().all(|c| c.len() == 2));
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn two_records_of_one_child_become_one() {
     let r = run(&left, &right, &[]);
     let of_five: Vec<_> = r.links().into_iter().filter(|(l, _)| l == "L00005").collect();
     assert_eq!(of_five.len(), 2, "both records link: {of_five:?}");
-    assert_eq!(r.linkage.clusters.iter().filter(|c| c.members.len() == 3).count(), 1);
+    assert_eq!(r.linkage.clusters.iter().filter(|c| c.len() == 3).count(), 1);
 }
 
 #[test]

@@ -187,8 +187,7 @@ impl Run {
         let pair = |l: &baoxue_linkage::Link| {
             (id(l.left), id(l.right), l.weight.to_bits(), l.probability.to_bits(), l.rule, self.linkage.pattern(l))
         };
-        let clusters: Vec<Vec<String>> =
-            self.linkage.clusters.iter().map(|c| c.members.iter().map(|m| id(*m)).collect()).collect();
+        let clusters: Vec<Vec<String>> = self.linkage.clusters.iter().map(|c| c.iter().map(|m| id(*m)).collect()).collect();
         let l = &self.linkage;
         format!(
             "{:?}{:?}{clusters:?}{:?}{:?}",
@@ -257,7 +256,7 @@ fn three_registers() {
     let r = run(&sources, &settings());
     let quality = r.quality();
     assert!(quality[0] >= 0.998 && quality[1] >= 0.99, "{quality:.4?}");
-    let mixed = r.linkage.clusters.iter().filter(|c| c.members.iter().any(|m| r.person(*m) != r.person(c.members[0]))).count();
+    let mixed = r.linkage.clusters.iter().filter(|c| c.iter().any(|m| r.person(*m) != r.person(c[0]))).count();
     assert!(mixed * 500 <= r.linkage.clusters.len(), "{mixed} of {}", r.linkage.clusters.len());
 }
 

@@ -65,7 +65,7 @@ const OLDEST_PUPIL: i16 = 20;
 
 /// Groups the rows, leaves out who is not of age, and decides.
 pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Linkage, setting: &Setting) -> Vec<Child<'a>> {
-    let mut groups: Vec<Vec<Member>> = linkage.clusters.iter().map(|c| c.members.clone()).collect();
+    let mut groups: Vec<Vec<Member>> = linkage.clusters.iter().map(<[Member]>::to_vec).collect();
     let mut seen: Vec<Vec<bool>> = tables.iter().map(|t| vec![false; t.len()]).collect();
     groups.iter().flatten().for_each(|m| seen[usize::from(m.source)][m.row as usize] = true);
     for (source, rows) in seen.iter().enumerate() {

@@ -198,6 +198,7 @@ impl Plan<'_> {
                 bail!("{path} 第 {} 行有不是 UTF-8 的字符,而文件开头是 UTF-8;请另存为 UTF-8", line());
             }
         }
+        out.part.finish();
         Ok(out)
     }
 
@@ -231,6 +232,7 @@ impl Plan<'_> {
             out.part.push(id.as_deref(), |c| value(&columns[c]), |c| value(&former[c]));
             out.truth.extend(truth.as_ref().map(|t| t.value(row).trim().to_owned()));
         }
+        out.part.finish();
         Ok(out)
     }
 }

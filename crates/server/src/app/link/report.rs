@@ -399,19 +399,19 @@ fn waterfall(e: &Explanation, weight: f64) -> String {
 
 fn sizes(l: &Linkage) -> Vec<(usize, usize)> {
     let mut out: BTreeMap<usize, usize> = BTreeMap::new();
-    l.clusters.iter().for_each(|c| *out.entry(c.members.len()).or_default() += 1);
+    l.clusters.iter().for_each(|c| *out.entry(c.len()).or_default() += 1);
     out.into_iter().collect()
 }
 
 fn largest<'a>(l: &'a Linkage, tables: &'a [Table]) -> Vec<(String, Vec<(&'a str, &'a str)>)> {
     let mut order: Vec<usize> = (0..l.clusters.len()).collect();
-    order.sort_by_key(|i| (std::cmp::Reverse(l.clusters[*i].members.len()), *i));
+    order.sort_by_key(|i| (std::cmp::Reverse(l.clusters.get(*i).len()), *i));
     let of = |i: usize| {
-        let members = l.clusters[i].members.iter().map(|m| {
+        let members = l.clusters.get(i).iter().map(|m| {
             let t = &tables[usize::from(m.source)];
             (t.name.as_str(), t.id(m.row as usize))
         });
-        (format!("第 {} 人:{} 条记录", i + 1, l.clusters[i].members.len()), members.collect())
+        (format!("第 {} 人:{} 条记录", i + 1, l.clusters.get(i).len()), members.collect())
     };
     order.into_iter().take(LARGEST).map(of).collect()
 }

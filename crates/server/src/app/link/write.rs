@@ -7,7 +7,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use baoxue_linkage::{Cluster, Link, Linkage, Table};
+use baoxue_linkage::{Link, Linkage, Table};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -116,11 +116,11 @@ const LINES_AT_ONCE: usize = 32;
 
 fn clusters(path: &Path, tables: &[Table], linkage: &Linkage) -> anyhow::Result<()> {
     let names: Vec<Cow<str>> = tables.iter().map(|t| field(&t.name)).collect();
-    let numbered: Vec<(usize, &Cluster)> = linkage.clusters.iter().enumerate().collect();
-    lines(path, "cluster_id,source,record_id", &numbered, &|s: &mut Vec<u8>, (i, c)| {
-        for m in &c.members {
+    let numbers: Vec<u32> = (0..linkage.clusters.len() as u32).collect();
+    lines(path, "cluster_id,source,record_id", &numbers, &|s: &mut Vec<u8>, i| {
+        for m in linkage.clusters.get(*i as usize) {
             let source = usize::from(m.source);
-            digits(s, *i as u64 + 1, 1);
+            digits(s, u64::from(*i) + 1, 1);
             for text in [",", &names[source], ",", &field(tables[source].id(m.row as usize)), "\n"] {
                 s.extend_from_slice(text.as_bytes());
             }
