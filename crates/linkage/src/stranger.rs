@@ -68,7 +68,7 @@ impl Tally {
         let depending: Vec<(usize, (usize, u16))> = dependent_comparisons(encoded);
         let dependences = depending
             .into_par_iter()
-            .map(|(comparison, given)| Depending { comparison, given, keys: depending_keys(encoded, rows, comparison, given.0) })
+            .map(|(comparison, given)| Depending { comparison, given, keys: depending_keys(encoded, rows, comparison, given) })
             .collect();
         Self { comparisons, dependences }
     }
@@ -92,7 +92,27 @@ impl Tally {
                     (out[0], out[1]) = (out[1] * doors, out[1] * (1.0 - doors));
                     Some(out)
                 }
+                Comparator::Same { .. } if l.keys.len() == 2 * SEXES => {
+                    let apart = |i: usize| (joined[2 * i] - joined[2 * i + 1]).max(0.0);
+                    let (same, all) = ((1..SEXES).map(apart).sum::<f64>(), apart(0));
+                    let pairs = masses[l.given.0][usize::from(ONE_CHARACTER) - 1];
+                    let share = if all > 0.0 { (same / all).min(1.0) } else { 0.5 };
+                    Some(vec![pairs * share, pairs * (1.0 - share)])
+                }
                 Comparator::Same { .. } => Some(vec![joined[0], joined[1] - joined[0]]),
+                Comparator::Name { .. } if l.keys.len() > 3 => {
+                    let (other_surname, all) = (joined[3] - joined[4], joined[5] - joined[6]);
+                    let other = if all > 0.0 { (other_surname / all).clamp(0.0, 1.0) } else { 0.5 };
+                    let pairs = masses[l.given.0][usize::from(ONE_CHARACTER) - 1];
+                    let shares = |of: &[f64]| -> Vec<f64> {
+                        let total = of.iter().sum::<f64>().max(1.0);
+                        of.iter().map(|m| m / total).collect()
+                    };
+                    let of_family = shares(&adult_levels(&joined[..3], &masses[l.comparison]));
+                    let of_others = shares(&masses[l.comparison]);
+                    let both = of_family.iter().zip(&of_others);
+                    Some(both.map(|(f, o)| pairs * (f * (1.0 - other) + o * other)).collect())
+                }
                 Comparator::Name { .. } => Some(adult_levels(&joined, &masses[l.comparison])),
                 _ => None,
             }
@@ -115,29 +135,45 @@ fn dependent_comparisons(encoded: &Encoded) -> Vec<(usize, (usize, u16))> {
     let number = find(&|c| matches!(c.comparator, Comparator::NationalId { .. }));
     let name = find(&|c| matches!(c.comparator, Comparator::Name { .. }) && !c.household);
     let of = |(i, c): (usize, &Comparison)| match (c.comparator, number, name) {
-        // a number holds a birth date: where it agrees but for an error, the birth date is no news
-        (Comparator::Date { .. }, Some(n), _) => Some((i, (n, levels_of(&[2, 3, 4])))),
+        // a number holds a birth date: where it agrees, or all but does, the birth date is no news
+        (Comparator::Date { .. }, Some(n), _) => vec![(i, (n, levels_of(&[1, 2, 3, 4])))],
         // …and the county where it was given out, where most still live
-        (Comparator::Residence { code: Some(_), .. }, Some(n), _) => Some((i, (n, levels_of(&[4])))),
+        (Comparator::Residence { code: Some(_), .. }, Some(n), _) => vec![(i, (n, levels_of(&[4])))],
         // most names are a boy's or a girl's
         (Comparator::Same { at }, _, Some(n)) if encoded.fields.iter().any(|f| f.at == at && f.kind == Kind::Sex) => {
-            Some((i, (n, levels_of(&[1, 2, 3]))))
+            vec![(i, (n, levels_of(&[1, 2, 3]))), (i, (n, levels_of(&[ONE_CHARACTER])))]
         }
-        // a guardian mostly bears the child's surname
-        (Comparator::Name { .. }, _, Some(n)) if c.household => Some((i, (n, levels_of(&[1, 2, 3, 4, 5, 6, 7])))),
-        _ => None,
+        // a guardian mostly bears the child's surname, which may be the character that differs
+        (Comparator::Name { .. }, _, Some(n)) if c.household => {
+            vec![(i, (n, levels_of(&[1, 2, 3, 5, 6, 7]))), (i, (n, levels_of(&[ONE_CHARACTER])))]
+        }
+        _ => Vec::new(),
     };
-    encoded.comparisons.iter().enumerate().filter_map(of).collect()
+    encoded.comparisons.iter().enumerate().flat_map(of).collect()
 }
+
+/// The level of names a character apart.
+const ONE_CHARACTER: u8 = 4;
 
 fn levels_of(levels: &[u8]) -> u16 {
     levels.iter().fold(0, |m, l| m | 1 << l)
 }
 
-fn depending_keys(encoded: &Encoded, rows: &[u32], comparison: usize, given: usize) -> Vec<Counts> {
+fn depending_keys(encoded: &Encoded, rows: &[u32], comparison: usize, (given, levels): (usize, u16)) -> Vec<Counts> {
+    let one_character = levels == levels_of(&[ONE_CHARACTER]);
     match (encoded.comparisons[comparison].comparator, encoded.comparisons[given].comparator) {
         (Comparator::Residence { code, address }, Comparator::NationalId { at }) => {
             residence_keys(encoded, rows, code, address, Some(&|r: &[u32]| national_id::area(wide(r, at))))
+        }
+        // names a character apart: by their sex, and all that have one
+        (Comparator::Same { at }, Comparator::Name { field, at: child }) if one_character => {
+            let names = &encoded.fields[field].names;
+            let mut by_sex = vec![vec![0u32; names.len()]; SEXES];
+            for r in rows.iter().map(|i| encoded.record(*i)).filter(|r| r[child] != 0 && r[at] != 0) {
+                by_sex[r[at] as usize][r[child] as usize] += 1;
+                by_sex[0][r[child] as usize] += 1;
+            }
+            by_sex.iter().flat_map(|counts| names.masked(counts, false)).map(Counts::gather).collect()
         }
         (Comparator::Same { at }, Comparator::Name { field, at: child }) => {
             let names = encoded.fields[field].names.len();
@@ -148,15 +184,24 @@ fn depending_keys(encoded: &Encoded, rows: &[u32], comparison: usize, given: usi
             }
             vec![Counts::Dense(both), Counts::Dense(all)]
         }
-        (Comparator::Name { at: adult, .. }, Comparator::Name { at: child, .. }) => {
+        (Comparator::Name { at: adult, .. }, Comparator::Name { field, at: child }) => {
             let (surname, adult_surname) = (child + 2, adult + 2);
             let few = counts_of_few(encoded, rows, |r| (r[adult] != 0).then(|| (r[surname], r[adult_surname])));
             let by = |key: &dyn Fn(u32, u32) -> u64| Counts::gather(few.iter().map(|((c, a), n)| (key(*c, *a), *n)).collect());
-            vec![
+            let mut out = vec![
                 by(&|c, a| if c == 0 { 0 } else { u64::from(c) << 32 | u64::from(a) }),
                 by(&|_, a| u64::from(a)),
                 by(&|c, _| u64::from(c)),
-            ]
+            ];
+            if one_character {
+                // is it the surname that differs?
+                let names = &encoded.fields[field].names;
+                let mut all = vec![0u32; names.len()];
+                rows.iter().map(|i| encoded.record(*i)[child]).filter(|n| *n != 0).for_each(|n| all[n as usize] += 1);
+                let keys = [true, false].into_iter().flat_map(|surname_only| names.masked(&all, surname_only));
+                out.extend(keys.map(Counts::gather));
+            }
+            out
         }
         _ => Vec::new(),
     }
@@ -210,7 +255,7 @@ impl NameCounts {
         let sound = grouped(names.pinyin_kinds, &|i| names.pinyin[i]);
         let shape = grouped(names.shape_kinds, &|i| names.shape(i as u32));
         let surname = grouped(names.first_kinds, &|i| names.first[i]);
-        let masked = names.masked(&all).map(Counts::gather);
+        let masked = names.masked(&all, false).map(Counts::gather);
         let [whole, beginnings] = names.whole_and_beginnings(&all).map(Counts::gather);
         Self { by: [all, sound, shape, surname], masked, whole, beginnings }
     }

@@ -370,7 +370,8 @@ impl Names {
     /// Names one character apart meet under a key for each place left open, `counts` being how often each stands; the same keys with the
     /// name's sound, under which only homophones and the names themselves meet. Among many names one key in [`KEY_THINNING`] is there,
     /// chosen by its digest, and stands for the others.
-    pub fn masked(&self, counts: &[u32]) -> [Vec<Counted>; 2] {
+    /// `surname_only`: only the first place is left open.
+    pub fn masked(&self, counts: &[u32], surname_only: bool) -> [Vec<Counted>; 2] {
         let thinning = self.thinning();
         let (mut plain, mut with_sound) = (Vec::new(), Vec::new());
         for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
@@ -379,7 +380,7 @@ impl Names {
             if e.latin || len < 3 {
                 continue;
             }
-            for hole in 0..len {
+            for hole in 0..if surname_only { 1 } else { len } {
                 let mut key = mix(len as u64, hole as u64);
                 for (k, c) in e.chars[..len].iter().enumerate() {
                     key = mix(key, if k == hole { 0 } else { u64::from(self.characters[usize::from(*c)] as u32) });
