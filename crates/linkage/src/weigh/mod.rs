@@ -61,6 +61,8 @@ const LEFT_OVER_SHARE: f64 = 0.02;
 /// Share of a level's pairs that are taken for strangers' even where one child's pairs would explain them all: a
 /// number or a name may always have been copied to a stranger.
 const STRANGER_FLOOR: f64 = 0.02;
+/// The same of pairs that agree in the citizen number, and the largest: it is given out once, and now and then stands for two children.
+const SAME_NUMBER: [f64; 2] = [1e-5, 0.05];
 /// Share of children whom a source has twice (双重学籍), before the evidence of the two rows.
 pub(crate) const DUPLICATE_SHARE: f64 = 0.01;
 /// What was learned about one pair of sources.
@@ -120,6 +122,8 @@ pub(crate) struct Weights {
     stranger: Vec<Vec<f64>>,
     /// Pairs that show the level, over all pairs: before one child's pairs are taken off.
     mass: Vec<Vec<f64>>,
+    /// By comparison: the least and the largest share of the pairs that agree in it which are taken for strangers'.
+    same_bounds: Vec<[f64; 2]>,
     /// What strangers do not show by chance alone, and their shares then.
     dependences: Vec<(Dependence, Vec<f64>)>,
     /// Pairs of one child that no rule proposed, as the model expects them.
@@ -225,6 +229,7 @@ impl Weights {
             classes: encoded.comparisons.iter().map(default_shares).collect(),
             stranger: zeros(),
             mass: zeros(),
+            same_bounds: encoded.comparisons.iter().map(same_bounds).collect(),
             dependences: Vec::new(),
             unseen: 0.0,
             left_over: false,
@@ -356,7 +361,7 @@ impl Weights {
         });
         let explained =
             |l: usize| (0..CLASS_COUNT).map(|k| self.class_pairs[k] * fulfilled[k] * classes[l][k]).sum::<f64>() * seen;
-        left_to_chance(mass, explained)
+        left_to_chance(mass, explained, self.same_bounds[d.comparison])
     }
 
     /// Shares of the levels among strangers: what all pairs show, less what the other classes explain.
@@ -366,7 +371,7 @@ impl Weights {
                 let seen = self.seen(i);
                 let explained =
                     |l: usize| (0..CLASS_COUNT).map(|k| self.class_pairs[k] * self.classes[i][l][k]).sum::<f64>() * seen;
-                left_to_chance(&self.mass[i], explained)
+                left_to_chance(&self.mass[i], explained, self.same_bounds[i])
             })
             .collect()
     }
@@ -528,9 +533,18 @@ impl Weights {
     }
 }
 
+fn same_bounds(c: &Comparison) -> [f64; 2] {
+    if matches!(c.comparator, Comparator::NationalId { .. }) && !c.household { SAME_NUMBER } else { [STRANGER_FLOOR, 1.0] }
+}
+
 /// Shares of the levels by what is left of their pairs once the other classes have explained theirs. Some is always left.
-fn left_to_chance(mass: &[f64], explained: impl Fn(usize) -> f64) -> Vec<f64> {
-    let left: Vec<f64> = mass.iter().enumerate().map(|(l, m)| (m - explained(l)).max(m * STRANGER_FLOOR).max(0.5)).collect();
+fn left_to_chance(mass: &[f64], explained: impl Fn(usize) -> f64, same: [f64; 2]) -> Vec<f64> {
+    let bounds = |l: usize| if l == 0 { same } else { [STRANGER_FLOOR, 1.0] };
+    let left = |(l, m): (usize, &f64)| {
+        let [floor, most] = bounds(l);
+        (m - explained(l)).min(m * most).max(m * floor).max(0.5 * floor / STRANGER_FLOOR)
+    };
+    let left: Vec<f64> = mass.iter().enumerate().map(left).collect();
     let total: f64 = left.iter().sum();
     left.iter().map(|m| m / total).collect()
 }
