@@ -109,7 +109,7 @@ impl OfRun<'_> {
             capped: &l.capped,
             models: self.models(),
             patterns: patterns(l),
-            comparisons: l.comparisons.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join("、"),
+            comparisons: l.comparisons.iter().map(|(name, _)| column_name(name)).collect::<Vec<_>>().join("、"),
             examples: self.examples(),
             sizes: sizes(l),
             largest: self.tables.map_or_else(Vec::new, |tables| largest(l, tables)),
@@ -207,6 +207,20 @@ fn rules(l: &Linkage, broad: usize) -> Vec<(&str, &'static str, u64, usize, usiz
         .enumerate()
         .map(|(i, r)| (r.as_str(), stage(i), l.counts.compared_by_rule[i], found[i].0, found[i].1))
         .collect()
+}
+
+/// A column of the office's comparison in the words of officials; columns of people's own files keep their headings.
+fn column_name(name: &str) -> &str {
+    match name {
+        "id" => "证件号码",
+        "name" => "姓名",
+        "sex" => "性别",
+        "birth" => "出生日期",
+        "guardian" => "监护人",
+        "phone" => "电话",
+        "place" => "住址",
+        other => other,
+    }
 }
 
 /// A level in the words of officials.
@@ -311,7 +325,7 @@ fn weights_chart(m: &Model) -> String {
     );
     let mut y = 0;
     for (i, (name, levels)) in m.comparisons.iter().enumerate() {
-        let _ = write!(out, "<text x=\"0\" y=\"{}\" font-weight=\"bold\">{}</text>", y + 13, escaped(name));
+        let _ = write!(out, "<text x=\"0\" y=\"{}\" font-weight=\"bold\">{}</text>", y + 13, escaped(column_name(name)));
         y += 18;
         for (j, level) in levels.iter().enumerate() {
             let w = m.weight(i, j);
@@ -353,7 +367,9 @@ fn patterns(l: &Linkage) -> Vec<(String, usize, usize, String)> {
 /// From the prior to the weight, step by step.
 fn waterfall(e: &Explanation, weight: f64) -> String {
     let mut steps: Vec<(String, f64)> = vec![("任意两行".to_owned(), e.prior)];
-    steps.extend(e.steps.iter().map(|s| (format!("{}:{}", s.comparison, s.level.map_or("无值", level_name)), s.weight)));
+    steps.extend(
+        e.steps.iter().map(|s| (format!("{}:{}", column_name(&s.comparison), s.level.map_or("无值", level_name)), s.weight)),
+    );
     steps.push(("值的常见程度、亲属关系".to_owned(), e.rest));
     let mut reached = vec![0.0];
     steps.iter().for_each(|s| reached.push(reached[reached.len() - 1] + s.1));
