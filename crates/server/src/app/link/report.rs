@@ -159,7 +159,7 @@ fn distribution(l: &Linkage) -> String {
     // counts differ by orders of magnitude: bars by their logarithm
     let length = |n: usize| if n == 0 { 0.0 } else { 20.0 + 60.0 * (n as f64).log10() };
     let mut out = format!(
-        "<div class=\"scroll\"><svg role=\"img\" aria-label=\"概率分布\" width=\"720\" height=\"{}\">",
+        "<div class=\"scroll\" tabindex=\"0\"><svg role=\"img\" aria-label=\"概率分布\" width=\"720\" height=\"{}\">",
         counts.len() * 22 + 6
     );
     for (i, (links, review)) in counts.iter().enumerate().rev() {
@@ -318,7 +318,7 @@ fn weights_chart(m: &Model) -> String {
     let rows: usize = m.comparisons.iter().map(|(_, levels)| levels.len() + 1).sum();
     let middle = 230.0 + HALF;
     let mut out = format!(
-        "<div class=\"scroll\"><svg role=\"img\" aria-label=\"证据轻重\" width=\"{:.0}\" height=\"{}\"><line x1=\"{middle}\" x2=\"{middle}\" y1=\"0\" y2=\"{}\"/>",
+        "<div class=\"scroll\" tabindex=\"0\"><svg role=\"img\" aria-label=\"证据轻重\" width=\"{:.0}\" height=\"{}\"><line x1=\"{middle}\" x2=\"{middle}\" y1=\"0\" y2=\"{}\"/>",
         middle + HALF + 60.0,
         rows * 18,
         rows * 18
@@ -379,7 +379,7 @@ fn waterfall(e: &Explanation, weight: f64) -> String {
     let x = |v: f64| 230.0 + (v - low) * scale;
     let height = (steps.len() + 1) * 20;
     let mut out = format!(
-        "<div class=\"scroll\"><svg role=\"img\" aria-label=\"逐项证据\" width=\"780\" height=\"{height}\"><line x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"0\" y2=\"{height}\"/>",
+        "<div class=\"scroll\" tabindex=\"0\"><svg role=\"img\" aria-label=\"逐项证据\" width=\"780\" height=\"{height}\"><line x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"0\" y2=\"{height}\"/>",
         x(0.0)
     );
     for (i, (label, w)) in steps.iter().enumerate() {
