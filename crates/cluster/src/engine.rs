@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use ballista::prelude::SessionContextExt;
 use baoxue_linkage::{Engine, Proposed, Task};
 use datafusion::arrow::array::{ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
@@ -35,6 +35,10 @@ const MIN_TASKS: usize = 8;
 /// Bytes of an entry beside the record's words, in memory.
 const ENTRY_BYTES: usize = 40;
 
+/// How long a stage may take before it is asked for again: many times what one core needs.
+const LEAST_PATIENCE: Duration = Duration::from_secs(25);
+const PATIENCE_AN_ENTRY: Duration = Duration::from_micros(20);
+const ATTEMPTS: usize = 3;
 /// How long an executor may take to do next to nothing.
 const WORK_WITHIN: Duration = Duration::from_secs(30);
 
@@ -112,7 +116,15 @@ impl Cluster {
         }
         let entries = records.len() * task.rules() * (4 * task.stride() + ENTRY_BYTES);
         let shares = self.shares.unwrap_or_else(|| (entries / SHARE_BYTES).max(MIN_TASKS * SHARES_A_TASK) as u32);
-        let proposed = self.query(&folder, [&context, &orders], shares).await;
+        // a scheduler that loses an executor at the wrong moment may wait for its tasks for ever: the work is asked for once more
+        let patience = LEAST_PATIENCE + PATIENCE_AN_ENTRY * (records.len() * task.rules()) as u32;
+        let mut proposed = Err(anyhow!("执行节点 {} 秒内没有做完,试了 {ATTEMPTS} 次", patience.as_secs()));
+        for _ in 0..ATTEMPTS {
+            if let Ok(done) = tokio::time::timeout(patience, self.query(&folder, [&context, &orders], shares)).await {
+                proposed = done;
+                break;
+            }
+        }
         stage.clear().await?;
         proposed
     }
