@@ -315,7 +315,7 @@ fn an_executor_killed_in_the_middle() {
         runs.into_iter().any(|r| r.path().join("stage-0/records/000000.parquet").exists())
     };
     wait_for(|| at_work() || child.try_wait().unwrap().is_some());
-    std::thread::sleep(Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(150));
     assert!(child.try_wait().unwrap().is_none(), "the run was over before the executor could be killed");
     nodes.processes[2].kill();
     let killed = Instant::now();
