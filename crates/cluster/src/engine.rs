@@ -37,7 +37,7 @@ const ENTRY_BYTES: usize = 40;
 
 /// How long a stage may take before it is asked for again: many times what one core needs.
 const LEAST_PATIENCE: Duration = Duration::from_secs(25);
-const PATIENCE_AN_ENTRY: Duration = Duration::from_micros(20);
+const PATIENCE_AN_ENTRY_MICROS: u64 = 20;
 const ATTEMPTS: usize = 3;
 /// How long an executor may take to do next to nothing.
 const WORK_WITHIN: Duration = Duration::from_secs(30);
@@ -117,7 +117,8 @@ impl Cluster {
         let entries = records.len() * task.rules() * (4 * task.stride() + ENTRY_BYTES);
         let shares = self.shares.unwrap_or_else(|| (entries / SHARE_BYTES).max(MIN_TASKS * SHARES_A_TASK) as u32);
         // a scheduler that loses an executor at the wrong moment may wait for its tasks for ever: the work is asked for once more
-        let patience = LEAST_PATIENCE + PATIENCE_AN_ENTRY * (records.len() * task.rules()) as u32;
+        let of_entries = PATIENCE_AN_ENTRY_MICROS * (records.len() * task.rules()) as u64;
+        let patience = LEAST_PATIENCE + Duration::from_micros(of_entries);
         let mut proposed = Err(anyhow!("执行节点 {} 秒内没有做完,试了 {ATTEMPTS} 次", patience.as_secs()));
         for _ in 0..ATTEMPTS {
             if let Ok(done) = tokio::time::timeout(patience, self.query(&folder, [&context, &orders], shares)).await {

@@ -102,9 +102,12 @@ fn connect(args: ClusterArgs) -> anyhow::Result<Cluster> {
 /// Files named by an address are fetched to a folder that goes when it is dropped.
 fn fetch(cluster: &Cluster, files: &mut [PathBuf]) -> anyhow::Result<tempfile::TempDir> {
     let folder = tempfile::tempdir()?;
-    for file in files {
+    for (i, file) in files.iter_mut().enumerate() {
         if let Some(address) = file.to_str().filter(|f| f.contains("://")) {
-            *file = cluster.fetch(address, folder.path())?;
+            // files of two places may have one name
+            let own = folder.path().join(i.to_string());
+            std::fs::create_dir(&own)?;
+            *file = cluster.fetch(address, &own)?;
         }
     }
     Ok(folder)

@@ -228,6 +228,15 @@ fn the_cluster_gives_what_one_process_gives() {
     let address = |p: &PathBuf| PathBuf::from(format!("file://{}", p.display()));
     succeeds(&mut nodes.link(&files[..2].iter().map(address).collect::<Vec<_>>(), &by_address));
     same_lists(&folder.join("one2"), &by_address);
+    // of one name in two places
+    let two: Vec<PathBuf> = ["a", "b"].iter().map(|place| folder.join(place).join("roster.csv")).collect();
+    for (to, from) in two.iter().zip(&files) {
+        std::fs::create_dir(to.parent().unwrap()).unwrap();
+        std::fs::copy(from, to).unwrap();
+    }
+    succeeds(&mut nodes.link(&two.iter().map(address).collect::<Vec<_>>(), &by_address));
+    let pairs = |out: &Path| lists(out)["pairs.csv"].clone();
+    assert!(pairs(&by_address) == pairs(&folder.join("one2")), "each file is its own");
     assert_eq!(std::fs::read_dir(nodes.store()).unwrap().count(), 0, "a run leaves nothing in the storage");
 }
 
