@@ -26,6 +26,9 @@ pub const MAX_MESSAGE: usize = 1 << 30;
 /// An executor says so often that it lives, and is given up after so long.
 const HEARTBEAT_SECONDS: u64 = 2;
 const GIVEN_UP_AFTER_SECONDS: u64 = 10;
+/// What executors pass each other goes so soon after a job has ended, and whatever a lost scheduler left once it is so old.
+const KEPT_SECONDS: u64 = 60;
+const LOST_AFTER_SECONDS: u64 = 6 * 3600;
 
 /// How long a scheduler may take to come up, and after how long it is asked again.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -153,6 +156,7 @@ pub fn scheduler(args: SchedulerArgs) -> anyhow::Result<ExitCode> {
         executor_timeout_seconds: GIVEN_UP_AFTER_SECONDS,
         expire_dead_executor_interval_seconds: HEARTBEAT_SECONDS,
         no_executors_grace_period_seconds: GIVEN_UP_AFTER_SECONDS,
+        finished_job_data_clean_up_interval_seconds: KEPT_SECONDS,
         grpc_server_max_decoding_message_size: MAX_MESSAGE as u32,
         grpc_server_max_encoding_message_size: MAX_MESSAGE as u32,
         grpc_client_max_message_size: MAX_MESSAGE as u32,
@@ -191,6 +195,8 @@ pub fn executor(args: ExecutorArgs) -> anyhow::Result<ExitCode> {
         grpc_max_decoding_message_size: MAX_MESSAGE as u32,
         grpc_max_encoding_message_size: MAX_MESSAGE as u32,
         executor_heartbeat_interval_seconds: HEARTBEAT_SECONDS,
+        job_data_clean_up_interval_seconds: 10 * KEPT_SECONDS,
+        job_data_ttl_seconds: LOST_AFTER_SECONDS,
         override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&state))),
         override_runtime_producer: Some(Arc::new(|_| runtime())),
         override_config_producer: Some(Arc::new(session_config)),

@@ -82,6 +82,7 @@ impl Tally {
     /// What depends on what, with `masses` as counted before.
     pub fn dependences(&self, other: &Tally, encoded: &Encoded, masses: &[Vec<f64>]) -> Vec<Dependence> {
         let mass = |l: &Depending, r: &Depending| {
+            let one_character = l.given.1 == levels_of(&[ONE_CHARACTER]);
             let joined: Vec<f64> = l.keys.iter().zip(&r.keys).map(|(l, r)| l.joined(r)).collect();
             match encoded.comparisons[l.comparison].comparator {
                 Comparator::Residence { .. } => {
@@ -92,7 +93,7 @@ impl Tally {
                     (out[0], out[1]) = (out[1] * doors, out[1] * (1.0 - doors));
                     Some(out)
                 }
-                Comparator::Same { .. } if l.keys.len() == 2 * SEXES => {
+                Comparator::Same { .. } if one_character => {
                     let apart = |i: usize| (joined[2 * i] - joined[2 * i + 1]).max(0.0);
                     let (same, all) = ((1..SEXES).map(apart).sum::<f64>(), apart(0));
                     let pairs = masses[l.given.0][usize::from(ONE_CHARACTER) - 1];
@@ -100,7 +101,7 @@ impl Tally {
                     Some(vec![pairs * share, pairs * (1.0 - share)])
                 }
                 Comparator::Same { .. } => Some(vec![joined[0], joined[1] - joined[0]]),
-                Comparator::Name { .. } if l.keys.len() > 3 => {
+                Comparator::Name { .. } if one_character => {
                     let (other_surname, all) = (joined[3] - joined[4], joined[5] - joined[6]);
                     let other = if all > 0.0 { (other_surname / all).clamp(0.0, 1.0) } else { 0.5 };
                     let pairs = masses[l.given.0][usize::from(ONE_CHARACTER) - 1];

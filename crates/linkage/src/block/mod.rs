@@ -414,7 +414,7 @@ impl<'a> Blocker<'a> {
     /// Finds the keys of some rules whose blocks are split, without comparing: who compares elsewhere must know them beforehand.
     pub fn find_oversized(&mut self, rules: std::ops::Range<usize>, wanted: Wanted) {
         let rows = self.participants(wanted);
-        // two members more make a block too large only together with so many others
+        // a block of fewer members cannot be too large
         let least = ((2.0 * self.settings.blocking.max_block_pairs as f64).sqrt() as u32).max(2);
         for k in rules {
             let key = |i: &u32| self.key_of(k, self.encoded.record(*i));
