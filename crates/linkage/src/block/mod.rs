@@ -4,7 +4,9 @@
 //! first rule that proposes them. Sharp rules work on all records, broad ones only between rows that are both still
 //! unsettled, the last ones only between rows that both found nobody.
 
+mod key;
 mod seek;
+mod wanted;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,11 +15,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{pattern, rough_weight};
-use crate::encode::{Comparator, Encoded, wide};
-use crate::field::{Kind, date, national_id};
-use crate::settings::{ColumnSettings, Settings, rule_parts};
+use crate::encode::Encoded;
+use crate::settings::{Settings, rule_parts};
 
+use key::{Part, agreement, extend, part, splitters};
 use seek::{Seekers, Sieve};
+use wanted::NONE;
+pub(crate) use wanted::{Draw, KeySieve, Wanted};
 
 /// Bits of [`Pair::packed`] that carry the pattern; the rule's number stands above them, and above that [`ALONE`].
 const PATTERN_BITS: u32 = 56;
@@ -79,127 +83,6 @@ pub(crate) type Histogram = FxHashMap<(u16, u64), u64>;
 /// Two sources as one number; within one source when both are the same.
 pub(crate) fn source_pair(a: usize, b: usize, sources: usize) -> u16 {
     (a.min(b) * sources + a.max(b)) as u16
-}
-
-/// Which pairs a stage of blocking compares.
-#[derive(Clone, Copy)]
-pub(crate) enum Wanted<'s> {
-    /// All of two sources.
-    All,
-    /// Those of which either side still looks for a row in the other's source. Of the rest the blocks that are drawn.
-    Either(&'s [SourceSet], Draw),
-    /// Those of which each side still looks for a row in the other's source.
-    Open(&'s [SourceSet]),
-    /// Those whose children have no source in common.
-    Apart(&'s [SourceSet]),
-}
-
-/// No block is drawn.
-const NONE: Draw = Draw(0);
-
-impl Wanted<'_> {
-    /// What is wanted of a block: where it is drawn, all of it.
-    fn of_block(self, key: u64) -> Self {
-        match self {
-            Wanted::Either(open, draw) if !draw.takes(key) => Wanted::Either(open, NONE),
-            other => other,
-        }
-    }
-}
-
-/// Keys under which there may be wanted pairs.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct KeySieve {
-    open: Sieve,
-    draw: Draw,
-}
-
-impl KeySieve {
-    pub fn passes(&self, key: u64) -> bool {
-        self.draw.takes(key) || self.open.passes(key)
-    }
-}
-
-/// Which blocks are compared for the sake of the model only: one in so many (a power of two), each standing for that many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Draw(u64);
-
-impl Draw {
-    /// Most blocks of which one is drawn.
-    const MOST: u64 = 64;
-
-    /// All blocks of few rows, fewer of many: what is learned needs no more pairs of a million rows than of some hundred thousand.
-    pub fn of(rows: usize, settings: &Settings) -> Self {
-        Self((rows as u64 / settings.blocking.sample_above.max(1)).next_power_of_two().min(Self::MOST))
-    }
-
-    #[inline]
-    fn takes(self, key: u64) -> bool {
-        key >> 32 & (self.0 - 1) == 0
-    }
-}
-
-/// What of a record makes a key.
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    Word(usize),
-    Wide(usize),
-    /// A wide number without its last places.
-    Head(usize, u64),
-    DateYear(usize),
-    DateMonth(usize),
-    Id(usize),
-    /// All of a citizen number but a stretch of it: one of the stretches holds the wrong digit.
-    IdPiece(usize, national_id::Piece),
-    /// Shape of a name, looked up.
-    Shape(usize, usize),
-}
-
-impl Part {
-    /// 0 for no value.
-    #[inline]
-    fn value(self, encoded: &Encoded, r: &[u32]) -> u64 {
-        match self {
-            Part::Word(at) => u64::from(r[at]),
-            Part::Wide(at) => wide(r, at),
-            Part::Head(at, div) => head(wide(r, at), div),
-            Part::DateYear(at) => u64::from(date::year(r[at])),
-            Part::DateMonth(at) => u64::from(r[at] >> 5),
-            Part::Id(at) => national_id::digits(wide(r, at)),
-            Part::IdPiece(at, piece) => piece.of(wide(r, at)),
-            Part::Shape(field, at) => u64::from(encoded.fields[field].names.shape(r[at])),
-        }
-    }
-
-    /// Adds the part to the keys of records that lie side by side.
-    fn add(self, encoded: &Encoded, first: u32, keys: &mut [u64]) {
-        fn each(encoded: &Encoded, first: u32, keys: &mut [u64], value: impl Fn(&[u32]) -> u64) {
-            keys.iter_mut().zip(first..).for_each(|(k, i)| *k = extend(*k, value(encoded.record(i))));
-        }
-        match self {
-            Part::Word(at) => each(encoded, first, keys, |r| u64::from(r[at])),
-            Part::Wide(at) => each(encoded, first, keys, |r| wide(r, at)),
-            Part::Head(at, div) => each(encoded, first, keys, |r| head(wide(r, at), div)),
-            Part::Id(at) => each(encoded, first, keys, |r| national_id::digits(wide(r, at))),
-            other => each(encoded, first, keys, |r| other.value(encoded, r)),
-        }
-    }
-}
-
-fn head(code: u64, div: u64) -> u64 {
-    let head = code / div;
-    // a code that ends in zeros names the larger place, not a smaller one
-    if head % 1000 == 0 { 0 } else { head }
-}
-
-/// A key with one more value; 0 as soon as a value is missing.
-#[inline]
-fn extend(key: u64, value: u64) -> u64 {
-    if key == 0 || value == 0 {
-        return 0;
-    }
-    let h = (key.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (h ^ h >> 29) | 1
 }
 
 /// A record with a digest of its key by the first rule (0 for none): most pairs that later rules propose the first one compared, and that
@@ -754,63 +637,4 @@ impl<'a> Blocker<'a> {
             out.pairs.push(pair);
         }
     }
-}
-
-fn splitters(encoded: &Encoded) -> Vec<Part> {
-    let splitter = |f: &crate::encode::Field| match f.kind {
-        Kind::Date => Some(Part::Word(f.at)),
-        Kind::PersonName if !f.household => Some(Part::Word(f.at + 1)),
-        Kind::Phone => Some(Part::Wide(f.at)),
-        _ => None,
-    };
-    encoded.fields.iter().filter_map(splitter).collect()
-}
-
-fn part(encoded: &Encoded, columns: &[ColumnSettings], (i, key): (usize, &str)) -> Part {
-    let at = encoded.fields[i].at;
-    match (columns[i].kind, key) {
-        (Kind::PersonName, "pinyin") => Part::Word(at + 1),
-        (Kind::PersonName, "first") => Part::Word(at + 2),
-        (Kind::PersonName, "shape") => Part::Shape(i, at),
-        (Kind::Date, "year") => Part::DateYear(at),
-        (Kind::Date, "month") => Part::DateMonth(at),
-        (Kind::PlaceCode, "county") => Part::Head(at, 1_000_000),
-        (Kind::PlaceCode, "town") => Part::Head(at, 1_000),
-        (Kind::Address, "") => Part::Word(at + 1),
-        (Kind::NationalId, "head") => Part::IdPiece(at, national_id::Piece::Head),
-        (Kind::NationalId, "tail") => Part::IdPiece(at, national_id::Piece::Tail),
-        (Kind::NationalId, "ends") => Part::IdPiece(at, national_id::Piece::Ends),
-        (Kind::NationalId, _) => Part::Id(at),
-        (Kind::Phone | Kind::PlaceCode, _) => Part::Wide(at),
-        _ => Part::Word(at),
-    }
-}
-
-/// Which comparison speaks of a part, and at which of its levels (bit n for level n) two records agree in it.
-fn agreement(encoded: &Encoded, columns: &[ColumnSettings], (i, key): (usize, &str)) -> Option<(usize, u16)> {
-    let at = encoded.fields[i].at;
-    let speaks = |c: &Comparator| match *c {
-        Comparator::Residence { code, address } => code == Some(at) || address == Some(at),
-        Comparator::NationalId { at: of }
-        | Comparator::Name { at: of, .. }
-        | Comparator::Date { at: of }
-        | Comparator::Phone { at: of }
-        | Comparator::Text { at: of, .. }
-        | Comparator::Same { at: of } => of == at,
-    };
-    let comparison = encoded.comparisons.iter().position(|c| speaks(&c.comparator))?;
-    let levels: &[u8] = match (columns[i].kind, key) {
-        (Kind::PersonName, "pinyin") => &[1, 2],
-        (Kind::PersonName, "shape") => &[1, 3],
-        (Kind::PersonName, "first") => &[1, 4, 5, 7],
-        (Kind::Date, "year") => &[1, 2, 3, 4, 5, 6, 7],
-        (Kind::Date, "month") => &[1, 6],
-        (Kind::PlaceCode, "county") => &[1, 2, 3, 4],
-        (Kind::PlaceCode, "town") => &[1, 2, 3],
-        (Kind::PlaceCode, _) | (Kind::Address, "village") => &[1, 2],
-        (Kind::NationalId, "head") => &[1, 2, 4],
-        (Kind::NationalId, "tail" | "ends") => &[1, 2],
-        _ => &[1],
-    };
-    Some((comparison, levels.iter().fold(0, |m, l| m | 1 << l)))
 }
