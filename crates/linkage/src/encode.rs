@@ -195,12 +195,13 @@ impl Encoder {
     /// Adds the words of a row. Texts that are numbered are put among those that wait for it, by column.
     pub(crate) fn encode<'r>(&self, words: &mut Vec<u32>, waiting: &mut [WaitingTexts], value: &impl Fn(usize) -> Cow<'r, str>) {
         for (i, c) in self.columns.iter().enumerate() {
-            let text = value(i);
+            let value = value(i);
+            let text = text::trim(&value);
             let v = match &c.filler {
-                Filler::Parsed(parse) => parse(&text),
+                Filler::Parsed(parse) => parse(text),
                 Filler::Numbered(_) if text.is_empty() => 0,
                 Filler::Numbered(_) => {
-                    waiting[i].texts.push(&text);
+                    waiting[i].texts.push(text);
                     waiting[i].at.push(words.len());
                     0
                 }

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::encode::{Encoder, WaitingTexts};
+use crate::field::text;
 
 /// 一个来源的名册 (one source) as short records of words, with its record ids.
 ///
@@ -90,8 +91,8 @@ impl<'e> Part<'e> {
         Self { encoder, ids: String::new(), ends, rows: 0, words, waiting, former: Vec::new() }
     }
 
-    /// Takes a row: its record id (rows without one are numbered), its value for each column of the settings, an empty text where there is
-    /// none, and the former name (曾用名) that goes with a name column.
+    /// Takes a row: its record id (rows without one are numbered), its value for each column of the settings (blanks about it do not count),
+    /// an empty text where there is none, and the former name (曾用名) that goes with a name column.
     pub fn push<'r>(&mut self, id: Option<&str>, value: impl Fn(usize) -> Cow<'r, str>, former: impl Fn(usize) -> Cow<'r, str>) {
         if let Some(id) = id {
             self.ids.push_str(id);
@@ -100,9 +101,10 @@ impl<'e> Part<'e> {
         self.encoder.encode(&mut self.words, &mut self.waiting, &value);
         for column in self.encoder.columns_with_former_names() {
             let (now, before) = (value(column), former(column));
+            let (now, before) = (text::trim(&now), text::trim(&before));
             if !before.is_empty() && before != now {
                 // another way to find the row, never another row
-                self.former.push((self.rows as u32, column, before.into_owned()));
+                self.former.push((self.rows as u32, column, before.to_owned()));
             }
         }
         self.rows += 1;

@@ -25,7 +25,7 @@ const LUNAR_YEARS: std::ops::RangeInclusive<i32> = 1980..=2060;
 pub(crate) fn encode(s: &str) -> u32 {
     let mut part = [0u32; 3];
     let (mut k, mut digits) = (0, 0);
-    for b in s.trim().bytes() {
+    for b in s.bytes() {
         match b {
             b'0'..=b'9' => {
                 part[k] = part[k] * 10 + u32::from(b - b'0');

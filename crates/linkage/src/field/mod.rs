@@ -95,7 +95,7 @@ pub(crate) const EXACT_LEVELS: &[Level] =
 
 /// 1 for 男, 2 for 女, 0 for anything else.
 pub(crate) fn parse_sex(s: &str) -> u32 {
-    match s.trim() {
+    match s {
         "男" | "男性" | "1" | "M" | "m" | "male" | "Male" => 1,
         "女" | "女性" | "2" | "F" | "f" | "female" | "Female" => 2,
         _ => 0,

@@ -14,7 +14,6 @@ pub(crate) const LEVELS: &[Level] = &[
 
 /// Digits of a 6- to 12-digit place code, filled up to 12; 0 when it is none.
 pub(crate) fn encode_code(s: &str) -> u64 {
-    let s = s.trim();
     if !(6..=12).contains(&s.len()) || !s.bytes().all(|b| b.is_ascii_digit()) {
         return 0;
     }

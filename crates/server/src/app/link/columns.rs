@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -186,14 +187,17 @@ impl Plan<'_> {
                 bail!("{path} 第 {} 行只有 {} 列,表头有 {} 列;请检查引号和逗号", line(), r.len(), self.headings);
             }
             let refused = Cell::new(false);
-            let field = |i: Option<usize>| match i.and_then(|i| r.unescape(i)) {
-                Some(Cow::Borrowed(b)) => Cow::Borrowed(trimmed(b, &refused)),
-                Some(Cow::Owned(b)) => Cow::Owned(trimmed(&b, &refused).to_owned()),
-                None => Cow::Borrowed(""),
+            // one look at a row instead of one at each field
+            let text = simdutf8::basic::from_utf8(r.as_slice()).ok();
+            let field = |i: Option<usize>| match (i.and_then(|i| r.unescape(i)), text) {
+                (Some(Cow::Borrowed(b)), Some(text)) => Cow::Borrowed(&text[place_of(b, r.as_slice())]),
+                (Some(Cow::Borrowed(b)), None) => Cow::Borrowed(utf8(b, &refused)),
+                (Some(Cow::Owned(b)), _) => Cow::Owned(utf8(&b, &refused).to_owned()),
+                (None, _) => Cow::Borrowed(""),
             };
             let id = self.id.map(|i| field(Some(i)));
-            out.part.push(id.as_deref(), |c| field(self.columns[c]), |c| field(self.former[c]));
-            out.truth.extend(self.truth.map(|t| field(Some(t)).into_owned()));
+            out.part.push(id.as_deref().map(str::trim), |c| field(self.columns[c]), |c| field(self.former[c]));
+            out.truth.extend(self.truth.map(|t| field(Some(t)).trim().to_owned()));
             if refused.get() {
                 bail!("{path} 第 {} 行有不是 UTF-8 的字符,而文件开头是 UTF-8;请另存为 UTF-8", line());
             }
@@ -223,13 +227,12 @@ impl Plan<'_> {
         let (columns, former) = (all(&self.columns)?, all(&self.former)?);
         let (ids, truth) = (text(self.id)?, text(self.truth)?);
         let mut out = Read { part: Part::new(encoder, batch.num_rows()), truth: Vec::new() };
+        fn value(c: &Option<StringArray>, row: usize) -> Cow<'_, str> {
+            c.as_ref().filter(|c| c.is_valid(row)).map_or("", |c| c.value(row)).into()
+        }
         for row in 0..batch.num_rows() {
-            let value = |c: &Option<StringArray>| match c {
-                Some(c) if c.is_valid(row) => Cow::Owned(c.value(row).trim().to_owned()),
-                _ => Cow::Borrowed(""),
-            };
-            let id = ids.as_ref().map(|i| i.value(row).trim().to_owned());
-            out.part.push(id.as_deref(), |c| value(&columns[c]), |c| value(&former[c]));
+            let id = ids.as_ref().map(|i| i.value(row).trim());
+            out.part.push(id, |c| value(&columns[c], row), |c| value(&former[c], row));
             out.truth.extend(truth.as_ref().map(|t| t.value(row).trim().to_owned()));
         }
         out.part.finish();
@@ -237,15 +240,18 @@ impl Plan<'_> {
     }
 }
 
-/// A field without blanks about it; one that is not UTF-8 is refused.
-fn trimmed<'b>(bytes: &'b [u8], refused: &Cell<bool>) -> &'b str {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.trim(),
-        Err(_) => {
-            refused.set(true);
-            ""
-        }
-    }
+/// A field; one that is not UTF-8 is refused.
+fn utf8<'b>(bytes: &'b [u8], refused: &Cell<bool>) -> &'b str {
+    std::str::from_utf8(bytes).unwrap_or_else(|_| {
+        refused.set(true);
+        ""
+    })
+}
+
+/// Where a field stands in its row.
+fn place_of(field: &[u8], row: &[u8]) -> Range<usize> {
+    let start = field.as_ptr().addr() - row.as_ptr().addr();
+    start..start + field.len()
 }
 
 /// How many lines the first rows of a block take.
