@@ -4,6 +4,8 @@
 //! Pairs that share rows are decided together (twins, brothers, namesakes), by the assignment of largest total weight.
 //! A link's probability then counts what else its rows could have been linked to.
 
+use std::ops::Range;
+
 use pathfinding::prelude::{Matrix, kuhn_munkres};
 use rayon::prelude::*;
 
@@ -32,16 +34,45 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidate {
     pub pair: Pair,
-    pub weight: f64,
+    /// log2 odds that the two are one child.
+    pub weight: f32,
+    /// How likely a chosen pair is not a link after all; [`UNCHOSEN`] for others.
+    doubt: f32,
 }
 
-/// A pair that assignment chose.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Chosen {
-    pub candidate: Candidate,
-    pub probability: f64,
-    /// A second row of a child whose first one is linked.
-    pub duplicate: bool,
+/// Doubt of a pair that was not chosen.
+const UNCHOSEN: f32 = 2.0;
+
+impl Candidate {
+    pub fn new(pair: Pair, weight: f64) -> Self {
+        Self { pair, weight: weight as f32, doubt: UNCHOSEN }
+    }
+
+    /// Holds the pair to be a link, as likely as its weight says.
+    pub fn choose_by_weight(&mut self) {
+        self.doubt = (1.0 - probability(self.weight())) as f32;
+    }
+
+    pub fn weight(&self) -> f64 {
+        f64::from(self.weight)
+    }
+
+    /// Whether assignment chose the pair.
+    pub fn chosen(&self) -> bool {
+        self.doubt <= 1.0
+    }
+
+    /// That a chosen pair is a link; below 0 for others.
+    pub fn probability(&self) -> f64 {
+        1.0 - f64::from(self.doubt)
+    }
+
+    /// Numbers in the order of likelihood, the likeliest first: by probability, then by weight.
+    pub fn rank(&self) -> u64 {
+        let bits = self.weight.to_bits();
+        let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        u64::from(self.doubt.to_bits()) << 32 | u64::from(!ascending)
+    }
 }
 
 /// 双重登记 (duplicates): when a row left over is another row of a child that has one in its source already.
@@ -53,36 +84,33 @@ pub(crate) trait Duplicates: Sync {
     fn contradict(&self, a: u32, b: u32) -> bool;
 }
 
-/// Chooses among the candidates of two different sources, sorted by pair.
-pub(crate) fn assign(candidates: &[Candidate], records: usize, duplicates: &dyn Duplicates) -> Vec<Chosen> {
-    let rows = Rows::new(candidates, records);
-    let mut partner = vec![NONE; records];
-    for (l, r) in rows.matching(records) {
-        partner[l as usize] = r;
-        partner[r as usize] = l;
-    }
-    let attached = rows.attach_duplicates(&partner, duplicates);
+/// Chooses among the candidates of two different sources, sorted by pair; `rows` are the records of the two. Gives the chosen pairs that
+/// are of a second row of a child whose first one is linked.
+pub(crate) fn assign(candidates: &mut [Candidate], rows: [Range<u32>; 2], duplicates: &dyn Duplicates) -> Vec<Pair> {
+    let by_row = Rows::new(candidates, rows);
+    let (partner, attached) = by_row.matching(duplicates);
     let mut taken = partner.clone();
-    for (c, _) in &attached {
-        for row in [c.pair.left, c.pair.right] {
-            if taken[row as usize] == NONE {
-                taken[row as usize] = if row == c.pair.left { c.pair.right } else { c.pair.left };
+    for (i, _) in &attached {
+        let Pair { left, right, .. } = candidates[*i].pair;
+        for (row, other) in [(left, right), (right, left)] {
+            let taken = &mut taken[by_row.place(row)];
+            if *taken == NONE {
+                *taken = other;
             }
         }
     }
-    let mut chosen: Vec<Chosen> = candidates
-        .par_iter()
-        .filter(|c| partner[c.pair.left as usize] == c.pair.right)
-        .map(|c| Chosen { candidate: *c, probability: rows.probability(c, &partner, &taken), duplicate: false })
-        .collect();
-    chosen.extend(attached.into_iter().map(|(candidate, probability)| Chosen { candidate, probability, duplicate: true }));
-    chosen.par_sort_unstable_by_key(|c| c.candidate.pair);
-    chosen
+    let chosen = |c: &Candidate| partner[by_row.place(c.pair.left)] == c.pair.right;
+    let doubt = |c: &Candidate| if chosen(c) { (1.0 - by_row.probability(c, &partner, &taken)) as f32 } else { UNCHOSEN };
+    let doubts: Vec<f32> = candidates.par_iter().map(doubt).collect();
+    candidates.iter_mut().zip(doubts).for_each(|(c, doubt)| c.doubt = doubt);
+    attached.iter().for_each(|(i, p)| candidates[*i].doubt = (1.0 - p) as f32);
+    attached.iter().map(|(i, _)| candidates[*i].pair).collect()
 }
 
 /// Candidates by the rows they touch.
 struct Rows<'a> {
     candidates: &'a [Candidate],
+    rows: [Range<u32>; 2],
     /// Where the candidates of a left row begin; one entry more than rows.
     left_starts: Vec<u32>,
     /// Numbers of candidates, ordered by right row, and where those of a right row begin.
@@ -91,64 +119,92 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(candidates: &'a [Candidate], records: usize) -> Self {
-        let starts = |of: fn(&Candidate) -> u32| {
-            let mut starts = vec![0u32; records + 1];
-            candidates.iter().for_each(|c| starts[of(c) as usize + 1] += 1);
-            (0..records).for_each(|i| starts[i + 1] += starts[i]);
+    fn new(candidates: &'a [Candidate], rows: [Range<u32>; 2]) -> Self {
+        let starts = |rows: &Range<u32>, of: fn(&Candidate) -> u32| {
+            let mut starts = vec![0u32; rows.len() + 1];
+            candidates.iter().for_each(|c| starts[(of(c) - rows.start) as usize + 1] += 1);
+            (0..rows.len()).for_each(|i| starts[i + 1] += starts[i]);
             starts
         };
-        let (left_starts, right_starts) = rayon::join(|| starts(|c| c.pair.left), || starts(|c| c.pair.right));
+        let (left_starts, right_starts) = rayon::join(|| starts(&rows[0], |c| c.pair.left), || starts(&rows[1], |c| c.pair.right));
         // candidates stand in order of left row: filling one by one keeps that order within a right row
         let mut by_right = vec![0u32; candidates.len()];
         let mut next = right_starts.clone();
         for (i, c) in candidates.iter().enumerate() {
-            let at = &mut next[c.pair.right as usize];
+            let at = &mut next[(c.pair.right - rows[1].start) as usize];
             by_right[*at as usize] = i as u32;
             *at += 1;
         }
-        Self { candidates, left_starts, by_right, right_starts }
+        Self { candidates, rows, left_starts, by_right, right_starts }
+    }
+
+    /// The place of a row in lists of the rows of both sources.
+    fn place(&self, row: u32) -> usize {
+        if self.is_left(row) { (row - self.rows[0].start) as usize } else { self.rows[0].len() + (row - self.rows[1].start) as usize }
+    }
+
+    fn is_left(&self, row: u32) -> bool {
+        self.rows[0].contains(&row)
+    }
+
+    /// Numbers of the candidates of a left row.
+    fn numbers_of_left(&self, row: u32) -> Range<usize> {
+        let at = (row - self.rows[0].start) as usize;
+        self.left_starts[at] as usize..self.left_starts[at + 1] as usize
+    }
+
+    /// Numbers of the candidates of a right row.
+    fn numbers_of_right(&self, row: u32) -> &[u32] {
+        let at = (row - self.rows[1].start) as usize;
+        &self.by_right[self.right_starts[at] as usize..self.right_starts[at + 1] as usize]
     }
 
     fn of_left(&self, row: u32) -> &[Candidate] {
-        &self.candidates[self.left_starts[row as usize] as usize..self.left_starts[row as usize + 1] as usize]
+        &self.candidates[self.numbers_of_left(row)]
     }
 
     fn of_right(&self, row: u32) -> impl Iterator<Item = &Candidate> {
-        let of_row = self.right_starts[row as usize] as usize..self.right_starts[row as usize + 1] as usize;
-        self.by_right[of_row].iter().map(|i| &self.candidates[*i as usize])
+        self.numbers_of_right(row).iter().map(|i| &self.candidates[*i as usize])
     }
 
     fn weight(&self, left: u32, right: u32) -> f64 {
         let row = self.of_left(left);
-        row.binary_search_by_key(&right, |c| c.pair.right).map_or(NEVER_PROPOSED, |i| row[i].weight)
+        row.binary_search_by_key(&right, |c| c.pair.right).map_or(NEVER_PROPOSED, |i| row[i].weight())
     }
 
-    /// The assignment of largest total weight, group by group.
-    fn matching(&self, records: usize) -> Vec<(u32, u32)> {
-        let mut groups = Components::new(records);
-        let worth = |c: &&Candidate| c.weight >= ASSIGN_FLOOR;
-        for c in self.candidates.iter().filter(worth) {
-            groups.join(c.pair.left, c.pair.right);
+    /// By place of a row: whom the assignment of largest total weight gives it, group by group. And the pairs of second rows of a child, by
+    /// number, with their probability.
+    fn matching(&self, duplicates: &dyn Duplicates) -> (Vec<u32>, Vec<(usize, f64)>) {
+        let mut partner = vec![NONE; self.rows[0].len() + self.rows[1].len()];
+        let mut take = |left: u32, right: u32| {
+            partner[self.place(left)] = right;
+            partner[self.place(right)] = left;
+        };
+        // most rows have one candidate, which has no other: nothing to be weighed against each other
+        let alone = |c: &Candidate| self.numbers_of_left(c.pair.left).len() == 1 && self.numbers_of_right(c.pair.right).len() == 1;
+        let worth = self.candidates.iter().filter(|c| c.weight() >= ASSIGN_FLOOR);
+        let (mut groups, mut together) = (Components::new(self.rows[0].len() + self.rows[1].len()), Vec::new());
+        for c in worth {
+            if alone(c) {
+                take(c.pair.left, c.pair.right);
+            } else {
+                groups.join(self.place(c.pair.left) as u32, self.place(c.pair.right) as u32);
+                together.push((0, c));
+            }
         }
-        let mut members: Vec<(u32, u32)> = self
-            .candidates
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| worth(c))
-            .map(|(i, c)| (groups.root(c.pair.left), i as u32))
-            .collect();
-        members.par_sort_unstable();
-        members
+        together.iter_mut().for_each(|(group, c)| *group = groups.root(self.place(c.pair.left) as u32));
+        drop(groups);
+        together.par_sort_by_key(|(group, _)| *group);
+        let solved: Vec<(u32, u32)> = together
             .par_chunk_by(|a, b| a.0 == b.0)
             .flat_map_iter(|group| match group {
-                [(_, only)] => {
-                    let p = self.candidates[*only as usize].pair;
-                    vec![(p.left, p.right)]
-                }
-                group => self.solve(&group.iter().map(|g| &self.candidates[g.1 as usize]).collect::<Vec<_>>()),
+                [(_, only)] => vec![(only.pair.left, only.pair.right)],
+                group => self.solve(&group.iter().map(|g| g.1).collect::<Vec<_>>()),
             })
-            .collect()
+            .collect();
+        solved.into_iter().for_each(|(left, right)| take(left, right));
+        let attached = self.attach_duplicates(&partner, duplicates);
+        (partner, attached)
     }
 
     fn solve(&self, group: &[&Candidate]) -> Vec<(u32, u32)> {
@@ -169,7 +225,7 @@ impl<'a> Rows<'a> {
             let (r, k) = if swapped { (c.pair.right, c.pair.left) } else { (c.pair.left, c.pair.right) };
             if let (Ok(i), Ok(j)) = (rows.binary_search(&r), columns.binary_search(&k)) {
                 // thousandths of a bit above the floor
-                gain[(i, j)] = ((c.weight - ASSIGN_FLOOR) * 1000.0) as i64 + 1;
+                gain[(i, j)] = ((c.weight() - ASSIGN_FLOOR) * 1000.0) as i64 + 1;
             }
         }
         let (_, columns_of) = kuhn_munkres(&gain);
@@ -182,29 +238,32 @@ impl<'a> Rows<'a> {
     }
 
     /// Rows left over whose best candidate is taken by a row of their own source: the same child stands there twice, unless the two rows
-    /// speak against it.
-    fn attach_duplicates(&self, partner: &[u32], duplicates: &dyn Duplicates) -> Vec<(Candidate, f64)> {
-        let best = |cs: &mut dyn Iterator<Item = &Candidate>| {
-            cs.max_by(|a, b| a.weight.total_cmp(&b.weight).then_with(|| b.pair.cmp(&a.pair))).copied()
+    /// speak against it. Numbers of these candidates, and their probability.
+    fn attach_duplicates(&self, partner: &[u32], duplicates: &dyn Duplicates) -> Vec<(usize, f64)> {
+        let partner_of = |row: u32| partner[self.place(row)];
+        let best = |numbers: &mut dyn Iterator<Item = usize>| {
+            let of = |i: &usize| &self.candidates[*i];
+            numbers.max_by(|i, j| of(i).weight.total_cmp(&of(j).weight).then_with(|| of(j).pair.cmp(&of(i).pair)))
         };
-        let free = |row: u32| partner[row as usize] == NONE;
-        let mut rows: Vec<(u32, bool)> = self.candidates.iter().map(|c| (c.pair.left, true)).collect();
-        rows.extend(self.candidates.iter().map(|c| (c.pair.right, false)));
-        rows.par_sort_unstable();
-        rows.dedup();
-        let found: Vec<(Candidate, u32)> = rows
-            .into_par_iter()
-            .filter(|(row, _)| free(*row))
-            .filter_map(|(row, is_left)| {
-                let c = if is_left { best(&mut self.of_left(row).iter()) } else { best(&mut self.of_right(row)) }?;
-                let holder = partner[if is_left { c.pair.right } else { c.pair.left } as usize];
-                (holder != NONE && !duplicates.contradict(row.min(holder), row.max(holder))).then_some((c, row))
+        let both = self.rows[0].clone().into_par_iter().chain(self.rows[1].clone());
+        let found: Vec<(usize, u32)> = both
+            .filter(|row| partner_of(*row) == NONE)
+            .filter_map(|row| {
+                let is_left = self.is_left(row);
+                let number = if is_left {
+                    best(&mut self.numbers_of_left(row))
+                } else {
+                    best(&mut self.numbers_of_right(row).iter().map(|i| *i as usize))
+                }?;
+                let pair = self.candidates[number].pair;
+                let holder = partner_of(if is_left { pair.right } else { pair.left });
+                (holder != NONE && !duplicates.contradict(row.min(holder), row.max(holder))).then_some((number, row))
             })
             .collect();
-        let is_left = |(c, row): &(Candidate, u32)| c.pair.left == *row;
-        let strong = |left: bool| found.iter().filter(|f| is_left(f) == left && f.0.weight >= STRONG_WEIGHT).count();
+        let weight = |number: usize| self.candidates[number].weight();
+        let strong = |left: bool| found.iter().filter(|f| self.is_left(f.1) == left && weight(f.0) >= STRONG_WEIGHT).count();
         let strong = [strong(false), strong(true)];
-        let p = |f: &(Candidate, u32)| probability(f.0.weight + duplicates.odds(f.1, strong[usize::from(is_left(f))]));
+        let p = |f: &(usize, u32)| probability(weight(f.0) + duplicates.odds(f.1, strong[usize::from(self.is_left(f.1))]));
         found.iter().map(|f| (f.0, p(f))).filter(|f| f.1 >= WORTH_ATTACHING).collect()
     }
 
@@ -213,22 +272,22 @@ impl<'a> Rows<'a> {
         let Pair { left, right, .. } = c.pair;
         let mut others = 0.0;
         for o in self.of_left(left).iter().filter(|o| o.pair.right != right) {
-            let holder = partner[o.pair.right as usize];
+            let holder = partner[self.place(o.pair.right)];
             if holder != NONE {
-                others += (o.weight + self.weight(holder, right) - self.weight(holder, o.pair.right)).exp2();
-            } else if taken[o.pair.right as usize] == NONE {
-                others += o.weight.exp2();
+                others += (o.weight() + self.weight(holder, right) - self.weight(holder, o.pair.right)).exp2();
+            } else if taken[self.place(o.pair.right)] == NONE {
+                others += o.weight().exp2();
             }
         }
         for o in self.of_right(right).filter(|o| o.pair.left != left) {
-            let holder = partner[o.pair.left as usize];
+            let holder = partner[self.place(o.pair.left)];
             if holder != NONE {
-                others += (o.weight + self.weight(left, holder) - self.weight(o.pair.left, holder)).exp2();
-            } else if taken[o.pair.left as usize] == NONE {
-                others += o.weight.exp2();
+                others += (o.weight() + self.weight(left, holder) - self.weight(o.pair.left, holder)).exp2();
+            } else if taken[self.place(o.pair.left)] == NONE {
+                others += o.weight().exp2();
             }
         }
-        let odds = c.weight.exp2();
+        let odds = c.weight().exp2();
         if odds.is_infinite() { 1.0 } else { odds / (1.0 + odds + others) }
     }
 }
@@ -259,7 +318,7 @@ mod tests {
 
     fn candidates(list: &[(u32, u32, f64)]) -> Vec<Candidate> {
         let mut v: Vec<Candidate> =
-            list.iter().map(|&(l, r, weight)| Candidate { pair: Pair::new(l, r, 0, 0), weight }).collect();
+            list.iter().map(|&(l, r, weight)| Candidate::new(Pair::new(l, r, 0, 0), weight)).collect();
         v.sort_by_key(|c| c.pair);
         v
     }
@@ -286,10 +345,12 @@ mod tests {
     }
 
     fn check(list: &[(u32, u32, f64)], duplicates: &dyn Duplicates, expected: &[(u32, u32)]) -> Vec<f64> {
-        let chosen = assign(&candidates(list), 20, duplicates);
-        let pairs: Vec<(u32, u32)> = chosen.iter().map(|c| (c.candidate.pair.left, c.candidate.pair.right)).collect();
+        let mut all = candidates(list);
+        assign(&mut all, [0..10, 10..20], duplicates);
+        all.retain(Candidate::chosen);
+        let pairs: Vec<(u32, u32)> = all.iter().map(|c| (c.pair.left, c.pair.right)).collect();
         assert_eq!(pairs, expected);
-        chosen.iter().map(|c| c.probability).collect()
+        all.iter().map(Candidate::probability).collect()
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! 人工认定 (human decisions): what a person has said about pairs, an input to assignment.
 
-use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::assign::{CERTAIN, Candidate};
 use crate::block::{Pair, source_pair};
 use crate::compare::pattern;
 use crate::encode::Encoded;
-use crate::run::LinkError;
+use crate::run::{LinkError, in_order};
 use crate::table::Table;
 
 /// What a person said of two rows.
@@ -90,10 +89,10 @@ impl Decided {
         candidates.retain(|c| !self.different.contains(&key(c)) && !self.same.contains(&key(c)));
         for &(a, b) in &self.same {
             if encoded.source_of(a) != encoded.source_of(b) || encoded.sources() == 1 {
-                candidates.push(Candidate { pair: Pair::new(a, b, DECIDED_RULE, pattern(encoded, a, b)), weight: CERTAIN });
+                candidates.push(Candidate::new(Pair::new(a, b, DECIDED_RULE, pattern(encoded, a, b)), CERTAIN));
             }
         }
-        candidates.par_sort_unstable_by_key(|c| c.pair);
+        in_order(candidates, encoded);
     }
 }
 

@@ -97,6 +97,11 @@ impl Encoded {
         *self.starts.last().unwrap_or(&0) as usize
     }
 
+    /// Gives up the records, once no two are compared any more. How many there were stays known.
+    pub fn forget_records(&mut self) {
+        self.words = Vec::new();
+    }
+
     #[inline]
     pub fn record(&self, i: u32) -> &[u32] {
         &self.words[i as usize * self.stride..][..self.stride]

@@ -1,8 +1,9 @@
 //! Join: from chosen pairs to children, and to the lists of a run.
 
 use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::assign::{CANDIDATE_FLOOR, Candidate, Chosen, Duplicates, probability};
+use crate::assign::{CANDIDATE_FLOOR, Candidate, Duplicates, probability};
 use crate::block::{Pair, SourceSet};
 use crate::cluster::Sets;
 use crate::compare::pattern;
@@ -87,9 +88,9 @@ pub(crate) struct Joining<'a> {
     thresholds: Thresholds,
     clusters: Sets,
     /// Links that would have joined two children of one source.
-    pub refused: usize,
+    refused: usize,
     /// Weak links that other rows of the two children speak against.
-    doubtful: Vec<Chosen>,
+    doubtful: Vec<Candidate>,
 }
 
 /// What a run gives.
@@ -121,24 +122,21 @@ impl<'a> Joining<'a> {
         Self { encoded, scorer, duplicates, decided, thresholds, clusters, refused: 0, doubtful: Vec::new() }
     }
 
-    /// Joins the rows of the pairs that are likely enough, likeliest first.
-    pub fn join(&mut self, chosen: &mut [Chosen]) {
-        chosen.par_sort_unstable_by(|a, b| {
-            b.probability
-                .total_cmp(&a.probability)
-                .then_with(|| b.candidate.weight.total_cmp(&a.candidate.weight))
-                .then_with(|| a.candidate.pair.cmp(&b.candidate.pair))
-        });
-        let split = chosen.partition_point(|c| c.probability >= self.thresholds.accept);
-        for c in &chosen[..split] {
-            let p = c.candidate.pair;
+    /// Joins the rows of the chosen pairs that are likely enough, likeliest first. `attached`: those of a second row of a child.
+    pub fn join(&mut self, candidates: &[Candidate], attached: &[Pair]) {
+        let likely = candidates.par_iter().enumerate().filter(|(_, c)| c.chosen() && c.probability() >= self.thresholds.accept);
+        let mut order: Vec<(u64, u32)> = likely.map(|(i, c)| (c.rank(), i as u32)).collect();
+        order.par_sort_unstable();
+        let attached: FxHashSet<Pair> = attached.iter().copied().collect();
+        for (_, i) in order {
+            let (c, p) = (&candidates[i as usize], candidates[i as usize].pair);
             if self.clusters.same(p.left, p.right) {
                 continue;
             }
-            let weak = c.candidate.weight < SETTLED_WEIGHT;
-            if !self.clusters.brought_together(p.left, p.right).all(|(a, b)| self.may_be_one(a, b, c.duplicate)) {
+            let duplicate = attached.contains(&p);
+            if !self.clusters.brought_together(p.left, p.right).all(|(a, b)| self.may_be_one(a, b, duplicate)) {
                 self.refused += 1;
-            } else if weak && self.contradicted(p) {
+            } else if c.weight() < SETTLED_WEIGHT && self.contradicted(p) {
                 self.doubtful.push(*c);
             } else {
                 self.clusters.join(p.left, p.right);
@@ -186,48 +184,50 @@ impl<'a> Joining<'a> {
         has
     }
 
+    /// What was joined, once no pair is compared any more.
+    pub fn finish(self) -> Joined {
+        Joined { thresholds: self.thresholds, clusters: self.clusters, refused: self.refused, doubtful: self.doubtful }
+    }
+}
+
+/// Children, and what did not make one.
+pub(crate) struct Joined {
+    thresholds: Thresholds,
+    clusters: Sets,
+    /// Links that would have joined two children of one source.
+    pub refused: usize,
+    doubtful: Vec<Candidate>,
+}
+
+impl Joined {
     /// The lists of a run. `candidates` are all scored pairs, in order; `unseen` the pairs of one child of a source's rows that the program
     /// expects never to have compared.
-    pub fn lists(&mut self, mut chosen: Vec<Chosen>, candidates: &[Candidate], unseen: &dyn Fn(usize) -> f64) -> Lists {
-        let (e, t) = (self.encoded, self.thresholds);
-        chosen.par_sort_unstable_by_key(|c| c.candidate.pair);
-        // every compared pair inside a child is a link: duplicates link to all rows of their child
-        let mut links: Vec<Link> = Vec::with_capacity(chosen.len());
+    pub fn lists(mut self, e: &Encoded, candidates: Vec<Candidate>, unseen: &dyn Fn(usize) -> f64) -> Lists {
+        let t = self.thresholds;
+        let links = self.links(e, &candidates);
         let mut linked = vec![false; e.len()];
-        let mut by_pair = chosen.iter().peekable();
-        for c in candidates {
-            let p = c.pair;
-            while by_pair.next_if(|o| o.candidate.pair < p).is_some() {}
-            if self.clusters.same(p.left, p.right) {
-                let known = by_pair.peek().filter(|o| o.candidate.pair == p && o.probability >= t.accept);
-                let probability = known.map_or_else(|| probability(c.weight).max(t.accept), |o| o.probability);
-                links.push(link_of(e, &Chosen { candidate: *c, probability, duplicate: false }));
-                linked[p.left as usize] = true;
-                linked[p.right as usize] = true;
-            }
-        }
-        let mut doubtful: Vec<Chosen> = chosen.into_iter().filter(|c| c.probability < t.accept).collect();
-        doubtful.sort_unstable_by(|a, b| {
-            b.probability.total_cmp(&a.probability).then_with(|| a.candidate.pair.cmp(&b.candidate.pair))
-        });
+        let mut note = |m: Member| linked[(e.starts[usize::from(m.source)] + m.row) as usize] = true;
+        links.iter().flat_map(|l| [l.left, l.right]).for_each(&mut note);
+        let mut doubtful: Vec<Candidate> = candidates.into_iter().filter(|c| c.chosen() && c.probability() < t.accept).collect();
+        doubtful.sort_by_key(Candidate::rank);
         let budget = (e.len() as f64 * t.max_review_share / 2.0) as usize;
-        let mut review: Vec<Chosen> = Vec::new();
+        let mut review: Vec<Candidate> = Vec::new();
         let mut in_review = vec![false; e.len()];
         // how likely a row that ends on no other list is one child with the likeliest other row
-        let mut passed_over: Vec<f64> = vec![0.0; e.len()];
+        let mut passed_over: FxHashMap<u32, f64> = FxHashMap::default();
         for c in self.doubtful.iter().chain(&doubtful) {
-            let p = c.candidate.pair;
+            let p = c.pair;
             if self.clusters.same(p.left, p.right) {
                 continue;
             }
-            if c.probability >= t.review && review.len() < budget {
+            if c.probability() >= t.review && review.len() < budget {
                 review.push(*c);
                 in_review[p.left as usize] = true;
                 in_review[p.right as usize] = true;
             } else {
                 for row in [p.left, p.right] {
-                    let most = &mut passed_over[row as usize];
-                    *most = most.max(c.probability);
+                    let most = passed_over.entry(row).or_default();
+                    *most = most.max(c.probability());
                 }
             }
         }
@@ -238,13 +238,26 @@ impl<'a> Joining<'a> {
             .iter()
             .enumerate()
             .map(|(s, list)| {
-                let wrong: f64 = list.iter().map(|i| passed_over[(e.starts[s] + i) as usize]).sum::<f64>() + unseen(s);
+                let wrong = |i: &u32| passed_over.get(&(e.starts[s] + i)).unwrap_or(&0.0);
+                let wrong: f64 = list.iter().map(wrong).sum::<f64>() + unseen(s);
                 if list.is_empty() { 1.0 } else { (1.0 - wrong / list.len() as f64).max(0.0) }
             })
             .collect();
         let mut clusters = Clusters::default();
         self.clusters.each_set(|set| clusters.push(set.iter().map(|i| member(e, *i))));
-        Lists { links, review: review.iter().map(|c| link_of(e, c)).collect(), clusters, unmatched, unmatched_precision }
+        Lists { links, review: review.iter().map(|c| link_of(e, c, c.probability())).collect(), clusters, unmatched, unmatched_precision }
+    }
+
+    /// Every compared pair inside a child: duplicates link to all rows of their child.
+    fn links(&mut self, e: &Encoded, candidates: &[Candidate]) -> Vec<Link> {
+        let accept = self.thresholds.accept;
+        let mut links: Vec<Link> = Vec::with_capacity(candidates.len());
+        for c in candidates.iter().filter(|c| self.clusters.same(c.pair.left, c.pair.right)) {
+            let accepted = c.chosen() && c.probability() >= accept;
+            links.push(link_of(e, c, if accepted { c.probability() } else { probability(c.weight()).max(accept) }));
+        }
+        links.sort_by_key(|l| (l.left, l.right));
+        links
     }
 }
 
@@ -253,13 +266,13 @@ fn member(encoded: &Encoded, i: u32) -> Member {
     Member { source: source as u16, row: i - encoded.starts[source] }
 }
 
-fn link_of(encoded: &Encoded, c: &Chosen) -> Link {
-    let p = c.candidate.pair;
+fn link_of(encoded: &Encoded, c: &Candidate, probability: f64) -> Link {
+    let p = c.pair;
     Link {
         left: member(encoded, p.left),
         right: member(encoded, p.right),
-        probability: c.probability,
-        weight: c.candidate.weight,
+        probability,
+        weight: c.weight,
         rule: (p.rule() != DECIDED_RULE).then_some(p.rule() as u8),
         pattern: p.pattern(),
     }

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::assign::{CANDIDATE_FLOOR, Candidate, Chosen, assign, probability};
+use crate::assign::{CANDIDATE_FLOOR, Candidate, assign};
 use crate::block::{Blocker, CappedBlock, Draw, PAIRS_AT_ONCE, Pair, Proposed, SourceSet, Wanted, source_pair};
 use crate::compare::{level_at, rough_weight};
 use crate::decisions::{Decided, Decision};
@@ -97,7 +97,7 @@ pub struct Link {
     /// That they are one child, after assignment.
     pub probability: f64,
     /// log2 odds by the evidence of the pair alone.
-    pub weight: f64,
+    pub weight: f32,
     /// Number of the blocking rule that proposed the pair (see [`Linkage::rules`]), `None` for a person's decision.
     pub rule: Option<u8>,
     /// Level of each comparison, see [`Linkage::levels`].
@@ -232,7 +232,7 @@ impl Linkage {
             weight: if level > 0 { model.weight(i, usize::from(level) - 1) } else { 0.0 },
         };
         let steps: Vec<Step> = self.levels(link).enumerate().zip(&self.comparisons).map(step).collect();
-        let rest = link.weight - prior - steps.iter().map(|s| s.weight).sum::<f64>();
+        let rest = f64::from(link.weight) - prior - steps.iter().map(|s| s.weight).sum::<f64>();
         Some(Explanation { prior, steps, rest })
     }
 
@@ -258,7 +258,7 @@ pub fn link(
     let begin = |stage| if observer.stage(stage) { Ok(()) } else { Err(LinkError::Cancelled) };
     begin(Stage::Encode)?;
     let within = tables.len() == 1;
-    let encoded = encoder.finish(tables, settings);
+    let mut encoded = encoder.finish(tables, settings);
     let decided = Decided::find(tables, &encoded, decisions)?;
 
     begin(Stage::BlockSharp)?;
@@ -279,6 +279,7 @@ pub fn link(
     let models = train(&encoded, &pool);
     let scorer = Scorer::new(&encoded, &models);
     let mut candidates = score(&encoded, &scorer, std::mem::take(&mut sharp.pairs));
+    in_order(&mut candidates, &encoded);
     let open = open_sources(&encoded, &candidates);
 
     begin(Stage::BlockBroad)?;
@@ -286,14 +287,13 @@ pub fn link(
     let broad = compare(engine, &mut blocker, broad_rules.clone(), Wanted::Open(&open))?;
     let unsettled = open.iter().filter(|o| **o != 0).count();
     drop(open);
-    candidates.extend(score(&encoded, &scorer, broad.pairs));
-    in_order(&mut candidates);
+    add_in_order(&mut candidates, score(&encoded, &scorer, broad.pairs), &encoded);
 
     begin(Stage::Assign)?;
     decided.apply(&mut candidates, &encoded);
     let mut joining = Joining::new(&encoded, &scorer, &models, &decided, settings.thresholds);
-    let mut chosen = choose(&encoded, &joining.duplicates, &mut candidates, within);
-    joining.join(&mut chosen);
+    let attached = choose(&encoded, &joining.duplicates, &mut candidates, within);
+    joining.join(&candidates, &attached);
 
     // who found nobody is looked for once more among those whom nobody found, and weighed by how these differ
     begin(Stage::LeftOver)?;
@@ -304,26 +304,16 @@ pub fn link(
     let pool = Pool { histogram: &last.histogram, rules, labels: FxHashMap::default(), left_over: Some((&has, &models)) };
     let left_over = train(&encoded, &pool);
     let mut late = score(&encoded, &Scorer::new(&encoded, &left_over), last.pairs);
-    in_order(&mut late);
+    in_order(&mut late, &encoded);
     decided.apply(&mut late, &encoded);
-    let mut chosen_late = choose(&encoded, &joining.duplicates, &mut late, within);
-    let apart = |p: Pair| !within && has[p.left as usize] & has[p.right as usize] == 0;
-    chosen.retain(|c| !apart(c.candidate.pair));
-    candidates.retain(|c| !apart(c.pair));
+    let attached = choose(&encoded, &joining.duplicates, &mut late, within);
+    candidates.retain(|c| within || has[c.pair.left as usize] & has[c.pair.right as usize] != 0);
     drop(has);
-    candidates.extend(late);
-    in_order(&mut candidates);
-    joining.join(&mut chosen_late);
-    chosen.extend(chosen_late);
+    joining.join(&late, &attached);
+    add_in_order(&mut candidates, late, &encoded);
 
     begin(Stage::Cluster)?;
-    // a child has its rows in several sources or in none: what is missed with one is not added to what is missed with another
-    let unseen = |s: usize| -> f64 {
-        let n = encoded.sources();
-        let of = |k: u16| left_over.get(&k).map_or(0.0, Weights::unseen);
-        (0..n).filter(|t| *t != s).map(|t| of(source_pair(s, t, n))).fold(0.0, f64::max)
-    };
-    let lists = joining.lists(chosen, &candidates, &unseen);
+    let joined = joining.finish();
     let counts = Counts {
         rows: tables.iter().map(Table::len).collect(),
         compared: blocker.compared.iter().sum(),
@@ -332,8 +322,18 @@ pub fn link(
         compared_by_rule: blocker.compared.clone(),
         unsettled,
         candidates: candidates.len(),
-        refused: joining.refused,
+        refused: joined.refused,
     };
+    let (rules, first_of_last, capped) = (blocker.rule_texts(), blocker.first_of_last(), blocker.capped_blocks());
+    drop(blocker);
+    encoded.forget_records();
+    // a child has its rows in several sources or in none: what is missed with one is not added to what is missed with another
+    let unseen = |s: usize| -> f64 {
+        let n = encoded.sources();
+        let of = |k: u16| left_over.get(&k).map_or(0.0, Weights::unseen);
+        (0..n).filter(|t| *t != s).map(|t| of(source_pair(s, t, n))).fold(0.0, f64::max)
+    };
+    let lists = joined.lists(&encoded, candidates, &unseen);
     let expected: f64 = lists.links.iter().map(|l| l.probability).sum();
     let named = |models: &Models| {
         let n = encoded.sources();
@@ -353,12 +353,12 @@ pub fn link(
         clusters: lists.clusters,
         unmatched: lists.unmatched,
         unmatched_precision: lists.unmatched_precision,
-        rules: blocker.rule_texts(),
-        first_of_last: blocker.first_of_last(),
+        rules,
+        first_of_last,
         comparisons: encoded.comparisons.iter().map(|c| (c.name.clone(), c.levels.iter().map(|l| l.label).collect())).collect(),
         models: named(&models),
         left_over_models: named(&left_over),
-        capped: blocker.capped_blocks(),
+        capped,
         counts,
     })
 }
@@ -395,65 +395,63 @@ fn compare(
     Ok(proposed)
 }
 
-/// Each pair once, in order.
-fn in_order(candidates: &mut Vec<Candidate>) {
-    candidates.par_sort_unstable_by_key(|c| c.pair);
+/// Each pair once, in order of its two sources and of its rows.
+pub(crate) fn in_order(candidates: &mut Vec<Candidate>, encoded: &Encoded) {
+    if encoded.sources() > 2 {
+        candidates.par_sort_unstable_by_key(|c| (sources_of(c, encoded), c.pair));
+    } else {
+        candidates.par_sort_unstable_by_key(|c| c.pair);
+    }
     candidates.dedup_by_key(|c| (c.pair.left, c.pair.right));
 }
 
-/// Pairs found by a former name are pairs of the rows themselves; of several for two rows the strongest stays.
-fn found_by_either_name<T: Send>(
-    encoded: &Encoded,
-    found: Vec<T>,
-    pair: impl Fn(&mut T) -> &mut Pair,
-    strength: impl Fn(&T) -> f64,
-) -> Vec<T> {
-    let mut out: Vec<(Pair, f64, T)> = found
-        .into_iter()
-        .map(|mut t| {
-            let p = pair(&mut t);
-            *p = p.of(encoded.proper(p.left), encoded.proper(p.right));
-            (*p, strength(&t), t)
-        })
-        .filter(|(p, ..)| p.left != p.right)
-        .collect();
-    out.sort_by(|a, b| (a.0.left, a.0.right).cmp(&(b.0.left, b.0.right)).then(b.1.total_cmp(&a.1)).then(a.0.cmp(&b.0)));
-    out.dedup_by_key(|(p, ..)| (p.left, p.right));
-    out.into_iter().map(|(.., t)| t).collect()
+/// Puts more candidates among those that stand in order.
+fn add_in_order(candidates: &mut Vec<Candidate>, mut more: Vec<Candidate>, encoded: &Encoded) {
+    in_order(&mut more, encoded);
+    candidates.extend(more);
+    // two runs: a stable sort only merges them
+    candidates.sort_by_key(|c| (sources_of(c, encoded), c.pair));
+    candidates.dedup_by_key(|c| (c.pair.left, c.pair.right));
+}
+
+fn sources_of(c: &Candidate, encoded: &Encoded) -> (usize, usize) {
+    (encoded.source_of(c.pair.left), encoded.source_of(c.pair.right))
+}
+
+/// Pairs found by a former name are pairs of the rows themselves; of several for two rows the likeliest stays.
+fn by_either_name(candidates: &mut Vec<Candidate>, encoded: &Encoded) {
+    candidates.iter_mut().for_each(|c| c.pair = proper(c.pair, encoded));
+    candidates.retain(|c| c.pair.left != c.pair.right);
+    candidates.sort_by_key(|c| (c.rank(), c.pair));
+    candidates.sort_by_key(|c| (sources_of(c, encoded), c.pair.left, c.pair.right));
+    candidates.dedup_by_key(|c| (c.pair.left, c.pair.right));
+}
+
+fn proper(pair: Pair, encoded: &Encoded) -> Pair {
+    pair.of(encoded.proper(pair.left), encoded.proper(pair.right))
 }
 
 fn score(encoded: &Encoded, scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
     let scored = |some: &[Pair]| {
         encoded.fetch(some.iter().flat_map(|p| [p.left, p.right]));
-        let all = some.iter().map(|pair| Candidate { pair: *pair, weight: scorer.score(*pair) });
-        all.filter(|c| c.weight >= CANDIDATE_FLOOR).collect::<Vec<_>>()
+        let all = some.iter().map(|pair| Candidate::new(*pair, scorer.score(*pair)));
+        all.filter(|c| c.weight() >= CANDIDATE_FLOOR).collect::<Vec<_>>()
     };
     pairs.par_chunks(PAIRS_AT_ONCE).flat_map_iter(scored).collect()
 }
 
-/// Sources with which no pair settles a row: the broad rules look further there.
+/// Sources with which no pair settles a row: the broad rules look further there. `candidates` stand in order.
 fn open_sources(encoded: &Encoded, candidates: &[Candidate]) -> Vec<SourceSet> {
     let n = encoded.sources();
-    let mut of_pair: Vec<Vec<u32>> = vec![Vec::new(); n * n];
-    for (i, c) in candidates.iter().enumerate() {
-        of_pair[usize::from(source_pair(encoded.source_of(c.pair.left), encoded.source_of(c.pair.right), n))].push(i as u32);
-    }
     let own = |s: usize| if n == 1 { 0 } else { 1 << s };
     let all = SourceSet::MAX >> (SourceSet::BITS as usize - n);
     let mut open: Vec<SourceSet> = (0..n).flat_map(|s| encoded.range(s).map(move |_| all & !own(s))).collect();
-    for (pair, numbers) in of_pair.iter().enumerate().filter(|(_, of)| !of.is_empty()) {
-        let (s, t) = (pair / n, pair % n);
-        let place = |row: u32| {
-            let of_second = row >= encoded.starts[t] && s != t;
-            if of_second {
-                encoded.range(s).len() + (row - encoded.starts[t]) as usize
-            } else {
-                (row - encoded.starts[s]) as usize
-            }
-        };
-        let mut best = vec![(f64::MIN, f64::MIN); encoded.range(s).len() + if s == t { 0 } else { encoded.range(t).len() }];
-        let of_pair = || numbers.iter().map(|i| &candidates[*i as usize]);
-        for c in of_pair() {
+    for of_two in candidates.chunk_by(|a, b| sources_of(a, encoded) == sources_of(b, encoded)) {
+        let (s, t) = sources_of(&of_two[0], encoded);
+        let (left, right) = (encoded.range(s), encoded.range(t));
+        let place = |row: u32| (if left.contains(&row) { row - left.start } else { left.len() as u32 + row - right.start }) as usize;
+        let mut best = vec![(f32::MIN, f32::MIN); left.len() + if s == t { 0 } else { right.len() }];
+        for c in of_two {
             for row in [c.pair.left, c.pair.right] {
                 let (first, second) = &mut best[place(row)];
                 if c.weight > *first {
@@ -466,9 +464,9 @@ fn open_sources(encoded: &Encoded, candidates: &[Candidate]) -> Vec<SourceSet> {
         }
         let settled = |row: u32| {
             let (first, second) = best[place(row)];
-            first >= SETTLED_WEIGHT && first - second >= SETTLED_LEAD
+            f64::from(first) >= SETTLED_WEIGHT && f64::from(first - second) >= SETTLED_LEAD
         };
-        for c in of_pair().filter(|c| settled(c.pair.left) && settled(c.pair.right)) {
+        for c in of_two.iter().filter(|c| settled(c.pair.left) && settled(c.pair.right)) {
             if c.weight >= best[place(c.pair.left)].0 {
                 open[c.pair.left as usize] &= !(1 << t);
                 open[c.pair.right as usize] &= !(1 << s);
@@ -478,30 +476,24 @@ fn open_sources(encoded: &Encoded, candidates: &[Candidate]) -> Vec<SourceSet> {
     open
 }
 
-/// Assignment, source pair by source pair.
-fn choose(encoded: &Encoded, duplicates: &DuplicateModel, candidates: &mut Vec<Candidate>, within: bool) -> Vec<Chosen> {
-    let chosen = choose_records(encoded, duplicates, candidates, within);
-    if encoded.aliases.is_empty() {
-        return chosen;
-    }
-    *candidates = found_by_either_name(encoded, std::mem::take(candidates), |c| &mut c.pair, |c| c.weight);
-    found_by_either_name(encoded, chosen, |c| &mut c.candidate.pair, |c| c.probability)
-}
-
-fn choose_records(encoded: &Encoded, duplicates: &DuplicateModel, candidates: &[Candidate], within: bool) -> Vec<Chosen> {
+/// Assignment, source pair by source pair. Gives the pairs of second rows of a child.
+fn choose(encoded: &Encoded, duplicates: &DuplicateModel, candidates: &mut Vec<Candidate>, within: bool) -> Vec<Pair> {
     if within {
-        return candidates
-            .iter()
-            .map(|c| Chosen { candidate: *c, probability: probability(c.weight), duplicate: false })
-            .collect();
+        candidates.iter_mut().for_each(Candidate::choose_by_weight);
+        if !encoded.aliases.is_empty() {
+            by_either_name(candidates, encoded);
+        }
+        return Vec::new();
     }
-    let n = encoded.sources();
-    if n == 2 {
-        return assign(candidates, encoded.len(), duplicates);
+    let of_two = candidates.par_chunk_by_mut(|a, b| sources_of(a, encoded) == sources_of(b, encoded));
+    let attached = of_two.flat_map_iter(|of_two| {
+        let (s, t) = sources_of(&of_two[0], encoded);
+        assign(of_two, [encoded.range(s), encoded.range(t)], duplicates)
+    });
+    let mut attached: Vec<Pair> = attached.collect();
+    if !encoded.aliases.is_empty() {
+        by_either_name(candidates, encoded);
+        attached.iter_mut().for_each(|p| *p = proper(*p, encoded));
     }
-    let mut of_pair: Vec<Vec<Candidate>> = vec![Vec::new(); n * n];
-    for c in candidates {
-        of_pair[encoded.source_of(c.pair.left) * n + encoded.source_of(c.pair.right)].push(*c);
-    }
-    of_pair.into_par_iter().flat_map_iter(|cs| assign(&cs, encoded.len(), duplicates)).collect()
+    attached
 }

@@ -43,7 +43,7 @@ const CHUNKS_AT_ONCE: u32 = 16;
 const COUNTED_PLACES: usize = 1 << 20;
 
 /// A compared pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Pair {
     pub left: u32,
     pub right: u32,

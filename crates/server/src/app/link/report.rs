@@ -303,7 +303,7 @@ impl OfRun<'_> {
                 None => self.names[usize::from(m.source)].to_owned(),
             };
             let title = format!("{} ↔ {}:{what},概率 {:.3}", side(x.left), side(x.right), x.probability);
-            Some((title, waterfall(&l.explain(x)?, x.weight)))
+            Some((title, waterfall(&l.explain(x)?, x.weight.into())))
         };
         let review = l.review.iter().take(EXAMPLES).filter_map(|x| of(x, "待认定"));
         weakest.iter().filter_map(|x| of(x, "匹配")).chain(review).collect()

@@ -49,7 +49,7 @@ fn pairs(path: &Path, links: &[Link], tables: &[Table], linkage: &Linkage) -> an
         s.push(b',');
         decimal(s, l.probability, 6);
         s.push(b',');
-        decimal(s, l.weight, 3);
+        decimal(s, l.weight.into(), 3);
         s.push(b',');
         s.extend_from_slice(l.rule.map_or("人工认定", |r| &rules[usize::from(r)]).as_bytes());
         s.push(b',');
