@@ -265,18 +265,8 @@ impl Encoder {
         let stride = self.stride;
         let mut starts = vec![0u32];
         tables.iter().for_each(|t| starts.push(starts[starts.len() - 1] + (t.len() + t.aliases.len()) as u32));
-        let mut words = vec![0; starts[tables.len()] as usize * stride];
-        let mut rest = words.as_mut_slice();
-        for t in tables.iter_mut() {
-            let (rows, after) = rest.split_at_mut(t.len() * stride);
-            let (aliases, after) = after.split_at_mut(t.aliases.len() * stride);
-            let (from, order) = (std::mem::take(&mut t.words), &t.input_row);
-            rows.par_chunks_mut(stride * RECORDS_AT_ONCE).zip(order.par_chunks(RECORDS_AT_ONCE)).for_each(|(to, rows)| {
-                to.chunks_mut(stride).zip(rows).for_each(|(record, row)| record.copy_from_slice(from.record(*row)));
-            });
-            aliases.copy_from_slice(&std::mem::take(&mut t.alias_words));
-            rest = after;
-        }
+        let mut words = Vec::with_capacity(starts[tables.len()] as usize * stride);
+        tables.iter_mut().for_each(|t| t.hand_over(&mut words, stride));
         let finished: Vec<Finished> =
             self.columns.into_par_iter().zip(&settings.columns).map(|(c, s)| Finished::of(c, s)).collect();
         words.par_chunks_mut(stride * RECORDS_AT_ONCE).for_each(|some| {
@@ -305,7 +295,7 @@ impl Encoder {
 }
 
 /// Records that one thread finishes at a time.
-const RECORDS_AT_ONCE: usize = 1 << 13;
+pub(crate) const RECORDS_AT_ONCE: usize = 1 << 13;
 
 /// A column whose texts are all known.
 struct Finished {

@@ -38,5 +38,5 @@ pub use field::name::{differing_chars, pinyin_initials, pinyin_syllables};
 pub use field::{Kind, NULL_LEVEL};
 pub use run::{Clusters, Counts, Explanation, Link, LinkError, Linkage, Member, Observer, Stage, Step, link};
 pub use settings::{ColumnSettings, Settings, SettingsError, Thresholds, infer};
-pub use table::{Part, Table, TableError};
+pub use table::{Part, Table, TableBuilder, TableError};
 pub use weigh::{LatentClass, LevelReport, Model};

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use arrow_array::StringArray;
+use arrow_array::{Array, StringArray};
 use arrow_array::builder::StringBuilder;
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::encode::{Encoder, WaitingTexts};
+use crate::encode::{Encoder, RECORDS_AT_ONCE, WaitingTexts};
 use crate::field::text;
 
 /// 一个来源的名册 (one source) as short records of words, with its record ids.
@@ -17,39 +17,16 @@ use crate::field::text;
 pub struct Table {
     /// What people call the source (a file stem, a source kind).
     pub name: String,
+    /// In the order of the input.
     ids: StringArray,
-    /// For the row at a place in record-id order: its place in the input.
-    pub(crate) input_row: Vec<u32>,
-    /// Records in the order of the input, in stretches, until [`Encoder::finish`] takes them.
-    pub(crate) words: Stretches,
+    /// For the row at a place in record-id order: its place in the input. Empty where both orders are the same.
+    order: Vec<u32>,
+    /// Records in the order of the input, until [`Encoder::finish`] takes them.
+    words: Vec<u32>,
     /// Records under a former name.
     pub(crate) alias_words: Vec<u32>,
     /// For every record under a former name: the rank of the row that it stands for.
     pub(crate) aliases: Vec<u32>,
-}
-
-/// Records of a source as its parts had them: putting them together would be one walk through memory more.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Stretches {
-    words: Vec<Vec<u32>>,
-    /// Rows before each stretch.
-    starts: Vec<u32>,
-    stride: usize,
-}
-
-impl Stretches {
-    fn push(&mut self, words: Vec<u32>) {
-        let before = self.starts.last().map_or(0, |s| s + (self.words[self.words.len() - 1].len() / self.stride) as u32);
-        self.starts.push(before);
-        self.words.push(words);
-    }
-
-    /// The record of a row of the input.
-    #[inline]
-    pub fn record(&self, row: u32) -> &[u32] {
-        let stretch = self.starts.partition_point(|s| *s <= row) - 1;
-        &self.words[stretch][(row - self.starts[stretch]) as usize * self.stride..][..self.stride]
-    }
 }
 
 /// Why rows do not make a source.
@@ -68,7 +45,7 @@ pub enum TableError {
     TooManyRows(String),
 }
 
-/// Some rows of a source, encoded. Parts are made by any threads and put together by [`Table::new`].
+/// Some rows of a source, encoded. Parts are made by any threads and put together by a [`TableBuilder`].
 pub struct Part<'e> {
     encoder: &'e Encoder,
     ids: String,
@@ -113,69 +90,109 @@ impl<'e> Part<'e> {
         }
     }
 
-    /// Finishes the rows so far. Whoever makes parts on several threads does it there; what is left [`Table::new`] finishes.
+    /// Finishes the rows so far. Whoever makes parts on several threads does it there; what is left the [`TableBuilder`] finishes.
     pub fn finish(&mut self) {
         let waiting = std::mem::replace(&mut self.waiting, self.encoder.none_waiting());
         self.encoder.number(&mut self.words, waiting);
     }
 }
 
-impl Table {
-    /// Puts the parts of a source together, in the order of the input, and checks that record ids are unique.
-    pub fn new(name: impl Into<String>, mut parts: Vec<Part>) -> Result<Self, TableError> {
-        let name = name.into();
-        parts.iter_mut().for_each(Part::finish);
-        let rows: usize = parts.iter().map(|p| p.rows).sum();
+/// Puts the parts of a source together as they come, in the order of the input.
+pub struct TableBuilder {
+    name: String,
+    rows: usize,
+    ids: StringBuilder,
+    words: Vec<u32>,
+    alias_words: Vec<u32>,
+    /// Of records under a former name: the row of the input.
+    alias_rows: Vec<u32>,
+}
+
+impl TableBuilder {
+    /// A source without rows.
+    pub fn new(name: impl Into<String>) -> Self {
+        let (ids, none) = (StringBuilder::new(), Vec::new);
+        Self { name: name.into(), rows: 0, ids, words: none(), alias_words: none(), alias_rows: none() }
+    }
+
+    /// Takes the next rows.
+    pub fn push(&mut self, mut part: Part) {
+        part.finish();
+        let starts = std::iter::once(&0).chain(&part.ends);
+        starts.zip(&part.ends).for_each(|(start, end)| self.ids.append_value(&part.ids[*start..*end]));
+        let stride = part.encoder.stride();
+        for (row, column, former) in &part.former {
+            self.alias_rows.push(self.rows as u32 + row);
+            let at = self.alias_words.len();
+            self.alias_words.extend_from_slice(&part.words[*row as usize * stride..][..stride]);
+            part.encoder.encode_name(&mut self.alias_words[at..], *column, former);
+        }
+        self.words.extend_from_slice(&part.words);
+        self.rows += part.rows;
+    }
+
+    /// The source, if its record ids are unique.
+    pub fn finish(mut self) -> Result<Table, TableError> {
+        let rows = self.rows;
         if u32::try_from(rows).is_err() {
-            return Err(TableError::TooManyRows(name));
+            return Err(TableError::TooManyRows(self.name));
         }
-        let stride = parts.first().map_or(1, |p| p.encoder.stride());
-        let with_ids = parts.iter().any(|p| !p.ends.is_empty());
-        let ids = if with_ids {
-            let mut ids = StringBuilder::with_capacity(rows, parts.iter().map(|p| p.ids.len()).sum());
-            for p in &mut parts {
-                let (text, ends) = (std::mem::take(&mut p.ids), std::mem::take(&mut p.ends));
-                let starts = std::iter::once(&0).chain(&ends);
-                starts.zip(&ends).for_each(|(start, end)| ids.append_value(&text[*start..*end]));
-            }
-            ids.finish()
+        let ids = self.ids.finish();
+        // padded so that they sort as numbers
+        let ids = if ids.is_empty() { StringArray::from_iter_values((1..=rows).map(|i| format!("{i:09}"))) } else { ids };
+        let order = if (1..rows).all(|i| ids.value(i - 1) < ids.value(i)) {
+            Vec::new()
         } else {
-            // padded so that they sort as numbers
-            StringArray::from_iter_values((1..=rows).map(|i| format!("{i:09}")))
-        };
-        let sorted = (1..rows).all(|i| ids.value(i - 1) < ids.value(i));
-        let mut input_row: Vec<u32> = (0..rows as u32).collect();
-        if !sorted {
-            let mut order: Vec<(u64, u32)> = input_row.par_iter().map(|i| (prefix(ids.value(*i as usize)), *i)).collect();
+            let mut order: Vec<(u64, u32)> = (0..rows as u32).into_par_iter().map(|i| (prefix(ids.value(i as usize)), i)).collect();
             order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| ids.value(a.1 as usize).cmp(ids.value(b.1 as usize))));
-            input_row = order.into_iter().map(|(_, i)| i).collect();
-            if let Some(w) = input_row.windows(2).find(|w| ids.value(w[0] as usize) == ids.value(w[1] as usize)) {
-                return Err(TableError::RepeatedId { source_name: name, id: ids.value(w[0] as usize).to_owned() });
+            let order: Vec<u32> = order.into_iter().map(|(_, i)| i).collect();
+            if let Some(w) = order.windows(2).find(|w| ids.value(w[0] as usize) == ids.value(w[1] as usize)) {
+                return Err(TableError::RepeatedId { source_name: self.name, id: ids.value(w[0] as usize).to_owned() });
             }
+            order
+        };
+        let mut aliases = self.alias_rows;
+        if !aliases.is_empty() && !order.is_empty() {
+            let mut rank = vec![0u32; rows];
+            order.iter().zip(0..).for_each(|(row, r)| rank[*row as usize] = r);
+            aliases.iter_mut().for_each(|row| *row = rank[*row as usize]);
         }
-        let mut rank = vec![0u32; if parts.iter().any(|p| !p.former.is_empty()) { rows } else { 0 }];
-        if !rank.is_empty() {
-            input_row.iter().zip(0..).for_each(|(row, r)| rank[*row as usize] = r);
+        Ok(Table { name: self.name, ids, order, words: self.words, alias_words: self.alias_words, aliases })
+    }
+}
+
+impl Table {
+    /// Puts parts together that are all there.
+    pub fn new<'e>(name: impl Into<String>, parts: impl IntoIterator<Item = Part<'e>>) -> Result<Self, TableError> {
+        let mut table = TableBuilder::new(name);
+        parts.into_iter().for_each(|p| table.push(p));
+        table.finish()
+    }
+
+    /// Gives up the records to those of the sources before it, in order of the record ids.
+    pub(crate) fn hand_over(&mut self, to: &mut Vec<u32>, stride: usize) {
+        let mut words = std::mem::take(&mut self.words);
+        if self.order.is_empty() && to.is_empty() {
+            // what they lie in becomes what all lie in
+            words.reserve_exact(to.capacity().saturating_sub(words.len()));
+            *to = words;
+        } else if self.order.is_empty() {
+            to.append(&mut words);
+        } else {
+            let before = to.len();
+            to.resize(before + words.len(), 0);
+            let rows = to[before..].par_chunks_mut(stride * RECORDS_AT_ONCE).zip(self.order.par_chunks(RECORDS_AT_ONCE));
+            rows.for_each(|(to, rows)| {
+                let from = |row: &u32| &words[*row as usize * stride..][..stride];
+                to.chunks_mut(stride).zip(rows).for_each(|(record, row)| record.copy_from_slice(from(row)));
+            });
         }
-        let (mut aliases, mut first) = (Vec::new(), 0);
-        let mut alias_words = Vec::new();
-        let mut words = Stretches { stride, ..Stretches::default() };
-        for p in parts {
-            for (row, column, former) in &p.former {
-                aliases.push(rank[first + *row as usize]);
-                let at = alias_words.len();
-                alias_words.extend_from_slice(&p.words[*row as usize * stride..][..stride]);
-                p.encoder.encode_name(&mut alias_words[at..], *column, former);
-            }
-            first += p.rows;
-            words.push(p.words);
-        }
-        Ok(Self { name, ids, input_row, words, alias_words, aliases })
+        to.append(&mut self.alias_words);
     }
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.input_row.len()
+        self.ids.len()
     }
 
     /// Whether the source has no rows.
@@ -185,7 +202,7 @@ impl Table {
 
     /// The record id of the row at `rank` in record-id order.
     pub fn id(&self, rank: usize) -> &str {
-        self.ids.value(self.input_row[rank] as usize)
+        self.ids.value(self.input_row(rank))
     }
 
     /// The rank of a record id.
@@ -200,7 +217,7 @@ impl Table {
 
     /// Where the row at `rank` stood in the input, from 0.
     pub fn input_row(&self, rank: usize) -> usize {
-        self.input_row[rank] as usize
+        self.order.get(rank).map_or(rank, |row| *row as usize)
     }
 }
 

@@ -68,7 +68,7 @@ fn table(encoder: &Encoder, settings: &Settings, name: &str, prefix: &str, rows:
         }
         part
     });
-    Table::new(name, parts.collect()).unwrap()
+    Table::new(name, parts).unwrap()
 }
 
 fn settings() -> Settings {

@@ -151,7 +151,7 @@ fn run_on(engine: &dyn Engine, sources: &[Source], settings: &Settings, decision
             }
             part
         };
-        Table::new(*name, rows.chunks(100).enumerate().map(part).collect()).unwrap()
+        Table::new(*name, rows.chunks(100).enumerate().map(part)).unwrap()
     };
     let mut tables: Vec<Table> = sources.iter().map(table).collect();
     let linkage = link(encoder, &mut tables, settings, decisions, engine, &()).unwrap();

@@ -108,7 +108,7 @@ impl<'a> Sources<'a> {
                 }
                 part
             };
-            Ok(Table::new(kind.label(), rows.par_chunks(ROWS_A_PART).map(part).collect())?)
+            Ok(Table::new(kind.label(), rows.par_chunks(ROWS_A_PART).map(part).collect::<Vec<_>>())?)
         };
         self.kinds.par_iter().zip(&self.rows).map(table).collect()
     }

@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 use baoxue_documents::text::decode;
-use baoxue_linkage::{Encoder, Part, Settings, Table};
+use baoxue_linkage::{Encoder, Part, Settings, Table, TableBuilder};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
@@ -121,30 +123,69 @@ impl Source {
             },
             headings: headings.len(),
         };
-        let mut read: Vec<(usize, anyhow::Result<Read>)> = match &self.content {
+        let name = self.path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        let rows = Rows::of(name);
+        match &self.content {
             Content::Csv { encoding, .. } => {
                 let input: Box<dyn std::io::Read + Send + '_> = match encoding {
                     CsvEncoding::Utf8 => Box::new(std::fs::File::open(&self.path)?),
                     CsvEncoding::Decoded(text) => Box::new(text.as_bytes()),
                 };
                 let blocks = Blocks::new(input).enumerate().par_bridge();
-                blocks.map(|(i, block)| (i, block.and_then(|b| plan.csv(encoder, b)))).collect()
+                blocks.for_each(|(i, block)| Rows::add(&rows, i, || plan.csv(encoder, block?)));
             }
             Content::Parquet { .. } => {
                 let batches = plan.batches()?.enumerate().par_bridge();
-                batches.map(|(i, batch)| (i, batch.and_then(|b| plan.batch(encoder, &b)))).collect()
+                batches.for_each(|(i, batch)| Rows::add(&rows, i, || plan.batch(encoder, &batch?)));
             }
-        };
-        read.sort_by_key(|r| r.0);
-        let (mut parts, mut truths) = (Vec::new(), Vec::new());
-        for (_, r) in read {
-            let r = r?;
-            parts.push(r.part);
-            truths.extend(r.truth);
         }
-        let name = self.path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        let table = Table::new(name, parts).with_context(|| format!("{}", self.path.display()))?;
-        Ok((table, truth.map(|_| StringArray::from_iter_values(truths))))
+        let rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(e) = rows.failed {
+            return Err(e);
+        }
+        let table = rows.table.finish().with_context(|| format!("{}", self.path.display()))?;
+        Ok((table, truth.map(|_| StringArray::from_iter_values(rows.truth))))
+    }
+}
+
+/// The rows of a file as they are read, by any threads, put together in their order.
+struct Rows<'e> {
+    next: usize,
+    /// Stretches whose forerunners are not there yet.
+    waiting: BTreeMap<usize, anyhow::Result<Read<'e>>>,
+    table: TableBuilder,
+    truth: Vec<String>,
+    /// The first thing wrong with the file.
+    failed: Option<anyhow::Error>,
+}
+
+impl<'e> Rows<'e> {
+    fn of(name: String) -> Mutex<Self> {
+        Mutex::new(Self { next: 0, waiting: BTreeMap::new(), table: TableBuilder::new(name), truth: Vec::new(), failed: None })
+    }
+
+    /// Reads a stretch, unless something is wrong with the file already.
+    fn add(rows: &Mutex<Self>, number: usize, read: impl FnOnce() -> anyhow::Result<Read<'e>>) {
+        let lock = || rows.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock().failed.is_none() {
+            let read = read();
+            lock().take(number, read);
+        }
+    }
+
+    fn take(&mut self, number: usize, read: anyhow::Result<Read<'e>>) {
+        self.waiting.insert(number, read);
+        while let Some(read) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            match read {
+                _ if self.failed.is_some() => {}
+                Ok(read) => {
+                    self.table.push(read.part);
+                    self.truth.extend(read.truth);
+                }
+                Err(e) => self.failed = Some(e),
+            }
+        }
     }
 }
 
