@@ -58,7 +58,7 @@ const WILDCARD: u16 = 1;
 /// The levels speak of at most so many characters of a name; longer ones are told apart by their norm all the same.
 const KEPT_CHARS: usize = 12;
 
-/// See [`Names::masked`].
+/// See [`Names::left_open`].
 const KEY_THINNING: u64 = 8;
 const MANY_NAMES: usize = 50_000;
 
@@ -197,9 +197,6 @@ pub fn differing_chars(a: &str, b: &str) -> Vec<usize> {
     let (x, y): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     (0..x.len().max(y.len())).filter(|&i| x.get(i) != y.get(i)).collect()
 }
-
-/// A key and how often it stands.
-type Counted = (u64, u32);
 
 /// Gives each distinct key a small number, from 1.
 struct Numbering<K>(FxHashMap<K, u32>);
@@ -362,58 +359,35 @@ impl Names {
         p == q
     }
 
-    /// One in how many keys of [`Names::masked`] is counted: millions of keys leave no error worth the time.
+    /// One in how many keys of [`Names::left_open`] is counted: millions of keys leave no error worth the time.
     pub fn thinning(&self) -> u64 {
         if self.len() > MANY_NAMES { KEY_THINNING } else { 1 }
     }
 
-    /// Names one character apart meet under a key for each place left open, `counts` being how often each stands; the same keys with the
-    /// name's sound, under which only homophones and the names themselves meet. Among many names one key in [`KEY_THINNING`] is there,
-    /// chosen by its digest, and stands for the others.
-    /// `surname_only`: only the first place is left open.
-    pub fn masked(&self, counts: &[u32], surname_only: bool) -> [Vec<Counted>; 2] {
+    /// Keys of a name with one place left open, and which: names one character apart meet under one. Among many names one key in
+    /// [`KEY_THINNING`] is there, chosen by its digest, and stands for the others.
+    pub fn left_open(&self, name: u32) -> impl Iterator<Item = (usize, u64)> {
+        let e = &self.entries[name as usize];
+        let len = usize::from(e.len).min(KEPT_CHARS);
+        let holes = if e.latin || len < 3 { 0 } else { len };
+        let key = move |hole: usize| {
+            let place = |k: usize, c: u16| if k == hole { 0 } else { u64::from(self.characters[usize::from(c)] as u32) };
+            e.chars[..len].iter().enumerate().fold(mix(len as u64, hole as u64), |key, (k, c)| mix(key, place(k, *c)))
+        };
         let thinning = self.thinning();
-        let (mut plain, mut with_sound) = (Vec::new(), Vec::new());
-        for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
-            let e = &self.entries[i];
-            let len = usize::from(e.len).min(KEPT_CHARS);
-            if e.latin || len < 3 {
-                continue;
-            }
-            for hole in 0..if surname_only { 1 } else { len } {
-                let mut key = mix(len as u64, hole as u64);
-                for (k, c) in e.chars[..len].iter().enumerate() {
-                    key = mix(key, if k == hole { 0 } else { u64::from(self.characters[usize::from(*c)] as u32) });
-                }
-                if (key >> 32) % thinning != 0 {
-                    continue;
-                }
-                plain.push((key, n));
-                with_sound.push((mix(key, u64::from(self.pinyin[i])), n));
-            }
-        }
-        [plain, with_sound]
+        (0..holes).map(move |hole| (hole, key(hole))).filter(move |(_, key)| (key >> 32) % thinning == 0)
     }
 
-    /// Names as a whole, and beginnings of names, under one kind of key: joined crosswise they are the names cut short.
-    pub fn whole_and_beginnings(&self, counts: &[u32]) -> [Vec<Counted>; 2] {
-        let (mut whole, mut beginnings) = (Vec::new(), Vec::new());
-        for (i, &n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
-            let e = &self.entries[i];
-            let len = usize::from(e.len).min(KEPT_CHARS);
-            if e.latin || len < 2 {
-                continue;
-            }
-            let mut key = 0;
-            for (k, c) in e.chars[..len].iter().enumerate() {
-                key = mix(key, u64::from(*c));
-                if k >= 1 && k + 1 < len && len >= 4 {
-                    beginnings.push((key, n));
-                }
-            }
-            whole.push((key, n));
-        }
-        [whole, beginnings]
+    /// Keys of a name's beginnings, and of the whole of it, which stands last: under one key a name cut short meets the whole one.
+    pub fn beginnings(&self, name: u32) -> impl Iterator<Item = (bool, u64)> {
+        let e = &self.entries[name as usize];
+        let len = if e.latin { 0 } else { usize::from(e.len).min(KEPT_CHARS) };
+        let keys = e.chars[..len].iter().scan(0, |key, c| {
+            *key = mix(*key, u64::from(*c));
+            Some(*key)
+        });
+        let of = move |(k, key)| (k + 1 == len, key);
+        keys.enumerate().skip(1).map(of).filter(move |(whole, _)| *whole || len >= 4)
     }
 }
 

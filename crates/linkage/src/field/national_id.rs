@@ -141,13 +141,16 @@ fn count_errors(x: &[u8; 18], y: &[u8; 18]) -> u32 {
 
 /// How many pairs of the two lists are one error apart. One side must fail its check, and those are few: of each the numbers are made up
 /// that are one error away and pass theirs. That both sides failed it is too rare to count.
-/// `left` and `right` are distinct numbers with how often they stand, in order.
-pub(crate) fn one_error_mass(left: &[(u64, u32)], right: &[(u64, u32)]) -> f64 {
-    let of = |all: &[(u64, u32)], id: u64| all.binary_search_by_key(&id, |e| e.0).map_or(0.0, |at| f64::from(all[at].1));
-    let near = |of_one: &[(u64, u32)], of_other: &[(u64, u32)]| -> f64 {
+/// `left` and `right` are the numbers of all rows, in order.
+pub(crate) fn one_error_mass(left: &[u64], right: &[u64]) -> f64 {
+    let of = |all: &[u64], id: u64| {
+        let at = all.partition_point(|e| *e < id);
+        all[at..].iter().take_while(|e| **e == id).count() as f64
+    };
+    let near = |of_one: &[u64], of_other: &[u64]| -> f64 {
         // whole numbers: the order of the sum does not matter
-        let unsound = of_one.par_iter().filter(|(id, _)| !is_sound(*id));
-        unsound.map(|(id, n)| sound_neighbours(*id).map(|o| f64::from(*n) * of(of_other, o)).sum::<f64>()).sum()
+        let unsound = of_one.par_iter().filter(|id| !is_sound(**id));
+        unsound.map(|id| sound_neighbours(*id).map(|o| of(of_other, o)).sum::<f64>()).sum()
     };
     near(left, right) + near(right, left)
 }

@@ -9,6 +9,8 @@ mod score;
 mod shares;
 mod unproposed;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
@@ -167,27 +169,18 @@ pub(crate) fn train(encoded: &Encoded, pool: &Pool) -> Models {
         v.sort_unstable_by_key(|e| e.0);
         v
     };
-    // rows are counted once, by source or, where only some may be one child, by what they lack
-    let tallies: Vec<Option<(Vec<u32>, Tally)>> = match pool.left_over {
-        Some(_) => Vec::new(),
-        None => (0..n)
-            .into_par_iter()
-            .map(|s| {
-                let rows: Vec<u32> = encoded.range(s).collect();
-                let wanted = keys.iter().any(|(_, a, b)| *a == s || *b == s);
-                wanted.then(|| {
-                    let tally = Tally::of(encoded, &rows);
-                    (rows, tally)
-                })
-            })
-            .collect(),
+    // the rows of a source are counted once
+    let rows = |s: usize| {
+        let wanted = pool.left_over.is_none() && keys.iter().any(|(_, a, b)| *a == s || *b == s);
+        wanted.then(|| encoded.range(s))
     };
-    let of = |s: usize| tallies.get(s).and_then(Option::as_ref);
+    let tallies = Tally::of_sources(encoded, &(0..n).map(rows).collect::<Vec<_>>());
+    let of = |s: usize| Some((encoded.range(s), tallies[s].as_ref()?));
     let starts: Vec<(u16, Weights)> = keys
         .par_iter()
         .map(|&(k, a, b)| match (pool.left_over, of(a), of(b)) {
             (Some((has, before)), ..) => Some((k, Weights::of_left_over(encoded, has, a, b, &before[&k]))),
-            (None, Some(left), Some(right)) => Some((k, Weights::start(encoded, left, right, a == b))),
+            (None, Some(left), Some(right)) => Some((k, Weights::start(encoded, &left, &right, a == b))),
             _ => None,
         })
         .flatten()
@@ -239,8 +232,8 @@ impl Weights {
 
     fn start(
         encoded: &Encoded,
-        (left, of_left): &(Vec<u32>, Tally),
-        (right, of_right): &(Vec<u32>, Tally),
+        (left, of_left): &(Range<u32>, &Tally),
+        (right, of_right): &(Range<u32>, &Tally),
         within: bool,
     ) -> Self {
         let (na, nb) = (left.len() as f64, right.len() as f64);
@@ -269,7 +262,7 @@ impl Weights {
     /// Counts what the pairs of two lists of rows show, whoever they are.
     fn meet(&mut self, encoded: &Encoded, left: &Tally, right: &Tally) {
         self.mass = left.masses(right, encoded);
-        let depend = left.dependences(right, encoded, &self.mass);
+        let depend = left.dependences(right, &self.mass);
         self.dependences = depend.into_iter().map(|d| (d, Vec::new())).collect();
     }
 

@@ -1,0 +1,452 @@
+//! 巧合 (chance agreement): how many pairs of two lists of rows show each level, whoever they are. Counted exactly over distinct values and
+//! keys, never sampled; the few estimates are said beside them.
+
+mod counts;
+mod names;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::encode::{Comparator, Comparison, Encoded, residence_of, wide};
+use crate::field::residence::Residence;
+use crate::field::{Kind, date, national_id, text};
+
+use counts::{Counts, counts, counts_of_few, counts_of_small, dot};
+use names::{NameCounts, NameGroups, OneApartCounts};
+
+/// More distinct pairs of values than this are thinned evenly when a level has to be counted pair by pair.
+const MAX_VALUE_PAIRS: usize = 60_000_000;
+/// Numbers of sexes, see `field::parse_sex`: 0 is none.
+const SEXES: usize = 3;
+/// Mobile numbers that can be given out: 41 heads of three digits, 10^8 each.
+const PHONE_NUMBERS: f64 = 4.1e9;
+
+/// A comparison that strangers do not pass by chance alone once another one has come out in a certain way: whoever bears a child's surname
+/// mostly has a guardian of that surname.
+#[derive(Debug, Clone)]
+pub(crate) struct Dependence {
+    /// The comparison.
+    pub comparison: usize,
+    /// The other one, and its levels (one bit each) of which this speaks.
+    pub given: (usize, u16),
+    /// Pairs that show each level then; `None` where the other one says it all.
+    pub mass: Option<Vec<f64>>,
+}
+
+/// What of the rows of a source says how often they agree with others by chance: counted once, joined with every other source.
+pub(crate) struct Tally {
+    comparisons: Vec<Counted>,
+    dependences: Vec<Depending>,
+}
+
+/// The values of a comparison.
+enum Counted {
+    /// Values by several keys.
+    Keys(Vec<Counts>),
+    Names(Box<NameCounts>),
+    /// Distinct values, to be compared with each other.
+    Values(Vec<(u32, u32)>),
+}
+
+/// What a comparison of which others depend says.
+struct Depending {
+    comparison: usize,
+    given: (usize, u16),
+    counted: DependingCounted,
+}
+
+enum DependingCounted {
+    /// The other one says it all.
+    Nothing,
+    /// Residences by the keys of [`residence_levels`] but the door.
+    Residence(Vec<Counts>),
+    /// By name and sex, and by name.
+    Sex([Vec<u32>; 2]),
+    /// Names one place apart: all, then by sex.
+    SexApart(Vec<OneApartCounts>),
+    /// Surnames of child and guardian, of guardians, of children.
+    Adult([Counts; 3]),
+    /// Names of children one place apart: whose surname is what differs, and all. The rest says the [`Self::Adult`] of the comparison.
+    AdultApart([OneApartCounts; 2]),
+}
+
+/// By field: what its names have in common.
+type Groups = Vec<Option<NameGroups>>;
+
+impl Tally {
+    /// Of the rows of these sources; `None` stays `None`.
+    pub fn of_sources(encoded: &Encoded, sources: &[Option<Range<u32>>]) -> Vec<Option<Self>> {
+        if sources.iter().all(Option::is_none) {
+            return sources.iter().map(|_| None).collect();
+        }
+        let groups = |f: &crate::encode::Field| (f.kind == Kind::PersonName).then(|| NameGroups::of(&f.names));
+        let groups: Groups = encoded.fields.par_iter().map(groups).collect();
+        sources.par_iter().map(|rows| rows.as_ref().map(|rows| Self::of(encoded, rows, &groups))).collect()
+    }
+
+    fn of(encoded: &Encoded, rows: &Range<u32>, groups: &Groups) -> Self {
+        let places = Places::of(encoded, rows);
+        let (comparisons, dependences) = rayon::join(
+            || encoded.comparisons.par_iter().map(|c| Counted::of(encoded, c, rows, groups, &places)).collect(),
+            || {
+                let depending = dependent_comparisons(encoded).into_par_iter().map(|(comparison, given)| Depending {
+                    comparison,
+                    given,
+                    counted: DependingCounted::of(encoded, rows, comparison, given, groups, &places),
+                });
+                depending.collect()
+            },
+        );
+        Self { comparisons, dependences }
+    }
+
+    /// By comparison: how many of all pairs with the rows of another tally show each level (index level − 1).
+    pub fn masses(&self, other: &Tally, encoded: &Encoded) -> Vec<Vec<f64>> {
+        let both = self.comparisons.par_iter().zip(&other.comparisons).zip(&encoded.comparisons[..]);
+        both.map(|((l, r), c)| level_mass(encoded, c, l, r)).collect()
+    }
+
+    /// What depends on what, with `masses` as counted before.
+    pub fn dependences(&self, other: &Tally, masses: &[Vec<f64>]) -> Vec<Dependence> {
+        let one_apart = |given: usize| masses[given][usize::from(ONE_CHARACTER) - 1];
+        let of_family = |comparison: usize| {
+            let both = self.dependences.iter().zip(&other.dependences).filter(|(l, _)| l.comparison == comparison);
+            let surnames = both.filter_map(|(l, r)| match (&l.counted, &r.counted) {
+                (DependingCounted::Adult(x), DependingCounted::Adult(y)) => Some([0, 1, 2].map(|i| x[i].joined(&y[i]))),
+                _ => None,
+            });
+            adult_levels(surnames.last().unwrap_or_default(), &masses[comparison])
+        };
+        let mass = |l: &Depending, r: &Depending| match (&l.counted, &r.counted) {
+            (DependingCounted::Residence(x), DependingCounted::Residence(y)) => {
+                // doors as often as villages
+                let all = &masses[l.comparison];
+                let doors = all[0] / (all[0] + all[1]).max(1.0);
+                let mut joined: Vec<f64> = x.iter().zip(y).map(|(x, y)| x.joined(y)).collect();
+                joined.push(0.0);
+                let mut out = residence_levels(&joined);
+                (out[0], out[1]) = (out[1] * doors, out[1] * (1.0 - doors));
+                Some(out)
+            }
+            (DependingCounted::Sex(x), DependingCounted::Sex(y)) => {
+                let (same, all) = (dot(&x[0], &y[0]), dot(&x[1], &y[1]));
+                Some(vec![same, all - same])
+            }
+            (DependingCounted::SexApart(x), DependingCounted::SexApart(y)) => {
+                let apart: Vec<f64> = x.iter().zip(y).map(|(x, y)| x.joined(y)).collect();
+                let same: f64 = apart[1..].iter().sum();
+                let (share, pairs) = (if apart[0] > 0.0 { (same / apart[0]).min(1.0) } else { 0.5 }, one_apart(l.given.0));
+                Some(vec![pairs * share, pairs * (1.0 - share)])
+            }
+            (DependingCounted::Adult(_), DependingCounted::Adult(_)) => Some(of_family(l.comparison)),
+            (DependingCounted::AdultApart(x), DependingCounted::AdultApart(y)) => {
+                let [other_surname, all] = [0, 1].map(|i| x[i].joined(&y[i]));
+                let other = if all > 0.0 { (other_surname / all).clamp(0.0, 1.0) } else { 0.5 };
+                let pairs = one_apart(l.given.0);
+                let shares = |of: &[f64]| -> Vec<f64> {
+                    let total = of.iter().sum::<f64>().max(1.0);
+                    of.iter().map(|m| m / total).collect()
+                };
+                let (of_family, of_others) = (shares(&of_family(l.comparison)), shares(&masses[l.comparison]));
+                let both = of_family.iter().zip(&of_others);
+                Some(both.map(|(f, o)| pairs * (f * (1.0 - other) + o * other)).collect())
+            }
+            _ => None,
+        };
+        let dependence =
+            |(l, r): (&Depending, &Depending)| Dependence { comparison: l.comparison, given: l.given, mass: mass(l, r) };
+        self.dependences.par_iter().zip(&other.dependences).map(dependence).collect()
+    }
+
+    /// By comparison: rows that have a value.
+    pub fn present(encoded: &Encoded, rows: &Range<u32>) -> Vec<f64> {
+        let has = |c: &Comparison, i: u32| c.comparator.level(&encoded.fields, encoded.record(i), encoded.record(i)) != 0;
+        encoded.comparisons.iter().map(|c| rows.clone().filter(|i| has(c, *i)).count() as f64).collect()
+    }
+}
+
+/// Which comparisons depend on which, and at which levels of the other one.
+fn dependent_comparisons(encoded: &Encoded) -> Vec<(usize, (usize, u16))> {
+    let find = |wanted: &dyn Fn(&Comparison) -> bool| encoded.comparisons.iter().position(wanted);
+    let number = find(&|c| matches!(c.comparator, Comparator::NationalId { .. }));
+    let name = find(&|c| matches!(c.comparator, Comparator::Name { .. }) && !c.household);
+    let of = |(i, c): (usize, &Comparison)| match (c.comparator, number, name) {
+        // a number holds a birth date: where it agrees, or all but does, the birth date is no news
+        (Comparator::Date { .. }, Some(n), _) => vec![(i, (n, levels_of(&[1, 2, 3, 4])))],
+        // …and the county where it was given out, where most still live
+        (Comparator::Residence { code: Some(_), .. }, Some(n), _) => vec![(i, (n, levels_of(&[4])))],
+        // most names are a boy's or a girl's
+        (Comparator::Same { at }, _, Some(n)) if encoded.fields.iter().any(|f| f.at == at && f.kind == Kind::Sex) => {
+            vec![(i, (n, levels_of(&[1, 2, 3]))), (i, (n, levels_of(&[ONE_CHARACTER])))]
+        }
+        // a guardian mostly bears the child's surname, which may be the character that differs
+        (Comparator::Name { .. }, _, Some(n)) if c.household => {
+            vec![(i, (n, levels_of(&[1, 2, 3, 5, 6, 7]))), (i, (n, levels_of(&[ONE_CHARACTER])))]
+        }
+        _ => Vec::new(),
+    };
+    encoded.comparisons.iter().enumerate().flat_map(of).collect()
+}
+
+/// The level of names a character apart.
+const ONE_CHARACTER: u8 = 4;
+
+fn levels_of(levels: &[u8]) -> u16 {
+    levels.iter().fold(0, |m, l| m | 1 << l)
+}
+
+impl DependingCounted {
+    fn of(
+        encoded: &Encoded,
+        rows: &Range<u32>,
+        comparison: usize,
+        (given, levels): (usize, u16),
+        groups: &Groups,
+        places: &Places,
+    ) -> Self {
+        let one_character = levels == levels_of(&[ONE_CHARACTER]);
+        match (encoded.comparisons[comparison].comparator, encoded.comparisons[given].comparator) {
+            (Comparator::Residence { .. }, Comparator::NationalId { .. }) => Self::Residence(places.keys(true)),
+            (Comparator::Same { at }, Comparator::Name { field, at: child }) => {
+                let names = encoded.fields[field].names.len();
+                let mut by_sex = vec![vec![0u32; names]; SEXES];
+                for r in rows.clone().map(|i| encoded.record(i)).filter(|r| r[child] != 0 && r[at] != 0) {
+                    by_sex[r[at] as usize][r[child] as usize] += 1;
+                    by_sex[0][r[child] as usize] += 1;
+                }
+                match &groups[field] {
+                    Some(groups) if one_character => Self::SexApart(by_sex.iter().map(|all| groups.anywhere.counts(all)).collect()),
+                    _ => {
+                        let all = std::mem::take(&mut by_sex[0]);
+                        Self::Sex([by_sex.concat(), all])
+                    }
+                }
+            }
+            (Comparator::Name { .. }, Comparator::Name { field, at: child }) if one_character => {
+                let all = counts_of_small(encoded, rows, encoded.fields[field].names.len(), |r| r[child]);
+                let of = |groups: &NameGroups| [groups.surname.counts(&all), groups.anywhere.counts(&all)];
+                groups[field].as_ref().map_or(Self::Nothing, |groups| Self::AdultApart(of(groups)))
+            }
+            (Comparator::Name { at: adult, .. }, Comparator::Name { at: child, .. }) => {
+                let (surname, adult_surname) = (child + 2, adult + 2);
+                let few = counts_of_few(encoded, rows, |r| (r[adult] != 0).then(|| (r[surname], r[adult_surname])));
+                let by =
+                    |key: &dyn Fn(u32, u32) -> u64| Counts::gather(few.iter().map(|((c, a), n)| (key(*c, *a), *n)).collect());
+                Self::Adult([
+                    by(&|c, a| if c == 0 { 0 } else { u64::from(c) << 32 | u64::from(a) }),
+                    by(&|_, a| u64::from(a)),
+                    by(&|c, _| u64::from(c)),
+                ])
+            }
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// Guardians of children of one surname: the levels of a shared surname keep their proportions. Joined are: surnames of both, surnames of
+/// guardians, surnames of children.
+fn adult_levels(joined: [f64; 3], all: &[f64]) -> Vec<f64> {
+    let more = if joined[1] > 0.0 { joined[0] / joined[1] } else { 0.0 };
+    let last = all.len() - 1;
+    let mut out: Vec<f64> = all[..last].iter().map(|m| m * more).collect();
+    out.push((joined[2] - out.iter().sum::<f64>()).max(0.0));
+    out
+}
+
+impl Counted {
+    fn of(encoded: &Encoded, c: &Comparison, rows: &Range<u32>, groups: &Groups, places: &Places) -> Self {
+        let by = |key: &(dyn Fn(&[u32]) -> u64 + Sync)| counts(encoded, rows, key);
+        match c.comparator {
+            Comparator::NationalId { at } => {
+                let numbers = by(&|r| wide(r, at));
+                // two runs in order, of sound numbers and of others: a stable sort only merges them
+                let mut heads: Vec<u64> = numbers.rows().iter().map(|id| national_id::Piece::Head.of(*id)).collect();
+                heads.sort();
+                Self::Keys(vec![numbers, Counts::Rows(heads)])
+            }
+            Comparator::Phone { at } => Self::Keys(vec![by(&|r| wide(r, at))]),
+            Comparator::Same { at } => {
+                let most = rows.clone().map(|i| encoded.record(i)[at]).max().unwrap_or(0);
+                Self::Keys(vec![Counts::Dense(counts_of_small(encoded, rows, most as usize, |r| r[at]))])
+            }
+            Comparator::Residence { code, address } => {
+                let mut keys = places.keys(false);
+                keys.push(by(&|r| u64::from(residence_of(r, code, address).door)));
+                Self::Keys(keys)
+            }
+            Comparator::Name { field, at } => {
+                let names = &encoded.fields[field].names;
+                let groups = groups[field].as_ref();
+                Self::Names(Box::new(NameCounts::of(encoded, rows, names, groups.expect("of every field of names"), at)))
+            }
+            Comparator::Date { at } | Comparator::Text { at, .. } => {
+                let mut values: Vec<(u32, u32)> =
+                    counts_of_few(encoded, rows, |r| (r[at] != 0).then_some(r[at])).into_iter().collect();
+                values.sort_unstable();
+                Self::Values(values)
+            }
+        }
+    }
+}
+
+fn level_mass(encoded: &Encoded, c: &Comparison, l: &Counted, r: &Counted) -> Vec<f64> {
+    let out = match (l, r, c.comparator) {
+        (Counted::Keys(l), Counted::Keys(r), Comparator::NationalId { .. }) => national_id_levels(l, r),
+        (Counted::Keys(l), Counted::Keys(r), Comparator::Phone { .. }) => {
+            let total = l[0].total() * r[0].total();
+            let same = l[0].joined(&r[0]);
+            // nine other digits in eleven places: numbers are spread evenly, so a neighbour is as likely as any number
+            let near = total * 99.0 / PHONE_NUMBERS;
+            vec![same, near, total - same - near]
+        }
+        (Counted::Keys(l), Counted::Keys(r), Comparator::Residence { .. }) => {
+            residence_levels(&l.iter().zip(r).map(|(l, r)| l.joined(r)).collect::<Vec<f64>>())
+        }
+        (Counted::Keys(l), Counted::Keys(r), _) => {
+            let same = l[0].joined(&r[0]);
+            vec![same, l[0].total() * r[0].total() - same]
+        }
+        (Counted::Names(l), Counted::Names(r), Comparator::Name { field, .. }) => l.levels(r, &encoded.fields[field].names),
+        (Counted::Values(l), Counted::Values(r), Comparator::Text { field, .. }) => {
+            let texts = &encoded.fields[field].texts;
+            let compare =
+                |x: u32, y: u32| if x == y { 1 } else { text::compare_different(&texts[x as usize], &texts[y as usize]) };
+            by_values(l, r, c.levels.len(), compare)
+        }
+        (Counted::Values(l), Counted::Values(r), _) => date_levels(l, r, c.levels.len()),
+        _ => unreachable!("one comparison is counted in one way"),
+    };
+    debug_assert_eq!(out.len(), c.levels.len());
+    out
+}
+
+/// Where rows live, by the area in which their number was given out (0: they have none): far fewer than rows.
+#[derive(Default)]
+struct Places(Vec<((u64, u64, u32), u32)>);
+
+impl Places {
+    fn of(encoded: &Encoded, rows: &Range<u32>) -> Self {
+        let find = |c: &Comparison| match c.comparator {
+            Comparator::Residence { code, address } => Some((code, address)),
+            _ => None,
+        };
+        let Some((code, address)) = encoded.comparisons.iter().find_map(find) else { return Self::default() };
+        let number = encoded.comparisons.iter().find_map(|c| match c.comparator {
+            Comparator::NationalId { at } => Some(at),
+            _ => None,
+        });
+        let place = |r: &[u32]| {
+            let of = residence_of(r, code, address);
+            (number.map_or(0, |at| national_id::area(wide(r, at))), of.code, of.village)
+        };
+        Self(counts_of_few(encoded, rows, |r| Some(place(r))).into_iter().collect())
+    }
+
+    /// Rows by several keys, as [`residence_levels`] takes them, all but the door: of all rows, or of those that have an area, with it.
+    fn keys(&self, with_area: bool) -> Vec<Counts> {
+        type Key = fn(Residence) -> u64;
+        const KEYS: [Key; 9] = [
+            |r| if r.code % 1000 != 0 { r.code } else { 0 },
+            |r| if r.village != 0 && r.code / 1000 % 1000 != 0 { u64::from(r.village) << 32 | r.code / 1000 } else { 0 },
+            |r| if r.village != 0 && r.code % 1000 != 0 { u64::from(r.village) << 40 | r.code } else { 0 },
+            |r| if r.code == 0 { u64::from(r.village) } else { 0 },
+            |r| if r.code / 1000 % 1000 != 0 { r.code / 1000 } else { 0 },
+            |r| r.code / 1_000_000,
+            // pairs of villages in which a side has no code are all pairs of villages but those in which both have one
+            |r| u64::from(r.code != 0),
+            |r| u64::from(r.village != 0),
+            |r| u64::from(r.village != 0 && r.code != 0),
+        ];
+        let by = |key: &Key| {
+            let keyed = |((area, code, village), n): &((u64, u64, u32), u32)| {
+                let key = key(Residence { code: *code, village: *village, door: 0 });
+                let apart = |key: u64| if *area == 0 { 0 } else { (area.rotate_left(40) ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 };
+                (if with_area && key != 0 { apart(key) } else { key }, *n)
+            };
+            Counts::gather(self.0.iter().map(keyed).collect())
+        };
+        KEYS.iter().map(by).collect()
+    }
+}
+
+fn residence_levels(joined: &[f64]) -> Vec<f64> {
+    let [village_code, village_name, both, only_name, town, county, codes, villages, with_codes, door] = joined[..] else {
+        unreachable!("one mass a key")
+    };
+    let names = villages - with_codes;
+    let village = (village_code + village_name - both + only_name - door).max(0.0);
+    let town = (town - village - door).max(0.0);
+    let county = (county - town - village - door).max(0.0);
+    vec![door, village, town, county, (codes + names - door - village - town - county).max(0.0)]
+}
+
+fn national_id_levels(l: &[Counts], r: &[Counts]) -> Vec<f64> {
+    let (nl, nr) = (l[0].total(), r[0].total());
+    let unsound = |m: &Counts| m.rows().iter().filter(|id| !national_id::is_sound(**id)).count() as f64;
+    let same = l[0].joined(&r[0]);
+    let one = national_id::one_error_mass(l[0].rows(), r[0].rows()).min(nl * nr);
+    // a second error has 18 places to fall on, nine digits each, but must again meet a number in use
+    let two = one * 18.0;
+    let head = (l[1].joined(&r[1]) - same).max(0.0);
+    let any_unsound = nl * nr - (nl - unsound(&l[0])) * (nr - unsound(&r[0]));
+    let rest = (nl * nr - same - one - two - head).max(0.0);
+    let unsound_share = if nl * nr > 0.0 { any_unsound / (nl * nr) } else { 0.0 };
+    vec![same, one, two, head, rest * unsound_share, rest * (1.0 - unsound_share)]
+}
+
+/// Dates are compared only with those that can be of another level than the last: of their year, about its turns, and of their day.
+fn date_levels(l: &[(u32, u32)], r: &[(u32, u32)], levels: usize) -> Vec<f64> {
+    let total = |of: &[(u32, u32)]| of.iter().map(|(_, n)| f64::from(*n)).sum::<f64>();
+    let place = |packed: u32| r.partition_point(|e| e.0 < packed);
+    let years: Vec<u32> = r.chunk_by(|a, b| date::year(a.0) == date::year(b.0)).map(|c| date::year(c[0].0)).collect();
+    let counted: Vec<Vec<f64>> = l
+        .par_chunks(64)
+        .map(|values| {
+            let mut out = vec![0.0; levels];
+            let mut count = |(x, n): (u32, u32), (y, m): (u32, u32)| {
+                out[usize::from(date::compare(x, y)) - 1] += f64::from(n) * f64::from(m);
+            };
+            for value in values {
+                let near = date::neighbourhood(value.0);
+                let near = place(near.start)..place(near.end);
+                r[near.clone()].iter().for_each(|other| count(*value, *other));
+                for day in years.iter().map(|y| date::same_day(value.0, *y)) {
+                    let at = place(day);
+                    if !near.contains(&at) && r.get(at).is_some_and(|o| o.0 == day) {
+                        count(*value, r[at]);
+                    }
+                }
+            }
+            out
+        })
+        .collect();
+    let mut out = counted.iter().fold(vec![0.0; levels], |mut sum, c| {
+        sum.iter_mut().zip(c).for_each(|(s, x)| *s += x);
+        sum
+    });
+    out[levels - 1] += (total(l) * total(r) - out.iter().sum::<f64>()).max(0.0);
+    out
+}
+
+/// Levels counted over all pairs of distinct values; evenly thinned when there are too many of them.
+fn by_values(l: &[(u32, u32)], r: &[(u32, u32)], levels: usize, compare: impl Fn(u32, u32) -> u8 + Sync) -> Vec<f64> {
+    let step = (l.len() * r.len()).div_ceil(MAX_VALUE_PAIRS).max(1);
+    let counted: Vec<Vec<f64>> = l
+        .par_chunks(64)
+        .enumerate()
+        .map(|(chunk, values)| {
+            let mut out = vec![0.0; levels];
+            for (i, (x, n)) in values.iter().enumerate() {
+                for (y, m) in r.iter().skip((chunk * 64 + i) % step).step_by(step) {
+                    out[usize::from(compare(*x, *y)) - 1] += f64::from(*n) * f64::from(*m) * step as f64;
+                }
+            }
+            out
+        })
+        .collect();
+    counted.iter().fold(vec![0.0; levels], |mut sum, c| {
+        sum.iter_mut().zip(c).for_each(|(s, x)| *s += x);
+        sum
+    })
+}
