@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::field::{self, Kind, Level, NULL_LEVEL, date, name, national_id, phone, residence, text};
 use crate::intern::{Interned, Interner, Texts};
+use crate::records::Records;
 use crate::settings::{ColumnSettings, Settings};
 use crate::table::Table;
 
@@ -74,7 +75,7 @@ pub(crate) struct Comparison {
 
 /// All records of all sources, in order of source and record id.
 pub(crate) struct Encoded {
-    pub words: Vec<u32>,
+    pub records: Records,
     pub stride: usize,
     /// Record number at which each source begins, and the end.
     pub starts: Vec<u32>,
@@ -99,19 +100,18 @@ impl Encoded {
 
     /// Gives up the records, once no two are compared any more. How many there were stays known.
     pub fn forget_records(&mut self) {
-        self.words = Vec::new();
+        self.records = Records::default();
     }
 
     #[inline]
     pub fn record(&self, i: u32) -> &[u32] {
-        &self.words[i as usize * self.stride..][..self.stride]
+        self.records.get(i)
     }
 
     /// Has records that are needed soon brought from memory, all at a time instead of one after the other.
     #[inline]
     pub fn fetch(&self, records: impl Iterator<Item = u32>) {
-        let touched = records.fold(0, |sum, i| sum ^ self.words[i as usize * self.stride]);
-        std::hint::black_box(touched);
+        self.records.fetch(records);
     }
 
     /// The source a record belongs to.
@@ -265,11 +265,11 @@ impl Encoder {
         let stride = self.stride;
         let mut starts = vec![0u32];
         tables.iter().for_each(|t| starts.push(starts[starts.len() - 1] + (t.len() + t.aliases.len()) as u32));
-        let mut words = Vec::with_capacity(starts[tables.len()] as usize * stride);
-        tables.iter_mut().for_each(|t| t.hand_over(&mut words, stride));
+        let room = starts[tables.len()] as usize * stride;
+        let mut records = tables.iter_mut().fold(None, |all, t| Some(t.hand_over(all, room, stride))).unwrap_or_default();
         let finished: Vec<Finished> =
             self.columns.into_par_iter().zip(&settings.columns).map(|(c, s)| Finished::of(c, s)).collect();
-        words.par_chunks_mut(stride * RECORDS_AT_ONCE).for_each(|some| {
+        records.all_mut().par_chunks_mut(stride * RECORDS_AT_ONCE).for_each(|some| {
             for c in finished.iter().filter(|c| !c.table.is_empty()) {
                 for record in some.chunks_mut(stride) {
                     let place = c.texts.as_ref().and_then(|t| t.place(record[c.field.at])).map_or(0, |p| p + 1);
@@ -284,11 +284,11 @@ impl Encoder {
         let aliases = aliases.collect();
         let mut fields: Vec<Field> = finished.into_iter().map(|c| c.field).collect();
         fields.par_iter_mut().filter(|f| !f.frequency.is_empty()).for_each(|f| {
-            words.chunks(stride).for_each(|r| f.frequency[r[f.at] as usize] += 1);
+            records.all().chunks(stride).for_each(|r| f.frequency[r[f.at] as usize] += 1);
         });
         let comparisons = comparisons(&fields).into();
         let fields = fields.into();
-        let mut encoded = Encoded { words, stride, starts, aliases, fields, comparisons, phone_frequency: FxHashMap::default() };
+        let mut encoded = Encoded { records, stride, starts, aliases, fields, comparisons, phone_frequency: FxHashMap::default() };
         encoded.phone_frequency = phone_frequency(&encoded);
         encoded
     }

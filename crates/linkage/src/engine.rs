@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::{Blocker, Draw, KeySieve, Keyed, Proposed, SourceSet, Wanted};
 use crate::encode::{Comparison, Dictionary, Encoded, Encoder, Field};
+use crate::records::Records;
 use crate::settings::{Settings, SettingsError};
 
 /// Compares the pairs of a stage.
@@ -159,7 +160,7 @@ impl Worker {
 
     fn encoded(&self, words: Vec<u32>, starts: Vec<u32>) -> Encoded {
         Encoded {
-            words,
+            records: Records::of(words, 0, self.context.stride),
             stride: self.context.stride,
             starts,
             aliases: FxHashMap::default(),

@@ -24,6 +24,7 @@ pub mod evaluate;
 mod field;
 mod intern;
 mod join;
+mod records;
 mod run;
 mod settings;
 mod stranger;

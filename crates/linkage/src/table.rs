@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::encode::{Encoder, RECORDS_AT_ONCE, WaitingTexts};
 use crate::field::text;
+use crate::records::Records;
 
 /// 一个来源的名册 (one source) as short records of words, with its record ids.
 ///
@@ -169,25 +170,28 @@ impl Table {
         table.finish()
     }
 
-    /// Gives up the records to those of the sources before it, in order of the record ids.
-    pub(crate) fn hand_over(&mut self, to: &mut Vec<u32>, stride: usize) {
-        let mut words = std::mem::take(&mut self.words);
-        if self.order.is_empty() && to.is_empty() {
+    /// Gives up the records to those of the sources before it, in order of the record ids. `room`: words of all sources.
+    pub(crate) fn hand_over(&mut self, before: Option<Records>, room: usize, stride: usize) -> Records {
+        let words = std::mem::take(&mut self.words);
+        let mut all = match before {
             // what they lie in becomes what all lie in
-            words.reserve_exact(to.capacity().saturating_sub(words.len()));
-            *to = words;
-        } else if self.order.is_empty() {
-            to.append(&mut words);
-        } else {
-            let before = to.len();
-            to.resize(before + words.len(), 0);
-            let rows = to[before..].par_chunks_mut(stride * RECORDS_AT_ONCE).zip(self.order.par_chunks(RECORDS_AT_ONCE));
-            rows.for_each(|(to, rows)| {
-                let from = |row: &u32| &words[*row as usize * stride..][..stride];
-                to.chunks_mut(stride).zip(rows).for_each(|(record, row)| record.copy_from_slice(from(row)));
-            });
-        }
-        to.append(&mut self.alias_words);
+            None if self.order.is_empty() => Records::of(words, room, stride),
+            before => {
+                let mut all = before.unwrap_or_else(|| Records::with_room(room, stride));
+                if self.order.is_empty() {
+                    all.append(&words);
+                } else {
+                    let to = all.append_zeros(words.len()).par_chunks_mut(stride * RECORDS_AT_ONCE);
+                    to.zip(self.order.par_chunks(RECORDS_AT_ONCE)).for_each(|(to, rows)| {
+                        let from = |row: &u32| &words[*row as usize * stride..][..stride];
+                        to.chunks_mut(stride).zip(rows).for_each(|(record, row)| record.copy_from_slice(from(row)));
+                    });
+                }
+                all
+            }
+        };
+        all.append(&std::mem::take(&mut self.alias_words));
+        all
     }
 
     /// Number of rows.
