@@ -59,6 +59,11 @@ impl Sets {
         self.sets.root(a) == self.sets.root(b)
     }
 
+    /// Whether neither row was joined with any other.
+    pub fn stand_alone(&self, a: u32, b: u32) -> bool {
+        self.next[a as usize] == a && self.next[b as usize] == b
+    }
+
     /// Pairs of rows that a link of two rows would bring together, the smaller number first.
     pub fn brought_together(&self, a: u32, b: u32) -> impl Iterator<Item = (u32, u32)> {
         self.ring(a).flat_map(move |i| self.ring(b).map(move |j| (i.min(j), i.max(j))))

@@ -62,7 +62,7 @@ pub struct Orders {
     /// By rule: keys of blocks that are split.
     oversized: Vec<Vec<u64>>,
     /// By rule of the stage: which keys are worth an entry, where not all are.
-    sieves: Vec<Option<KeySieve>>,
+    sieves: Option<Vec<KeySieve>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +110,7 @@ impl<'t, 'e> Task<'t, 'e> {
             keys
         };
         let oversized = self.blocker.oversized.iter().map(sorted).collect();
-        let sieves = self.rules.clone().map(|k| self.blocker.sieve(k, self.wanted)).collect();
+        let sieves = self.blocker.sieves(self.rules.clone(), self.wanted);
         Orders { rules: self.rules.clone(), wanted, oversized, sieves }
     }
 
@@ -186,7 +186,7 @@ impl Worker {
             words.extend(bytes.chunks_exact(4).map(word));
             for rule in orders.rules.clone() {
                 let key = blocker.key_of(rule, &words);
-                if key == 0 || orders.sieves[rule - orders.rules.start].as_ref().is_some_and(|s| !s.passes(key)) {
+                if key == 0 || orders.sieves.as_ref().is_some_and(|s| !s[rule - orders.rules.start].passes(key)) {
                     continue;
                 }
                 entry.clear();

@@ -123,24 +123,43 @@ impl<'a> Joining<'a> {
     }
 
     /// Joins the rows of the chosen pairs that are likely enough, likeliest first. `attached`: those of a second row of a child.
-    pub fn join(&mut self, candidates: &[Candidate], attached: &[Pair]) {
-        let likely = candidates.par_iter().enumerate().filter(|(_, c)| c.chosen() && c.probability() >= self.thresholds.accept);
-        let mut order: Vec<(u64, u32)> = likely.map(|(i, c)| (c.rank(), i as u32)).collect();
-        order.par_sort_unstable();
-        let attached: FxHashSet<Pair> = attached.iter().copied().collect();
-        for (_, i) in order {
-            let (c, p) = (&candidates[i as usize], candidates[i as usize].pair);
-            if self.clusters.same(p.left, p.right) {
-                continue;
+    pub fn join(&mut self, candidates: &[Candidate], attached: &FxHashSet<Pair>) {
+        let accept = self.thresholds.accept;
+        let likely = |c: &Candidate| c.chosen() && c.probability() >= accept;
+        // most rows have one such pair: which of these is first does not matter
+        let mut met = vec![0u8; self.encoded.len()];
+        for c in candidates.iter().filter(|c| likely(c)) {
+            for row in [c.pair.left, c.pair.right] {
+                met[row as usize] = met[row as usize].saturating_add(1);
             }
-            let duplicate = attached.contains(&p);
-            if !self.clusters.brought_together(p.left, p.right).all(|(a, b)| self.may_be_one(a, b, duplicate)) {
-                self.refused += 1;
-            } else if c.weight() < SETTLED_WEIGHT && self.contradicted(p) {
-                self.doubtful.push(*c);
+        }
+        let alone = |p: Pair| met[p.left as usize] == 1 && met[p.right as usize] == 1;
+        let mut order: Vec<(u64, u32)> = Vec::new();
+        for (c, i) in candidates.iter().zip(0..).filter(|(c, _)| likely(c)) {
+            if alone(c.pair) && self.clusters.stand_alone(c.pair.left, c.pair.right) {
+                self.join_pair(c, attached);
             } else {
-                self.clusters.join(p.left, p.right);
+                order.push((c.rank(), i));
             }
+        }
+        drop(met);
+        order.par_sort_unstable();
+        order.iter().for_each(|(_, i)| self.join_pair(&candidates[*i as usize], attached));
+    }
+
+    /// Joins the rows of a pair if nothing speaks against it.
+    fn join_pair(&mut self, c: &Candidate, attached: &FxHashSet<Pair>) {
+        let p = c.pair;
+        if self.clusters.same(p.left, p.right) {
+            return;
+        }
+        let duplicate = attached.contains(&p);
+        if !self.clusters.brought_together(p.left, p.right).all(|(a, b)| self.may_be_one(a, b, duplicate)) {
+            self.refused += 1;
+        } else if c.weight() < SETTLED_WEIGHT && self.contradicted(p) {
+            self.doubtful.push(*c);
+        } else {
+            self.clusters.join(p.left, p.right);
         }
     }
 

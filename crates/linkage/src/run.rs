@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -432,12 +432,14 @@ fn proper(pair: Pair, encoded: &Encoded) -> Pair {
 }
 
 fn score(encoded: &Encoded, scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
-    let scored = |some: &[Pair]| {
-        encoded.fetch(some.iter().flat_map(|p| [p.left, p.right]));
-        let all = some.iter().map(|pair| Candidate::new(*pair, scorer.score(*pair)));
-        all.filter(|c| c.weight() >= CANDIDATE_FLOOR).collect::<Vec<_>>()
-    };
-    pairs.par_chunks(PAIRS_AT_ONCE).flat_map_iter(scored).collect()
+    let mut out: Vec<Candidate> = pairs.par_iter().map(|pair| Candidate::new(*pair, f64::MIN)).collect();
+    drop(pairs);
+    out.par_chunks_mut(PAIRS_AT_ONCE).for_each(|some| {
+        encoded.fetch(some.iter().flat_map(|c| [c.pair.left, c.pair.right]));
+        some.iter_mut().for_each(|c| *c = Candidate::new(c.pair, scorer.score(c.pair)));
+    });
+    out.retain(|c| c.weight() >= CANDIDATE_FLOOR);
+    out
 }
 
 /// Sources with which no pair settles a row: the broad rules look further there. `candidates` stand in order.
@@ -477,23 +479,22 @@ fn open_sources(encoded: &Encoded, candidates: &[Candidate]) -> Vec<SourceSet> {
 }
 
 /// Assignment, source pair by source pair. Gives the pairs of second rows of a child.
-fn choose(encoded: &Encoded, duplicates: &DuplicateModel, candidates: &mut Vec<Candidate>, within: bool) -> Vec<Pair> {
+fn choose(encoded: &Encoded, duplicates: &DuplicateModel, candidates: &mut Vec<Candidate>, within: bool) -> FxHashSet<Pair> {
     if within {
         candidates.iter_mut().for_each(Candidate::choose_by_weight);
         if !encoded.aliases.is_empty() {
             by_either_name(candidates, encoded);
         }
-        return Vec::new();
+        return FxHashSet::default();
     }
     let of_two = candidates.par_chunk_by_mut(|a, b| sources_of(a, encoded) == sources_of(b, encoded));
     let attached = of_two.flat_map_iter(|of_two| {
         let (s, t) = sources_of(&of_two[0], encoded);
         assign(of_two, [encoded.range(s), encoded.range(t)], duplicates)
     });
-    let mut attached: Vec<Pair> = attached.collect();
+    let attached: Vec<Pair> = attached.collect();
     if !encoded.aliases.is_empty() {
         by_either_name(candidates, encoded);
-        attached.iter_mut().for_each(|p| *p = proper(*p, encoded));
     }
-    attached
+    attached.into_iter().map(|p| proper(p, encoded)).collect()
 }

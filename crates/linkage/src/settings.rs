@@ -92,7 +92,7 @@ impl Default for Thresholds {
 const MAX_BLOCK_PAIRS: u64 = 100_000;
 
 /// Rows of which every pair is worth learning from.
-const SAMPLE_ABOVE: u64 = 1 << 19;
+const SAMPLE_ABOVE: u64 = 1 << 16;
 
 /// What is wrong with settings, where, and how to mend it.
 #[derive(Debug, Error, PartialEq, Eq)]

@@ -51,7 +51,8 @@ impl Seekers {
             }
             out
         };
-        Sieve::of(self.rows.par_chunks(CHUNK as usize).map(keys).collect())
+        let keys: Vec<Vec<u64>> = self.rows.par_chunks(CHUNK as usize).map(keys).collect();
+        Sieve::of(&keys.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
 
     /// Whether somebody of the key may seek the record where it seeks. One who is on the rarer side always passes.
@@ -86,10 +87,10 @@ impl Sieve {
     /// Places a key: one key in so many passes by accident.
     const PLACES: usize = 16;
 
-    pub fn of(keys: Vec<Vec<u64>>) -> Self {
-        let places = (keys.iter().map(Vec::len).sum::<usize>() * Self::PLACES).next_power_of_two().max(64);
+    pub fn of(keys: &[&[u64]]) -> Self {
+        let places = (keys.iter().map(|k| k.len()).sum::<usize>() * Self::PLACES).next_power_of_two().max(64);
         let mut out = Self { bits: vec![0; places / 64] };
-        for key in keys.iter().flatten() {
+        for key in keys.iter().copied().flatten() {
             let (at, bit) = out.place(*key);
             out.bits[at] |= bit;
         }

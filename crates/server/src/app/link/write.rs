@@ -7,7 +7,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use baoxue_linkage::{Link, Linkage, Table};
+use baoxue_linkage::{Link, Linkage, Member, Table};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -62,8 +62,14 @@ fn pairs(path: &Path, links: &[Link], tables: &[Table], linkage: &Linkage) -> an
         }
         s.push(b'\n');
     };
+    let fetch = |some: &[Link]| {
+        for (i, t) in tables.iter().enumerate() {
+            let of = |m: Member| (usize::from(m.source) == i).then_some(m.row as usize);
+            t.fetch(some.iter().flat_map(|l| [l.left, l.right]).filter_map(of));
+        }
+    };
     let sources = if many { ",left_source,right_source" } else { "" };
-    lines(path, &format!("left_id,right_id,probability,weight,rule,pattern{sources}"), links, &line)
+    lines(path, &format!("left_id,right_id,probability,weight,rule,pattern{sources}"), links, &fetch, &line)
 }
 
 /// A number with so many decimal places, at most six.
@@ -92,7 +98,14 @@ fn digits(s: &mut Vec<u8>, mut n: u64, least: usize) {
 }
 
 /// Writes a file line by line; some thousand lines are made at a time, on all cores.
-fn lines<T: Sync>(path: &Path, head: &str, all: &[T], line: &(dyn Fn(&mut Vec<u8>, &T) + Sync)) -> anyhow::Result<()> {
+/// `fetch` is told of the things for which lines are needed next.
+fn lines<T: Sync>(
+    path: &Path,
+    head: &str,
+    all: &[T],
+    fetch: &(dyn Fn(&[T]) + Sync),
+    line: &(dyn Fn(&mut Vec<u8>, &T) + Sync),
+) -> anyhow::Result<()> {
     write_file(path, |w| {
         writeln!(w, "{head}")?;
         for some in all.chunks(LINES_AT_ONCE * LINES_OF_ONE) {
@@ -100,7 +113,10 @@ fn lines<T: Sync>(path: &Path, head: &str, all: &[T], line: &(dyn Fn(&mut Vec<u8
                 .par_chunks(LINES_OF_ONE)
                 .map(|part| {
                     let mut s = Vec::with_capacity(part.len() * 80);
-                    part.iter().for_each(|l| line(&mut s, l));
+                    for some in part.chunks(LINES_FETCHED) {
+                        fetch(some);
+                        some.iter().for_each(|l| line(&mut s, l));
+                    }
                     s
                 })
                 .collect();
@@ -113,11 +129,19 @@ fn lines<T: Sync>(path: &Path, head: &str, all: &[T], line: &(dyn Fn(&mut Vec<u8
 /// Lines that one thread makes at a time, and how many such stretches are in memory.
 const LINES_OF_ONE: usize = 4096;
 const LINES_AT_ONCE: usize = 32;
+/// Lines whose ids are fetched from memory together.
+const LINES_FETCHED: usize = 64;
 
 fn clusters(path: &Path, tables: &[Table], linkage: &Linkage) -> anyhow::Result<()> {
     let names: Vec<Cow<str>> = tables.iter().map(|t| field(&t.name)).collect();
     let numbers: Vec<u32> = (0..linkage.clusters.len() as u32).collect();
-    lines(path, "cluster_id,source,record_id", &numbers, &|s: &mut Vec<u8>, i| {
+    let fetch = |some: &[u32]| {
+        for (i, t) in tables.iter().enumerate() {
+            let of = |m: &Member| (usize::from(m.source) == i).then_some(m.row as usize);
+            t.fetch(some.iter().flat_map(|c| linkage.clusters.get(*c as usize)).filter_map(of));
+        }
+    };
+    lines(path, "cluster_id,source,record_id", &numbers, &fetch, &|s: &mut Vec<u8>, i| {
         for m in linkage.clusters.get(*i as usize) {
             let source = usize::from(m.source);
             digits(s, u64::from(*i) + 1, 1);
