@@ -28,27 +28,32 @@ struct Parsed<'a> {
 }
 
 /// Suffixes of the smallest named place by their last character, the longest first.
-const SMALL: [(char, &[&str]); 5] = [
-    ('会', &["居民委员会", "村民委员会", "居委会", "村委会"]),
-    ('区', &["社区"]),
-    ('村', &["村"]),
-    ('街', &["街"]),
-    ('路', &["路"]),
-];
-/// Suffixes of the places above it.
-const LARGE: [char; 10] = ['省', '州', '市', '盟', '县', '区', '旗', '镇', '乡', '道'];
+fn small_suffixes(last: char) -> &'static [&'static str] {
+    match last {
+        '会' => &["居民委员会", "村民委员会", "居委会", "村委会"],
+        '区' => &["社区"],
+        '村' => &["村"],
+        '街' => &["街"],
+        '路' => &["路"],
+        _ => &[],
+    }
+}
+
+/// Whether a character ends the name of a larger place.
+fn ends_large(c: char) -> bool {
+    matches!(c, '省' | '州' | '市' | '盟' | '县' | '区' | '旗' | '镇' | '乡' | '道')
+}
 
 /// Finds the smallest named place, the one furthest to the right. `云岭州青禾县柳林镇石桥村3组45号` → 石桥, 3组45号.
 fn parse(address: &str) -> Parsed<'_> {
     let mut ends = address.char_indices().rev();
     let suffix = |(at, c): (usize, char)| {
         let end = at + c.len_utf8();
-        let (_, suffixes) = SMALL.iter().find(|(last, _)| *last == c)?;
-        let suffix = suffixes.iter().find(|s| address[..end].ends_with(**s))?;
+        let suffix = small_suffixes(c).iter().find(|s| address[..end].ends_with(**s))?;
         Some((end - suffix.len(), end))
     };
     let Some((at, end)) = ends.find_map(suffix) else { return Parsed::default() };
-    let start = address[..at].char_indices().rev().find(|(_, c)| LARGE.contains(c)).map_or(0, |(i, c)| i + c.len_utf8());
+    let start = address[..at].char_indices().rev().find(|(_, c)| ends_large(*c)).map_or(0, |(i, c)| i + c.len_utf8());
     Parsed { village: address[start..at].trim(), behind: &address[end..] }
 }
 
@@ -60,8 +65,20 @@ fn digest(h: u64, b: u8) -> u64 {
 fn door(village: u64, behind: &str) -> Option<u64> {
     let (mut h, mut numbers, mut in_number) = (digest(village, b'/'), 0, false);
     for c in behind.chars() {
-        let chinese = || "〇一二三四五六七八九".chars().position(|x| x == c).map(|p| p as u32);
-        let figure = if c.is_ascii() { c.to_digit(10) } else { chinese() };
+        let figure = match c {
+            '0'..='9' => Some(c as u32 - '0' as u32),
+            '〇' => Some(0),
+            '一' => Some(1),
+            '二' => Some(2),
+            '三' => Some(3),
+            '四' => Some(4),
+            '五' => Some(5),
+            '六' => Some(6),
+            '七' => Some(7),
+            '八' => Some(8),
+            '九' => Some(9),
+            _ => None,
+        };
         if let Some(d) = figure {
             if !in_number {
                 numbers += 1;
