@@ -383,11 +383,11 @@ impl<'a> Blocker<'a> {
         self.seekers(wanted).map_or_else(|| (0..self.encoded.len() as u32).collect(), |s| s.rows)
     }
 
-    fn seekers(&self, wanted: Wanted) -> Option<Seekers> {
+    fn seekers<'s>(&self, wanted: Wanted<'s>) -> Option<Seekers<'s>> {
         match wanted {
             Wanted::All | Wanted::Either(..) => None,
-            Wanted::Open(open) => Some(Seekers::new(self.encoded, |i| open[i as usize])),
-            Wanted::Apart(has) => Some(Seekers::new(self.encoded, |i| !has[i as usize])),
+            Wanted::Open(open) => Some(Seekers::new(self.encoded, move |i| open[i as usize])),
+            Wanted::Apart(has) => Some(Seekers::new(self.encoded, move |i| !has[i as usize])),
         }
     }
 

@@ -7,26 +7,29 @@ use super::{CHUNK, SourceSet};
 use crate::encode::Encoded;
 
 /// The records for whose sake a stage is done: each seeks a row in some sources.
-pub(super) struct Seekers {
+pub(super) struct Seekers<'s> {
     pub rows: Vec<u32>,
     /// By record: the sources in which it seeks.
-    seeks: Vec<SourceSet>,
+    seeks: Seeks<'s>,
     /// By record's source: the sources in which fewer seek it than the other way round. Their keys are what the others' must be among.
     rarer: Vec<SourceSet>,
     source_of: Vec<u8>,
 }
 
-impl Seekers {
-    pub fn new(encoded: &Encoded, seeks: impl Fn(u32) -> SourceSet + Sync) -> Self {
+type Seeks<'s> = Box<dyn Fn(u32) -> SourceSet + Sync + 's>;
+
+impl<'s> Seekers<'s> {
+    /// `seeks`: by record, the sources in which it seeks.
+    pub fn new(encoded: &Encoded, seeks: impl Fn(u32) -> SourceSet + Sync + 's) -> Self {
         let n = encoded.sources();
         let all = SourceSet::MAX >> (SourceSet::BITS as usize - n);
-        let seeks: Vec<SourceSet> = (0..encoded.len() as u32).into_par_iter().map(|i| seeks(i) & all).collect();
-        let rows: Vec<u32> = (0..encoded.len() as u32).filter(|i| seeks[*i as usize] != 0).collect();
+        let seeks: Seeks = Box::new(move |i| seeks(i) & all);
+        let rows: Vec<u32> = (0..encoded.len() as u32).filter(|i| seeks(*i) != 0).collect();
         let source_of: Vec<u8> = (0..n).flat_map(|s| encoded.range(s).map(move |_| s as u8)).collect();
         let mut seekers = vec![vec![0u32; n]; n];
         for i in &rows {
             let s = usize::from(source_of[*i as usize]);
-            sources_in(seeks[*i as usize]).for_each(|t| seekers[s][t] += 1);
+            sources_in(seeks(*i)).for_each(|t| seekers[s][t] += 1);
         }
         let rarer = |s: usize| (0..n).filter(|t| (seekers[*t][s], *t) < (seekers[s][*t], s)).fold(0, |m, t| m | 1 << t);
         let rarer = (0..n).map(rarer).collect();
@@ -39,7 +42,7 @@ impl Seekers {
 
     /// Keys of the rarer side, by what they seek.
     pub fn sieve(&self, key: &(dyn Fn(u32) -> u64 + Sync)) -> Sieve {
-        let sought = |i: &u32| self.seeks[*i as usize] & !self.rarer[self.source(*i)];
+        let sought = |i: &u32| (self.seeks)(*i) & !self.rarer[self.source(*i)];
         let keys = |rows: &[u32]| {
             let mut out = Vec::new();
             for i in rows.iter().filter(|i| sought(i) != 0) {
@@ -58,7 +61,7 @@ impl Seekers {
     /// Whether somebody of the key may seek the record where it seeks. One who is on the rarer side always passes.
     pub fn may_find(&self, i: u32, key: u64, sieve: &Sieve) -> bool {
         let s = self.source(i);
-        let seeks = self.seeks[i as usize];
+        let seeks = (self.seeks)(i);
         // most are seen to find nobody by one look, whichever source they seek
         seeks & !self.rarer[s] != 0 || sieve.passes(key) && sources_in(seeks).any(|t| sieve.passes(between(key, t, s)))
     }
