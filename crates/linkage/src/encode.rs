@@ -26,12 +26,14 @@ pub(crate) struct Field {
     pub texts: Vec<String>,
     /// For values with a number: on how many records it stands.
     pub frequency: Vec<u32>,
+    /// The same of the sounds of names.
+    pub sound_frequency: Vec<u32>,
 }
 
 impl Field {
     fn new(s: &ColumnSettings, at: usize) -> Self {
         let (column, names) = (s.name.clone(), name::Names::default());
-        Self { column, kind: s.kind, household: s.household, at, names, texts: Vec::new(), frequency: Vec::new() }
+        Self { column, kind: s.kind, household: s.household, at, names, texts: Vec::new(), frequency: Vec::new(), sound_frequency: Vec::new() }
     }
 }
 
@@ -285,6 +287,9 @@ impl Encoder {
         let mut fields: Vec<Field> = finished.into_iter().map(|c| c.field).collect();
         fields.par_iter_mut().filter(|f| !f.frequency.is_empty()).for_each(|f| {
             records.all().chunks(stride).for_each(|r| f.frequency[r[f.at] as usize] += 1);
+            if f.kind == Kind::PersonName {
+                f.sound_frequency = f.names.by_sound(&f.frequency);
+            }
         });
         let comparisons = comparisons(&fields).into();
         let fields = fields.into();

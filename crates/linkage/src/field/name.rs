@@ -58,9 +58,6 @@ const WILDCARD: u16 = 1;
 /// The levels speak of at most so many characters of a name; longer ones are told apart by their norm all the same.
 const KEPT_CHARS: usize = 12;
 
-/// See [`Names::left_open`].
-const KEY_THINNING: u64 = 8;
-const MANY_NAMES: usize = 50_000;
 
 /// One distinct normalised name.
 #[derive(Debug, Clone, Copy)]
@@ -79,8 +76,6 @@ pub(crate) struct Names {
     pub texts: Texts,
     /// Syllable of each interned character.
     syllables: Vec<u16>,
-    /// The interned characters: their numbers depend on the order of rows, they themselves do not.
-    characters: Vec<char>,
     pub pinyin: Vec<u32>,
     pub first: Vec<u32>,
     pub pinyin_kinds: usize,
@@ -226,13 +221,12 @@ struct Characters {
     syllable_numbers: Numbering<&'static str>,
     /// Syllable by character number.
     syllables: Vec<u16>,
-    characters: Vec<char>,
 }
 
 impl Characters {
     fn new() -> Self {
         let mut new =
-            Self { known: FxHashMap::default(), syllable_numbers: Numbering::new(), syllables: vec![0], characters: vec!['\0'] };
+            Self { known: FxHashMap::default(), syllable_numbers: Numbering::new(), syllables: vec![0] };
         let wildcard = new.of('?').number;
         debug_assert_eq!(wildcard, WILDCARD);
         new
@@ -246,7 +240,6 @@ impl Characters {
         let number = self.syllables.len().min(usize::from(u16::MAX)) as u16;
         let syllable = c.to_pinyin().map_or(0, |p| self.syllable_numbers.of(p.plain()) as u16);
         self.syllables.push(syllable);
-        self.characters.push(c);
         let known = Known { number, syllable, shape: shape_class(c) };
         self.known.insert(c, known);
         known
@@ -283,7 +276,6 @@ impl Names {
             names.entries.push(entry);
         }
         names.syllables = characters.syllables;
-        names.characters = characters.characters;
         names.pinyin_kinds = pinyins.0.len() + 1;
         names.first_kinds = firsts.0.len() + 1;
         names.shape_kinds = shapes.0.len() + 1;
@@ -297,6 +289,13 @@ impl Names {
 
     pub fn shape(&self, name: u32) -> u32 {
         self.entries[name as usize].shape
+    }
+
+    /// Counts of names as counts of their sounds.
+    pub fn by_sound(&self, all: &[u32]) -> Vec<u32> {
+        let mut out = vec![0u32; self.pinyin_kinds];
+        all.iter().zip(&self.pinyin).for_each(|(n, sound)| out[*sound as usize] += n);
+        out
     }
 
     /// Level of two names, both present, that are neither the same nor homophones.
@@ -359,35 +358,53 @@ impl Names {
         p == q
     }
 
-    /// One in how many keys of [`Names::left_open`] is counted: millions of keys leave no error worth the time.
-    pub fn thinning(&self) -> u64 {
-        if self.len() > MANY_NAMES { KEY_THINNING } else { 1 }
+    /// Keys of a name with one place left open, and which: names one character apart meet under one.
+    pub fn left_open(&self, name: u32) -> impl Iterator<Item = (usize, u64)> {
+        let chars = self.han(name);
+        let key = move |hole: usize| {
+            let place = |k: usize, c: u16| if k == hole { 0 } else { u64::from(c) };
+            chars.iter().enumerate().fold(mix(chars.len() as u64, hole as u64), |key, (k, c)| mix(key, place(k, *c)))
+        };
+        (0..if chars.len() < 3 { 0 } else { chars.len() }).map(move |hole| (hole, key(hole)))
     }
 
-    /// Keys of a name with one place left open, and which: names one character apart meet under one. Among many names one key in
-    /// [`KEY_THINNING`] is there, chosen by its digest, and stands for the others.
-    pub fn left_open(&self, name: u32) -> impl Iterator<Item = (usize, u64)> {
-        let e = &self.entries[name as usize];
-        let len = usize::from(e.len).min(KEPT_CHARS);
-        let holes = if e.latin || len < 3 { 0 } else { len };
+    /// Keys of a name without one of its characters, and of the whole of it, which stands last.
+    pub fn one_left_out(&self, name: u32) -> impl Iterator<Item = (bool, u64)> {
+        let chars = self.han(name);
         let key = move |hole: usize| {
-            let place = |k: usize, c: u16| if k == hole { 0 } else { u64::from(self.characters[usize::from(c)] as u32) };
-            e.chars[..len].iter().enumerate().fold(mix(len as u64, hole as u64), |key, (k, c)| mix(key, place(k, *c)))
+            let kept = chars.iter().enumerate().filter(move |(k, _)| *k != hole);
+            kept.fold(0, |key, (_, c)| mix(key, u64::from(*c)))
         };
-        let thinning = self.thinning();
-        (0..holes).map(move |hole| (hole, key(hole))).filter(move |(_, key)| (key >> 32) % thinning == 0)
+        // of the same characters side by side one is enough
+        let holes = (0..if chars.len() < 3 { 0 } else { chars.len() }).filter(|i| *i == 0 || chars[*i] != chars[i - 1]);
+        holes.map(move |hole| (false, key(hole))).chain((chars.len() >= 2).then(|| (true, key(usize::MAX))))
+    }
+
+    /// Key of a name's characters, whatever their order; of two characters at least.
+    pub fn characters_in_order(&self, name: u32) -> Option<u64> {
+        let mut chars = [0; KEPT_CHARS];
+        let han = self.han(name);
+        let chars = &mut chars[..han.len()];
+        chars.copy_from_slice(han);
+        chars.sort_unstable();
+        (chars.len() >= 2).then(|| chars.iter().fold(0, |key, c| mix(key, u64::from(*c))))
+    }
+
+    /// The characters of a Chinese name, as far as levels speak of them.
+    fn han(&self, name: u32) -> &[u16] {
+        let e = &self.entries[name as usize];
+        &e.chars[..if e.latin { 0 } else { usize::from(e.len).min(KEPT_CHARS) }]
     }
 
     /// Keys of a name's beginnings, and of the whole of it, which stands last: under one key a name cut short meets the whole one.
     pub fn beginnings(&self, name: u32) -> impl Iterator<Item = (bool, u64)> {
-        let e = &self.entries[name as usize];
-        let len = if e.latin { 0 } else { usize::from(e.len).min(KEPT_CHARS) };
-        let keys = e.chars[..len].iter().scan(0, |key, c| {
+        let chars = self.han(name);
+        let keys = chars.iter().scan(0, |key, c| {
             *key = mix(*key, u64::from(*c));
             Some(*key)
         });
-        let of = move |(k, key)| (k + 1 == len, key);
-        keys.enumerate().skip(1).map(of).filter(move |(whole, _)| *whole || len >= 4)
+        let of = move |(k, key)| (k + 1 == chars.len(), key);
+        keys.enumerate().skip(1).map(of).filter(move |(whole, _)| *whole || chars.len() >= 4)
     }
 }
 

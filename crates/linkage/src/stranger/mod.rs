@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::encode::{Comparator, Comparison, Encoded, residence_of, wide};
+use crate::encode::{Comparator, Comparison, Encoded, Field, residence_of, wide};
 use crate::field::residence::Residence;
 use crate::field::{Kind, date, national_id, text};
 
@@ -61,8 +61,8 @@ enum DependingCounted {
     Nothing,
     /// Residences by the keys of [`residence_levels`] but the door.
     Residence(Vec<Counts>),
-    /// By name and sex, and by name.
-    Sex([Vec<u32>; 2]),
+    /// By name and sex, by name; by sound and sex, by sound.
+    Sex([Vec<u32>; 4]),
     /// Names one place apart: all, then by sex.
     SexApart(Vec<OneApartCounts>),
     /// Surnames of child and guardian, of guardians, of children.
@@ -72,20 +72,21 @@ enum DependingCounted {
 }
 
 /// By field: what its names have in common.
-type Groups = Vec<Option<NameGroups>>;
+pub(crate) struct Groups(Vec<Option<NameGroups>>);
 
-impl Tally {
-    /// Of the rows of these sources; `None` stays `None`.
-    pub fn of_sources(encoded: &Encoded, sources: &[Option<Range<u32>>]) -> Vec<Option<Self>> {
-        if sources.iter().all(Option::is_none) {
-            return sources.iter().map(|_| None).collect();
-        }
-        let groups = |f: &crate::encode::Field| (f.kind == Kind::PersonName).then(|| NameGroups::of(&f.names));
-        let groups: Groups = encoded.fields.par_iter().map(groups).collect();
-        sources.par_iter().map(|rows| rows.as_ref().map(|rows| Self::of(encoded, rows, &groups))).collect()
+impl Groups {
+    pub fn of(encoded: &Encoded) -> Self {
+        let groups = |f: &Field| (f.kind == Kind::PersonName).then(|| NameGroups::of(&f.names));
+        Self(encoded.fields.par_iter().map(groups).collect())
     }
 
-    fn of(encoded: &Encoded, rows: &Range<u32>, groups: &Groups) -> Self {
+    fn of_field(&self, field: usize) -> Option<&NameGroups> {
+        self.0[field].as_ref()
+    }
+}
+
+impl Tally {
+    pub fn of(encoded: &Encoded, rows: &Range<u32>, groups: &Groups) -> Self {
         let places = Places::of(encoded, rows);
         let (comparisons, dependences) = rayon::join(
             || encoded.comparisons.par_iter().map(|c| Counted::of(encoded, c, rows, groups, &places)).collect(),
@@ -116,7 +117,11 @@ impl Tally {
                 (DependingCounted::Adult(x), DependingCounted::Adult(y)) => Some([0, 1, 2].map(|i| x[i].joined(&y[i]))),
                 _ => None,
             });
-            adult_levels(surnames.last().unwrap_or_default(), &masses[comparison])
+            let other_surname = match (&self.comparisons[comparison], &other.comparisons[comparison]) {
+                (Counted::Names(l), Counted::Names(r)) => l.other_surname(r),
+                _ => 0.0,
+            };
+            adult_levels(surnames.last().unwrap_or_default(), other_surname, &masses[comparison])
         };
         let mass = |l: &Depending, r: &Depending| match (&l.counted, &r.counted) {
             (DependingCounted::Residence(x), DependingCounted::Residence(y)) => {
@@ -130,8 +135,8 @@ impl Tally {
                 Some(out)
             }
             (DependingCounted::Sex(x), DependingCounted::Sex(y)) => {
-                let (same, all) = (dot(&x[0], &y[0]), dot(&x[1], &y[1]));
-                Some(vec![same, all - same])
+                let [same, all, sound, all_sound] = [0, 1, 2, 3].map(|i| dot(&x[i], &y[i]));
+                Some(if l.given.1 == SAME { vec![same, all - same] } else { vec![sound - same, all_sound - all - sound + same] })
             }
             (DependingCounted::SexApart(x), DependingCounted::SexApart(y)) => {
                 let apart: Vec<f64> = x.iter().zip(y).map(|(x, y)| x.joined(y)).collect();
@@ -178,7 +183,7 @@ fn dependent_comparisons(encoded: &Encoded) -> Vec<(usize, (usize, u16))> {
         (Comparator::Residence { code: Some(_), .. }, Some(n), _) => vec![(i, (n, levels_of(&[4])))],
         // most names are a boy's or a girl's
         (Comparator::Same { at }, _, Some(n)) if encoded.fields.iter().any(|f| f.at == at && f.kind == Kind::Sex) => {
-            vec![(i, (n, levels_of(&[1, 2, 3]))), (i, (n, levels_of(&[ONE_CHARACTER])))]
+            vec![(i, (n, SAME)), (i, (n, levels_of(&[2, 3]))), (i, (n, levels_of(&[ONE_CHARACTER])))]
         }
         // a guardian mostly bears the child's surname, which may be the character that differs
         (Comparator::Name { .. }, _, Some(n)) if c.household => {
@@ -191,6 +196,8 @@ fn dependent_comparisons(encoded: &Encoded) -> Vec<(usize, (usize, u16))> {
 
 /// The level of names a character apart.
 const ONE_CHARACTER: u8 = 4;
+/// The set of levels at which all is the same.
+const SAME: u16 = 1 << 1;
 
 fn levels_of(levels: &[u8]) -> u16 {
     levels.iter().fold(0, |m, l| m | 1 << l)
@@ -209,24 +216,24 @@ impl DependingCounted {
         match (encoded.comparisons[comparison].comparator, encoded.comparisons[given].comparator) {
             (Comparator::Residence { .. }, Comparator::NationalId { .. }) => Self::Residence(places.keys(true)),
             (Comparator::Same { at }, Comparator::Name { field, at: child }) => {
-                let names = encoded.fields[field].names.len();
-                let mut by_sex = vec![vec![0u32; names]; SEXES];
+                let names = &encoded.fields[field].names;
+                let mut by_sex = vec![vec![0u32; names.len()]; SEXES];
                 for r in rows.clone().map(|i| encoded.record(i)).filter(|r| r[child] != 0 && r[at] != 0) {
                     by_sex[r[at] as usize][r[child] as usize] += 1;
                     by_sex[0][r[child] as usize] += 1;
                 }
-                match &groups[field] {
+                match groups.of_field(field) {
                     Some(groups) if one_character => Self::SexApart(by_sex.iter().map(|all| groups.anywhere.counts(all)).collect()),
                     _ => {
-                        let all = std::mem::take(&mut by_sex[0]);
-                        Self::Sex([by_sex.concat(), all])
+                        let sounds: Vec<Vec<u32>> = by_sex.iter().map(|all| names.by_sound(all)).collect();
+                        Self::Sex([by_sex[1..].concat(), by_sex.swap_remove(0), sounds[1..].concat(), sounds[0].clone()])
                     }
                 }
             }
             (Comparator::Name { .. }, Comparator::Name { field, at: child }) if one_character => {
                 let all = counts_of_small(encoded, rows, encoded.fields[field].names.len(), |r| r[child]);
                 let of = |groups: &NameGroups| [groups.surname.counts(&all), groups.anywhere.counts(&all)];
-                groups[field].as_ref().map_or(Self::Nothing, |groups| Self::AdultApart(of(groups)))
+                groups.of_field(field).map_or(Self::Nothing, |groups| Self::AdultApart(of(groups)))
             }
             (Comparator::Name { at: adult, .. }, Comparator::Name { at: child, .. }) => {
                 let (surname, adult_surname) = (child + 2, adult + 2);
@@ -244,13 +251,18 @@ impl DependingCounted {
     }
 }
 
-/// Guardians of children of one surname: the levels of a shared surname keep their proportions. Joined are: surnames of both, surnames of
-/// guardians, surnames of children.
-fn adult_levels(joined: [f64; 3], all: &[f64]) -> Vec<f64> {
-    let more = if joined[1] > 0.0 { joined[0] / joined[1] } else { 0.0 };
-    let last = all.len() - 1;
+/// Guardians of children of one surname: the levels of a shared surname keep their proportions, and those of another one too. Joined are:
+/// surnames of both, surnames of guardians, surnames of children; `other_surname` are guardians whose names differ in the surname alone.
+fn adult_levels(joined: [f64; 3], other_surname: f64, all: &[f64]) -> Vec<f64> {
+    let [both, of_guardians, of_children] = joined;
+    let total: f64 = all.iter().sum();
+    let more = if of_guardians > 0.0 { both / of_guardians } else { 0.0 };
+    let fewer = if total > of_guardians { (of_children - both) / (total - of_guardians) } else { 0.0 };
+    let (one, last) = (usize::from(ONE_CHARACTER) - 1, all.len() - 1);
     let mut out: Vec<f64> = all[..last].iter().map(|m| m * more).collect();
-    out.push((joined[2] - out.iter().sum::<f64>()).max(0.0));
+    let other_surname = other_surname.min(all[one]);
+    out[one] = (all[one] - other_surname) * more + other_surname * fewer;
+    out.push((of_children - out.iter().sum::<f64>()).max(0.0));
     out
 }
 
@@ -277,7 +289,7 @@ impl Counted {
             }
             Comparator::Name { field, at } => {
                 let names = &encoded.fields[field].names;
-                let groups = groups[field].as_ref();
+                let groups = groups.of_field(field);
                 Self::Names(Box::new(NameCounts::of(encoded, rows, names, groups.expect("of every field of names"), at)))
             }
             Comparator::Date { at } | Comparator::Text { at, .. } => {
@@ -307,7 +319,7 @@ fn level_mass(encoded: &Encoded, c: &Comparison, l: &Counted, r: &Counted) -> Ve
             let same = l[0].joined(&r[0]);
             vec![same, l[0].total() * r[0].total() - same]
         }
-        (Counted::Names(l), Counted::Names(r), Comparator::Name { field, .. }) => l.levels(r, &encoded.fields[field].names),
+        (Counted::Names(l), Counted::Names(r), _) => l.levels(r),
         (Counted::Values(l), Counted::Values(r), Comparator::Text { field, .. }) => {
             let texts = &encoded.fields[field].texts;
             let compare =
@@ -346,11 +358,13 @@ impl Places {
     /// Rows by several keys, as [`residence_levels`] takes them, all but the door: of all rows, or of those that have an area, with it.
     fn keys(&self, with_area: bool) -> Vec<Counts> {
         type Key = fn(Residence) -> u64;
-        const KEYS: [Key; 9] = [
+        const KEYS: [Key; 10] = [
             |r| if r.code % 1000 != 0 { r.code } else { 0 },
             |r| if r.village != 0 && r.code / 1000 % 1000 != 0 { u64::from(r.village) << 32 | r.code / 1000 } else { 0 },
             |r| if r.village != 0 && r.code % 1000 != 0 { u64::from(r.village) << 40 | r.code } else { 0 },
-            |r| if r.code == 0 { u64::from(r.village) } else { 0 },
+            // pairs of one village of which a side has no town are all pairs of one village but those in which both have one
+            |r| u64::from(r.village),
+            |r| if r.code / 1000 % 1000 != 0 { u64::from(r.village) } else { 0 },
             |r| if r.code / 1000 % 1000 != 0 { r.code / 1000 } else { 0 },
             |r| r.code / 1_000_000,
             // pairs of villages in which a side has no code are all pairs of villages but those in which both have one
@@ -371,14 +385,17 @@ impl Places {
 }
 
 fn residence_levels(joined: &[f64]) -> Vec<f64> {
-    let [village_code, village_name, both, only_name, town, county, codes, villages, with_codes, door] = joined[..] else {
+    let [village_code, village_name, both, any_village, village_of_towns, town, county, codes, villages, with_codes, door] = joined[..]
+    else {
         unreachable!("one mass a key")
     };
-    let names = villages - with_codes;
-    let village = (village_code + village_name - both + only_name - door).max(0.0);
-    let town = (town - village - door).max(0.0);
-    let county = (county - town - village - door).max(0.0);
-    vec![door, village, town, county, (codes + names - door - village - town - county).max(0.0)]
+    let in_town = village_code + village_name - both;
+    let without_town = any_village - village_of_towns;
+    let village = (in_town + without_town - door).max(0.0);
+    let same_town = (town - in_town).max(0.0);
+    let same_county = (county - town).max(0.0);
+    let all = codes + villages - with_codes;
+    vec![door, village, same_town, same_county, (all - door - village - same_town - same_county).max(0.0)]
 }
 
 fn national_id_levels(l: &[Counts], r: &[Counts]) -> Vec<f64> {

@@ -21,15 +21,35 @@ impl Groups {
         self.ends.push(self.names.len() as u32);
     }
 
+    /// Names under each key.
+    fn of(keyed: impl ParallelIterator<Item = (u64, u32)>) -> Self {
+        let mut keyed: Vec<(u64, u32)> = keyed.collect();
+        keyed.par_sort_unstable();
+        let mut out = Self::default();
+        keyed.chunk_by(|a, b| a.0 == b.0).for_each(|group| out.push(group.iter().map(|e| e.1)));
+        out
+    }
+
+    /// Names of one kind and of the other under each key that both have.
+    fn crosswise(keyed: impl ParallelIterator<Item = (u64, bool, u32)>) -> (Self, Self) {
+        let mut keyed: Vec<(u64, bool, u32)> = keyed.collect();
+        keyed.par_sort_unstable();
+        let (mut one, mut other) = (Self::default(), Self::default());
+        for group in keyed.chunk_by(|a, b| a.0 == b.0) {
+            let (ones, others) = group.split_at(group.partition_point(|e| !e.1));
+            if !ones.is_empty() && !others.is_empty() {
+                one.push(ones.iter().map(|e| e.2));
+                other.push(others.iter().map(|e| e.2));
+            }
+        }
+        (one, other)
+    }
+
     /// Rows in each group, `all` being how often each name stands.
     fn counts(&self, all: &[u32]) -> Vec<u32> {
-        let mut start = 0;
-        let of_group = |end: &u32| {
-            let group = &self.names[start..*end as usize];
-            start = *end as usize;
-            group.iter().map(|n| all[*n as usize]).sum()
-        };
-        self.ends.iter().map(of_group).collect()
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let groups = starts.zip(&self.ends).map(|(start, end)| &self.names[*start as usize..*end as usize]);
+        groups.map(|group| group.iter().map(|n| all[*n as usize]).sum()).collect()
     }
 }
 
@@ -79,6 +99,13 @@ pub(super) struct NameGroups {
     /// Under one number: names as a whole, and names that begin so.
     whole: Groups,
     longer: Groups,
+    /// The same of names that have one character more, wherever.
+    without_one: Groups,
+    with_one: Groups,
+    /// Names of the same characters, whatever their order.
+    reordered: Groups,
+    /// Names that look and sound the same.
+    look_and_sound: Groups,
 }
 
 impl NameGroups {
@@ -91,28 +118,24 @@ impl NameGroups {
         let mut open: Vec<(u64, u32)> = all().flat_map_iter(surname_open).collect();
         open.par_sort_unstable();
         let surname = OneApart::of(names, &open);
-        let beginnings = |n: u32| names.beginnings(n).map(move |(whole, key)| (key, whole, n));
-        let mut keyed: Vec<(u64, bool, u32)> = all().flat_map_iter(beginnings).collect();
-        keyed.par_sort_unstable();
-        let (mut whole, mut longer) = (Groups::default(), Groups::default());
-        for group in keyed.chunk_by(|a, b| a.0 == b.0) {
-            let (beginnings, wholes) = group.split_at(group.partition_point(|e| !e.1));
-            if !beginnings.is_empty() && !wholes.is_empty() {
-                longer.push(beginnings.iter().map(|e| e.2));
-                whole.push(wholes.iter().map(|e| e.2));
-            }
-        }
-        Self { anywhere, surname, whole, longer }
+        let (whole, longer) = Groups::crosswise(all().flat_map_iter(|n| names.beginnings(n).map(move |(whole, key)| (key, !whole, n))));
+        let shorter = |n: u32| names.one_left_out(n).map(move |(whole, key)| (key, !whole, n));
+        let (without_one, with_one) = Groups::crosswise(all().flat_map_iter(shorter));
+        let reordered = Groups::of(all().filter_map(|n| Some((names.characters_in_order(n)?, n))));
+        let look_and_sound = |n: u32| u64::from(names.shape(n)) << 32 | u64::from(names.pinyin[n as usize]);
+        let look_and_sound = Groups::of(all().map(|n| (look_and_sound(n), n)));
+        Self { anywhere, surname, whole, longer, without_one, with_one, reordered, look_and_sound }
     }
 }
 
 /// How often the names of a list of rows stand, and what they have in common.
 pub(super) struct NameCounts {
-    /// By number of the name, its sound, its shape, its surname.
-    by: [Vec<u32>; 4],
+    /// By number of the name, its sound, its shape, its surname, its shape and sound, its characters.
+    by: [Vec<u32>; 6],
     anywhere: OneApartCounts,
-    whole: Vec<u32>,
-    longer: Vec<u32>,
+    surname: OneApartCounts,
+    /// Names as a whole, names that begin so; names as a whole, names of one character more.
+    crosswise: [Vec<u32>; 4],
 }
 
 impl NameCounts {
@@ -123,28 +146,38 @@ impl NameCounts {
             all.iter().enumerate().filter(|(_, n)| **n > 0).for_each(|(i, n)| out[of(i) as usize] += n);
             out
         };
-        let sound = grouped(names.pinyin_kinds, &|i| names.pinyin[i]);
         let shape = grouped(names.shape_kinds, &|i| names.shape(i as u32));
         let surname = grouped(names.first_kinds, &|i| names.first[i]);
-        let anywhere = groups.anywhere.counts(&all);
-        let (whole, longer) = (groups.whole.counts(&all), groups.longer.counts(&all));
-        Self { by: [all, sound, shape, surname], anywhere, whole, longer }
+        let (look_and_sound, reordered) = (groups.look_and_sound.counts(&all), groups.reordered.counts(&all));
+        let crosswise = [&groups.whole, &groups.longer, &groups.without_one, &groups.with_one].map(|of| of.counts(&all));
+        Self {
+            anywhere: groups.anywhere.counts(&all),
+            surname: groups.surname.counts(&all),
+            crosswise,
+            by: [names.by_sound(&all), shape, surname, look_and_sound, reordered, all],
+        }
     }
 
     /// Pairs with the rows of another list by level.
-    pub fn levels(&self, other: &Self, names: &Names) -> Vec<f64> {
-        // names by what they share: themselves, their sound, shape or surname
-        let [same, sound, shape, first] = [0, 1, 2, 3].map(|by| dot(&self.by[by], &other.by[by]));
-        let total = |n: &NameCounts| f64::from(n.by[0].iter().sum::<u32>());
+    pub fn levels(&self, other: &Self) -> Vec<f64> {
+        // names by what they share
+        let [sound, shape, first, look_and_sound, characters, same] = std::array::from_fn(|by| dot(&self.by[by], &other.by[by]));
+        let total = |n: &NameCounts| n.by[5].iter().map(|n| f64::from(*n)).sum::<f64>();
         let all = total(self) * total(other);
+        let crosswise = |i: usize| dot(&self.crosswise[i], &other.crosswise[i + 1]) + dot(&other.crosswise[i], &self.crosswise[i + 1]);
         let homophone = sound - same;
-        let look_alike = (shape - same).max(0.0);
-        let one = self.anywhere.joined(&other.anywhere) * names.thinning() as f64;
-        let cut = dot(&self.whole, &other.longer) + dot(&other.whole, &self.longer);
-        // two of a name's characters swapped is as rare as an accident can make it: a homophone's chance is an upper bound
-        let reordered = homophone * 0.1;
-        let surname = (first - same - homophone - 0.8 * one - cut).max(0.0);
+        let look_alike = shape - look_and_sound;
+        let cut = crosswise(0);
+        let one = self.anywhere.joined(&other.anywhere) - look_alike + crosswise(2);
+        let reordered = characters - same;
+        // of names that differ in one of two or three further places most share the surname
+        let surname = (first - same - homophone - look_alike - (one - self.other_surname(other)) - cut).max(0.0);
         let rest = (all - same - homophone - look_alike - one - cut - reordered - surname).max(0.0);
-        vec![same, homophone, look_alike, one, cut, reordered, surname, rest]
+        vec![same, homophone, look_alike, one.max(0.0), cut, reordered, surname, rest]
+    }
+
+    /// Pairs whose names differ in the surname alone.
+    pub fn other_surname(&self, other: &Self) -> f64 {
+        self.surname.joined(&other.surname)
     }
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::block::{Conditions, Histogram, SourceSet, source_pair};
 use crate::decisions::Labels;
 use crate::encode::{Comparator, Comparison, Encoded};
-use crate::stranger::{Dependence, Tally};
+use crate::stranger::{Dependence, Groups, Tally};
 
 pub(crate) use score::Scorer;
 use shares::{PATTERNS_AT_ONCE, STRANGER, ShareTable, Side, Sums};
@@ -60,6 +60,10 @@ const CONVERGED: f64 = 1e-4;
 const MAX_ROUNDS: usize = 200;
 /// Share of the rows that found nobody for whom EM first supposes, in either hands, that their child's other row is among them.
 const LEFT_OVER_SHARE: f64 = 0.02;
+/// Levels of a citizen number at which it was the same number, written with errors or without.
+const NUMBER_RIGHT: usize = 3;
+/// Keeps a level out of a class.
+const IMPOSSIBLE: f64 = 1e-9;
 /// Share of a level's pairs that are taken for strangers' even where one child's pairs would explain them all: a
 /// number or a name may always have been copied to a stranger.
 const STRANGER_FLOOR: f64 = 0.02;
@@ -170,11 +174,13 @@ pub(crate) fn train(encoded: &Encoded, pool: &Pool) -> Models {
         v
     };
     // the rows of a source are counted once
-    let rows = |s: usize| {
-        let wanted = pool.left_over.is_none() && keys.iter().any(|(_, a, b)| *a == s || *b == s);
-        wanted.then(|| encoded.range(s))
+    let groups = pool.left_over.is_none().then(|| Groups::of(encoded));
+    let tally = |s: usize| {
+        let groups = groups.as_ref().filter(|_| keys.iter().any(|(_, a, b)| *a == s || *b == s));
+        groups.map(|groups| Tally::of(encoded, &encoded.range(s), groups))
     };
-    let tallies = Tally::of_sources(encoded, &(0..n).map(rows).collect::<Vec<_>>());
+    let tallies: Vec<Option<Tally>> = (0..n).into_par_iter().map(tally).collect();
+    drop(groups);
     let of = |s: usize| Some((encoded.range(s), tallies[s].as_ref()?));
     let starts: Vec<(u16, Weights)> = keys
         .par_iter()
@@ -292,6 +298,18 @@ impl Weights {
         w.class_pairs = before.class_pairs.map(|n| n * fewer);
         w.class_pairs[CAREFUL] = LEFT_OVER_SHARE * w.room;
         w.class_pairs[CARELESS] = LEFT_OVER_SHARE * w.room;
+        // a pair was left over because its number went wrong, or because all else did: two kinds, which share no errors
+        for (levels, c) in w.classes.iter_mut().zip(encoded.comparisons.iter()) {
+            if matches!(c.comparator, Comparator::NationalId { .. }) && !c.household {
+                let (right, wrong) = levels.split_at_mut(NUMBER_RIGHT);
+                right.iter_mut().for_each(|l| l[CARELESS] *= IMPOSSIBLE);
+                wrong.iter_mut().for_each(|l| l[CAREFUL] *= IMPOSSIBLE);
+                for k in [CAREFUL, CARELESS] {
+                    let total: f64 = levels.iter().map(|l| l[k]).sum();
+                    levels.iter_mut().for_each(|l| l[k] /= total);
+                }
+            }
+        }
         // the last rules look for names wherever they are: namesakes agree in little else
         for (i, c) in encoded.comparisons.iter().enumerate() {
             if c.household || !matches!(c.comparator, Comparator::Name { .. }) {
@@ -434,8 +452,11 @@ impl Weights {
                     levels.iter_mut().for_each(|l| (l[TWIN], l[SIBLING]) = (l[CAREFUL], l[CAREFUL]));
                 }
                 if self.left_over {
+                    // namesakes have a number and a birth date of their own: left free, the class would learn children without a number
+                    let of_namesakes = matches!(c.comparator, Comparator::NationalId { .. } | Comparator::Date { .. });
+                    let fixed = if of_namesakes && !c.household { SAME_CLASSES..CLASS_COUNT } else { SAME_CLASSES..NAMESAKE };
                     for (level, lean) in levels.iter_mut().zip(lean) {
-                        level[SAME_CLASSES..NAMESAKE].copy_from_slice(&lean[SAME_CLASSES..NAMESAKE]);
+                        level[fixed.clone()].copy_from_slice(&lean[fixed.clone()]);
                     }
                 }
             }
@@ -457,14 +478,16 @@ impl Weights {
             self.class_pairs[k] = size[k].max(1e-6) * if k < SAME_CLASSES { shrink } else { 1.0 };
         }
         for (i, levels) in self.classes.iter_mut().enumerate() {
-            for k in (0..CLASS_COUNT).filter(|k| *k != CARELESS) {
+            for k in (0..CLASS_COUNT).filter(|k| self.left_over || *k != CARELESS) {
                 let total: f64 = sums[i].iter().map(|s| s[k]).sum::<f64>() + PRIOR_PAIRS;
                 for (l, share) in levels.iter_mut().enumerate() {
                     share[k] = (sums[i][l][k] + PRIOR_PAIRS * lean[i][l][k]) / total;
                 }
             }
         }
-        self.classes.iter_mut().for_each(|levels| tie_careless(levels));
+        if !self.left_over {
+            self.classes.iter_mut().for_each(|levels| tie_careless(levels));
+        }
         self.count_strangers();
     }
 

@@ -46,8 +46,9 @@ impl<'a> Scorer<'a> {
             let (frequency, field) = match (c.comparator, level) {
                 (Comparator::Name { field, at }, 1) => (e.fields[field].frequency[a[at] as usize], field),
                 (Comparator::Name { field, at }, 2) => {
-                    let f = &e.fields[field].frequency;
-                    (f[a[at] as usize].max(f[b[at] as usize]), field)
+                    let f = &e.fields[field];
+                    let other = |name: u32| f.sound_frequency[f.names.pinyin[name as usize] as usize] - f.frequency[name as usize];
+                    (other(a[at]).max(other(b[at])), field)
                 }
                 (Comparator::Same { at }, 1) => match e.fields.iter().position(|f| f.at == at && f.kind == Kind::Exact) {
                     Some(field) => (e.fields[field].frequency[a[at] as usize], field),
