@@ -126,7 +126,8 @@ impl<'a> Rows<'a> {
             (0..rows.len()).for_each(|i| starts[i + 1] += starts[i]);
             starts
         };
-        let (left_starts, right_starts) = rayon::join(|| starts(&rows[0], |c| c.pair.left), || starts(&rows[1], |c| c.pair.right));
+        let (left_starts, right_starts) =
+            rayon::join(|| starts(&rows[0], |c| c.pair.left), || starts(&rows[1], |c| c.pair.right));
         // candidates stand in order of left row: filling one by one keeps that order within a right row
         let mut by_right = vec![0u32; candidates.len()];
         let mut next = right_starts.clone();
@@ -140,7 +141,11 @@ impl<'a> Rows<'a> {
 
     /// The place of a row in lists of the rows of both sources.
     fn place(&self, row: u32) -> usize {
-        if self.is_left(row) { (row - self.rows[0].start) as usize } else { self.rows[0].len() + (row - self.rows[1].start) as usize }
+        if self.is_left(row) {
+            (row - self.rows[0].start) as usize
+        } else {
+            self.rows[0].len() + (row - self.rows[1].start) as usize
+        }
     }
 
     fn is_left(&self, row: u32) -> bool {
@@ -181,7 +186,8 @@ impl<'a> Rows<'a> {
             partner[self.place(right)] = left;
         };
         // most rows have one candidate, which has no other: nothing to be weighed against each other
-        let alone = |c: &Candidate| self.numbers_of_left(c.pair.left).len() == 1 && self.numbers_of_right(c.pair.right).len() == 1;
+        let alone =
+            |c: &Candidate| self.numbers_of_left(c.pair.left).len() == 1 && self.numbers_of_right(c.pair.right).len() == 1;
         let worth = self.candidates.iter().filter(|c| c.weight() >= ASSIGN_FLOOR);
         let (mut groups, mut together) = (Components::new(self.rows[0].len() + self.rows[1].len()), Vec::new());
         for c in worth {
@@ -317,8 +323,7 @@ mod tests {
     use super::*;
 
     fn candidates(list: &[(u32, u32, f64)]) -> Vec<Candidate> {
-        let mut v: Vec<Candidate> =
-            list.iter().map(|&(l, r, weight)| Candidate::new(Pair::new(l, r, 0, 0), weight)).collect();
+        let mut v: Vec<Candidate> = list.iter().map(|&(l, r, weight)| Candidate::new(Pair::new(l, r, 0, 0), weight)).collect();
         v.sort_by_key(|c| c.pair);
         v
     }

@@ -33,7 +33,16 @@ pub(crate) struct Field {
 impl Field {
     fn new(s: &ColumnSettings, at: usize) -> Self {
         let (column, names) = (s.name.clone(), name::Names::default());
-        Self { column, kind: s.kind, household: s.household, at, names, texts: Vec::new(), frequency: Vec::new(), sound_frequency: Vec::new() }
+        Self {
+            column,
+            kind: s.kind,
+            household: s.household,
+            at,
+            names,
+            texts: Vec::new(),
+            frequency: Vec::new(),
+            sound_frequency: Vec::new(),
+        }
     }
 }
 
@@ -293,7 +302,8 @@ impl Encoder {
         });
         let comparisons = comparisons(&fields).into();
         let fields = fields.into();
-        let mut encoded = Encoded { records, stride, starts, aliases, fields, comparisons, phone_frequency: FxHashMap::default() };
+        let mut encoded =
+            Encoded { records, stride, starts, aliases, fields, comparisons, phone_frequency: FxHashMap::default() };
         encoded.phone_frequency = phone_frequency(&encoded);
         encoded
     }

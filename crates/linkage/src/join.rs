@@ -264,7 +264,13 @@ impl Joined {
             .collect();
         let mut clusters = Clusters::default();
         self.clusters.each_set(|set| clusters.push(set.iter().map(|i| member(e, *i))));
-        Lists { links, review: review.iter().map(|c| link_of(e, c, c.probability())).collect(), clusters, unmatched, unmatched_precision }
+        Lists {
+            links,
+            review: review.iter().map(|c| link_of(e, c, c.probability())).collect(),
+            clusters,
+            unmatched,
+            unmatched_precision,
+        }
     }
 
     /// Every compared pair inside a child: duplicates link to all rows of their child.

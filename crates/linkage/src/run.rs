@@ -451,7 +451,8 @@ fn open_sources(encoded: &Encoded, candidates: &[Candidate]) -> Vec<SourceSet> {
     for of_two in candidates.chunk_by(|a, b| sources_of(a, encoded) == sources_of(b, encoded)) {
         let (s, t) = sources_of(&of_two[0], encoded);
         let (left, right) = (encoded.range(s), encoded.range(t));
-        let place = |row: u32| (if left.contains(&row) { row - left.start } else { left.len() as u32 + row - right.start }) as usize;
+        let place =
+            |row: u32| (if left.contains(&row) { row - left.start } else { left.len() as u32 + row - right.start }) as usize;
         let mut best = vec![(f32::MIN, f32::MIN); left.len() + if s == t { 0 } else { right.len() }];
         for c in of_two {
             for row in [c.pair.left, c.pair.right] {

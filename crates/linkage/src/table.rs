@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use arrow_array::{Array, StringArray};
 use arrow_array::builder::StringBuilder;
+use arrow_array::{Array, StringArray};
 use rayon::prelude::*;
 use thiserror::Error;
 
@@ -144,7 +144,8 @@ impl TableBuilder {
         let order = if (1..rows).all(|i| ids.value(i - 1) < ids.value(i)) {
             Vec::new()
         } else {
-            let mut order: Vec<(u64, u32)> = (0..rows as u32).into_par_iter().map(|i| (prefix(ids.value(i as usize)), i)).collect();
+            let mut order: Vec<(u64, u32)> =
+                (0..rows as u32).into_par_iter().map(|i| (prefix(ids.value(i as usize)), i)).collect();
             order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| ids.value(a.1 as usize).cmp(ids.value(b.1 as usize))));
             let order: Vec<u32> = order.into_iter().map(|(_, i)| i).collect();
             if let Some(w) = order.windows(2).find(|w| ids.value(w[0] as usize) == ids.value(w[1] as usize)) {

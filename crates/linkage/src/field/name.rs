@@ -58,7 +58,6 @@ const WILDCARD: u16 = 1;
 /// The levels speak of at most so many characters of a name; longer ones are told apart by their norm all the same.
 const KEPT_CHARS: usize = 12;
 
-
 /// One distinct normalised name.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -225,8 +224,7 @@ struct Characters {
 
 impl Characters {
     fn new() -> Self {
-        let mut new =
-            Self { known: FxHashMap::default(), syllable_numbers: Numbering::new(), syllables: vec![0] };
+        let mut new = Self { known: FxHashMap::default(), syllable_numbers: Numbering::new(), syllables: vec![0] };
         let wildcard = new.of('?').number;
         debug_assert_eq!(wildcard, WILDCARD);
         new
@@ -358,26 +356,42 @@ impl Names {
         p == q
     }
 
-    /// Keys of a name with one place left open, and which: names one character apart meet under one.
-    pub fn left_open(&self, name: u32) -> impl Iterator<Item = (usize, u64)> {
-        let chars = self.han(name);
-        let key = move |hole: usize| {
-            let place = |k: usize, c: u16| if k == hole { 0 } else { u64::from(c) };
-            chars.iter().enumerate().fold(mix(chars.len() as u64, hole as u64), |key, (k, c)| mix(key, place(k, *c)))
-        };
-        (0..if chars.len() < 3 { 0 } else { chars.len() }).map(move |hole| (hole, key(hole)))
+    /// Characters of a Chinese name, as far as levels speak of them; 0 of another.
+    pub fn length(&self, name: u32) -> usize {
+        self.han(name).len()
     }
 
-    /// Keys of a name without one of its characters, and of the whole of it, which stands last.
-    pub fn one_left_out(&self, name: u32) -> impl Iterator<Item = (bool, u64)> {
+    /// The most that [`Names::length`] gives.
+    pub fn longest(&self) -> usize {
+        (1..self.len() as u32).map(|n| self.length(n)).max().unwrap_or(0)
+    }
+
+    /// Key of a name with one place left open: names one character apart meet under one.
+    pub fn left_open(&self, name: u32, place: usize) -> Option<u64> {
         let chars = self.han(name);
-        let key = move |hole: usize| {
-            let kept = chars.iter().enumerate().filter(move |(k, _)| *k != hole);
-            kept.fold(0, |key, (_, c)| mix(key, u64::from(*c)))
-        };
+        let of = |(k, c): (usize, &u16)| if k == place { 0 } else { u64::from(*c) };
+        let key = || chars.iter().enumerate().map(of).fold(mix(chars.len() as u64, place as u64), mix);
+        (chars.len() >= 3 && place < chars.len()).then(key)
+    }
+
+    /// Key of the whole of a name of two characters at least.
+    pub fn whole(&self, name: u32) -> Option<u64> {
+        let chars = self.han(name);
+        (chars.len() >= 2).then(|| key_of(chars.iter()))
+    }
+
+    /// Keys of a name of three characters at least without one of them, as [`Names::whole`] gives them.
+    pub fn without_one(&self, name: u32) -> impl Iterator<Item = u64> {
+        let chars = self.han(name);
         // of the same characters side by side one is enough
         let holes = (0..if chars.len() < 3 { 0 } else { chars.len() }).filter(|i| *i == 0 || chars[*i] != chars[i - 1]);
-        holes.map(move |hole| (false, key(hole))).chain((chars.len() >= 2).then(|| (true, key(usize::MAX))))
+        holes.map(|hole| key_of(chars[..hole].iter().chain(&chars[hole + 1..])))
+    }
+
+    /// Keys of the beginnings of a name of four characters at least, of two characters and more, as [`Names::whole`] gives them.
+    pub fn beginnings(&self, name: u32) -> impl Iterator<Item = u64> {
+        let chars = self.han(name);
+        (2..if chars.len() < 4 { 0 } else { chars.len() }).map(|n| key_of(chars[..n].iter()))
     }
 
     /// Key of a name's characters, whatever their order; of two characters at least.
@@ -387,7 +401,7 @@ impl Names {
         let chars = &mut chars[..han.len()];
         chars.copy_from_slice(han);
         chars.sort_unstable();
-        (chars.len() >= 2).then(|| chars.iter().fold(0, |key, c| mix(key, u64::from(*c))))
+        (chars.len() >= 2).then(|| key_of(chars.iter()))
     }
 
     /// The characters of a Chinese name, as far as levels speak of them.
@@ -395,17 +409,10 @@ impl Names {
         let e = &self.entries[name as usize];
         &e.chars[..if e.latin { 0 } else { usize::from(e.len).min(KEPT_CHARS) }]
     }
+}
 
-    /// Keys of a name's beginnings, and of the whole of it, which stands last: under one key a name cut short meets the whole one.
-    pub fn beginnings(&self, name: u32) -> impl Iterator<Item = (bool, u64)> {
-        let chars = self.han(name);
-        let keys = chars.iter().scan(0, |key, c| {
-            *key = mix(*key, u64::from(*c));
-            Some(*key)
-        });
-        let of = move |(k, key)| (k + 1 == chars.len(), key);
-        keys.enumerate().skip(1).map(of).filter(move |(whole, _)| *whole || chars.len() >= 4)
-    }
+fn key_of<'c>(chars: impl Iterator<Item = &'c u16>) -> u64 {
+    chars.fold(0, |key, c| mix(key, u64::from(*c)))
 }
 
 fn one_left_out(short: &[u16], long: &[u16]) -> bool {

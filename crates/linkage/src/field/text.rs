@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn trims_as_the_standard_library_does() {
-        let pieces = ["", " ", "\u{3000}", "\u{a0}", "\t", "a", "张", "鿿", "é", "ﾟ", "𠮷", "　", "\u{feff}", "~", "(", "\u{2003}", "お"];
+        let pieces =
+            ["", " ", "\u{3000}", "\u{a0}", "\t", "a", "张", "鿿", "é", "ﾟ", "𠮷", "　", "\u{feff}", "~", "(", "\u{2003}", "お"];
         for a in pieces {
             for b in pieces {
                 for c in pieces {

@@ -1,5 +1,5 @@
 //! 巧合 (chance agreement): how many pairs of two lists of rows show each level, whoever they are. Counted exactly over distinct values and
-//! keys, never sampled; the few estimates are said beside them.
+//! keys; the few estimates are said beside them.
 
 mod counts;
 mod names;
@@ -13,7 +13,7 @@ use crate::field::residence::Residence;
 use crate::field::{Kind, date, national_id, text};
 
 use counts::{Counts, counts, counts_of_few, counts_of_small, dot};
-use names::{NameCounts, NameGroups, OneApartCounts};
+use names::{ApartCounts, NameCounts, NameGroups};
 
 /// More distinct pairs of values than this are thinned evenly when a level has to be counted pair by pair.
 const MAX_VALUE_PAIRS: usize = 60_000_000;
@@ -64,11 +64,11 @@ enum DependingCounted {
     /// By name and sex, by name; by sound and sex, by sound.
     Sex([Vec<u32>; 4]),
     /// Names one place apart: all, then by sex.
-    SexApart(Vec<OneApartCounts>),
+    SexApart(Vec<ApartCounts>),
     /// Surnames of child and guardian, of guardians, of children.
     Adult([Counts; 3]),
     /// Names of children one place apart: whose surname is what differs, and all. The rest says the [`Self::Adult`] of the comparison.
-    AdultApart([OneApartCounts; 2]),
+    AdultApart([ApartCounts; 2]),
 }
 
 /// By field: what its names have in common.
@@ -223,7 +223,9 @@ impl DependingCounted {
                     by_sex[0][r[child] as usize] += 1;
                 }
                 match groups.of_field(field) {
-                    Some(groups) if one_character => Self::SexApart(by_sex.iter().map(|all| groups.anywhere.counts(all)).collect()),
+                    Some(groups) if one_character => {
+                        Self::SexApart(by_sex.iter().map(|all| groups.one_apart.counts(all)).collect())
+                    }
                     _ => {
                         let sounds: Vec<Vec<u32>> = by_sex.iter().map(|all| names.by_sound(all)).collect();
                         Self::Sex([by_sex[1..].concat(), by_sex.swap_remove(0), sounds[1..].concat(), sounds[0].clone()])
@@ -232,7 +234,7 @@ impl DependingCounted {
             }
             (Comparator::Name { .. }, Comparator::Name { field, at: child }) if one_character => {
                 let all = counts_of_small(encoded, rows, encoded.fields[field].names.len(), |r| r[child]);
-                let of = |groups: &NameGroups| [groups.surname.counts(&all), groups.anywhere.counts(&all)];
+                let of = |groups: &NameGroups| [groups.surname_apart.counts(&all), groups.one_apart.counts(&all)];
                 groups.of_field(field).map_or(Self::Nothing, |groups| Self::AdultApart(of(groups)))
             }
             (Comparator::Name { at: adult, .. }, Comparator::Name { at: child, .. }) => {
@@ -375,7 +377,8 @@ impl Places {
         let by = |key: &Key| {
             let keyed = |((area, code, village), n): &((u64, u64, u32), u32)| {
                 let key = key(Residence { code: *code, village: *village, door: 0 });
-                let apart = |key: u64| if *area == 0 { 0 } else { (area.rotate_left(40) ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 };
+                let apart =
+                    |key: u64| if *area == 0 { 0 } else { (area.rotate_left(40) ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 };
                 (if with_area && key != 0 { apart(key) } else { key }, *n)
             };
             Counts::gather(self.0.iter().map(keyed).collect())
@@ -385,7 +388,8 @@ impl Places {
 }
 
 fn residence_levels(joined: &[f64]) -> Vec<f64> {
-    let [village_code, village_name, both, any_village, village_of_towns, town, county, codes, villages, with_codes, door] = joined[..]
+    let [village_code, village_name, both, any_village, village_of_towns, town, county, codes, villages, with_codes, door] =
+        joined[..]
     else {
         unreachable!("one mass a key")
     };

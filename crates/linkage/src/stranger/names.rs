@@ -1,8 +1,9 @@
 //! Names that are alike, and how often they meet.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use rayon::prelude::*;
+use rustc_hash::FxHashSet;
 
 use super::counts::{counts_of_small, dot};
 use crate::encode::Encoded;
@@ -10,7 +11,7 @@ use crate::field::name::Names;
 
 /// Names that share something, under the number of what they share: the same numbers whatever list is counted.
 #[derive(Default)]
-pub(super) struct Groups {
+struct Groups {
     names: Vec<u32>,
     ends: Vec<u32>,
 }
@@ -21,30 +22,6 @@ impl Groups {
         self.ends.push(self.names.len() as u32);
     }
 
-    /// Names under each key.
-    fn of(keyed: impl ParallelIterator<Item = (u64, u32)>) -> Self {
-        let mut keyed: Vec<(u64, u32)> = keyed.collect();
-        keyed.par_sort_unstable();
-        let mut out = Self::default();
-        keyed.chunk_by(|a, b| a.0 == b.0).for_each(|group| out.push(group.iter().map(|e| e.1)));
-        out
-    }
-
-    /// Names of one kind and of the other under each key that both have.
-    fn crosswise(keyed: impl ParallelIterator<Item = (u64, bool, u32)>) -> (Self, Self) {
-        let mut keyed: Vec<(u64, bool, u32)> = keyed.collect();
-        keyed.par_sort_unstable();
-        let (mut one, mut other) = (Self::default(), Self::default());
-        for group in keyed.chunk_by(|a, b| a.0 == b.0) {
-            let (ones, others) = group.split_at(group.partition_point(|e| !e.1));
-            if !ones.is_empty() && !others.is_empty() {
-                one.push(ones.iter().map(|e| e.2));
-                other.push(others.iter().map(|e| e.2));
-            }
-        }
-        (one, other)
-    }
-
     /// Rows in each group, `all` being how often each name stands.
     fn counts(&self, all: &[u32]) -> Vec<u32> {
         let starts = std::iter::once(&0).chain(&self.ends);
@@ -53,123 +30,166 @@ impl Groups {
     }
 }
 
-/// Names that are the same but for one place, and those of them that sound the same besides. Names that stand alone are left out: they are
-/// as often of one kind as of the other.
+/// Among so many names not every key under which few meet is counted…
+const MANY_NAMES: usize = 50_000;
+/// …but one in so many, which stands for the others…
+const THINNING: u64 = 8;
+/// …where fewer names than this meet. Most pairs meet under the keys of many: of these every one is counted.
+const FEW_MEET: usize = 8;
+
+/// Names that share a key, and those of them that share more. Keys under which all share more are left out: they are as often of one kind
+/// as of the other.
 #[derive(Default)]
-pub(super) struct OneApart {
-    alike: Groups,
-    homophones: Groups,
+pub(super) struct Apart {
+    alike: [Groups; 2],
+    nearer: [Groups; 2],
 }
 
-/// How often lists of rows have names one place apart.
-pub(super) struct OneApartCounts([Vec<u32>; 2]);
+/// How often lists of rows have such names: under keys that are counted one by one, and under those that stand for others.
+pub(super) struct ApartCounts([[Vec<u32>; 2]; 2]);
 
-impl OneApart {
-    /// `keyed` in order.
-    fn of(names: &Names, keyed: &[(u64, u32)]) -> Self {
-        let mut out = Self::default();
-        for group in keyed.chunk_by(|a, b| a.0 == b.0).filter(|g| g.len() > 1) {
-            let mut members: Vec<u32> = group.iter().map(|e| e.1).collect();
-            out.alike.push(members.iter().copied());
-            let sound = |name: &u32| names.pinyin[*name as usize];
-            members.sort_unstable_by_key(sound);
-            members.chunk_by(|a, b| sound(a) == sound(b)).for_each(|same| out.homophones.push(same.iter().copied()));
+impl Apart {
+    fn add(&mut self, names: &Names, keyed: impl ParallelIterator<Item = (u64, u32)>, nearer: impl Fn(u32) -> u32) {
+        let mut keyed: Vec<(u64, u32)> = keyed.collect();
+        keyed.par_sort_unstable();
+        let thinned = |g: &[(u64, u32)]| names.len() > MANY_NAMES && g.len() < FEW_MEET;
+        let taken = |g: &[(u64, u32)]| !thinned(g) || g[0].0 >> 32 & (THINNING - 1) == 0;
+        let apart = |g: &[(u64, u32)]| g.iter().any(|e| nearer(e.1) != nearer(g[0].1));
+        let mut members: Vec<u32> = Vec::new();
+        for group in keyed.chunk_by(|a, b| a.0 == b.0).filter(|g| taken(g) && apart(g)) {
+            let kind = usize::from(thinned(group));
+            members.clear();
+            members.extend(group.iter().map(|e| e.1));
+            self.alike[kind].push(members.iter().copied());
+            members.sort_unstable_by_key(|n| nearer(*n));
+            members.chunk_by(|a, b| nearer(*a) == nearer(*b)).for_each(|same| self.nearer[kind].push(same.iter().copied()));
         }
-        out
     }
 
-    pub fn counts(&self, all: &[u32]) -> OneApartCounts {
-        OneApartCounts([self.alike.counts(all), self.homophones.counts(all)])
+    pub fn counts(&self, all: &[u32]) -> ApartCounts {
+        ApartCounts([0, 1].map(|kind| [self.alike[kind].counts(all), self.nearer[kind].counts(all)]))
     }
 }
 
-impl OneApartCounts {
-    /// Pairs of rows whose names are one place apart and sound different.
+impl ApartCounts {
+    /// Pairs of rows whose names share a key and no more.
     pub fn joined(&self, other: &Self) -> f64 {
-        (dot(&self.0[0], &other.0[0]) - dot(&self.0[1], &other.0[1])).max(0.0)
+        let of = |kind: usize| {
+            let ([alike, nearer], [other_alike, other_nearer]) = (&self.0[kind], &other.0[kind]);
+            dot(alike, other_alike) - dot(nearer, other_nearer)
+        };
+        (of(0) + of(1) * THINNING as f64).max(0.0)
+    }
+}
+
+/// Under one number: names of one kind, and names of another.
+#[derive(Default)]
+struct Across {
+    few: Groups,
+    many: Groups,
+}
+
+impl Across {
+    fn add(&mut self, few: impl ParallelIterator<Item = (u64, u32)>, many: impl ParallelIterator<Item = (u64, u32)>) {
+        let mut few: Vec<(u64, u32)> = few.collect();
+        let keys: FxHashSet<u64> = few.iter().map(|e| e.0).collect();
+        let mut many: Vec<(u64, u32)> = many.filter(|e| keys.contains(&e.0)).collect();
+        few.par_sort_unstable();
+        many.par_sort_unstable();
+        let mut rest = few.as_slice();
+        for group in many.chunk_by(|a, b| a.0 == b.0) {
+            let key = group[0].0;
+            rest = &rest[rest.partition_point(|e| e.0 < key)..];
+            self.few.push(rest.iter().take_while(|e| e.0 == key).map(|e| e.1));
+            self.many.push(group.iter().map(|e| e.1));
+        }
+    }
+
+    fn counts(&self, all: &[u32]) -> [Vec<u32>; 2] {
+        [self.few.counts(all), self.many.counts(all)]
     }
 }
 
 /// What the names of a field have in common.
 pub(super) struct NameGroups {
-    /// Any place left open.
-    pub anywhere: OneApart,
-    /// The first place left open.
-    pub surname: OneApart,
-    /// Under one number: names as a whole, and names that begin so.
-    whole: Groups,
-    longer: Groups,
-    /// The same of names that have one character more, wherever.
-    without_one: Groups,
-    with_one: Groups,
-    /// Names of the same characters, whatever their order.
-    reordered: Groups,
-    /// Names that look and sound the same.
-    look_and_sound: Groups,
+    /// One place left open, and those that sound the same besides.
+    pub one_apart: Apart,
+    /// The same of the first place alone.
+    pub surname_apart: Apart,
+    /// The same characters, whatever their order; the names themselves.
+    reordered: Apart,
+    /// The same shape, and those that sound the same besides.
+    shape: Apart,
+    /// Names that begin with the whole of another, and these.
+    cut_short: Across,
+    /// Names with a character more than another.
+    one_more: Across,
 }
 
 impl NameGroups {
     pub fn of(names: &Names) -> Self {
         let all = || (1..names.len() as u32).into_par_iter();
-        let mut open: Vec<(u64, u32)> = all().flat_map_iter(|n| names.left_open(n).map(move |(_, key)| (key, n))).collect();
-        open.par_sort_unstable();
-        let anywhere = OneApart::of(names, &open);
-        let surname_open = |n: u32| names.left_open(n).filter(|(hole, _)| *hole == 0).map(move |(_, key)| (key, n));
-        let mut open: Vec<(u64, u32)> = all().flat_map_iter(surname_open).collect();
-        open.par_sort_unstable();
-        let surname = OneApart::of(names, &open);
-        let (whole, longer) = Groups::crosswise(all().flat_map_iter(|n| names.beginnings(n).map(move |(whole, key)| (key, !whole, n))));
-        let shorter = |n: u32| names.one_left_out(n).map(move |(whole, key)| (key, !whole, n));
-        let (without_one, with_one) = Groups::crosswise(all().flat_map_iter(shorter));
-        let reordered = Groups::of(all().filter_map(|n| Some((names.characters_in_order(n)?, n))));
-        let look_and_sound = |n: u32| u64::from(names.shape(n)) << 32 | u64::from(names.pinyin[n as usize]);
-        let look_and_sound = Groups::of(all().map(|n| (look_and_sound(n), n)));
-        Self { anywhere, surname, whole, longer, without_one, with_one, reordered, look_and_sound }
+        let sound = |n: u32| names.pinyin[n as usize];
+        let (mut one_apart, mut surname_apart) = (Apart::default(), Apart::default());
+        // place by place: keys of one place never meet those of another
+        for place in 0..names.longest() {
+            one_apart.add(names, all().filter_map(|n| Some((names.left_open(n, place)?, n))), sound);
+        }
+        surname_apart.add(names, all().filter_map(|n| Some((names.left_open(n, 0)?, n))), sound);
+        let (mut reordered, mut shape) = (Apart::default(), Apart::default());
+        reordered.add(names, all().filter_map(|n| Some((names.characters_in_order(n)?, n))), |n| n);
+        shape.add(names, all().map(|n| (u64::from(names.shape(n)), n)), sound);
+        let (mut cut_short, mut one_more) = (Across::default(), Across::default());
+        let whole = |n: u32| Some((names.whole(n)?, n));
+        cut_short.add(all().flat_map_iter(|n| names.beginnings(n).map(move |key| (key, n))), all().filter_map(whole));
+        let without_one = |n: u32| names.without_one(n).map(move |key| (key, n));
+        let of_length = |lengths: RangeInclusive<usize>| all().filter(move |n| lengths.contains(&names.length(*n)));
+        // names of two characters are few, and names of four
+        one_more.add(of_length(2..=2).filter_map(whole), of_length(3..=3).flat_map_iter(without_one));
+        one_more.add(of_length(4..=usize::MAX).flat_map_iter(without_one), of_length(3..=usize::MAX).filter_map(whole));
+        Self { one_apart, surname_apart, reordered, shape, cut_short, one_more }
     }
 }
 
 /// How often the names of a list of rows stand, and what they have in common.
 pub(super) struct NameCounts {
-    /// By number of the name, its sound, its shape, its surname, its shape and sound, its characters.
-    by: [Vec<u32>; 6],
-    anywhere: OneApartCounts,
-    surname: OneApartCounts,
-    /// Names as a whole, names that begin so; names as a whole, names of one character more.
-    crosswise: [Vec<u32>; 4],
+    /// By number of the name, its sound, its surname.
+    by: [Vec<u32>; 3],
+    one_apart: ApartCounts,
+    surname_apart: ApartCounts,
+    reordered: ApartCounts,
+    shape: ApartCounts,
+    cut_short: [Vec<u32>; 2],
+    one_more: [Vec<u32>; 2],
 }
 
 impl NameCounts {
     pub fn of(encoded: &Encoded, rows: &Range<u32>, names: &Names, groups: &NameGroups, at: usize) -> Self {
         let all = counts_of_small(encoded, rows, names.len(), |r| r[at]);
-        let grouped = |kinds: usize, of: &dyn Fn(usize) -> u32| {
-            let mut out = vec![0u32; kinds];
-            all.iter().enumerate().filter(|(_, n)| **n > 0).for_each(|(i, n)| out[of(i) as usize] += n);
-            out
-        };
-        let shape = grouped(names.shape_kinds, &|i| names.shape(i as u32));
-        let surname = grouped(names.first_kinds, &|i| names.first[i]);
-        let (look_and_sound, reordered) = (groups.look_and_sound.counts(&all), groups.reordered.counts(&all));
-        let crosswise = [&groups.whole, &groups.longer, &groups.without_one, &groups.with_one].map(|of| of.counts(&all));
+        let mut surname = vec![0u32; names.first_kinds];
+        all.iter().zip(&names.first).for_each(|(n, first)| surname[*first as usize] += n);
         Self {
-            anywhere: groups.anywhere.counts(&all),
-            surname: groups.surname.counts(&all),
-            crosswise,
-            by: [names.by_sound(&all), shape, surname, look_and_sound, reordered, all],
+            one_apart: groups.one_apart.counts(&all),
+            surname_apart: groups.surname_apart.counts(&all),
+            reordered: groups.reordered.counts(&all),
+            shape: groups.shape.counts(&all),
+            cut_short: groups.cut_short.counts(&all),
+            one_more: groups.one_more.counts(&all),
+            by: [names.by_sound(&all), surname, all],
         }
     }
 
     /// Pairs with the rows of another list by level.
     pub fn levels(&self, other: &Self) -> Vec<f64> {
-        // names by what they share
-        let [sound, shape, first, look_and_sound, characters, same] = std::array::from_fn(|by| dot(&self.by[by], &other.by[by]));
-        let total = |n: &NameCounts| n.by[5].iter().map(|n| f64::from(*n)).sum::<f64>();
+        let [sound, first, same] = std::array::from_fn(|by| dot(&self.by[by], &other.by[by]));
+        let total = |n: &NameCounts| n.by[2].iter().map(|n| f64::from(*n)).sum::<f64>();
         let all = total(self) * total(other);
-        let crosswise = |i: usize| dot(&self.crosswise[i], &other.crosswise[i + 1]) + dot(&other.crosswise[i], &self.crosswise[i + 1]);
+        let across = |l: &[Vec<u32>; 2], r: &[Vec<u32>; 2]| dot(&l[0], &r[1]) + dot(&r[0], &l[1]);
         let homophone = sound - same;
-        let look_alike = shape - look_and_sound;
-        let cut = crosswise(0);
-        let one = self.anywhere.joined(&other.anywhere) - look_alike + crosswise(2);
-        let reordered = characters - same;
+        let look_alike = self.shape.joined(&other.shape);
+        let cut = across(&self.cut_short, &other.cut_short);
+        let one = self.one_apart.joined(&other.one_apart) - look_alike + across(&self.one_more, &other.one_more);
+        let reordered = self.reordered.joined(&other.reordered);
         // of names that differ in one of two or three further places most share the surname
         let surname = (first - same - homophone - look_alike - (one - self.other_surname(other)) - cut).max(0.0);
         let rest = (all - same - homophone - look_alike - one - cut - reordered - surname).max(0.0);
@@ -178,6 +198,6 @@ impl NameCounts {
 
     /// Pairs whose names differ in the surname alone.
     pub fn other_surname(&self, other: &Self) -> f64 {
-        self.surname.joined(&other.surname)
+        self.surname_apart.joined(&other.surname_apart)
     }
 }

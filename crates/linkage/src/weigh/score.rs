@@ -47,7 +47,8 @@ impl<'a> Scorer<'a> {
                 (Comparator::Name { field, at }, 1) => (e.fields[field].frequency[a[at] as usize], field),
                 (Comparator::Name { field, at }, 2) => {
                     let f = &e.fields[field];
-                    let other = |name: u32| f.sound_frequency[f.names.pinyin[name as usize] as usize] - f.frequency[name as usize];
+                    let other =
+                        |name: u32| f.sound_frequency[f.names.pinyin[name as usize] as usize] - f.frequency[name as usize];
                     (other(a[at]).max(other(b[at])), field)
                 }
                 (Comparator::Same { at }, 1) => match e.fields.iter().position(|f| f.at == at && f.kind == Kind::Exact) {
