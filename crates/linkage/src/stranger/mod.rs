@@ -113,7 +113,7 @@ impl Tally {
         let one_apart = |given: usize| masses[given][usize::from(ONE_CHARACTER) - 1];
         let of_family = |comparison: usize| {
             let both = self.dependences.iter().zip(&other.dependences).filter(|(l, _)| l.comparison == comparison);
-            let surnames = both.filter_map(|(l, r)| match (&l.counted, &r.counted) {
+            let mut surnames = both.filter_map(|(l, r)| match (&l.counted, &r.counted) {
                 (DependingCounted::Adult(x), DependingCounted::Adult(y)) => Some([0, 1, 2].map(|i| x[i].joined(&y[i]))),
                 _ => None,
             });
@@ -121,7 +121,7 @@ impl Tally {
                 (Counted::Names(l), Counted::Names(r)) => l.other_surname(r),
                 _ => 0.0,
             };
-            adult_levels(surnames.last().unwrap_or_default(), other_surname, &masses[comparison])
+            adult_levels(surnames.next().unwrap_or_default(), other_surname, &masses[comparison])
         };
         let mass = |l: &Depending, r: &Depending| match (&l.counted, &r.counted) {
             (DependingCounted::Residence(x), DependingCounted::Residence(y)) => {
@@ -470,4 +470,86 @@ fn by_values(l: &[(u32, u32)], r: &[(u32, u32)], levels: usize, compare: impl Fn
         sum.iter_mut().zip(c).for_each(|(s, x)| *s += x);
         sum
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Encoder;
+    use crate::compare::{level_at, pattern};
+    use crate::settings::infer;
+    use crate::table::{Part, Table};
+
+    const HEADINGS: [&str; 7] = ["rec_id", "name", "sex", "dob", "guardian", "area_code", "address"];
+
+    /// Rows that have much in common by chance, some values missing.
+    fn rows(seed: u64) -> Vec<[String; 7]> {
+        let mut state = seed;
+        let mut any = move |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % n
+        };
+        let pick = |text: &str, i: u64| text.chars().nth(i as usize).unwrap();
+        let surname = |i: u64| pick("王李张刘陈杨", i);
+        // homophones and look-alikes among them
+        let given = |i: u64| pick("子紫涵含晗梓轩宣宇雨欣新佳家未末", i);
+        (0..900)
+            .map(|i| {
+                let (family, first) = (surname(any(6)), any(16));
+                let length = [1, 2, 2, 2, 2, 3][any(6) as usize];
+                let more = [first, any(16), any(16)];
+                let name = std::iter::once(family).chain(more[..length].iter().map(|g| given(*g)));
+                let guardian = if any(4) > 0 { family } else { surname(any(6)) };
+                let guardian = format!("{guardian}{}{}", given(any(16)), given(any(16)));
+                let (town, village) = (any(3), any(4));
+                let code = match any(12) {
+                    0 => String::new(),
+                    1 => "528801".into(),
+                    2 => format!("52880110{town}"),
+                    _ => format!("52880110{town}20{village}"),
+                };
+                let address = format!("{}村{}组{}号", ["石桥", "柳林", "马洞", "青坪"][village as usize], any(30), any(300));
+                [
+                    format!("{i:04}"),
+                    name.collect(),
+                    if any(5) > 0 { ["男", "女"][(first % 2) as usize] } else { ["男", "女"][any(2) as usize] }.into(),
+                    format!("201{}-{:02}-{:02}", any(3), any(12) + 1, any(27) + 1),
+                    guardian,
+                    code,
+                    if any(6) > 0 { address } else { String::new() },
+                ]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_counted_is_what_comparing_all_pairs_shows() {
+        let settings = infer(&[HEADINGS.map(str::to_owned).to_vec()]).unwrap();
+        let encoder = Encoder::new(&settings);
+        let place = |c: usize| HEADINGS.iter().position(|h| *h == settings.columns[c].name).unwrap();
+        let table = |name: &str, seed: u64| {
+            let mut part = Part::new(&encoder, 0);
+            rows(seed).iter().for_each(|r| part.push(Some(&r[0]), |c| r[place(c)].as_str().into(), |_| "".into()));
+            Table::new(name, [part]).unwrap()
+        };
+        let mut tables = [table("a", 1), table("b", 2)];
+        let encoded = encoder.finish(&mut tables, &settings);
+        let groups = Groups::of(&encoded);
+        let [left, right] = [0, 1].map(|s| Tally::of(&encoded, &encoded.range(s), &groups));
+        let counted = left.masses(&right, &encoded);
+        let mut compared: Vec<Vec<f64>> = encoded.comparisons.iter().map(|c| vec![0.0; c.levels.len() + 1]).collect();
+        for (a, b) in encoded.range(0).flat_map(|a| encoded.range(1).map(move |b| (a, b))) {
+            let p = pattern(&encoded, a, b);
+            compared.iter_mut().enumerate().for_each(|(i, levels)| levels[usize::from(level_at(p, i))] += 1.0);
+        }
+        let mut checked = 0;
+        for ((c, counted), compared) in encoded.comparisons.iter().zip(&counted).zip(&compared) {
+            for ((level, counted), compared) in c.levels.iter().zip(counted).zip(&compared[1..]).filter(|(_, n)| **n >= 1000.0) {
+                let ratio = counted / compared;
+                assert!((0.9..1.1).contains(&ratio), "{} {}: counted {counted}, compared {compared}", c.name, level.label);
+                checked += 1;
+            }
+        }
+        assert!(checked >= 20, "{checked} levels were common enough");
+    }
 }
