@@ -262,7 +262,7 @@ impl Pools {
     pub async fn begin(&self) -> Result<Tx> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(Box::new(writer.begin_with("BEGIN IMMEDIATE").await?)),
-            Self::Postgres(pool) => Tx::Postgres(Box::new(pool.begin().await?)),
+            Self::Postgres(pool) => begin_whole(pool, "BEGIN").await?,
         })
     }
 
@@ -270,9 +270,7 @@ impl Pools {
     pub async fn snapshot(&self) -> Result<Tx> {
         Ok(match self {
             Self::Sqlite { readers, .. } => Tx::Sqlite(Box::new(readers.begin().await?)),
-            Self::Postgres(pool) => {
-                Tx::Postgres(Box::new(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?))
-            }
+            Self::Postgres(pool) => begin_whole(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
         })
     }
 
@@ -298,6 +296,15 @@ impl Pools {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Begins a transaction in a task of its own, so that whoever waits for it may go away. Given up half-way (a browser that is closed, a task
+/// that is ended), sqlx 0.9.0 leaves the connection inside a transaction that nobody knows of (its issue 4393): whoever got it next would be in
+/// it, and after one error everybody.
+async fn begin_whole(pool: &PgPool, statement: &'static str) -> Result<Tx> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+    Ok(Tx::Postgres(Box::new(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)))
 }
 
 fn sqlite(values: Vec<Value>) -> Result<SqliteArguments> {

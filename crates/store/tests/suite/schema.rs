@@ -1,3 +1,6 @@
+use std::future::poll_fn;
+use std::task::Poll;
+
 use baoxue_store::{Store, StoreError, binds};
 
 use crate::{empty_places, places};
@@ -110,5 +113,25 @@ async fn a_database_of_before_the_first_release_is_said_so() {
         tx.commit().await.unwrap();
         let said = p.store.migrate().await.unwrap_err().to_string();
         assert!(said.contains("请换一个新的数据文件夹"), "{said}");
+    }
+}
+
+/// A browser that goes away, or a task that is ended, while a transaction begins: whoever gets the connection next is not inside it.
+#[tokio::test]
+async fn a_transaction_given_up_while_it_begins_is_none() {
+    for p in places().await {
+        for steps in 0..40 {
+            let mut begun = Box::pin(p.store.begin());
+            for _ in 0..steps % 8 {
+                if poll_fn(|cx| Poll::Ready(begun.as_mut().poll(cx).is_ready())).await {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            drop(begun);
+            // an error ends what it is in: alone, itself; inside a transaction, all that follow
+            assert!(p.store.all("SELECT missing FROM counter", vec![]).await.is_err());
+            p.store.all("SELECT next FROM counter", vec![]).await.unwrap();
+        }
     }
 }
