@@ -12,8 +12,8 @@ use crate::encode::{Comparator, Comparison, Encoded, Field, residence_of, wide};
 use crate::field::residence::Residence;
 use crate::field::{Kind, date, national_id, text};
 
-use counts::{Counts, counts, counts_of_few, counts_of_small, dot};
-use names::{ApartCounts, NameCounts, NameGroups};
+use counts::{Counts, counts, counts_of_few, counts_of_small};
+use names::{Alike, NamesMet};
 
 /// More distinct pairs of values than this are thinned evenly when a level has to be counted pair by pair.
 const MAX_VALUE_PAIRS: usize = 60_000_000;
@@ -34,8 +34,17 @@ pub(crate) struct Dependence {
     pub mass: Option<Vec<f64>>,
 }
 
-/// What of the rows of a source says how often they agree with others by chance: counted once, joined with every other source.
-pub(crate) struct Tally {
+/// How often rows of two sources agree by chance: what says so is counted once a source, names for all sources at once.
+pub(crate) struct Chance<'e> {
+    encoded: &'e Encoded,
+    /// By field: how often its names meet.
+    names: Vec<Option<NamesMet>>,
+    /// By source: none that is asked for nothing.
+    tallies: Vec<Option<Tally>>,
+}
+
+/// What is counted of the rows of a source.
+struct Tally {
     comparisons: Vec<Counted>,
     dependences: Vec<Depending>,
 }
@@ -44,12 +53,13 @@ pub(crate) struct Tally {
 enum Counted {
     /// Values by several keys.
     Keys(Vec<Counts>),
-    Names(Box<NameCounts>),
+    /// Names are counted for all sources at once.
+    Names,
     /// Distinct values, to be compared with each other.
     Values(Vec<(u32, u32)>),
 }
 
-/// What a comparison of which others depend says.
+/// What a comparison that depends on another says.
 struct Depending {
     comparison: usize,
     given: (usize, u16),
@@ -61,66 +71,62 @@ enum DependingCounted {
     Nothing,
     /// Residences by the keys of [`residence_levels`] but the door.
     Residence(Vec<Counts>),
-    /// By name and sex, by name; by sound and sex, by sound.
-    Sex([Vec<u32>; 4]),
-    /// Names one place apart: all, then by sex.
-    SexApart(Vec<ApartCounts>),
+    /// Names and sexes are counted together.
+    Sex(Alike),
     /// Surnames of child and guardian, of guardians, of children.
     Adult([Counts; 3]),
-    /// Names of children one place apart: whose surname is what differs, and all. The rest says the [`Self::Adult`] of the comparison.
-    AdultApart([ApartCounts; 2]),
+    /// Of children whose names differ in one place. The rest says the [`Self::Adult`] of the comparison.
+    AdultApart,
 }
 
-/// By field: what its names have in common.
-pub(crate) struct Groups(Vec<Option<NameGroups>>);
-
-impl Groups {
-    pub fn of(encoded: &Encoded) -> Self {
-        let groups = |f: &Field| (f.kind == Kind::PersonName).then(|| NameGroups::of(&f.names));
-        Self(encoded.fields.par_iter().map(groups).collect())
+impl<'e> Chance<'e> {
+    /// Of the sources that are `wanted`.
+    pub fn of(encoded: &'e Encoded, wanted: impl Fn(usize) -> bool + Sync) -> Self {
+        let sex = encoded.fields.iter().find(|f| f.kind == Kind::Sex).map(|f| f.at);
+        let of_child = |f: &Field| {
+            let compares = |c: &Comparison| matches!(c.comparator, Comparator::Name { at, .. } if at == f.at);
+            encoded.comparisons.iter().any(|c| !c.household && compares(c))
+        };
+        let met = |f: &Field| NamesMet::of(encoded, &f.names, f.at, sex.filter(|_| of_child(f)));
+        let names = || encoded.fields.par_iter().map(|f| (f.kind == Kind::PersonName).then(|| met(f))).collect();
+        let tally = |s: usize| wanted(s).then(|| Tally::of(encoded, &encoded.range(s)));
+        let (names, tallies) = rayon::join(names, || (0..encoded.sources()).into_par_iter().map(tally).collect());
+        Self { encoded, names, tallies }
     }
 
-    fn of_field(&self, field: usize) -> Option<&NameGroups> {
-        self.0[field].as_ref()
-    }
-}
-
-impl Tally {
-    pub fn of(encoded: &Encoded, rows: &Range<u32>, groups: &Groups) -> Self {
-        let places = Places::of(encoded, rows);
-        let (comparisons, dependences) = rayon::join(
-            || encoded.comparisons.par_iter().map(|c| Counted::of(encoded, c, rows, groups, &places)).collect(),
-            || {
-                let depending = dependent_comparisons(encoded).into_par_iter().map(|(comparison, given)| Depending {
-                    comparison,
-                    given,
-                    counted: DependingCounted::of(encoded, rows, comparison, given, groups, &places),
-                });
-                depending.collect()
-            },
-        );
-        Self { comparisons, dependences }
+    fn names_met(&self, comparison: usize) -> &NamesMet {
+        match self.encoded.comparisons[comparison].comparator {
+            Comparator::Name { field, .. } => self.names[field].as_ref().expect("of every field of names"),
+            _ => unreachable!("asked of names alone"),
+        }
     }
 
-    /// By comparison: how many of all pairs with the rows of another tally show each level (index level − 1).
-    pub fn masses(&self, other: &Tally, encoded: &Encoded) -> Vec<Vec<f64>> {
-        let both = self.comparisons.par_iter().zip(&other.comparisons).zip(&encoded.comparisons[..]);
-        both.map(|((l, r), c)| level_mass(encoded, c, l, r)).collect()
+    fn both(&self, (left, right): (usize, usize)) -> (&Tally, &Tally) {
+        let of = |s: usize| self.tallies[s].as_ref().expect("counted for each source that is asked for");
+        (of(left), of(right))
+    }
+
+    /// By comparison: how many of all pairs of two sources show each level (index level − 1).
+    pub fn masses(&self, sources: (usize, usize)) -> Vec<Vec<f64>> {
+        let (left, right) = self.both(sources);
+        let both = left.comparisons.par_iter().zip(&right.comparisons).enumerate();
+        both.map(|(i, (l, r))| match l {
+            Counted::Names => self.names_met(i).levels(sources),
+            _ => level_mass(self.encoded, &self.encoded.comparisons[i], l, r),
+        })
+        .collect()
     }
 
     /// What depends on what, with `masses` as counted before.
-    pub fn dependences(&self, other: &Tally, masses: &[Vec<f64>]) -> Vec<Dependence> {
-        let one_apart = |given: usize| masses[given][usize::from(ONE_CHARACTER) - 1];
+    pub fn dependences(&self, sources: (usize, usize), masses: &[Vec<f64>]) -> Vec<Dependence> {
+        let (left, right) = self.both(sources);
         let of_family = |comparison: usize| {
-            let both = self.dependences.iter().zip(&other.dependences).filter(|(l, _)| l.comparison == comparison);
+            let both = left.dependences.iter().zip(&right.dependences).filter(|(l, _)| l.comparison == comparison);
             let mut surnames = both.filter_map(|(l, r)| match (&l.counted, &r.counted) {
                 (DependingCounted::Adult(x), DependingCounted::Adult(y)) => Some([0, 1, 2].map(|i| x[i].joined(&y[i]))),
                 _ => None,
             });
-            let other_surname = match (&self.comparisons[comparison], &other.comparisons[comparison]) {
-                (Counted::Names(l), Counted::Names(r)) => l.other_surname(r),
-                _ => 0.0,
-            };
+            let other_surname = self.names_met(comparison).other_surname(sources);
             adult_levels(surnames.next().unwrap_or_default(), other_surname, &masses[comparison])
         };
         let mass = |l: &Depending, r: &Depending| match (&l.counted, &r.counted) {
@@ -134,21 +140,11 @@ impl Tally {
                 (out[0], out[1]) = (out[1] * doors, out[1] * (1.0 - doors));
                 Some(out)
             }
-            (DependingCounted::Sex(x), DependingCounted::Sex(y)) => {
-                let [same, all, sound, all_sound] = [0, 1, 2, 3].map(|i| dot(&x[i], &y[i]));
-                Some(if l.given.1 == SAME { vec![same, all - same] } else { vec![sound - same, all_sound - all - sound + same] })
-            }
-            (DependingCounted::SexApart(x), DependingCounted::SexApart(y)) => {
-                let apart: Vec<f64> = x.iter().zip(y).map(|(x, y)| x.joined(y)).collect();
-                let same: f64 = apart[1..].iter().sum();
-                let (share, pairs) = (if apart[0] > 0.0 { (same / apart[0]).min(1.0) } else { 0.5 }, one_apart(l.given.0));
-                Some(vec![pairs * share, pairs * (1.0 - share)])
-            }
-            (DependingCounted::Adult(_), DependingCounted::Adult(_)) => Some(of_family(l.comparison)),
-            (DependingCounted::AdultApart(x), DependingCounted::AdultApart(y)) => {
-                let [other_surname, all] = [0, 1].map(|i| x[i].joined(&y[i]));
-                let other = if all > 0.0 { (other_surname / all).clamp(0.0, 1.0) } else { 0.5 };
-                let pairs = one_apart(l.given.0);
+            (DependingCounted::Sex(levels), _) => Some(self.names_met(l.given.0).by_sex(*levels, sources).to_vec()),
+            (DependingCounted::Adult(_), _) => Some(of_family(l.comparison)),
+            (DependingCounted::AdultApart, _) => {
+                let other = self.names_met(l.given.0).share_of_other_surname(sources);
+                let pairs = masses[l.given.0][usize::from(ONE_CHARACTER) - 1];
                 let shares = |of: &[f64]| -> Vec<f64> {
                     let total = of.iter().sum::<f64>().max(1.0);
                     of.iter().map(|m| m / total).collect()
@@ -161,13 +157,30 @@ impl Tally {
         };
         let dependence =
             |(l, r): (&Depending, &Depending)| Dependence { comparison: l.comparison, given: l.given, mass: mass(l, r) };
-        self.dependences.par_iter().zip(&other.dependences).map(dependence).collect()
+        left.dependences.par_iter().zip(&right.dependences).map(dependence).collect()
     }
 
-    /// By comparison: rows that have a value.
-    pub fn present(encoded: &Encoded, rows: &Range<u32>) -> Vec<f64> {
-        let has = |c: &Comparison, i: u32| c.comparator.level(&encoded.fields, encoded.record(i), encoded.record(i)) != 0;
-        encoded.comparisons.iter().map(|c| rows.clone().filter(|i| has(c, *i)).count() as f64).collect()
+    /// By comparison: rows of a source that have a value.
+    pub fn present(&self, source: usize) -> Vec<f64> {
+        let has = |c: &Comparison, r: &[u32]| c.comparator.level(&self.encoded.fields, r, r) != 0;
+        let rows = || self.encoded.range(source).map(|i| self.encoded.record(i));
+        self.encoded.comparisons.iter().map(|c| rows().filter(|r| has(c, r)).count() as f64).collect()
+    }
+}
+
+impl Tally {
+    fn of(encoded: &Encoded, rows: &Range<u32>) -> Self {
+        let places = Places::of(encoded, rows);
+        let depending = |(comparison, given)| Depending {
+            comparison,
+            given,
+            counted: DependingCounted::of(encoded, rows, comparison, given, &places),
+        };
+        let (comparisons, dependences) = rayon::join(
+            || encoded.comparisons.par_iter().map(|c| Counted::of(encoded, c, rows, &places)).collect(),
+            || dependent_comparisons(encoded).into_par_iter().map(depending).collect(),
+        );
+        Self { comparisons, dependences }
     }
 }
 
@@ -204,39 +217,14 @@ fn levels_of(levels: &[u8]) -> u16 {
 }
 
 impl DependingCounted {
-    fn of(
-        encoded: &Encoded,
-        rows: &Range<u32>,
-        comparison: usize,
-        (given, levels): (usize, u16),
-        groups: &Groups,
-        places: &Places,
-    ) -> Self {
+    fn of(encoded: &Encoded, rows: &Range<u32>, comparison: usize, (given, levels): (usize, u16), places: &Places) -> Self {
         let one_character = levels == levels_of(&[ONE_CHARACTER]);
         match (encoded.comparisons[comparison].comparator, encoded.comparisons[given].comparator) {
             (Comparator::Residence { .. }, Comparator::NationalId { .. }) => Self::Residence(places.keys(true)),
-            (Comparator::Same { at }, Comparator::Name { field, at: child }) => {
-                let names = &encoded.fields[field].names;
-                let mut by_sex = vec![vec![0u32; names.len()]; SEXES];
-                for r in rows.clone().map(|i| encoded.record(i)).filter(|r| r[child] != 0 && r[at] != 0) {
-                    by_sex[r[at] as usize][r[child] as usize] += 1;
-                    by_sex[0][r[child] as usize] += 1;
-                }
-                match groups.of_field(field) {
-                    Some(groups) if one_character => {
-                        Self::SexApart(by_sex.iter().map(|all| groups.one_apart.counts(all)).collect())
-                    }
-                    _ => {
-                        let sounds: Vec<Vec<u32>> = by_sex.iter().map(|all| names.by_sound(all)).collect();
-                        Self::Sex([by_sex[1..].concat(), by_sex.swap_remove(0), sounds[1..].concat(), sounds[0].clone()])
-                    }
-                }
-            }
-            (Comparator::Name { .. }, Comparator::Name { field, at: child }) if one_character => {
-                let all = counts_of_small(encoded, rows, encoded.fields[field].names.len(), |r| r[child]);
-                let of = |groups: &NameGroups| [groups.surname_apart.counts(&all), groups.one_apart.counts(&all)];
-                groups.of_field(field).map_or(Self::Nothing, |groups| Self::AdultApart(of(groups)))
-            }
+            (Comparator::Same { .. }, Comparator::Name { .. }) if levels == SAME => Self::Sex(Alike::Same),
+            (Comparator::Same { .. }, Comparator::Name { .. }) if one_character => Self::Sex(Alike::OneCharacter),
+            (Comparator::Same { .. }, Comparator::Name { .. }) => Self::Sex(Alike::Nearly),
+            (Comparator::Name { .. }, Comparator::Name { .. }) if one_character => Self::AdultApart,
             (Comparator::Name { at: adult, .. }, Comparator::Name { at: child, .. }) => {
                 let (surname, adult_surname) = (child + 2, adult + 2);
                 let few = counts_of_few(encoded, rows, |r| (r[adult] != 0).then(|| (r[surname], r[adult_surname])));
@@ -269,7 +257,7 @@ fn adult_levels(joined: [f64; 3], other_surname: f64, all: &[f64]) -> Vec<f64> {
 }
 
 impl Counted {
-    fn of(encoded: &Encoded, c: &Comparison, rows: &Range<u32>, groups: &Groups, places: &Places) -> Self {
+    fn of(encoded: &Encoded, c: &Comparison, rows: &Range<u32>, places: &Places) -> Self {
         let by = |key: &(dyn Fn(&[u32]) -> u64 + Sync)| counts(encoded, rows, key);
         match c.comparator {
             Comparator::NationalId { at } => {
@@ -289,11 +277,7 @@ impl Counted {
                 keys.push(by(&|r| u64::from(residence_of(r, code, address).door)));
                 Self::Keys(keys)
             }
-            Comparator::Name { field, at } => {
-                let names = &encoded.fields[field].names;
-                let groups = groups.of_field(field);
-                Self::Names(Box::new(NameCounts::of(encoded, rows, names, groups.expect("of every field of names"), at)))
-            }
+            Comparator::Name { .. } => Self::Names,
             Comparator::Date { at } | Comparator::Text { at, .. } => {
                 let mut values: Vec<(u32, u32)> =
                     counts_of_few(encoded, rows, |r| (r[at] != 0).then_some(r[at])).into_iter().collect();
@@ -321,7 +305,6 @@ fn level_mass(encoded: &Encoded, c: &Comparison, l: &Counted, r: &Counted) -> Ve
             let same = l[0].joined(&r[0]);
             vec![same, l[0].total() * r[0].total() - same]
         }
-        (Counted::Names(l), Counted::Names(r), _) => l.levels(r),
         (Counted::Values(l), Counted::Values(r), Comparator::Text { field, .. }) => {
             let texts = &encoded.fields[field].texts;
             let compare =
@@ -552,9 +535,7 @@ mod tests {
         };
         let mut tables = [table("a", 1), table("b", 2)];
         let encoded = encoder.finish(&mut tables, &settings);
-        let groups = Groups::of(&encoded);
-        let [left, right] = [0, 1].map(|s| Tally::of(&encoded, &encoded.range(s), &groups));
-        let counted = left.masses(&right, &encoded);
+        let counted = Chance::of(&encoded, |_| true).masses((0, 1));
         let mut compared: Vec<Vec<f64>> = encoded.comparisons.iter().map(|c| vec![0.0; c.levels.len() + 1]).collect();
         for (a, b) in encoded.range(0).flat_map(|a| encoded.range(1).map(move |b| (a, b))) {
             let p = pattern(&encoded, a, b);

@@ -1,203 +1,296 @@
-//! Names that are alike, and how often they meet.
+//! How often names that are alike meet.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
-use super::counts::{counts_of_small, dot};
+use super::SEXES;
 use crate::encode::Encoded;
 use crate::field::name::Names;
 
-/// Names that share something, under the number of what they share: the same numbers whatever list is counted.
-#[derive(Default)]
-struct Groups {
+/// How often each name stands in each of several lists of rows.
+struct Lists {
+    lists: usize,
+    /// By name, then by list.
+    counts: Vec<u32>,
+}
+
+impl Lists {
+    /// `name_and_list` says of a record its name and which of the lists of its source it is on.
+    fn of(encoded: &Encoded, names: usize, of_source: usize, name_and_list: impl Fn(&[u32]) -> (u32, u32)) -> Self {
+        let lists = encoded.sources() * of_source;
+        let mut counts = vec![0; names * lists];
+        for source in 0..encoded.sources() {
+            for (name, list) in encoded.range(source).map(|i| name_and_list(encoded.record(i))) {
+                counts[name as usize * lists + source * of_source + list as usize] += 1;
+            }
+        }
+        Self { lists, counts }
+    }
+
+    fn of_name(&self, name: u32) -> &[u32] {
+        &self.counts[name as usize * self.lists..][..self.lists]
+    }
+}
+
+/// Pairs of rows of two lists, by these.
+#[derive(Clone)]
+struct Meetings {
+    lists: usize,
+    pairs: Vec<f64>,
+}
+
+impl Meetings {
+    fn none(lists: usize) -> Self {
+        Self { lists, pairs: vec![0.0; lists * lists] }
+    }
+
+    /// Rows by list meet others.
+    fn add(&mut self, rows: &[u32], others: &[u32]) {
+        for (sums, x) in self.pairs.chunks_exact_mut(self.lists).zip(rows).filter(|(_, x)| **x != 0) {
+            sums.iter_mut().zip(others).for_each(|(sum, y)| *sum += f64::from(*x) * f64::from(*y));
+        }
+    }
+
+    fn with(mut self, other: &Self, times: f64) -> Self {
+        self.pairs.iter_mut().zip(&other.pairs).for_each(|(x, y)| *x += y * times);
+        self
+    }
+}
+
+/// Rows of each list under each of some keys.
+struct Sums {
+    lists: usize,
+    numbers: FxHashMap<u64, u32>,
+    rows: Vec<u32>,
+}
+
+impl Sums {
+    fn of(lists: &Lists, keyed: impl Iterator<Item = (u64, u32)>) -> Self {
+        let mut sums = Self { lists: lists.lists, numbers: FxHashMap::default(), rows: Vec::new() };
+        for (key, name) in keyed {
+            let next = sums.numbers.len() as u32;
+            let number = *sums.numbers.entry(key).or_insert(next) as usize;
+            if number == next as usize {
+                sums.rows.extend_from_slice(lists.of_name(name));
+            } else {
+                sums.add(number, lists.of_name(name));
+            }
+        }
+        sums
+    }
+
+    fn by(lists: &Lists, names: impl Iterator<Item = u32>, key: impl Fn(u32) -> Option<u64>) -> Self {
+        Self::of(lists, names.filter_map(|n| Some((key(n)?, n))))
+    }
+
+    fn add(&mut self, number: usize, rows: &[u32]) {
+        self.rows[number * self.lists..][..self.lists].iter_mut().zip(rows).for_each(|(sum, n)| *sum += n);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        self.rows.chunks_exact(self.lists)
+    }
+
+    /// Rows under one key meet.
+    fn meetings(&self) -> Meetings {
+        let mut out = Meetings::none(self.lists);
+        self.iter().for_each(|rows| out.add(rows, rows));
+        out
+    }
+
+    /// Rows under a key meet those of other names that have it.
+    fn meetings_with(&self, lists: &Lists, keyed: impl Iterator<Item = (u64, u32)>) -> Meetings {
+        let mut out = Meetings::none(self.lists);
+        let mut others = Self { lists: self.lists, numbers: FxHashMap::default(), rows: vec![0; self.rows.len()] };
+        for (number, name) in keyed.filter_map(|(key, name)| Some((*self.numbers.get(&key)?, name))) {
+            others.add(number as usize, lists.of_name(name));
+        }
+        for (rows, others) in self.iter().zip(others.iter()) {
+            out.add(rows, others);
+            out.add(others, rows);
+        }
+        out
+    }
+}
+
+/// Names in order of their sound.
+struct BySound {
     names: Vec<u32>,
     ends: Vec<u32>,
 }
 
-impl Groups {
-    fn push(&mut self, names: impl Iterator<Item = u32>) {
-        self.names.extend(names);
-        self.ends.push(self.names.len() as u32);
-    }
-
-    /// Rows in each group, `all` being how often each name stands.
-    fn counts(&self, all: &[u32]) -> Vec<u32> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        let groups = starts.zip(&self.ends).map(|(start, end)| &self.names[*start as usize..*end as usize]);
-        groups.map(|group| group.iter().map(|n| all[*n as usize]).sum()).collect()
-    }
-}
-
-/// Among so many names not every key under which few meet is counted…
-const MANY_NAMES: usize = 50_000;
-/// …but one in so many, which stands for the others…
-const THINNING: u64 = 8;
-/// …where fewer names than this meet. Most pairs meet under the keys of many: of these every one is counted.
-const FEW_MEET: usize = 8;
-
-/// Names that share a key, and those of them that share more. Keys under which all share more are left out: they are as often of one kind
-/// as of the other.
-#[derive(Default)]
-pub(super) struct Apart {
-    alike: [Groups; 2],
-    nearer: [Groups; 2],
-}
-
-/// How often lists of rows have such names: under keys that are counted one by one, and under those that stand for others.
-pub(super) struct ApartCounts([[Vec<u32>; 2]; 2]);
-
-impl Apart {
-    fn add(&mut self, names: &Names, keyed: impl ParallelIterator<Item = (u64, u32)>, nearer: impl Fn(u32) -> u32) {
-        let mut keyed: Vec<(u64, u32)> = keyed.collect();
-        keyed.par_sort_unstable();
-        let thinned = |g: &[(u64, u32)]| names.len() > MANY_NAMES && g.len() < FEW_MEET;
-        let taken = |g: &[(u64, u32)]| !thinned(g) || g[0].0 >> 32 & (THINNING - 1) == 0;
-        let apart = |g: &[(u64, u32)]| g.iter().any(|e| nearer(e.1) != nearer(g[0].1));
-        let mut members: Vec<u32> = Vec::new();
-        for group in keyed.chunk_by(|a, b| a.0 == b.0).filter(|g| taken(g) && apart(g)) {
-            let kind = usize::from(thinned(group));
-            members.clear();
-            members.extend(group.iter().map(|e| e.1));
-            self.alike[kind].push(members.iter().copied());
-            members.sort_unstable_by_key(|n| nearer(*n));
-            members.chunk_by(|a, b| nearer(*a) == nearer(*b)).for_each(|same| self.nearer[kind].push(same.iter().copied()));
+impl BySound {
+    fn of(names: &Names) -> Self {
+        let mut ends = vec![0u32; names.pinyin_kinds];
+        names.pinyin.iter().for_each(|sound| ends[*sound as usize] += 1);
+        let mut total = 0;
+        for end in &mut ends {
+            total += std::mem::replace(end, total);
         }
-    }
-
-    pub fn counts(&self, all: &[u32]) -> ApartCounts {
-        ApartCounts([0, 1].map(|kind| [self.alike[kind].counts(all), self.nearer[kind].counts(all)]))
-    }
-}
-
-impl ApartCounts {
-    /// Pairs of rows whose names share a key and no more.
-    pub fn joined(&self, other: &Self) -> f64 {
-        let of = |kind: usize| {
-            let ([alike, nearer], [other_alike, other_nearer]) = (&self.0[kind], &other.0[kind]);
-            dot(alike, other_alike) - dot(nearer, other_nearer)
-        };
-        (of(0) + of(1) * THINNING as f64).max(0.0)
-    }
-}
-
-/// Under one number: names of one kind, and names of another.
-#[derive(Default)]
-struct Across {
-    few: Groups,
-    many: Groups,
-}
-
-impl Across {
-    fn add(&mut self, few: impl ParallelIterator<Item = (u64, u32)>, many: impl ParallelIterator<Item = (u64, u32)>) {
-        let mut few: Vec<(u64, u32)> = few.collect();
-        let keys: FxHashSet<u64> = few.iter().map(|e| e.0).collect();
-        let mut many: Vec<(u64, u32)> = many.filter(|e| keys.contains(&e.0)).collect();
-        few.par_sort_unstable();
-        many.par_sort_unstable();
-        let mut rest = few.as_slice();
-        for group in many.chunk_by(|a, b| a.0 == b.0) {
-            let key = group[0].0;
-            rest = &rest[rest.partition_point(|e| e.0 < key)..];
-            self.few.push(rest.iter().take_while(|e| e.0 == key).map(|e| e.1));
-            self.many.push(group.iter().map(|e| e.1));
+        let mut ordered = vec![0; names.len()];
+        for (name, sound) in names.pinyin.iter().enumerate() {
+            ordered[ends[*sound as usize] as usize] = name as u32;
+            ends[*sound as usize] += 1;
         }
+        Self { names: ordered, ends }
     }
 
-    fn counts(&self, all: &[u32]) -> [Vec<u32>; 2] {
-        [self.few.counts(all), self.many.counts(all)]
+    /// Names that sound the same, the missing name left out.
+    fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        self.ends.windows(2).map(|w| &self.names[w[0] as usize..w[1] as usize])
+    }
+
+    /// Pairs of names that sound the same and share a key.
+    fn meetings(&self, lists: &Lists, key: impl Fn(u32) -> Option<u64>) -> Meetings {
+        let mut out = Meetings::none(lists.lists);
+        let mut keyed: Vec<(u64, u32)> = Vec::new();
+        let mut sum: Vec<u32> = Vec::new();
+        for names in self.iter() {
+            keyed.clear();
+            keyed.extend(names.iter().filter_map(|n| Some((key(*n)?, *n))));
+            keyed.sort_unstable();
+            for same in keyed.chunk_by(|a, b| a.0 == b.0) {
+                sum.clear();
+                sum.extend_from_slice(lists.of_name(same[0].1));
+                same[1..].iter().for_each(|(_, n)| sum.iter_mut().zip(lists.of_name(*n)).for_each(|(s, n)| *s += n));
+                out.add(&sum, &sum);
+            }
+        }
+        out
     }
 }
 
-/// What the names of a field have in common.
-pub(super) struct NameGroups {
-    /// One place left open, and those that sound the same besides.
-    pub one_apart: Apart,
+/// Sets of levels at which names still tell a sex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alike {
+    Same,
+    /// They sound or look alike.
+    Nearly,
+    OneCharacter,
+}
+
+/// How often the names of a field meet, by two sources.
+pub(super) struct NamesMet {
+    /// Lists of a source: one a sex where names are asked for it.
+    lists_of_source: usize,
+    all: Meetings,
+    same: Meetings,
+    homophone: Meetings,
+    look_alike: Meetings,
+    same_first: Meetings,
+    /// A character differs, or is left out.
+    one_character: Meetings,
+    /// One place differs: those that sound the same are not among them.
+    one_apart: Meetings,
     /// The same of the first place alone.
-    pub surname_apart: Apart,
-    /// The same characters, whatever their order; the names themselves.
-    reordered: Apart,
-    /// The same shape, and those that sound the same besides.
-    shape: Apart,
-    /// Names that begin with the whole of another, and these.
-    cut_short: Across,
-    /// Names with a character more than another.
-    one_more: Across,
+    other_surname: Meetings,
+    cut_short: Meetings,
+    reordered: Meetings,
 }
 
-impl NameGroups {
-    pub fn of(names: &Names) -> Self {
-        let all = || (1..names.len() as u32).into_par_iter();
-        let sound = |n: u32| names.pinyin[n as usize];
-        let (mut one_apart, mut surname_apart) = (Apart::default(), Apart::default());
-        // place by place: keys of one place never meet those of another
-        for place in 0..names.longest() {
-            one_apart.add(names, all().filter_map(|n| Some((names.left_open(n, place)?, n))), sound);
-        }
-        surname_apart.add(names, all().filter_map(|n| Some((names.left_open(n, 0)?, n))), sound);
-        let (mut reordered, mut shape) = (Apart::default(), Apart::default());
-        reordered.add(names, all().filter_map(|n| Some((names.characters_in_order(n)?, n))), |n| n);
-        shape.add(names, all().map(|n| (u64::from(names.shape(n)), n)), sound);
-        let (mut cut_short, mut one_more) = (Across::default(), Across::default());
+impl NamesMet {
+    /// Of the field whose words stand at `at`, those of a sex that says more at `sex`.
+    pub fn of(encoded: &Encoded, names: &Names, at: usize, sex: Option<usize>) -> Self {
+        let lists_of_source = if sex.is_some() { SEXES } else { 1 };
+        let lists = &Lists::of(encoded, names.len(), lists_of_source, |r| (r[at], sex.map_or(0, |sex| r[sex])));
+        let all = || 1..names.len() as u32;
         let whole = |n: u32| Some((names.whole(n)?, n));
-        cut_short.add(all().flat_map_iter(|n| names.beginnings(n).map(move |key| (key, n))), all().filter_map(whole));
         let without_one = |n: u32| names.without_one(n).map(move |key| (key, n));
         let of_length = |lengths: RangeInclusive<usize>| all().filter(move |n| lengths.contains(&names.length(*n)));
-        // names of two characters are few, and names of four
-        one_more.add(of_length(2..=2).filter_map(whole), of_length(3..=3).flat_map_iter(without_one));
-        one_more.add(of_length(4..=usize::MAX).flat_map_iter(without_one), of_length(3..=usize::MAX).filter_map(whole));
-        Self { one_apart, surname_apart, reordered, shape, cut_short, one_more }
-    }
-}
-
-/// How often the names of a list of rows stand, and what they have in common.
-pub(super) struct NameCounts {
-    /// By number of the name, its sound, its surname.
-    by: [Vec<u32>; 3],
-    one_apart: ApartCounts,
-    surname_apart: ApartCounts,
-    reordered: ApartCounts,
-    shape: ApartCounts,
-    cut_short: [Vec<u32>; 2],
-    one_more: [Vec<u32>; 2],
-}
-
-impl NameCounts {
-    pub fn of(encoded: &Encoded, rows: &Range<u32>, names: &Names, groups: &NameGroups, at: usize) -> Self {
-        let all = counts_of_small(encoded, rows, names.len(), |r| r[at]);
-        let mut surname = vec![0u32; names.first_kinds];
-        all.iter().zip(&names.first).for_each(|(n, first)| surname[*first as usize] += n);
+        let by_sound = &BySound::of(names);
+        let shape = |n: u32| Some(u64::from(names.shape(n)));
+        type Count<'c> = Box<dyn Fn() -> Meetings + Send + Sync + 'c>;
+        let kinds: [Count; 9] = [
+            Box::new(|| Sums::by(lists, all(), |_| Some(0)).meetings()),
+            Box::new(|| by_sound.meetings(lists, |n| Some(u64::from(n)))),
+            Box::new(|| by_sound.meetings(lists, |_| Some(0))),
+            Box::new(|| Sums::by(lists, all(), shape).meetings().with(&by_sound.meetings(lists, shape), -1.0)),
+            Box::new(|| Sums::by(lists, all(), |n| Some(u64::from(names.first[n as usize]))).meetings()),
+            Box::new(|| Sums::by(lists, all(), |n| names.characters_in_order(n)).meetings()),
+            Box::new(|| {
+                let beginnings = all().flat_map(|n| names.beginnings(n).map(move |key| (key, n)));
+                Sums::of(lists, beginnings).meetings_with(lists, all().filter_map(whole))
+            }),
+            // names of two characters are few, and names of four
+            Box::new(|| {
+                Sums::of(lists, of_length(2..=2).filter_map(whole)).meetings_with(lists, of_length(3..=3).flat_map(without_one))
+            }),
+            Box::new(|| {
+                let four = Sums::of(lists, of_length(4..=usize::MAX).flat_map(without_one));
+                four.meetings_with(lists, of_length(3..=usize::MAX).filter_map(whole))
+            }),
+        ];
+        let places = (0..names.longest()).map(|place| -> Count {
+            let key = move |n: u32| names.left_open(n, place);
+            Box::new(move || Sums::by(lists, all(), key).meetings().with(&by_sound.meetings(lists, key), -1.0))
+        });
+        let work: Vec<Count> = kinds.into_iter().chain(places).collect();
+        let mut counted = work.par_iter().map(|count| count()).collect::<Vec<Meetings>>().into_iter();
+        let [all, same, sound, look_alike, same_first, characters, cut_short, three, four] =
+            std::array::from_fn(|_| counted.next().expect("each kind is counted"));
+        let other_surname = counted.next().unwrap_or_else(|| Meetings::none(lists.lists));
+        let one_apart = counted.fold(other_surname.clone(), |sum, place| sum.with(&place, 1.0));
         Self {
-            one_apart: groups.one_apart.counts(&all),
-            surname_apart: groups.surname_apart.counts(&all),
-            reordered: groups.reordered.counts(&all),
-            shape: groups.shape.counts(&all),
-            cut_short: groups.cut_short.counts(&all),
-            one_more: groups.one_more.counts(&all),
-            by: [names.by_sound(&all), surname, all],
+            lists_of_source,
+            homophone: sound.with(&same, -1.0),
+            // most look-alikes differ in one place
+            one_character: one_apart.clone().with(&look_alike, -1.0).with(&three, 1.0).with(&four, 1.0),
+            reordered: characters.with(&same, -1.0),
+            all,
+            same,
+            look_alike,
+            same_first,
+            one_apart,
+            other_surname,
+            cut_short,
         }
     }
 
-    /// Pairs with the rows of another list by level.
-    pub fn levels(&self, other: &Self) -> Vec<f64> {
-        let [sound, first, same] = std::array::from_fn(|by| dot(&self.by[by], &other.by[by]));
-        let total = |n: &NameCounts| n.by[2].iter().map(|n| f64::from(*n)).sum::<f64>();
-        let all = total(self) * total(other);
-        let across = |l: &[Vec<u32>; 2], r: &[Vec<u32>; 2]| dot(&l[0], &r[1]) + dot(&r[0], &l[1]);
-        let homophone = sound - same;
-        let look_alike = self.shape.joined(&other.shape);
-        let cut = across(&self.cut_short, &other.cut_short);
-        let one = self.one_apart.joined(&other.one_apart) - look_alike + across(&self.one_more, &other.one_more);
-        let reordered = self.reordered.joined(&other.reordered);
+    /// Pairs of rows of two sources.
+    fn pairs(&self, of: &Meetings, (left, right): (usize, usize)) -> f64 {
+        let n = self.lists_of_source;
+        (left * n..(left + 1) * n).flat_map(|l| &of.pairs[l * of.lists..][right * n..(right + 1) * n]).sum()
+    }
+
+    /// Pairs of rows of two sources by level.
+    pub fn levels(&self, sources: (usize, usize)) -> Vec<f64> {
+        let of = |m: &Meetings| self.pairs(m, sources).max(0.0);
+        let [same, homophone, look_alike] = [&self.same, &self.homophone, &self.look_alike].map(of);
+        let [one, cut, reordered] = [&self.one_character, &self.cut_short, &self.reordered].map(of);
         // of names that differ in one of two or three further places most share the surname
-        let surname = (first - same - homophone - look_alike - (one - self.other_surname(other)) - cut).max(0.0);
-        let rest = (all - same - homophone - look_alike - one - cut - reordered - surname).max(0.0);
-        vec![same, homophone, look_alike, one.max(0.0), cut, reordered, surname, rest]
+        let one_of_surname = one - self.other_surname(sources);
+        let surname = (of(&self.same_first) - same - homophone - look_alike - one_of_surname - cut).max(0.0);
+        let rest = (of(&self.all) - same - homophone - look_alike - one - cut - reordered - surname).max(0.0);
+        vec![same, homophone, look_alike, one, cut, reordered, surname, rest]
     }
 
     /// Pairs whose names differ in the surname alone.
-    pub fn other_surname(&self, other: &Self) -> f64 {
-        self.surname_apart.joined(&other.surname_apart)
+    pub fn other_surname(&self, sources: (usize, usize)) -> f64 {
+        self.pairs(&self.other_surname, sources).max(0.0)
+    }
+
+    /// The share of these among pairs whose names differ in one place.
+    pub fn share_of_other_surname(&self, sources: (usize, usize)) -> f64 {
+        let all = self.pairs(&self.one_apart, sources);
+        if all > 0.0 { (self.other_surname(sources) / all).min(1.0) } else { 0.5 }
+    }
+
+    /// Pairs that show one of some levels, by whether they are of one sex or of two.
+    pub fn by_sex(&self, levels: Alike, (left, right): (usize, usize)) -> [f64; 2] {
+        let kinds: &[&Meetings] = match levels {
+            Alike::Same => &[&self.same],
+            Alike::Nearly => &[&self.homophone, &self.look_alike],
+            Alike::OneCharacter => &[&self.one_character],
+        };
+        let of = |l: usize, r: usize| -> f64 {
+            let at = (left * self.lists_of_source + l) * self.all.lists + right * self.lists_of_source + r;
+            kinds.iter().map(|m| m.pairs[at]).sum()
+        };
+        let sexes = || 1..self.lists_of_source;
+        let of_one: f64 = sexes().map(|s| of(s, s)).sum();
+        let both: f64 = sexes().flat_map(|l| sexes().map(move |r| (l, r))).map(|(l, r)| of(l, r)).sum();
+        [of_one.max(0.0), (both - of_one).max(0.0)]
     }
 }

@@ -9,7 +9,6 @@ mod score;
 mod shares;
 mod unproposed;
 
-use std::ops::Range;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -18,7 +17,7 @@ use serde::Serialize;
 use crate::block::{Conditions, Histogram, SourceSet, source_pair};
 use crate::decisions::Labels;
 use crate::encode::{Comparator, Comparison, Encoded};
-use crate::stranger::{Dependence, Groups, Tally};
+use crate::stranger::{Chance, Dependence};
 
 pub(crate) use score::Scorer;
 use shares::{PATTERNS_AT_ONCE, STRANGER, ShareTable, Side, Sums};
@@ -173,24 +172,15 @@ pub(crate) fn train(encoded: &Encoded, pool: &Pool) -> Models {
         v.sort_unstable_by_key(|e| e.0);
         v
     };
-    // the rows of a source are counted once
-    let groups = pool.left_over.is_none().then(|| Groups::of(encoded));
-    let tally = |s: usize| {
-        let groups = groups.as_ref().filter(|_| keys.iter().any(|(_, a, b)| *a == s || *b == s));
-        groups.map(|groups| Tally::of(encoded, &encoded.range(s), groups))
+    let starts: Vec<(u16, Weights)> = match pool.left_over {
+        Some((has, before)) => {
+            keys.par_iter().map(|&(k, a, b)| (k, Weights::of_left_over(encoded, has, a, b, &before[&k]))).collect()
+        }
+        None => {
+            let chance = Chance::of(encoded, |s| keys.iter().any(|(_, a, b)| *a == s || *b == s));
+            keys.par_iter().map(|&(k, a, b)| (k, Weights::start(encoded, &chance, a, b))).collect()
+        }
     };
-    let tallies: Vec<Option<Tally>> = (0..n).into_par_iter().map(tally).collect();
-    drop(groups);
-    let of = |s: usize| Some((encoded.range(s), tallies[s].as_ref()?));
-    let starts: Vec<(u16, Weights)> = keys
-        .par_iter()
-        .map(|&(k, a, b)| match (pool.left_over, of(a), of(b)) {
-            (Some((has, before)), ..) => Some((k, Weights::of_left_over(encoded, has, a, b, &before[&k]))),
-            (None, Some(left), Some(right)) => Some((k, Weights::start(encoded, &left, &right, a == b))),
-            _ => None,
-        })
-        .flatten()
-        .collect();
     // sources with few rows in common lean on what all sources together teach
     let pooled = (starts.len() > 1 && pool.left_over.is_none()).then(|| {
         let mut sum = Weights::sum(starts.iter().map(|(_, w)| w));
@@ -236,19 +226,17 @@ impl Weights {
         }
     }
 
-    fn start(
-        encoded: &Encoded,
-        (left, of_left): &(Range<u32>, &Tally),
-        (right, of_right): &(Range<u32>, &Tally),
-        within: bool,
-    ) -> Self {
-        let (na, nb) = (left.len() as f64, right.len() as f64);
+    fn start(encoded: &Encoded, chance: &Chance, a: usize, b: usize) -> Self {
+        let within = a == b;
+        let [na, nb] = [a, b].map(|s| encoded.range(s).len() as f64);
         let mut w = Self::empty(encoded);
         w.all_pairs = if within { na * (na - 1.0) / 2.0 } else { na * nb };
         w.room = na.min(nb);
-        w.meet(encoded, of_left, of_right);
+        w.mass = chance.masses((a, b));
+        let depend = chance.dependences((a, b), &w.mass);
+        w.dependences = depend.into_iter().map(|d| (d, Vec::new())).collect();
         if within {
-            for (m, itself) in w.mass.iter_mut().zip(Tally::present(encoded, left)) {
+            for (m, itself) in w.mass.iter_mut().zip(chance.present(a)) {
                 // every row meets itself, and every pair is met twice
                 m[0] = (m[0] - itself).max(0.0);
                 m.iter_mut().for_each(|x| *x /= 2.0);
@@ -263,13 +251,6 @@ impl Weights {
         }
         w.count_strangers();
         w
-    }
-
-    /// Counts what the pairs of two lists of rows show, whoever they are.
-    fn meet(&mut self, encoded: &Encoded, left: &Tally, right: &Tally) {
-        self.mass = left.masses(right, encoded);
-        let depend = left.dependences(right, &self.mass);
-        self.dependences = depend.into_iter().map(|d| (d, Vec::new())).collect();
     }
 
     /// Between rows that found nobody: the errors of their pairs are those of careless hands, and strangers are few.
