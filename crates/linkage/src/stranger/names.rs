@@ -1,6 +1,6 @@
 //! How often names that are alike meet.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -142,20 +142,22 @@ impl BySound {
         self.ends.windows(2).map(|w| &self.names[w[0] as usize..w[1] as usize])
     }
 
-    /// Pairs of names that sound the same and share a key.
-    fn meetings(&self, lists: &Lists, key: impl Fn(u32) -> Option<u64>) -> Meetings {
+    /// Rows whose names sound the same and share a key meet. `key` is asked once for each place.
+    fn meetings(&self, lists: &Lists, places: Range<usize>, key: impl Fn(u32, usize) -> Option<u64>) -> Meetings {
         let mut out = Meetings::none(lists.lists);
         let mut keyed: Vec<(u64, u32)> = Vec::new();
         let mut sum: Vec<u32> = Vec::new();
         for names in self.iter() {
-            keyed.clear();
-            keyed.extend(names.iter().filter_map(|n| Some((key(*n)?, *n))));
-            keyed.sort_unstable();
-            for same in keyed.chunk_by(|a, b| a.0 == b.0) {
-                sum.clear();
-                sum.extend_from_slice(lists.of_name(same[0].1));
-                same[1..].iter().for_each(|(_, n)| sum.iter_mut().zip(lists.of_name(*n)).for_each(|(s, n)| *s += n));
-                out.add(&sum, &sum);
+            for place in places.clone() {
+                keyed.clear();
+                keyed.extend(names.iter().filter_map(|n| Some((key(*n, place)?, *n))));
+                keyed.sort_unstable();
+                for same in keyed.chunk_by(|a, b| a.0 == b.0) {
+                    sum.clear();
+                    sum.extend_from_slice(lists.of_name(same[0].1));
+                    same[1..].iter().for_each(|(_, n)| sum.iter_mut().zip(lists.of_name(*n)).for_each(|(s, n)| *s += n));
+                    out.add(&sum, &sum);
+                }
             }
         }
         out
@@ -201,12 +203,15 @@ impl NamesMet {
         let of_length = |lengths: RangeInclusive<usize>| all().filter(move |n| lengths.contains(&names.length(*n)));
         let by_sound = &BySound::of(names);
         let shape = |n: u32| Some(u64::from(names.shape(n)));
+        let left_open = |n: u32, place: usize| names.left_open(n, place);
         type Count<'c> = Box<dyn Fn() -> Meetings + Send + Sync + 'c>;
-        let kinds: [Count; 9] = [
+        let kinds: [Count; 11] = [
+            Box::new(|| by_sound.meetings(lists, 1..names.longest(), left_open)),
+            Box::new(|| by_sound.meetings(lists, 0..1, left_open)),
             Box::new(|| Sums::by(lists, all(), |_| Some(0)).meetings()),
-            Box::new(|| by_sound.meetings(lists, |n| Some(u64::from(n)))),
-            Box::new(|| by_sound.meetings(lists, |_| Some(0))),
-            Box::new(|| Sums::by(lists, all(), shape).meetings().with(&by_sound.meetings(lists, shape), -1.0)),
+            Box::new(|| by_sound.meetings(lists, 0..1, |n, _| Some(u64::from(n)))),
+            Box::new(|| by_sound.meetings(lists, 0..1, |_, _| Some(0))),
+            Box::new(|| Sums::by(lists, all(), shape).meetings().with(&by_sound.meetings(lists, 0..1, |n, _| shape(n)), -1.0)),
             Box::new(|| Sums::by(lists, all(), |n| Some(u64::from(names.first[n as usize]))).meetings()),
             Box::new(|| Sums::by(lists, all(), |n| names.characters_in_order(n)).meetings()),
             Box::new(|| {
@@ -222,16 +227,15 @@ impl NamesMet {
                 four.meetings_with(lists, of_length(3..=usize::MAX).filter_map(whole))
             }),
         ];
-        let places = (0..names.longest()).map(|place| -> Count {
-            let key = move |n: u32| names.left_open(n, place);
-            Box::new(move || Sums::by(lists, all(), key).meetings().with(&by_sound.meetings(lists, key), -1.0))
-        });
-        let work: Vec<Count> = kinds.into_iter().chain(places).collect();
+        let by_place = (0..names.longest())
+            .map(|place| -> Count { Box::new(move || Sums::by(lists, all(), |n| left_open(n, place)).meetings()) });
+        let work: Vec<Count> = kinds.into_iter().chain(by_place).collect();
         let mut counted = work.par_iter().map(|count| count()).collect::<Vec<Meetings>>().into_iter();
-        let [all, same, sound, look_alike, same_first, characters, cut_short, three, four] =
+        let [further_sound, first_sound, all, same, sound, look_alike, same_first, characters, cut_short, three, four] =
             std::array::from_fn(|_| counted.next().expect("each kind is counted"));
-        let other_surname = counted.next().unwrap_or_else(|| Meetings::none(lists.lists));
-        let one_apart = counted.fold(other_surname.clone(), |sum, place| sum.with(&place, 1.0));
+        let other_surname = counted.next().unwrap_or_else(|| Meetings::none(lists.lists)).with(&first_sound, -1.0);
+        let further = counted.fold(further_sound, |sum, place| sum.with(&place, -1.0));
+        let one_apart = other_surname.clone().with(&further, -1.0);
         Self {
             lists_of_source,
             homophone: sound.with(&same, -1.0),

@@ -9,7 +9,6 @@ mod score;
 mod shares;
 mod unproposed;
 
-
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
