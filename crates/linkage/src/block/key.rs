@@ -36,17 +36,15 @@ impl Part {
         }
     }
 
-    /// Adds the part to the keys of records that lie side by side.
-    pub fn add(self, encoded: &Encoded, first: u32, keys: &mut [u64]) {
-        fn each(encoded: &Encoded, first: u32, keys: &mut [u64], value: impl Fn(&[u32]) -> u64) {
-            keys.iter_mut().zip(first..).for_each(|(k, i)| *k = extend(*k, value(encoded.record(i))));
-        }
+    /// Adds the part to the keys of some records.
+    pub fn add(self, encoded: &Encoded, rows: impl Iterator<Item = u32>, keys: &mut [u64]) {
+        let records = keys.iter_mut().zip(rows.map(|i| encoded.record(i)));
         match self {
-            Part::Word(at) => each(encoded, first, keys, |r| u64::from(r[at])),
-            Part::Wide(at) => each(encoded, first, keys, |r| wide(r, at)),
-            Part::Head(at, div) => each(encoded, first, keys, |r| head(wide(r, at), div)),
-            Part::Id(at) => each(encoded, first, keys, |r| national_id::digits(wide(r, at))),
-            other => each(encoded, first, keys, |r| other.value(encoded, r)),
+            Part::Word(at) => records.for_each(|(k, r)| *k = extend(*k, u64::from(r[at]))),
+            Part::Wide(at) => records.for_each(|(k, r)| *k = extend(*k, wide(r, at))),
+            Part::Head(at, div) => records.for_each(|(k, r)| *k = extend(*k, head(wide(r, at), div))),
+            Part::Id(at) => records.for_each(|(k, r)| *k = extend(*k, national_id::digits(wide(r, at)))),
+            other => records.for_each(|(k, r)| *k = extend(*k, other.value(encoded, r))),
         }
     }
 }

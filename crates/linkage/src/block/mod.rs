@@ -9,6 +9,7 @@ mod seek;
 mod wanted;
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
@@ -39,10 +40,12 @@ const LAST_ROUGH_FLOOR: i32 = -24;
 /// Blocks are built in so many parts, each of which fits the cache.
 const PARTS: usize = 1024;
 /// Records that one thread keys at a time: they fit its cache.
-const CHUNK: u32 = 1 << 12;
-/// Chunks whose keyed records are put into parts together.
-const CHUNKS_AT_ONCE: u32 = 16;
+const CHUNK: usize = 1 << 12;
+/// Records whose keys are put into parts together.
+const STRETCH: usize = CHUNK * 16;
 
+/// Of so many members each two are looked at sooner than they are put in order.
+const FEW_MEMBERS: usize = 16;
 /// Keys are counted in so many places before the blocks of the fullest are looked at.
 const COUNTED_PLACES: usize = 1 << 20;
 
@@ -291,12 +294,12 @@ impl<'a> Blocker<'a> {
         self.conditions(self.last..self.rules.len())
     }
 
-    fn conditions(&self, rules: std::ops::Range<usize>) -> Vec<Conditions> {
+    fn conditions(&self, rules: Range<usize>) -> Vec<Conditions> {
         self.rules[rules].iter().map(|r| r.parts.iter().filter_map(|p| self.agreement[*p]).collect()).collect()
     }
 
     /// Pairs compared by some rules.
-    pub fn compared_by(&self, rules: std::ops::Range<usize>) -> u64 {
+    pub fn compared_by(&self, rules: Range<usize>) -> u64 {
         self.compared[rules].iter().sum()
     }
 
@@ -307,42 +310,38 @@ impl<'a> Blocker<'a> {
     }
 
     /// The sharp rules, over all records.
-    pub fn sharp_rules(&self) -> std::ops::Range<usize> {
+    pub fn sharp_rules(&self) -> Range<usize> {
         0..self.broad
     }
 
     /// The broad rules: between records each of which is open to the other's source.
-    pub fn broad_rules(&self) -> std::ops::Range<usize> {
+    pub fn broad_rules(&self) -> Range<usize> {
         self.broad..self.last
     }
 
     /// The last rules: between records whose children have no source in common. What earlier rules compared is compared again: these
     /// pairs are weighed by themselves.
-    pub fn last_rules(&self) -> std::ops::Range<usize> {
+    pub fn last_rules(&self) -> Range<usize> {
         self.last..if self.within { self.last } else { self.rules.len() }
     }
 
     /// Compares the pairs of some rules, here.
-    pub fn compare(&mut self, rules: std::ops::Range<usize>, wanted: Wanted) -> Proposed {
-        let seekers = self.seekers(wanted);
-        let mut all = self.nothing();
-        if let Some(seekers) = &seekers {
-            for k in rules {
-                let keyed = self.keyed_seekers(k, seekers);
-                all = all.with(self.run_rule(k, keyed, wanted));
-            }
+    pub fn compare(&mut self, rules: Range<usize>, wanted: Wanted) -> Proposed {
+        let keyed = if let Some(seekers) = self.seekers(wanted) {
+            let sieves = self.sieves_of(rules.clone(), &seekers.rarer_rows(), |i, key, out| seekers.add_sought(i, key, out));
+            let passes = |at: usize, i: u32, key: u64| seekers.may_find(i, key, &sieves[at]);
+            let rows = |places: Range<usize>| seekers.rows[places].iter().copied();
+            self.keyed_records(rules.clone(), seekers.rows.len(), rows, passes)
         } else {
             let sieves = self.sieves(rules.clone(), wanted);
-            let keyed = self.keyed_records(rules.clone(), sieves.as_deref());
-            for (k, keyed) in rules.zip(keyed) {
-                all = all.with(self.run_rule(k, keyed, wanted));
-            }
-        }
-        all
+            let passes = |at: usize, _, key: u64| sieves.as_ref().is_none_or(|s| s[at].passes(key));
+            self.keyed_records(rules.clone(), self.encoded.len(), |places| places.start as u32..places.end as u32, passes)
+        };
+        rules.zip(keyed).fold(self.nothing(), |all, (k, keyed)| all.with(self.run_rule(k, keyed, wanted)))
     }
 
     /// Finds the keys of some rules whose blocks are split, without comparing: who compares elsewhere must know them beforehand.
-    pub fn find_oversized(&mut self, rules: std::ops::Range<usize>, wanted: Wanted) {
+    pub fn find_oversized(&mut self, rules: Range<usize>, wanted: Wanted) {
         let rows = self.participants(wanted);
         // a block of fewer members cannot be too large
         let least = ((2.0 * self.settings.blocking.max_block_pairs as f64).sqrt() as u32).max(2);
@@ -361,8 +360,7 @@ impl<'a> Blocker<'a> {
             keyed.par_sort_unstable();
             let blocks = keyed.chunk_by(|a, b| a.0 == b.0);
             let members = |block: &[Keyed]| block.iter().map(|e| e.1).collect::<Vec<_>>();
-            let pairs = |b: &[Keyed]| self.pairs_in(&members(b), wanted.of_block(b[0].0));
-            let oversized = blocks.filter(|b| pairs(b) > self.settings.blocking.max_block_pairs).map(|b| b[0].0);
+            let oversized = blocks.filter(|b| self.is_too_large(&members(b), wanted.of_block(b[0].0))).map(|b| b[0].0);
             self.oversized[k] = oversized.collect();
         }
     }
@@ -405,56 +403,54 @@ impl<'a> Blocker<'a> {
     }
 
     /// By rule, where not all pairs are wanted: lets the keys pass under which there may be wanted ones.
-    pub fn sieves(&self, rules: std::ops::Range<usize>, wanted: Wanted) -> Option<Vec<KeySieve>> {
+    pub fn sieves(&self, rules: Range<usize>, wanted: Wanted) -> Option<Vec<KeySieve>> {
         let Wanted::Either(open, draw) = wanted else { return None };
         let rows: Vec<u32> = (0..self.encoded.len() as u32).filter(|i| open[*i as usize] != 0).collect();
-        // all rules at once: a record is fetched once
+        let sieves = self.sieves_of(rules, &rows, |_, key, out| out.push(key));
+        Some(sieves.into_iter().map(|open| KeySieve { open, draw }).collect())
+    }
+
+    /// By rule: a sieve of what `add` makes of the keys of some records. All rules at once: a record is fetched once.
+    fn sieves_of(&self, rules: Range<usize>, rows: &[u32], add: impl Fn(u32, u64, &mut Vec<u64>) + Sync) -> Vec<Sieve> {
         let keys = |rows: &[u32]| {
             let mut out = vec![Vec::new(); rules.len()];
-            for record in rows.iter().map(|i| self.encoded.record(*i)) {
-                for (k, keys) in rules.clone().zip(&mut out) {
-                    keys.push(self.key_of(k, record));
-                }
+            for i in rows {
+                let record = self.encoded.record(*i);
+                let keys = rules.clone().map(|k| self.key_of(k, record));
+                keys.zip(&mut out).filter(|(key, _)| *key != 0).for_each(|(key, out)| add(*i, key, out));
             }
-            out.iter_mut().for_each(|keys| keys.retain(|k| *k != 0));
             out
         };
-        let found: Vec<Vec<Vec<u64>>> = rows.par_chunks(CHUNK as usize).map(keys).collect();
+        let found: Vec<Vec<Vec<u64>>> = rows.par_chunks(CHUNK).map(keys).collect();
         let of_rule = |k: usize| found.iter().map(|keys| keys[k].as_slice()).collect::<Vec<_>>();
-        Some((0..rules.len()).map(|k| KeySieve { open: Sieve::of(&of_rule(k)), draw }).collect())
+        (0..rules.len()).map(|k| Sieve::of(&of_rule(k))).collect()
     }
 
-    /// Keyed records of those that seek somebody.
-    fn keyed_seekers(&self, k: usize, seekers: &Seekers) -> Vec<Chunk> {
-        let key = |i: u32| self.key_of(k, self.encoded.record(i));
-        let sieve = seekers.sieve(&key);
-        let keyed = |rows: &[u32]| {
-            let found = rows.iter().map(|i| (key(*i), self.candidate(*i)));
-            Chunk::of(found.filter(|(k, c)| *k != 0 && seekers.may_find(c.record, *k, &sieve)).collect())
-        };
-        seekers.rows.par_chunks(CHUNK as usize).map(keyed).collect()
-    }
-
-    /// By rule: keyed records of all whose keys pass. All rules at once: a record is fetched once.
-    fn keyed_records(&self, rules: std::ops::Range<usize>, sieves: Option<&[KeySieve]>) -> Vec<Vec<Chunk>> {
-        let n = self.encoded.len() as u32;
-        let at_once = CHUNK * CHUNKS_AT_ONCE;
-        let of_stretch = |c: u32| {
+    /// By rule: keyed records of so many rows, those that pass (by place of the rule, record and key). All rules at once: a record is
+    /// fetched once.
+    fn keyed_records<I: Iterator<Item = u32> + Clone>(
+        &self,
+        rules: Range<usize>,
+        len: usize,
+        rows: impl Fn(Range<usize>) -> I + Sync,
+        passes: impl Fn(usize, u32, u64) -> bool + Sync,
+    ) -> Vec<Vec<Chunk>> {
+        let of_stretch = |c: usize| {
             let mut keyed: Vec<Vec<Keyed>> = vec![Vec::new(); rules.len()];
             let mut keys = Vec::new();
-            for first in (c * at_once..((c + 1) * at_once).min(n)).step_by(CHUNK as usize) {
+            for first in (c * STRETCH..((c + 1) * STRETCH).min(len)).step_by(CHUNK) {
+                let rows = rows(first..(first + CHUNK).min(len));
                 for (at, k) in rules.clone().enumerate() {
                     keys.clear();
-                    keys.resize((n - first).min(CHUNK) as usize, 1);
-                    self.rules[k].parts.iter().for_each(|p| self.parts[*p].add(self.encoded, first, &mut keys));
-                    let passes = |k: u64| k != 0 && sieves.is_none_or(|s| s[at].passes(k));
-                    let found = keys.iter().copied().zip(first..).filter(|(k, _)| passes(*k));
+                    keys.extend(rows.clone().map(|_| 1));
+                    self.rules[k].parts.iter().for_each(|p| self.parts[*p].add(self.encoded, rows.clone(), &mut keys));
+                    let found = keys.iter().copied().zip(rows.clone()).filter(|(k, i)| *k != 0 && passes(at, *i, *k));
                     keyed[at].extend(found.map(|(k, i)| (k, self.candidate(i))));
                 }
             }
             keyed.into_iter().map(Chunk::of).collect::<Vec<_>>()
         };
-        let stretches: Vec<Vec<Chunk>> = (0..n.div_ceil(at_once)).into_par_iter().map(of_stretch).collect();
+        let stretches: Vec<Vec<Chunk>> = (0..len.div_ceil(STRETCH)).into_par_iter().map(of_stretch).collect();
         let mut by_rule: Vec<Vec<Chunk>> = rules.map(|_| Vec::with_capacity(stretches.len())).collect();
         for stretch in stretches {
             stretch.into_iter().zip(&mut by_rule).for_each(|(chunk, of_rule)| of_rule.push(chunk));
@@ -484,7 +480,7 @@ impl<'a> Blocker<'a> {
             members.clear();
             members.extend(block.iter().map(|e| e.1));
             let wanted = wanted.of_block(block[0].0);
-            if self.pairs_in(&members, wanted) > self.settings.blocking.max_block_pairs {
+            if self.is_too_large(&members, wanted) {
                 oversized.push(block[0].0);
             }
             self.block(k, &members, 0, wanted, &mut waiting);
@@ -494,16 +490,12 @@ impl<'a> Blocker<'a> {
 
     /// Compares a block's pairs, or splits it by the next column when it is too large.
     fn block<'w>(&self, k: usize, members: &[BlockRow], splits: usize, wanted: Wanted<'w>, waiting: &mut Waiting<'w, '_>) {
-        let pairs = self.pairs_in(members, wanted);
-        if pairs == 0 {
-            return;
-        }
-        if pairs <= self.settings.blocking.max_block_pairs {
+        if !self.is_too_large(members, wanted) {
             return self.compare_block(k, members, splits, wanted, waiting);
         }
         let Some(splitter) = self.splitters.get(splits) else {
             let capped = &mut waiting.out.capped[k];
-            *capped = (capped.0 + 1, capped.1 + pairs);
+            *capped = (capped.0 + 1, capped.1 + self.pairs_in(members, wanted));
             return;
         };
         let mut keyed: Vec<Keyed> = members
@@ -546,12 +538,14 @@ impl<'a> Blocker<'a> {
         }
     }
 
+    /// Whether a block has to be split. Few have so many members that their pairs must be counted to know.
+    fn is_too_large(&self, members: &[BlockRow], wanted: Wanted) -> bool {
+        let (n, most) = (members.len() as u64, self.settings.blocking.max_block_pairs);
+        n * n.saturating_sub(1) / 2 > most && self.pairs_in(members, wanted) > most
+    }
+
     fn pairs_in(&self, members: &[BlockRow], wanted: Wanted) -> u64 {
         let n = members.len() as u64;
-        // most blocks are a child and its other row: no need to count them exactly
-        if n <= 2 {
-            return n / 2;
-        }
         let mut pairs = 0;
         if let Wanted::Apart(has) = wanted {
             Self::each_two_apart(members, has, |a, b| pairs += a.len() as u64 * b.len() as u64);
@@ -600,6 +594,13 @@ impl<'a> Blocker<'a> {
             }
         };
         if let Wanted::Apart(has) = wanted {
+            if members.len() <= FEW_MEMBERS {
+                for (at, a) in members.iter().enumerate() {
+                    let apart = |b: &&BlockRow| has[a.record as usize] & has[b.record as usize] == 0;
+                    members[at + 1..].iter().filter(apart).for_each(|b| compare(a, b, false));
+                }
+                return;
+            }
             return Self::each_two_apart(members, has, |left, right| {
                 left.iter().for_each(|a| right.iter().for_each(|b| compare(a, b, false)));
             });

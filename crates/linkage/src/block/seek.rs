@@ -1,9 +1,8 @@
 //! Who seeks whom: of all records those that may find somebody.
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{CHUNK, SourceSet};
+use super::SourceSet;
 use crate::encode::Encoded;
 
 /// The records for whose sake a stage is done: each seeks a row in some sources.
@@ -40,30 +39,26 @@ impl<'s> Seekers<'s> {
         usize::from(self.source_of[i as usize])
     }
 
-    /// Keys of the rarer side, by what they seek.
-    pub fn sieve(&self, key: &(dyn Fn(u32) -> u64 + Sync)) -> Sieve {
-        let sought = |i: &u32| (self.seeks)(*i) & !self.rarer[self.source(*i)];
-        let keys = |rows: &[u32]| {
-            let mut out = Vec::new();
-            for i in rows.iter().filter(|i| sought(i) != 0) {
-                let k = key(*i);
-                if k != 0 {
-                    out.push(k);
-                    out.extend(sources_in(sought(i)).map(|t| between(k, self.source(*i), t)));
-                }
-            }
-            out
-        };
-        let keys: Vec<Vec<u64>> = self.rows.par_chunks(CHUNK as usize).map(keys).collect();
-        Sieve::of(&keys.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    /// The rows of the rarer sides.
+    pub fn rarer_rows(&self) -> Vec<u32> {
+        self.rows.iter().copied().filter(|i| self.sought_by_rarer(*i) != 0).collect()
+    }
+
+    fn sought_by_rarer(&self, i: u32) -> SourceSet {
+        (self.seeks)(i) & !self.rarer[self.source(i)]
+    }
+
+    /// What a sieve holds for a row of the rarer side: its key, and its key by what it seeks.
+    pub fn add_sought(&self, i: u32, key: u64, out: &mut Vec<u64>) {
+        out.push(key);
+        out.extend(sources_in(self.sought_by_rarer(i)).map(|t| between(key, self.source(i), t)));
     }
 
     /// Whether somebody of the key may seek the record where it seeks. One who is on the rarer side always passes.
     pub fn may_find(&self, i: u32, key: u64, sieve: &Sieve) -> bool {
-        let s = self.source(i);
-        let seeks = (self.seeks)(i);
         // most are seen to find nobody by one look, whichever source they seek
-        seeks & !self.rarer[s] != 0 || sieve.passes(key) && sources_in(seeks).any(|t| sieve.passes(between(key, t, s)))
+        let of_rarer = |t| sieve.passes(between(key, t, self.source(i)));
+        self.sought_by_rarer(i) != 0 || sieve.passes(key) && sources_in((self.seeks)(i)).any(of_rarer)
     }
 }
 
