@@ -125,6 +125,17 @@ impl Encoded {
         self.records.fetch(records);
     }
 
+    /// The same of the names that comparing some pairs asks for.
+    pub fn fetch_names(&self, pairs: impl Iterator<Item = (u32, u32)> + Clone) {
+        for c in self.comparisons.iter() {
+            if let Comparator::Name { field, at } = c.comparator {
+                let records = pairs.clone().map(|(a, b)| (self.record(a), self.record(b)));
+                let unlike = records.filter(|(x, y)| x[at] != 0 && y[at] != 0 && x[at] != y[at] && x[at + 1] != y[at + 1]);
+                self.fields[field].names.fetch(unlike.flat_map(|(x, y)| [x[at], y[at]]));
+            }
+        }
+    }
+
     /// The source a record belongs to.
     #[inline]
     pub fn source_of(&self, i: u32) -> usize {

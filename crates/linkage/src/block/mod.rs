@@ -39,6 +39,8 @@ const ROUGH_FLOOR: i32 = 0;
 const LAST_ROUGH_FLOOR: i32 = -24;
 /// Blocks are built in so many parts, each of which fits the cache.
 const PARTS: usize = 1024;
+/// A part is put into so many buckets before it is sorted.
+const BUCKETS: usize = 256;
 /// Records that one thread keys at a time: they fit its cache.
 const CHUNK: usize = 1 << 12;
 /// Records whose keys are put into parts together.
@@ -107,21 +109,30 @@ pub(crate) type Keyed = (u64, BlockRow);
 struct Chunk {
     keyed: Vec<Keyed>,
     /// Where each part begins, and the end.
-    starts: Box<[u32; PARTS + 1]>,
+    starts: Box<[u32]>,
+}
+
+/// Puts entries in order of their bucket; also where each bucket begins, and the end.
+fn in_buckets<const N: usize>(
+    entries: impl Iterator<Item = Keyed> + Clone,
+    bucket: impl Fn(u64) -> usize,
+) -> (Vec<Keyed>, Box<[u32]>) {
+    let mut starts = vec![0u32; N + 1].into_boxed_slice();
+    entries.clone().for_each(|e| starts[bucket(e.0) + 1] += 1);
+    (0..N).for_each(|b| starts[b + 1] += starts[b]);
+    let mut next = starts.clone();
+    let mut out = vec![(0, BlockRow { record: 0, first_key: 0 }); starts[N] as usize];
+    for e in entries {
+        let at = &mut next[bucket(e.0)];
+        out[*at as usize] = e;
+        *at += 1;
+    }
+    (out, starts)
 }
 
 impl Chunk {
-    fn of(unordered: Vec<Keyed>) -> Self {
-        let part_of = |k: u64| (k >> 54) as usize % PARTS;
-        let mut starts = Box::new([0u32; PARTS + 1]);
-        unordered.iter().for_each(|e| starts[part_of(e.0) + 1] += 1);
-        (0..PARTS).for_each(|p| starts[p + 1] += starts[p]);
-        let (mut next, mut keyed) = (starts.clone(), vec![(0, BlockRow { record: 0, first_key: 0 }); unordered.len()]);
-        for e in unordered {
-            let at = &mut next[part_of(e.0)];
-            keyed[*at as usize] = e;
-            *at += 1;
-        }
+    fn of(unordered: &[Keyed]) -> Self {
+        let (keyed, starts) = in_buckets::<PARTS>(unordered.iter().copied(), |k| (k >> 54) as usize % PARTS);
         Self { keyed, starts }
     }
 
@@ -130,11 +141,12 @@ impl Chunk {
     }
 
     /// The parts of all, each sorted.
-    fn in_parts(chunks: Vec<Self>) -> Vec<Vec<Keyed>> {
+    fn in_parts(chunks: &[Self]) -> Vec<Vec<Keyed>> {
         let part = |p: usize| {
-            let mut part: Vec<Keyed> = Vec::with_capacity(chunks.iter().map(|c| c.part(p).len()).sum());
-            chunks.iter().for_each(|c| part.extend_from_slice(c.part(p)));
-            part.sort_unstable();
+            let entries = chunks.iter().flat_map(|c| c.part(p).iter().copied());
+            // keys are spread evenly: a bucket of a part has few, and is soon sorted
+            let (mut part, starts) = in_buckets::<BUCKETS>(entries, |k| (k >> 46) as usize % BUCKETS);
+            starts.windows(2).for_each(|w| part[w[0] as usize..w[1] as usize].sort_unstable());
             part
         };
         (0..PARTS).into_par_iter().map(part).collect()
@@ -448,7 +460,7 @@ impl<'a> Blocker<'a> {
                     keyed[at].extend(found.map(|(k, i)| (k, self.candidate(i))));
                 }
             }
-            keyed.into_iter().map(Chunk::of).collect::<Vec<_>>()
+            keyed.iter().map(|k| Chunk::of(k)).collect::<Vec<_>>()
         };
         let stretches: Vec<Vec<Chunk>> = (0..len.div_ceil(STRETCH)).into_par_iter().map(of_stretch).collect();
         let mut by_rule: Vec<Vec<Chunk>> = rules.map(|_| Vec::with_capacity(stretches.len())).collect();
@@ -459,7 +471,8 @@ impl<'a> Blocker<'a> {
     }
 
     fn run_rule(&mut self, k: usize, chunks: Vec<Chunk>, wanted: Wanted) -> Proposed {
-        let in_parts = Chunk::in_parts(chunks);
+        let in_parts = Chunk::in_parts(&chunks);
+        drop(chunks);
         let none = || (self.nothing(), Vec::new());
         let (out, oversized) = in_parts
             .into_par_iter()
@@ -474,9 +487,11 @@ impl<'a> Blocker<'a> {
 
     /// Compares the pairs of sorted keyed records. `oversized` takes the keys whose blocks are split.
     pub fn compare_keyed(&self, k: usize, keyed: &[Keyed], wanted: Wanted, out: &mut Proposed, oversized: &mut Vec<u64>) {
+        let blocks = || keyed.chunk_by(|a, b| a.0 == b.0).filter(|b| b.len() > 1);
+        wanted.fetch(blocks().flatten().map(|e| e.1.record));
         let mut members = Vec::new();
         let mut waiting = Waiting { pairs: Vec::with_capacity(PAIRS_AT_ONCE), out };
-        for block in keyed.chunk_by(|a, b| a.0 == b.0).filter(|b| b.len() > 1) {
+        for block in blocks() {
             members.clear();
             members.extend(block.iter().map(|e| e.1));
             let wanted = wanted.of_block(block[0].0);
@@ -635,6 +650,8 @@ impl<'a> Blocker<'a> {
     /// Compares the pairs that wait.
     fn compare_waiting(&self, k: usize, waiting: &mut Waiting) {
         self.encoded.fetch(waiting.pairs.iter().flat_map(|p| [p.0, p.1]));
+        waiting.pairs.retain(|(a, b, wanted, _)| !self.was_compared(k, (*a, *b), *wanted));
+        self.encoded.fetch_names(waiting.pairs.iter().map(|p| (p.0, p.1)));
         for (a, b, wanted, alone) in waiting.pairs.drain(..) {
             self.compare_pair(k, (a, b), wanted, alone, waiting.out);
         }
@@ -653,21 +670,29 @@ impl<'a> Blocker<'a> {
         out
     }
 
+    /// Whether an earlier rule proposed the pair.
+    fn was_compared(&self, k: usize, (a, b): (u32, u32), wanted: Wanted) -> bool {
+        let first = self.first_rule(wanted);
+        if k == first {
+            return false;
+        }
+        let (x, y) = (self.encoded.record(a), self.encoded.record(b));
+        let agreeing = self.agreeing(x, y, self.rules[k].asked_before);
+        // where an earlier rule's block was split, the pair may be met twice: sorting mends that
+        let compared = |j: usize| {
+            let r = &self.rules[j];
+            agreeing & r.mask == r.mask && (self.oversized[j].is_empty() || !self.oversized[j].contains(&self.key(r, x)))
+        };
+        (first..k).any(compared)
+    }
+
+    /// The first of the rules whose pairs are not compared again.
+    fn first_rule(&self, wanted: Wanted) -> usize {
+        if matches!(wanted, Wanted::Apart(_)) { self.last } else { 0 }
+    }
+
     fn compare_pair(&self, k: usize, (a, b): (u32, u32), wanted: Wanted, alone: bool, out: &mut Proposed) {
         let e = self.encoded;
-        let (x, y) = (e.record(a), e.record(b));
-        let first = if matches!(wanted, Wanted::Apart(_)) { self.last } else { 0 };
-        if k > first {
-            let agreeing = self.agreeing(x, y, self.rules[k].asked_before);
-            // where an earlier rule's block was split, the pair may be met twice: sorting mends that
-            let compared = |j: usize| {
-                let r = &self.rules[j];
-                agreeing & r.mask == r.mask && (self.oversized[j].is_empty() || !self.oversized[j].contains(&self.key(r, x)))
-            };
-            if (first..k).any(compared) {
-                return;
-            }
-        }
         let p = pattern(e, a, b);
         out.compared[k] += 1;
         let (s, t) = (e.source_of(a), e.source_of(b));
@@ -680,7 +705,7 @@ impl<'a> Blocker<'a> {
         if stands_for > 0 {
             *out.histogram.entry((source_pair(s, t, e.sources()), p)).or_default() += stands_for;
         }
-        if rough_weight(e, p) >= if first > 0 { LAST_ROUGH_FLOOR } else { ROUGH_FLOOR } {
+        if rough_weight(e, p) >= if self.first_rule(wanted) > 0 { LAST_ROUGH_FLOOR } else { ROUGH_FLOOR } {
             let mut pair = Pair::new(a, b, k, p);
             pair.packed |= if alone { ALONE } else { 0 };
             out.pairs.push(pair);

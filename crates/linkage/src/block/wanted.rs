@@ -23,6 +23,13 @@ pub(crate) enum Wanted<'s> {
 pub(super) const NONE: Draw = Draw(0);
 
 impl Wanted<'_> {
+    /// Has what is known of some records brought from memory, all at a time instead of one after the other.
+    pub(super) fn fetch(self, records: impl Iterator<Item = u32>) {
+        if let Wanted::Either(sets, _) | Wanted::Open(sets) | Wanted::Apart(sets) = self {
+            std::hint::black_box(records.fold(0, |all, i| all ^ sets[i as usize]));
+        }
+    }
+
     /// What is wanted of a block: where it is drawn, all of it.
     pub(super) fn of_block(self, key: u64) -> Self {
         match self {
