@@ -23,6 +23,7 @@ measure "$here/../../target/release/examples/read_floor" "$data/household.csv" "
 echo "== household × student"
 measure "$baoxue" link "$data/household.csv" "$data/student.csv" --settings "$here/gen.toml" --out "$work/two"
 "$python" "$here/score.py" --data "$data" --run "$work/two"
+"$baoxue" link "$data/household.csv" "$data/student.csv" --settings "$here/gen.toml" --truth person_id --out "$work/judged" | grep 候选召回率
 "$python" -c "import json; r = json.load(open('$work/two/run.json')); print('stages', {t['stage']: t['seconds'] for t in r['timings']}); print('expected of the unmatched', r['unmatched_precision'])"
 
 echo "== household, student, births, poverty"

@@ -4,7 +4,7 @@ use arrow_array::StringArray;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use crate::run::Linkage;
+use crate::run::{Linkage, Member};
 use crate::table::Table;
 
 /// Precision, recall and their harmonic mean.
@@ -38,13 +38,30 @@ impl Quality {
 pub struct Evaluation {
     /// Accepted pairs against all pairs of rows with the same truth.
     pub pairs: Quality,
+    /// 候选召回率 (candidate recall): the share of all pairs of rows with the same truth from which the links were chosen.
+    pub candidate_recall: f64,
     /// Rows of each source that were neither linked nor put before a person, against those whose truth stands in no other source.
     pub unmatched: Vec<Quality>,
 }
 
-/// Compares a run with `truth`: the person behind each row, one column a source, in input order.
-pub fn evaluate(linkage: &Linkage, tables: &[Table], truth: &[StringArray]) -> Evaluation {
-    let person = |source: usize, rank: u32| truth[source].value(tables[source].input_row(rank as usize));
+/// The person behind each row, one column a source, in input order.
+pub struct Truth(pub Vec<StringArray>);
+
+impl Truth {
+    fn person(&self, tables: &[Table], source: usize, rank: u32) -> &str {
+        self.0[source].value(tables[source].input_row(rank as usize))
+    }
+
+    /// Whether two rows are one person.
+    pub fn is_one(&self, tables: &[Table], left: Member, right: Member) -> bool {
+        let person = |m: Member| self.person(tables, m.source.into(), m.row);
+        person(left) == person(right)
+    }
+}
+
+/// Compares a run with the truth. `candidates`: how many of those that the [`Observer`](crate::Observer) was told of are one person.
+pub fn evaluate(linkage: &Linkage, tables: &[Table], truth: &Truth, candidates: u64) -> Evaluation {
+    let person = |source: usize, rank: u32| truth.person(tables, source, rank);
     let mut counts: FxHashMap<&str, Vec<u64>> = FxHashMap::default();
     for (s, t) in tables.iter().enumerate() {
         for rank in 0..t.len() as u32 {
@@ -62,11 +79,7 @@ pub fn evaluate(linkage: &Linkage, tables: &[Table], truth: &[StringArray]) -> E
             (all * all - c.iter().map(|n| n * n).sum::<u64>()) / 2
         })
         .sum();
-    let right = linkage
-        .links
-        .iter()
-        .filter(|l| person(l.left.source.into(), l.left.row) == person(l.right.source.into(), l.right.row))
-        .count() as u64;
+    let right = linkage.links.iter().filter(|l| truth.is_one(tables, l.left, l.right)).count() as u64;
     let unmatched = tables
         .iter()
         .enumerate()
@@ -81,5 +94,9 @@ pub fn evaluate(linkage: &Linkage, tables: &[Table], truth: &[StringArray]) -> E
             Quality::new(list.len() as u64, right, there)
         })
         .collect();
-    Evaluation { pairs: Quality::new(linkage.links.len() as u64, right, there), unmatched }
+    Evaluation {
+        pairs: Quality::new(linkage.links.len() as u64, right, there),
+        candidate_recall: Quality::new(candidates, candidates, there).recall,
+        unmatched,
+    }
 }

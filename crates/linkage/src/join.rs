@@ -286,7 +286,7 @@ impl Joined {
     }
 }
 
-fn member(encoded: &Encoded, i: u32) -> Member {
+pub(crate) fn member(encoded: &Encoded, i: u32) -> Member {
     let source = encoded.source_of(i);
     Member { source: source as u16, row: i - encoded.starts[source] }
 }

@@ -13,7 +13,7 @@ use crate::compare::{level_at, rough_weight};
 use crate::decisions::{Decided, Decision};
 use crate::encode::{Encoded, Encoder};
 use crate::engine::{Engine, Task};
-use crate::join::{DuplicateModel, Joining};
+use crate::join::{DuplicateModel, Joining, member};
 use crate::settings::Settings;
 use crate::table::Table;
 use crate::weigh::{Model, Models, Pool, Scorer, Weights, train};
@@ -50,6 +50,9 @@ pub enum Stage {
 pub trait Observer: Sync {
     /// A stage begins. `false` stops the run.
     fn stage(&self, stage: Stage) -> bool;
+
+    /// The pairs of rows that the rules proposed and that were not plainly two children: what the links are chosen from.
+    fn candidates(&self, _tables: &[Table], _pairs: &mut dyn Iterator<Item = (Member, Member)>) {}
 }
 
 impl Observer for () {
@@ -324,6 +327,8 @@ pub fn link(
         candidates: candidates.len(),
         refused: joined.refused,
     };
+    let both = |c: &Candidate| (member(&encoded, c.pair.left), member(&encoded, c.pair.right));
+    observer.candidates(tables, &mut candidates.iter().map(both));
     let (rules, first_of_last, capped) = (blocker.rule_texts(), blocker.first_of_last(), blocker.capped_blocks());
     drop(blocker);
     encoded.forget_records();

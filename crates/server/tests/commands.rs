@@ -90,6 +90,7 @@ fn link_writes_its_lists_the_same_for_any_threads_and_order() {
     std::fs::write(f.path().join("t/r.csv"), turned.join("\r\n")).unwrap();
     let said = good(f.path(), &["link", "l.csv", "r.csv", "--out", "a", "--truth", "p", "--threads", "1"]);
     assert!(said.contains("匹配对:准确率 1.0000,召回率 1.0000"), "{said}");
+    assert!(said.contains("候选召回率 1.00000"), "{said}");
     good(f.path(), &["link", "l.csv", "t/r.csv", "--out", "b", "--threads", "2"]);
     let read = |run: &str, file: &str| std::fs::read_to_string(f.path().join(run).join(file)).unwrap();
     for file in ["pairs.csv", "review.csv", "clusters.csv", "unmatched_left.csv", "unmatched_right.csv"] {

@@ -121,6 +121,7 @@ fn print(o: &Outcome, request: &Request) {
     }
     if let Some(e) = &o.evaluation {
         print_quality("匹配对", e.pairs);
+        println!("候选召回率 {:.5}(同一人的行对中,有多少进入了候选)", e.candidate_recall);
         for (name, q) in o.table_names.iter().zip(&e.unmatched) {
             print_quality(&format!("未匹配名单 {name}"), *q);
         }

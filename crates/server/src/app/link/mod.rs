@@ -7,10 +7,11 @@ mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, bail};
-use baoxue_linkage::evaluate::{Evaluation, evaluate};
-use baoxue_linkage::{Encoder, Engine, Linkage, Observer, Settings, Stage, Table, infer, link};
+use baoxue_linkage::evaluate::{Evaluation, Truth, evaluate};
+use baoxue_linkage::{Encoder, Engine, Linkage, Member, Observer, Settings, Stage, Table, infer, link};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -56,16 +57,20 @@ pub struct Timing {
     pub seconds: f64,
 }
 
-/// Notes when each stage began.
+/// Notes when each stage began, and how many candidates are right where that is known.
 pub struct Stages<'a> {
     watch: Stopwatch,
     began: Mutex<Vec<(String, f64)>>,
     tell: &'a (dyn Fn(&str) + Sync),
+    /// Who is who, where the run is to be judged.
+    truth: Option<Truth>,
+    /// Candidates that are one person by this.
+    right_candidates: AtomicU64,
 }
 
 impl<'a> Stages<'a> {
     pub fn new(tell: &'a (dyn Fn(&str) + Sync)) -> Self {
-        Self { watch: Stopwatch::start(), began: Mutex::new(Vec::new()), tell }
+        Self { watch: Stopwatch::start(), began: Mutex::new(Vec::new()), tell, truth: None, right_candidates: AtomicU64::new(0) }
     }
 
     pub fn begin(&self, stage: &str) {
@@ -102,6 +107,13 @@ impl Observer for Stages<'_> {
         });
         true
     }
+
+    fn candidates(&self, tables: &[Table], pairs: &mut dyn Iterator<Item = (Member, Member)>) {
+        if let Some(truth) = &self.truth {
+            let right = pairs.filter(|(left, right)| truth.is_one(tables, *left, *right)).count();
+            self.right_candidates.store(right as u64, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Runs a request. Nothing is written unless the whole run succeeds.
@@ -112,7 +124,7 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
         (_, true) => bail!("--dedupe 只用于一个文件"),
         (_, false) => bail!("请至少给两个文件"),
     }
-    let stages = Stages::new(tell);
+    let mut stages = Stages::new(tell);
     stages.begin("read");
     let sources: Vec<columns::Source> = request.files.par_iter().map(|f| columns::open(f)).collect::<anyhow::Result<_>>()?;
     let headings: Vec<Vec<String>> = sources.iter().map(columns::Source::headings).collect();
@@ -124,11 +136,12 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
     let read: Vec<(Table, Option<arrow_array::StringArray>)> =
         sources.into_par_iter().map(|s| s.into_table(&encoder, &settings, truth_column)).collect::<anyhow::Result<_>>()?;
     let (mut tables, truth): (Vec<Table>, Vec<_>) = read.into_iter().unzip();
+    stages.truth = truth.into_iter().collect::<Option<Vec<_>>>().map(Truth);
     let said = reviewed::read(&request.decisions, &tables)?;
     let linkage = link(encoder, &mut tables, &settings, &said.decisions, engine, &stages)?;
     stages.begin("write");
-    let truth: Option<Vec<_>> = truth.into_iter().collect();
-    let evaluation = truth.map(|t| evaluate(&linkage, &tables, &t));
+    let right = stages.right_candidates.load(Ordering::Relaxed);
+    let evaluation = stages.truth.as_ref().map(|t| evaluate(&linkage, &tables, t, right));
     let table_names = tables.iter().map(|t| t.name.clone()).collect();
     write::all(&request.out, &tables, &linkage)?;
     let timings = stages.timings();
