@@ -59,6 +59,9 @@ pub struct Args {
     /// 填好的 review.xlsx;可给多次,后面的为准
     #[arg(long, value_name = "文件")]
     decisions: Vec<PathBuf>,
+    /// 让权重也从认定中学习;不给时认定只约束它说到的那几对
+    #[arg(long, requires = "decisions")]
+    retrain: bool,
     /// 列对应文件(TOML):表头 = 字段
     #[arg(long, value_name = "文件")]
     mapping: Option<PathBuf>,
@@ -101,6 +104,7 @@ pub fn run(args: Args, engine: &dyn Engine) -> anyhow::Result<ExitCode> {
         year: args.school_year,
         out: args.out,
         decisions: args.decisions,
+        retrain: args.retrain,
         mapping: args.mapping.as_deref().map(read_mapping).transpose()?.unwrap_or_default(),
         previous: args.previous,
         today: args.today.unwrap_or_else(clock::today),
@@ -186,8 +190,11 @@ fn print(o: &Outcome, request: &Request) {
 fn changes(s: &Summary) {
     if s.decisions_used + s.decisions_outdated + s.decisions_blank > 0 {
         println!(
-            "  人工认定:采用 {} 条,已失效(名册已改)的 {} 条,未填 {} 条",
-            s.decisions_used, s.decisions_outdated, s.decisions_blank
+            "  人工认定:采用 {} 条{},已失效(名册已改)的 {} 条,未填 {} 条",
+            s.decisions_used,
+            if s.learned { "(权重也从中学习)" } else { "" },
+            s.decisions_outdated,
+            s.decisions_blank
         );
     }
     if let Some(c) = &s.change {

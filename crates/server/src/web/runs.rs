@@ -174,6 +174,7 @@ struct RunPage {
     precision: String,
     decisions_used: i64,
     decisions_outdated: i64,
+    learned: bool,
     school_year: String,
     without_roll: Vec<(String, i64)>,
 }
@@ -262,6 +263,7 @@ pub async fn page(
         precision: format!("{:.2}%", f.estimated_precision * 100.0),
         decisions_used: f.decisions_used,
         decisions_outdated: f.decisions_outdated,
+        learned: f.learned,
         without_roll: if whole { std::mem::take(&mut f.without_roll) } else { Vec::new() },
         school_year: format!("{}—{}学年", run.school_year, run.school_year + 1),
     };

@@ -15,7 +15,7 @@ use anyhow::bail;
 use baoxue_domain::roster::{Mapping, SourceKind};
 use baoxue_domain::school::{SchoolYear, TrackingWindow};
 use baoxue_domain::verdict::Setting;
-use baoxue_linkage::{Encoder, Engine, link};
+use baoxue_linkage::{Encoder, Engine, Settings, link};
 use jiff::civil::Date;
 use rayon::prelude::*;
 
@@ -35,6 +35,8 @@ pub struct Request {
     pub out: PathBuf,
     /// Review files that people filled in.
     pub decisions: Vec<PathBuf>,
+    /// Whether the weights learn from them.
+    pub retrain: bool,
     /// What was said of headings.
     pub mapping: Mapping,
     /// Folder of an earlier run to compare with; by default what stands in `out`.
@@ -75,7 +77,7 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
         bail!("没有学籍或在校实名名册,无从判断谁在学;请加上其中一种");
     }
     let said = review::read_decisions(&request.decisions, &sources)?;
-    let settings = sources.settings();
+    let settings = Settings { retrain: request.retrain, ..sources.settings() };
     let encoder = Encoder::new(&settings);
     let mut tables = sources.tables(&encoder)?;
     let linkage = link(encoder, &mut tables, &settings, &said.decisions, engine, &stages)?;

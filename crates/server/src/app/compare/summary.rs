@@ -44,6 +44,8 @@ pub struct Summary {
     pub links: usize,
     pub review_pairs: usize,
     pub decisions_used: usize,
+    /// Whether the weights learned from these.
+    pub learned: bool,
     pub decisions_outdated: usize,
     pub decisions_blank: usize,
     pub estimated_precision: f64,
@@ -207,6 +209,7 @@ pub fn build(
         links: linkage.links.len(),
         review_pairs: linkage.review.len(),
         decisions_used: said.decisions.len(),
+        learned: request.retrain && !said.decisions.is_empty(),
         decisions_outdated: said.outdated,
         decisions_blank: said.blank,
         estimated_precision: linkage.estimated_precision,

@@ -57,7 +57,17 @@ pub const KNOWN: &[Known] = &[
         default: "5",
         bounds: Some((3, 20)),
     },
+    Known {
+        name: LEARN,
+        label: "权重从人工认定学习(0 否,1 是)",
+        about: "0:认定只约束它说到的那几对;1:下次比对起,各项证据的分量也从认定中学习,比对页会写明",
+        default: "0",
+        bounds: Some((0, 1)),
+    },
 ];
+
+/// Whether what people said of pairs teaches the weights.
+pub const LEARN: &str = "learn-from-decisions";
 
 /// A setting by its name.
 pub fn known(name: &str) -> Option<&'static Known> {

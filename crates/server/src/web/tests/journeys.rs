@@ -234,6 +234,16 @@ async fn a_persons_word_is_heard_by_the_next_run() {
         assert!(report.contains("户籍 × 学籍") && report.contains("<svg"), "a chart of the weights");
         let named = |i: &usize| report.contains(&child(*i).0) || report.contains(&child(*i).2);
         assert_eq!((0..48).find(named), None, "nobody is named");
+        // …nor do the weights learn from it, until that is asked for
+        let page = app.get(&county, "/runs/2").await.text();
+        assert!(!page.contains("证据的分量也从中学习"));
+        let system = app.log_in("system").await;
+        let today = app.office.clock.today().to_string();
+        app.post(&system, "/settings", &[("name", "learn-from-decisions"), ("value", "1"), ("from", &today)]).await.is(303);
+        app.get(&system, "/settings").await.says("权重从人工认定学习");
+        app.post(&county, "/runs", &[]).await;
+        app.work().await;
+        app.get(&county, "/runs/3").await.says("采用人工认定 1 条,证据的分量也从中学习");
     }
 }
 

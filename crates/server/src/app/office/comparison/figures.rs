@@ -21,6 +21,9 @@ pub struct Figures {
     pub review_pairs: i64,
     pub decisions_used: i64,
     pub decisions_outdated: i64,
+    /// Whether the weights learned from these decisions.
+    #[serde(default)]
+    pub learned: bool,
     pub estimated_precision: f64,
     /// Children that were not there before, are not there any more, have another verdict.
     pub new: i64,

@@ -24,6 +24,7 @@ pub use figures::Figures;
 use work::work;
 
 use super::gazetteer::Gazetteer;
+use super::settings::LEARN;
 use super::{Office, OfficeError, Result};
 use crate::app::clock::Stopwatch;
 
@@ -111,6 +112,8 @@ impl Observer for Meter {
 struct Given {
     batches: Vec<Batch>,
     decisions: Vec<(String, String, bool)>,
+    /// Whether the weights learn from them.
+    learn: bool,
     gazetteer: Gazetteer,
     year: SchoolYear,
 }
@@ -347,6 +350,7 @@ impl Office {
         Ok(Given {
             batches,
             decisions: self.store.decisions_in_force(county.as_str()).await?,
+            learn: self.number(LEARN, Some(county)).await? == 1,
             gazetteer: Gazetteer::new(county, &places),
             year: i16::try_from(run.school_year)
                 .ok()

@@ -7,7 +7,7 @@ use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, SourceKind};
 use baoxue_domain::school::TrackingWindow;
 use baoxue_domain::verdict::Setting;
-use baoxue_linkage::{Decision, Encoder, InProcess, Judgement, Linkage, Table, link, pinyin_syllables};
+use baoxue_linkage::{Decision, Encoder, InProcess, Judgement, Linkage, Settings, Table, link, pinyin_syllables};
 use baoxue_store::{ChildRecord, KnownChild, NewPair, Profile, SearchKind, SourceKey, StoreError};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -52,8 +52,8 @@ pub(super) fn work(
         files.iter().zip(&given.batches).filter_map(|(f, b)| Some((address_of(f), PlacePath::parse(&b.scope)?))).collect();
     let batch_of: FxHashMap<usize, i64> = files.iter().zip(&given.batches).map(|(f, b)| (address_of(f), b.id)).collect();
     let sources = Sources::gather(&files)?;
-    let settings = sources.settings();
     let (decisions, outdated) = decisions_for(&given.decisions, &sources);
+    let settings = Settings { retrain: given.learn, ..sources.settings() };
     let encoder = Encoder::new(&settings);
     let mut tables = sources.tables(&encoder)?;
     let linkage = link(encoder, &mut tables, &settings, &decisions, &InProcess, meter)?;
@@ -129,13 +129,14 @@ pub(super) fn work(
         numbers.merged.iter().map(|(kept, other)| (*kept, *other, "merged")).collect();
     events.extend(numbers.split.iter().map(|(group, from)| (ids[*group], *from, "split")));
     let pairs = pairs_of(&linkage, &sources, &tables, &children, &ids, &batch_of);
-    let figures =
+    let mut figures =
         figures_of(&children, &ids, &linkage, &transitions, &setting, decisions.len() as i64, outdated, &given.gazetteer);
     let kinds = children.iter().map(|c| c.verdict.kind).collect();
     // no row is named: the page has no personal data
     let names: Vec<&str> = sources.kinds().iter().map(|k| k.label()).collect();
     let of = OfRun { linkage: &linkage, names: &names, sharp_rules: settings.blocking.sharp.len(), tables: None };
     let report = of.body()?;
+    figures.learned = settings.retrain && figures.decisions_used > 0;
     let settings = settings.to_toml();
     let made = Made { children: records, kinds, events, gone, pairs, figures, settings, report, new_children };
     Ok((made, known.sources))
