@@ -452,36 +452,54 @@ fn open_sources(encoded: &Encoded, candidates: &[Candidate]) -> Vec<SourceSet> {
     let n = encoded.sources();
     let own = |s: usize| if n == 1 { 0 } else { 1 << s };
     let all = SourceSet::MAX >> (SourceSet::BITS as usize - n);
-    let mut open: Vec<SourceSet> = (0..n).flat_map(|s| encoded.range(s).map(move |_| all & !own(s))).collect();
+    let open = (0..n).flat_map(|s| encoded.range(s).map(move |_| AtomicU64::new(all & !own(s))));
+    let open: Vec<AtomicU64> = open.collect();
     for of_two in candidates.chunk_by(|a, b| sources_of(a, encoded) == sources_of(b, encoded)) {
         let (s, t) = sources_of(&of_two[0], encoded);
-        let (left, right) = (encoded.range(s), encoded.range(t));
-        let place =
-            |row: u32| (if left.contains(&row) { row - left.start } else { left.len() as u32 + row - right.start }) as usize;
-        let mut best = vec![(f32::MIN, f32::MIN); left.len() + if s == t { 0 } else { right.len() }];
-        for c in of_two {
-            for row in [c.pair.left, c.pair.right] {
-                let (first, second) = &mut best[place(row)];
+        let (left, right) = rayon::join(|| Heaviest::of(of_two, encoded.range(s)), || Heaviest::of(of_two, encoded.range(t)));
+        of_two.par_chunks(PAIRS_AT_ONCE * PAIRS_AT_ONCE).flatten().for_each(|c| {
+            let p = c.pair;
+            if left.is_settled_by(p.left, c.weight) && right.is_settled(p.right) {
+                open[p.left as usize].fetch_and(!(1 << t), Ordering::Relaxed);
+                open[p.right as usize].fetch_and(!(1 << s), Ordering::Relaxed);
+            }
+        });
+    }
+    open.into_iter().map(AtomicU64::into_inner).collect()
+}
+
+/// By row of a source: the weights of the two heaviest pairs.
+struct Heaviest {
+    start: u32,
+    weights: Vec<[f32; 2]>,
+}
+
+impl Heaviest {
+    fn of(candidates: &[Candidate], rows: std::ops::Range<u32>) -> Self {
+        let mut weights = vec![[f32::MIN; 2]; rows.len()];
+        for c in candidates {
+            for row in [c.pair.left, c.pair.right].into_iter().filter(|row| rows.contains(row)) {
+                let [first, second] = &mut weights[(row - rows.start) as usize];
                 if c.weight > *first {
-                    *second = *first;
-                    *first = c.weight;
-                } else if c.weight > *second {
-                    *second = c.weight;
+                    *second = std::mem::replace(first, c.weight);
+                } else {
+                    *second = second.max(c.weight);
                 }
             }
         }
-        let settled = |row: u32| {
-            let (first, second) = best[place(row)];
-            f64::from(first) >= SETTLED_WEIGHT && f64::from(first - second) >= SETTLED_LEAD
-        };
-        for c in of_two.iter().filter(|c| settled(c.pair.left) && settled(c.pair.right)) {
-            if c.weight >= best[place(c.pair.left)].0 {
-                open[c.pair.left as usize] &= !(1 << t);
-                open[c.pair.right as usize] &= !(1 << s);
-            }
-        }
+        Self { start: rows.start, weights }
     }
-    open
+
+    /// Whether a row has one pair that is heavy enough, and none that comes near it.
+    fn is_settled(&self, row: u32) -> bool {
+        let [first, second] = self.weights[(row - self.start) as usize];
+        f64::from(first) >= SETTLED_WEIGHT && f64::from(first - second) >= SETTLED_LEAD
+    }
+
+    /// Whether a pair of this weight is the one.
+    fn is_settled_by(&self, row: u32, weight: f32) -> bool {
+        weight >= self.weights[(row - self.start) as usize][0] && self.is_settled(row)
+    }
 }
 
 /// Assignment, source pair by source pair. Gives the pairs of second rows of a child.

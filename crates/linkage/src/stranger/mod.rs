@@ -337,7 +337,10 @@ impl Places {
             let of = residence_of(r, code, address);
             (number.map_or(0, |at| national_id::area(wide(r, at))), of.code, of.village)
         };
-        Self(counts_of_few(encoded, rows, |r| Some(place(r))).into_iter().collect())
+        let mut places: Vec<_> = counts_of_few(encoded, rows, |r| Some(place(r))).into_iter().collect();
+        // in order, so that most keys come in order too
+        places.sort_unstable();
+        Self(places)
     }
 
     /// Rows by several keys, as [`residence_levels`] takes them, all but the door: of all rows, or of those that have an area, with it.
