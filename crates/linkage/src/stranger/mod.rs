@@ -3,17 +3,18 @@
 
 mod counts;
 mod names;
+mod places;
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use crate::encode::{Comparator, Comparison, Encoded, Field, residence_of, wide};
-use crate::field::residence::Residence;
 use crate::field::{Kind, date, national_id, text};
 
 use counts::{Counts, counts, counts_of_few, counts_of_small};
 use names::{Alike, NamesMet};
+use places::{Places, residence_levels};
 
 /// More distinct pairs of values than this are thinned evenly when a level has to be counted pair by pair.
 const MAX_VALUE_PAIRS: usize = 60_000_000;
@@ -316,94 +317,6 @@ fn level_mass(encoded: &Encoded, c: &Comparison, l: &Counted, r: &Counted) -> Ve
     };
     debug_assert_eq!(out.len(), c.levels.len());
     out
-}
-
-/// Where rows live, by the area in which their number was given out (0: they have none): far fewer than rows.
-#[derive(Default)]
-struct Places(Vec<((u64, u64, u32), u32)>);
-
-impl Places {
-    fn of(encoded: &Encoded, rows: &Range<u32>) -> Self {
-        let find = |c: &Comparison| match c.comparator {
-            Comparator::Residence { code, address } => Some((code, address)),
-            _ => None,
-        };
-        let Some((code, address)) = encoded.comparisons.iter().find_map(find) else { return Self::default() };
-        let number = encoded.comparisons.iter().find_map(|c| match c.comparator {
-            Comparator::NationalId { at } => Some(at),
-            _ => None,
-        });
-        let place = |r: &[u32]| {
-            let of = residence_of(r, code, address);
-            (number.map_or(0, |at| national_id::area(wide(r, at))), of.code, of.village)
-        };
-        let mut places: Vec<_> = counts_of_few(encoded, rows, |r| Some(place(r))).into_iter().collect();
-        // in order, so that most keys come in order too
-        places.sort_unstable();
-        Self(places)
-    }
-
-    /// Rows by several keys, as [`residence_levels`] takes them, all but the door: of all rows, or of those that have an area, with it.
-    fn keys(&self, with_area: bool) -> Vec<Counts> {
-        type Key = fn(Residence) -> u64;
-        const KEYS: [Key; 12] = [
-            |r| if r.code % 1000 != 0 { r.code } else { 0 },
-            |r| if r.village != 0 && r.code / 1000 % 1000 != 0 { u64::from(r.village) << 32 | r.code / 1000 } else { 0 },
-            |r| if r.village != 0 && r.code % 1000 != 0 { u64::from(r.village) << 40 | r.code } else { 0 },
-            // pairs of one village of which a side has no town are all pairs of one village but those in which both have one
-            |r| u64::from(r.village),
-            |r| if r.code / 1000 % 1000 != 0 { u64::from(r.village) } else { 0 },
-            // …and of these in one county
-            |r| if r.village != 0 && r.code != 0 { u64::from(r.village) << 24 | r.code / 1_000_000 } else { 0 },
-            |r| {
-                let with_town = r.village != 0 && r.code / 1000 % 1000 != 0;
-                if with_town { u64::from(r.village) << 24 | r.code / 1_000_000 } else { 0 }
-            },
-            |r| if r.code / 1000 % 1000 != 0 { r.code / 1000 } else { 0 },
-            |r| r.code / 1_000_000,
-            // pairs of villages in which a side has no code are all pairs of villages but those in which both have one
-            |r| u64::from(r.code != 0),
-            |r| u64::from(r.village != 0),
-            |r| u64::from(r.village != 0 && r.code != 0),
-        ];
-        let by = |key: &Key| {
-            let keyed = |((area, code, village), n): &((u64, u64, u32), u32)| {
-                let key = key(Residence { code: *code, village: *village, door: 0 });
-                let apart =
-                    |key: u64| if *area == 0 { 0 } else { (area.rotate_left(40) ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 };
-                (if with_area && key != 0 { apart(key) } else { key }, *n)
-            };
-            Counts::gather(self.0.iter().map(keyed).collect())
-        };
-        KEYS.iter().map(by).collect()
-    }
-}
-
-fn residence_levels(joined: &[f64]) -> Vec<f64> {
-    let [
-        village_code,
-        village_name,
-        both,
-        any_village,
-        village_of_towns,
-        village_in_county,
-        village_of_towns_in_county,
-        town,
-        county,
-        codes,
-        villages,
-        with_codes,
-        door,
-    ] = joined[..]
-    else {
-        unreachable!("one mass a key")
-    };
-    let in_town = village_code + village_name - both;
-    let village = (in_town + any_village - village_of_towns - door).max(0.0);
-    let same_town = (town - in_town).max(0.0);
-    let same_county = (county - town - (village_in_county - village_of_towns_in_county)).max(0.0);
-    let all = codes + villages - with_codes;
-    vec![door, village, same_town, same_county, (all - door - village - same_town - same_county).max(0.0)]
 }
 
 fn national_id_levels(l: &[Counts], r: &[Counts]) -> Vec<f64> {
