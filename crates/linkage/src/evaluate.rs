@@ -1,9 +1,10 @@
 //! Evaluate: how right a run was, where the truth is known.
 
 use arrow_array::StringArray;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
+use crate::absent::Absent;
 use crate::run::{Linkage, Member};
 use crate::table::Table;
 
@@ -57,6 +58,17 @@ impl Truth {
         let person = |m: Member| self.person(tables, m.source.into(), m.row);
         person(left) == person(right)
     }
+}
+
+/// Compares a list of children of `base` who are not in `source` with the truth: a child is rightly there if none of its rows is of a
+/// person who is. There are as many to name as persons.
+pub fn evaluate_absent(absent: &Absent, source: u16, base: u16, tables: &[Table], truth: &Truth) -> Quality {
+    let persons = |s: usize| (0..tables[s].len() as u32).map(move |row| truth.person(tables, s, row));
+    let present: FxHashSet<&str> = persons(source.into()).collect();
+    let is_right = |child: &&[Member]| child.iter().all(|m| !present.contains(truth.person(tables, m.source.into(), m.row)));
+    let missing: FxHashSet<&str> = persons(base.into()).filter(|p| !present.contains(p)).collect();
+    let right = absent.children.iter().filter(is_right).count() as u64;
+    Quality::new(absent.children.len() as u64, right, missing.len() as u64)
 }
 
 /// Compares a run with the truth. `candidates`: how many of those that the [`Observer`](crate::Observer) was told of are one person.

@@ -97,6 +97,7 @@ pub(crate) struct Joining<'a> {
 pub(crate) struct Lists {
     pub links: Vec<Link>,
     pub review: Vec<Link>,
+    pub passed_over: Vec<Link>,
     pub clusters: Clusters,
     pub unmatched: Vec<Vec<u32>>,
     pub unmatched_precision: Vec<f64>,
@@ -232,8 +233,7 @@ impl Joined {
         let budget = (e.len() as f64 * t.max_review_share / 2.0) as usize;
         let mut review: Vec<Candidate> = Vec::new();
         let mut in_review = vec![false; e.len()];
-        // how likely a row that ends on no other list is one child with the likeliest other row
-        let mut passed_over: FxHashMap<u32, f64> = FxHashMap::default();
+        let mut passed_over: Vec<Candidate> = Vec::new();
         for c in self.doubtful.iter().chain(&doubtful) {
             let p = c.pair;
             if self.clusters.same(p.left, p.right) {
@@ -244,10 +244,15 @@ impl Joined {
                 in_review[p.left as usize] = true;
                 in_review[p.right as usize] = true;
             } else {
-                for row in [p.left, p.right] {
-                    let most = passed_over.entry(row).or_default();
-                    *most = most.max(c.probability());
-                }
+                passed_over.push(*c);
+            }
+        }
+        // how likely a row that ends on no other list is one child with the likeliest other row
+        let mut likeliest: FxHashMap<u32, f64> = FxHashMap::default();
+        for c in &passed_over {
+            for row in [c.pair.left, c.pair.right] {
+                let most = likeliest.entry(row).or_default();
+                *most = most.max(c.probability());
             }
         }
         let alone = |i: &u32| !linked[*i as usize] && !in_review[*i as usize] && e.proper(*i) == *i;
@@ -257,7 +262,7 @@ impl Joined {
             .iter()
             .enumerate()
             .map(|(s, list)| {
-                let wrong = |i: &u32| passed_over.get(&(e.starts[s] + i)).unwrap_or(&0.0);
+                let wrong = |i: &u32| likeliest.get(&(e.starts[s] + i)).unwrap_or(&0.0);
                 let wrong: f64 = list.iter().map(wrong).sum::<f64>() + unseen(s);
                 if list.is_empty() { 1.0 } else { (1.0 - wrong / list.len() as f64).max(0.0) }
             })
@@ -267,6 +272,7 @@ impl Joined {
         Lists {
             links,
             review: review.iter().map(|c| link_of(e, c, c.probability())).collect(),
+            passed_over: passed_over.iter().map(|c| link_of(e, c, c.probability())).collect(),
             clusters,
             unmatched,
             unmatched_precision,

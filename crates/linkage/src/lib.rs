@@ -13,6 +13,7 @@
 //! * [`link`]: the whole run. The result depends on the rows and the settings only: not on the number of
 //!   threads, nor on the order of the rows.
 
+mod absent;
 mod assign;
 mod block;
 mod cluster;
@@ -31,6 +32,7 @@ mod stranger;
 mod table;
 mod weigh;
 
+pub use absent::Absent;
 pub use block::{CappedBlock, Proposed};
 pub use decisions::{Decision, Decisions, Judgement};
 pub use encode::Encoder;

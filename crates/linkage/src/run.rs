@@ -191,6 +191,8 @@ pub struct Linkage {
     pub links: Vec<Link>,
     /// For a person to decide, likeliest first.
     pub review: Vec<Link>,
+    /// Chosen, but neither accepted nor put before a person.
+    pub passed_over: Vec<Link>,
     /// Ordered by their first member.
     pub clusters: Clusters,
     /// By source: rows in no link and in no review pair.
@@ -209,6 +211,8 @@ pub struct Linkage {
     pub left_over_models: Vec<Model>,
     /// Blocks left out for their size.
     pub capped: Vec<CappedBlock>,
+    /// By two sources: pairs of one child among the rows that found nobody which no rule is expected to have proposed.
+    pub(crate) unseen: Vec<((u16, u16), f64)>,
     /// How much was looked at.
     pub counts: Counts,
     /// Mean probability of the accepted links: the precision that the program expects of itself.
@@ -216,6 +220,11 @@ pub struct Linkage {
 }
 
 impl Linkage {
+    /// Pairs of one child that no rule is expected to have proposed.
+    pub(crate) fn unseen(&self, a: u16, b: u16) -> f64 {
+        self.unseen.iter().find(|u| u.0 == (a.min(b), a.max(b))).map_or(0.0, |u| u.1)
+    }
+
     /// The evidence of a link: by comparison, in the order of [`Linkage::comparisons`], 0 for a missing value, 1 for the
     /// first level, and so on.
     pub fn levels(&self, link: &Link) -> impl Iterator<Item = u8> {
@@ -333,15 +342,14 @@ pub fn link(
     drop(blocker);
     encoded.forget_records();
     // a child has its rows in several sources or in none: what is missed with one is not added to what is missed with another
+    let n = encoded.sources();
     let unseen = |s: usize| -> f64 {
-        let n = encoded.sources();
         let of = |k: u16| left_over.get(&k).map_or(0.0, Weights::unseen);
         (0..n).filter(|t| *t != s).map(|t| of(source_pair(s, t, n))).fold(0.0, f64::max)
     };
     let lists = joined.lists(&encoded, candidates, &unseen);
     let expected: f64 = lists.links.iter().map(|l| l.probability).sum();
     let named = |models: &Models| {
-        let n = encoded.sources();
         let name = |s: usize| tables[s].name.clone();
         let mut all: Vec<_> = models.iter().collect();
         all.sort_by_key(|m| m.0);
@@ -355,6 +363,7 @@ pub fn link(
         estimated_precision: if lists.links.is_empty() { 1.0 } else { expected / lists.links.len() as f64 },
         links: lists.links,
         review: lists.review,
+        passed_over: lists.passed_over,
         clusters: lists.clusters,
         unmatched: lists.unmatched,
         unmatched_precision: lists.unmatched_precision,
@@ -364,6 +373,7 @@ pub fn link(
         models: named(&models),
         left_over_models: named(&left_over),
         capped,
+        unseen: left_over.iter().map(|(k, w)| ((k / n as u16, k % n as u16), w.unseen())).collect(),
         counts,
     })
 }

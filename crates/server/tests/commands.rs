@@ -103,6 +103,27 @@ fn link_writes_its_lists_the_same_for_any_threads_and_order() {
     assert_eq!((&run["links"], &run["settings_inferred"]), (&2.into(), &true.into()));
 }
 
+/// Who is on the first of several registers and not on another, with all rows of each child.
+#[test]
+fn link_lists_who_is_absent_from_a_register() {
+    let f = folder();
+    std::fs::write(f.path().join("l.csv"), LEFT).unwrap();
+    std::fs::write(f.path().join("r.csv"), RIGHT).unwrap();
+    let births = "rec_id,name,id_no,dob,phone,p\nB3,张三,,2013-01-02,12000000003,3\nB8,钱七,,2014-04-04,12000000007,8\n";
+    std::fs::write(f.path().join("b.csv"), births).unwrap();
+    let files = ["link", "l.csv", "r.csv", "b.csv", "--out", "a", "--truth", "p"];
+    let said = good(f.path(), &[&files[..], &["--absent-from", "r.csv", "--absent-from", "l.csv"]].concat());
+    assert!(said.contains("l 里有、r 里没有的 1 人") && said.contains("r 里有、l 里没有的 1 人"), "{said}");
+    assert!(said.contains("不在 r 的名单:准确率 1.0000,召回率 1.0000"), "{said}");
+    let read = |file: &str| std::fs::read_to_string(f.path().join("a").join(file)).unwrap();
+    // a child of the birth register alone is on neither list
+    assert_eq!(read("absent_from_r.csv"), "child,source,record_id\n1,l,L3\n1,b,B3\n");
+    assert_eq!(read("absent_from_l.csv"), "child,source,record_id\n1,r,R9\n");
+    let run: serde_json::Value = serde_json::from_str(&read("run.json")).unwrap();
+    assert_eq!(run["absent"]["absent_from_r.csv"]["children"], 1);
+    assert!(bad(f.path(), &[&files[..], &["--absent-from", "x.csv"]].concat()).contains("x.csv 不在要比对的文件之中"));
+}
+
 /// What people said binds the pair and is set beside what the program thought of it; the weights learn from it only when asked.
 #[test]
 fn link_takes_decisions() {

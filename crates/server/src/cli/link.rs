@@ -31,6 +31,9 @@ pub struct Args {
     /// 结果文件夹
     #[arg(long, value_name = "文件夹")]
     out: PathBuf,
+    /// 另列不在这个文件里的人:第一个文件里有、在这里没有(应是要比对的文件之一,可给多次)
+    #[arg(long, value_name = "文件", conflicts_with = "dedupe")]
+    absent_from: Vec<PathBuf>,
     /// 另写一页比对说明(HTML):证据轻重、分块规则、门槛、逐对说明
     #[arg(long, value_name = "文件")]
     report: Option<PathBuf>,
@@ -53,6 +56,7 @@ pub fn run(args: Args, engine: &dyn Engine) -> anyhow::Result<ExitCode> {
         settings: args.settings,
         decisions: args.decisions,
         retrain: args.retrain,
+        absent_from: args.absent_from,
         out: args.out,
         report: args.report,
         truth: args.truth,
@@ -98,6 +102,17 @@ fn print(o: &Outcome, request: &Request) {
         l.clusters.len(),
         l.estimated_precision * 100.0
     );
+    for a in &o.absent {
+        println!(
+            "{} 里有、{} 里没有的 {} 人(预计其中 {:.1}% 确实没有),另有 {} 人待人工认定;见 {}",
+            o.table_names[usize::from(a.base)],
+            o.table_names[usize::from(a.source)],
+            a.list.children.len(),
+            a.list.precision * 100.0,
+            a.list.in_review,
+            a.file
+        );
+    }
     for c in &l.capped {
         println!("提示:规则“{}”有 {} 组过大,{} 对未按此规则比较", c.rule, c.blocks, c.pairs);
     }
@@ -124,6 +139,11 @@ fn print(o: &Outcome, request: &Request) {
         println!("候选召回率 {:.5}(同一人的行对中,有多少进入了候选)", e.candidate_recall);
         for (name, q) in o.table_names.iter().zip(&e.unmatched) {
             print_quality(&format!("未匹配名单 {name}"), *q);
+        }
+        for a in &o.absent {
+            if let Some(q) = a.quality {
+                print_quality(&format!("不在 {} 的名单", o.table_names[usize::from(a.source)]), q);
+            }
         }
     }
     let seconds: f64 = o.timings.iter().map(|t| t.seconds).sum();

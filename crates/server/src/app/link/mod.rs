@@ -10,8 +10,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, bail};
-use baoxue_linkage::evaluate::{Evaluation, Truth, evaluate};
-use baoxue_linkage::{Encoder, Engine, Linkage, Member, Observer, Settings, Stage, Table, infer, link};
+use baoxue_linkage::evaluate::{Evaluation, Quality, Truth, evaluate, evaluate_absent};
+use baoxue_linkage::{Absent, Encoder, Engine, Linkage, Member, Observer, Settings, Stage, Table, infer, link};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -30,6 +30,8 @@ pub struct Request {
     pub decisions: Vec<PathBuf>,
     /// Whether the weights learn from them.
     pub retrain: bool,
+    /// Files among these: who is on the first and not on such a one is listed too.
+    pub absent_from: Vec<PathBuf>,
     /// Folder for the answer.
     pub out: PathBuf,
     /// File for the page that explains the run.
@@ -43,11 +45,23 @@ pub struct Outcome {
     pub settings: Settings,
     pub inferred: bool,
     pub linkage: Linkage,
+    pub absent: Vec<AbsentFrom>,
     pub evaluation: Option<Evaluation>,
     pub said: Said,
     pub timings: Vec<Timing>,
     pub peak_memory_bytes: Option<u64>,
     pub table_names: Vec<String>,
+}
+
+/// Who is on the first file and not on another.
+pub struct AbsentFrom {
+    pub source: u16,
+    pub base: u16,
+    /// Name of the list.
+    pub file: String,
+    pub list: Absent,
+    /// How right it is, where that is known.
+    pub quality: Option<Quality>,
 }
 
 /// Seconds that a stage took.
@@ -124,6 +138,7 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
         (_, true) => bail!("--dedupe 只用于一个文件"),
         (_, false) => bail!("请至少给两个文件"),
     }
+    let absent_from = request.absent_from.iter().map(|f| source_number(request, f)).collect::<anyhow::Result<Vec<u16>>>()?;
     let mut stages = Stages::new(tell);
     stages.begin("read");
     let sources: Vec<columns::Source> = request.files.par_iter().map(|f| columns::open(f)).collect::<anyhow::Result<_>>()?;
@@ -143,15 +158,29 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
     let right = stages.right_candidates.load(Ordering::Relaxed);
     let evaluation = stages.truth.as_ref().map(|t| evaluate(&linkage, &tables, t, right));
     let table_names = tables.iter().map(|t| t.name.clone()).collect();
-    write::all(&request.out, &tables, &linkage)?;
+    let absent = |source: u16| {
+        // the first file is the one of all children
+        let base = u16::from(source == 0);
+        let list = linkage.absent_from(source, base);
+        let quality = stages.truth.as_ref().map(|t| evaluate_absent(&list, source, base, &tables, t));
+        AbsentFrom { source, base, file: write::absent_file(&tables, source), list, quality }
+    };
+    let absent: Vec<AbsentFrom> = absent_from.into_iter().map(absent).collect();
+    write::all(&request.out, &tables, &linkage, &absent)?;
     let timings = stages.timings();
     let peak_memory_bytes = peak_memory_bytes();
-    let outcome = Outcome { settings, inferred, linkage, evaluation, said, timings, peak_memory_bytes, table_names };
+    let outcome = Outcome { settings, inferred, linkage, absent, evaluation, said, timings, peak_memory_bytes, table_names };
     write::run_json(&request.out, &outcome)?;
     if let Some(path) = &request.report {
         report::write(path, &outcome, &tables)?;
     }
     Ok(outcome)
+}
+
+fn source_number(request: &Request, file: &Path) -> anyhow::Result<u16> {
+    let at = request.files.iter().position(|f| f == file);
+    at.map(|i| i as u16)
+        .with_context(|| format!("--absent-from 的文件 {} 不在要比对的文件之中;请写成与前面相同的路径", file.display()))
 }
 
 fn settings_for(file: Option<&Path>, headings: &[Vec<String>]) -> anyhow::Result<(Settings, bool)> {

@@ -7,20 +7,24 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use baoxue_linkage::{Link, Linkage, Member, Table};
+use baoxue_linkage::evaluate::Quality;
+use baoxue_linkage::{Absent, Clusters, Link, Linkage, Member, Table};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::Outcome;
+use super::{AbsentFrom, Outcome};
 
 /// Writes every list but `run.json`.
-pub fn all(out: &Path, tables: &[Table], linkage: &Linkage) -> anyhow::Result<()> {
+pub fn all(out: &Path, tables: &[Table], linkage: &Linkage, absent: &[AbsentFrom]) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("无法建立输出文件夹 {}", out.display()))?;
     let (pairs, rest) = rayon::join(
         || pairs(&out.join("pairs.csv"), &linkage.links, tables, linkage),
         || -> anyhow::Result<()> {
             pairs(&out.join("review.csv"), &linkage.review, tables, linkage)?;
-            clusters(&out.join("clusters.csv"), tables, linkage)?;
+            children(&out.join("clusters.csv"), "cluster_id", tables, &linkage.clusters)?;
+            for a in absent {
+                children(&out.join(&a.file), "child", tables, &a.list.children)?;
+            }
             for (i, t) in tables.iter().enumerate() {
                 let (file, heading) = match i {
                     0 => ("unmatched_left.csv".to_owned(), "left_id"),
@@ -132,17 +136,25 @@ const LINES_AT_ONCE: usize = 32;
 /// Lines whose ids are fetched from memory together.
 const LINES_FETCHED: usize = 64;
 
-fn clusters(path: &Path, tables: &[Table], linkage: &Linkage) -> anyhow::Result<()> {
+/// Name of the list of those who are not on a source.
+pub fn absent_file(tables: &[Table], source: u16) -> String {
+    let name = &tables[usize::from(source)].name;
+    let namesakes = tables.iter().filter(|t| t.name == *name).count();
+    format!("absent_from_{name}{}.csv", if namesakes > 1 { format!("_{source}") } else { String::new() })
+}
+
+/// Children, a line for each of their rows.
+fn children(path: &Path, heading: &str, tables: &[Table], all: &Clusters) -> anyhow::Result<()> {
     let names: Vec<Cow<str>> = tables.iter().map(|t| field(&t.name)).collect();
-    let numbers: Vec<u32> = (0..linkage.clusters.len() as u32).collect();
+    let numbers: Vec<u32> = (0..all.len() as u32).collect();
     let fetch = |some: &[u32]| {
         for (i, t) in tables.iter().enumerate() {
             let of = |m: &Member| (usize::from(m.source) == i).then_some(m.row as usize);
-            t.fetch(some.iter().flat_map(|c| linkage.clusters.get(*c as usize)).filter_map(of));
+            t.fetch(some.iter().flat_map(|c| all.get(*c as usize)).filter_map(of));
         }
     };
-    lines(path, "cluster_id,source,record_id", &numbers, &fetch, &|s: &mut Vec<u8>, i| {
-        for m in linkage.clusters.get(*i as usize) {
+    lines(path, &format!("{heading},source,record_id"), &numbers, &fetch, &|s: &mut Vec<u8>, i| {
+        for m in all.get(*i as usize) {
             let source = usize::from(m.source);
             digits(s, u64::from(*i) + 1, 1);
             for text in [",", &names[source], ",", &field(tables[source].id(m.row as usize)), "\n"] {
@@ -178,6 +190,8 @@ struct RunJson<'a> {
     unmatched: BTreeMap<&'a str, usize>,
     estimated_precision: f64,
     unmatched_precision: BTreeMap<&'a str, f64>,
+    /// Who is on the first source and not on another, where that was asked: by file of the list.
+    absent: BTreeMap<&'a str, AbsentJson>,
     evaluation: Option<&'a baoxue_linkage::evaluate::Evaluation>,
     counts: &'a baoxue_linkage::Counts,
     capped_blocks: &'a [baoxue_linkage::CappedBlock],
@@ -191,6 +205,14 @@ struct RunJson<'a> {
     comparisons: Vec<Comparison<'a>>,
     models: &'a [baoxue_linkage::Model],
     left_over_models: &'a [baoxue_linkage::Model],
+}
+
+#[derive(Serialize)]
+struct AbsentJson {
+    children: usize,
+    in_review: usize,
+    precision: f64,
+    quality: Option<Quality>,
 }
 
 #[derive(Serialize)]
@@ -212,6 +234,16 @@ pub fn run_json(out: &Path, outcome: &Outcome) -> anyhow::Result<()> {
         unmatched: by_name(&|i| l.unmatched[i].len()),
         estimated_precision: l.estimated_precision,
         unmatched_precision: outcome.table_names.iter().map(String::as_str).zip(l.unmatched_precision.iter().copied()).collect(),
+        absent: outcome
+            .absent
+            .iter()
+            .map(|a| {
+                let Absent { children, in_review, precision } = &a.list;
+                let json =
+                    AbsentJson { children: children.len(), in_review: *in_review, precision: *precision, quality: a.quality };
+                (a.file.as_str(), json)
+            })
+            .collect(),
         evaluation: outcome.evaluation.as_ref(),
         counts: &l.counts,
         capped_blocks: &l.capped,

@@ -1,0 +1,57 @@
+//! Children of one register without a row on another: who is on the register of households and not on that of students.
+
+use std::cmp::Reverse;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::run::{Clusters, Linkage, Member};
+
+/// 不在册 (absent): children of one source who have no row in another.
+#[derive(Debug, Clone)]
+pub struct Absent {
+    /// Their rows, in order of their first.
+    pub children: Clusters,
+    /// Children who have none either, but for whom a pair with a row of it waits for a person.
+    pub in_review: usize,
+    /// The share of the children that the program expects to be rightly there.
+    pub precision: f64,
+}
+
+impl Linkage {
+    /// Who of the children of `base` has no row in `source`.
+    pub fn absent_from(&self, source: u16, base: u16) -> Absent {
+        let pairs_with = |l: &crate::Link| match (l.left.source == source, l.right.source == source) {
+            (true, false) => Some(l.right),
+            (false, true) => Some(l.left),
+            _ => None,
+        };
+        let waits: FxHashSet<Member> = self.review.iter().filter_map(pairs_with).collect();
+        let mut passed_over: FxHashMap<Member, f64> = FxHashMap::default();
+        for l in &self.passed_over {
+            if let Some(row) = pairs_with(l) {
+                let most = passed_over.entry(row).or_default();
+                *most = most.max(l.probability);
+            }
+        }
+        let mut alone = vec![true; self.counts.rows[usize::from(base)]];
+        self.clusters.iter().flatten().filter(|m| m.source == base).for_each(|m| alone[m.row as usize] = false);
+        let alone = alone.iter().zip(0..).filter(|(alone, _)| **alone).map(|(_, row)| Member { source: base, row });
+        let alone: Vec<Member> = alone.collect();
+        let has = |child: &[Member], source: u16| child.iter().any(|m| m.source == source);
+        let without = self.clusters.iter().filter(|c| has(c, base) && !has(c, source));
+        let mut all: Vec<&[Member]> = without.chain(alone.iter().map(std::slice::from_ref)).collect();
+        all.sort_unstable_by_key(|c| Reverse(c[0]));
+        let (mut children, mut in_review, mut wrong) = (Clusters::default(), 0, 0.0);
+        while let Some(child) = all.pop() {
+            if child.iter().any(|m| waits.contains(m)) {
+                in_review += 1;
+                continue;
+            }
+            wrong += child.iter().filter_map(|m| passed_over.get(m)).copied().fold(0.0, f64::max);
+            children.push(child.iter().copied());
+        }
+        wrong += self.unseen(base, source);
+        let precision = if children.is_empty() { 1.0 } else { (1.0 - wrong / children.len() as f64).max(0.0) };
+        Absent { children, in_review, precision }
+    }
+}
