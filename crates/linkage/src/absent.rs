@@ -20,7 +20,15 @@ pub struct Absent {
 impl Linkage {
     /// Who of the children of `base` has no row in `source`.
     pub fn absent_from(&self, source: u16, base: u16) -> Absent {
-        let pairs_with = |l: &crate::Link| match (l.left.source == source, l.right.source == source) {
+        let has = |child: &[Member], source: u16| child.iter().any(|m| m.source == source);
+        // rows by which a child would have a row in the source: those of it, and those of the children who have
+        let mut present: Vec<Vec<bool>> = self.counts.rows.iter().map(|n| vec![false; *n]).collect();
+        present[usize::from(source)].fill(true);
+        for m in self.clusters.iter().filter(|c| has(c, source)).flatten() {
+            present[usize::from(m.source)][m.row as usize] = true;
+        }
+        let leads = |m: Member| present[usize::from(m.source)][m.row as usize];
+        let pairs_with = |l: &crate::Link| match (leads(l.left), leads(l.right)) {
             (true, false) => Some(l.right),
             (false, true) => Some(l.left),
             _ => None,
@@ -37,7 +45,6 @@ impl Linkage {
         self.clusters.iter().flatten().filter(|m| m.source == base).for_each(|m| alone[m.row as usize] = false);
         let alone = alone.iter().zip(0..).filter(|(alone, _)| **alone).map(|(_, row)| Member { source: base, row });
         let alone: Vec<Member> = alone.collect();
-        let has = |child: &[Member], source: u16| child.iter().any(|m| m.source == source);
         let without = self.clusters.iter().filter(|c| has(c, base) && !has(c, source));
         let mut all: Vec<&[Member]> = without.chain(alone.iter().map(std::slice::from_ref)).collect();
         all.sort_unstable_by_key(|c| Reverse(c[0]));

@@ -19,7 +19,7 @@ pub struct Quality {
     pub there: u64,
     /// right / named
     pub precision: f64,
-    /// right / there
+    /// right / there; those that were named twice count once
     pub recall: f64,
     /// Harmonic mean.
     pub f1: f64,
@@ -27,8 +27,13 @@ pub struct Quality {
 
 impl Quality {
     fn new(named: u64, right: u64, there: u64) -> Self {
+        Self::with_found(named, right, right, there)
+    }
+
+    /// Where not each that is named rightly is another: `found` of those that there are.
+    fn with_found(named: u64, right: u64, found: u64, there: u64) -> Self {
         let share = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
-        let (precision, recall) = (share(right, named), share(right, there));
+        let (precision, recall) = (share(right, named), share(found, there));
         let f1 = if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 };
         Self { named, right, there, precision, recall, f1 }
     }
@@ -67,8 +72,10 @@ pub fn evaluate_absent(absent: &Absent, source: u16, base: u16, tables: &[Table]
     let present: FxHashSet<&str> = persons(source.into()).collect();
     let is_right = |child: &&[Member]| child.iter().all(|m| !present.contains(truth.person(tables, m.source.into(), m.row)));
     let missing: FxHashSet<&str> = persons(base.into()).filter(|p| !present.contains(p)).collect();
-    let right = absent.children.iter().filter(is_right).count() as u64;
-    Quality::new(absent.children.len() as u64, right, missing.len() as u64)
+    let right: Vec<&[Member]> = absent.children.iter().filter(is_right).collect();
+    let of_base = right.iter().copied().flatten().filter(|m| m.source == base);
+    let found: FxHashSet<&str> = of_base.map(|m| truth.person(tables, m.source.into(), m.row)).collect();
+    Quality::with_found(absent.children.len() as u64, right.len() as u64, found.len() as u64, missing.len() as u64)
 }
 
 /// Compares a run with the truth. `candidates`: how many of those that the [`Observer`](crate::Observer) was told of are one person.

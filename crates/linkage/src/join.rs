@@ -88,7 +88,7 @@ pub(crate) struct Joining<'a> {
     thresholds: Thresholds,
     clusters: Sets,
     /// Links that would have joined two children of one source.
-    refused: usize,
+    refused: Vec<Candidate>,
     /// Weak links that other rows of the two children speak against.
     doubtful: Vec<Candidate>,
 }
@@ -120,7 +120,7 @@ impl<'a> Joining<'a> {
             }
         }
         let duplicates = DuplicateModel::new(encoded, scorer, models);
-        Self { encoded, scorer, duplicates, decided, thresholds, clusters, refused: 0, doubtful: Vec::new() }
+        Self { encoded, scorer, duplicates, decided, thresholds, clusters, refused: Vec::new(), doubtful: Vec::new() }
     }
 
     /// Joins the rows of the chosen pairs that are likely enough, likeliest first. `attached`: those of a second row of a child.
@@ -156,7 +156,7 @@ impl<'a> Joining<'a> {
         }
         let duplicate = attached.contains(&p);
         if !self.clusters.brought_together(p.left, p.right).all(|(a, b)| self.may_be_one(a, b, duplicate)) {
-            self.refused += 1;
+            self.refused.push(*c);
         } else if c.weight() < SETTLED_WEIGHT && self.contradicted(p) {
             self.doubtful.push(*c);
         } else {
@@ -215,7 +215,7 @@ pub(crate) struct Joined {
     thresholds: Thresholds,
     clusters: Sets,
     /// Links that would have joined two children of one source.
-    pub refused: usize,
+    pub refused: Vec<Candidate>,
     doubtful: Vec<Candidate>,
 }
 
@@ -247,6 +247,7 @@ impl Joined {
                 passed_over.push(*c);
             }
         }
+        passed_over.extend(self.refused.iter().filter(|c| !self.clusters.same(c.pair.left, c.pair.right)));
         // how likely a row that ends on no other list is one child with the likeliest other row
         let mut likeliest: FxHashMap<u32, f64> = FxHashMap::default();
         for c in &passed_over {

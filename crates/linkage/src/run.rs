@@ -319,7 +319,15 @@ pub fn link(
     in_order(&mut late, &encoded);
     decided.apply(&mut late, &encoded);
     let attached = choose(&encoded, &joining.duplicates, &mut late, within);
-    candidates.retain(|c| within || has[c.pair.left as usize] & has[c.pair.right as usize] != 0);
+    {
+        let place = |c: &Candidate| (sources_of(c, &encoded), c.pair.left, c.pair.right);
+        let new = |c: &&Candidate| candidates.binary_search_by_key(&place(c), place).is_err();
+        let both = |c: &Candidate| (member(&encoded, c.pair.left), member(&encoded, c.pair.right));
+        observer.candidates(tables, &mut candidates.iter().chain(late.iter().filter(new)).map(both));
+    }
+    if !last_rules.is_empty() {
+        candidates.retain(|c| has[c.pair.left as usize] & has[c.pair.right as usize] != 0);
+    }
     drop(has);
     joining.join(&late, &attached);
     add_in_order(&mut candidates, late, &encoded);
@@ -334,10 +342,8 @@ pub fn link(
         compared_by_rule: blocker.compared.clone(),
         unsettled,
         candidates: candidates.len(),
-        refused: joined.refused,
+        refused: joined.refused.len(),
     };
-    let both = |c: &Candidate| (member(&encoded, c.pair.left), member(&encoded, c.pair.right));
-    observer.candidates(tables, &mut candidates.iter().map(both));
     let (rules, first_of_last, capped) = (blocker.rule_texts(), blocker.first_of_last(), blocker.capped_blocks());
     drop(blocker);
     encoded.forget_records();

@@ -112,16 +112,21 @@ fn link_lists_who_is_absent_from_a_register() {
     let births = "rec_id,name,id_no,dob,phone,p\nB3,张三,,2013-01-02,12000000003,3\nB8,钱七,,2014-04-04,12000000007,8\n";
     std::fs::write(f.path().join("b.csv"), births).unwrap();
     let files = ["link", "l.csv", "r.csv", "b.csv", "--out", "a", "--truth", "p"];
-    let said = good(f.path(), &[&files[..], &["--absent-from", "r.csv", "--absent-from", "l.csv"]].concat());
+    let said =
+        good(f.path(), &[&files[..], &["--absent-from", "r.csv", "--absent-from", "l.csv", "--absent-from", "./r.csv"]].concat());
+    assert_eq!(said.matches("r 里没有的").count(), 1, "{said}");
     assert!(said.contains("l 里有、r 里没有的 1 人") && said.contains("r 里有、l 里没有的 1 人"), "{said}");
     assert!(said.contains("不在 r 的名单:准确率 1.0000,召回率 1.0000"), "{said}");
     let read = |file: &str| std::fs::read_to_string(f.path().join("a").join(file)).unwrap();
     // a child of the birth register alone is on neither list
-    assert_eq!(read("absent_from_r.csv"), "child,source,record_id\n1,l,L3\n1,b,B3\n");
-    assert_eq!(read("absent_from_l.csv"), "child,source,record_id\n1,r,R9\n");
+    assert_eq!(read("absent_from_right.csv"), "child,source,record_id\n1,l,L3\n1,b,B3\n");
+    assert_eq!(read("absent_from_left.csv"), "child,source,record_id\n1,r,R9\n");
     let run: serde_json::Value = serde_json::from_str(&read("run.json")).unwrap();
-    assert_eq!(run["absent"]["absent_from_r.csv"]["children"], 1);
+    assert_eq!(run["absent"]["absent_from_right.csv"]["children"], 1);
     assert!(bad(f.path(), &[&files[..], &["--absent-from", "x.csv"]].concat()).contains("x.csv 不在要比对的文件之中"));
+    // a list of another run must not be taken for one of this
+    good(f.path(), &files);
+    assert!(!f.path().join("a/absent_from_right.csv").exists());
 }
 
 /// What people said binds the pair and is set beside what the program thought of it; the weights learn from it only when asked.

@@ -78,8 +78,6 @@ pub(crate) struct Names {
     pub pinyin: Vec<u32>,
     pub first: Vec<u32>,
     pub pinyin_kinds: usize,
-    pub first_kinds: usize,
-    pub shape_kinds: usize,
 }
 
 /// The form in which names are compared: no separators, blanks or remarks, simplified, usual variants, capitals.
@@ -275,8 +273,6 @@ impl Names {
         }
         names.syllables = characters.syllables;
         names.pinyin_kinds = pinyins.0.len() + 1;
-        names.first_kinds = firsts.0.len() + 1;
-        names.shape_kinds = shapes.0.len() + 1;
         names
     }
 

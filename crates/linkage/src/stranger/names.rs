@@ -9,9 +9,14 @@ use super::SEXES;
 use crate::encode::Encoded;
 use crate::field::name::Names;
 
+/// Above so many numbers of names by list the kinds are counted one after the other, to spare memory.
+const MANY_COUNTS: usize = 1 << 25;
+
 /// How often each name stands in each of several lists of rows.
 struct Lists {
     lists: usize,
+    /// By source and its lists: which list it is, if it has rows.
+    columns: Vec<Option<usize>>,
     /// By name, then by list.
     counts: Vec<u32>,
 }
@@ -19,14 +24,26 @@ struct Lists {
 impl Lists {
     /// `name_and_list` says of a record its name and which of the lists of its source it is on.
     fn of(encoded: &Encoded, names: usize, of_source: usize, name_and_list: impl Fn(&[u32]) -> (u32, u32)) -> Self {
-        let lists = encoded.sources() * of_source;
-        let mut counts = vec![0; names * lists];
+        let rows = |source: usize| encoded.range(source).map(|i| name_and_list(encoded.record(i)));
+        let mut columns = vec![None; encoded.sources() * of_source];
+        let mut lists = 0;
         for source in 0..encoded.sources() {
-            for (name, list) in encoded.range(source).map(|i| name_and_list(encoded.record(i))) {
-                counts[name as usize * lists + source * of_source + list as usize] += 1;
+            let mut has_rows = vec![false; of_source];
+            rows(source).for_each(|(_, list)| has_rows[list as usize] = true);
+            for list in (0..of_source).filter(|l| has_rows[*l]) {
+                columns[source * of_source + list] = Some(lists);
+                lists += 1;
             }
         }
-        Self { lists, counts }
+        let lists = lists.max(1);
+        let mut counts = vec![0; names * lists];
+        for source in 0..encoded.sources() {
+            for (name, list) in rows(source) {
+                let column = columns[source * of_source + list as usize];
+                column.iter().for_each(|column| counts[name as usize * lists + column] += 1);
+            }
+        }
+        Self { lists, columns, counts }
     }
 
     fn of_name(&self, name: u32) -> &[u32] {
@@ -177,6 +194,8 @@ pub(super) enum Alike {
 pub(super) struct NamesMet {
     /// Lists of a source: one a sex where names are asked for it.
     lists_of_source: usize,
+    /// Which list each of a source is, if it has rows.
+    columns: Vec<Option<usize>>,
     all: Meetings,
     same: Meetings,
     homophone: Meetings,
@@ -230,7 +249,12 @@ impl NamesMet {
         let by_place = (0..names.longest())
             .map(|place| -> Count { Box::new(move || Sums::by(lists, all(), |n| left_open(n, place)).meetings()) });
         let work: Vec<Count> = kinds.into_iter().chain(by_place).collect();
-        let mut counted = work.par_iter().map(|count| count()).collect::<Vec<Meetings>>().into_iter();
+        let counted: Vec<Meetings> = if lists.counts.len() > MANY_COUNTS {
+            work.iter().map(|count| count()).collect()
+        } else {
+            work.par_iter().map(|count| count()).collect()
+        };
+        let mut counted = counted.into_iter();
         let [further_sound, first_sound, all, same, sound, look_alike, same_first, characters, cut_short, three, four] =
             std::array::from_fn(|_| counted.next().expect("each kind is counted"));
         let other_surname = counted.next().unwrap_or_else(|| Meetings::none(lists.lists)).with(&first_sound, -1.0);
@@ -238,6 +262,7 @@ impl NamesMet {
         let one_apart = other_surname.clone().with(&further, -1.0);
         Self {
             lists_of_source,
+            columns: lists.columns.clone(),
             homophone: sound.with(&same, -1.0),
             // most look-alikes differ in one place
             one_character: one_apart.clone().with(&look_alike, -1.0).with(&three, 1.0).with(&four, 1.0),
@@ -254,8 +279,8 @@ impl NamesMet {
 
     /// Pairs of rows of two sources.
     fn pairs(&self, of: &Meetings, (left, right): (usize, usize)) -> f64 {
-        let n = self.lists_of_source;
-        (left * n..(left + 1) * n).flat_map(|l| &of.pairs[l * of.lists..][right * n..(right + 1) * n]).sum()
+        let lists = |source: usize| self.columns[source * self.lists_of_source..][..self.lists_of_source].iter().flatten();
+        lists(left).flat_map(|l| lists(right).map(move |r| of.pairs[l * of.lists + r])).sum()
     }
 
     /// Pairs of rows of two sources by level.
@@ -288,9 +313,10 @@ impl NamesMet {
             Alike::Nearly => &[&self.homophone, &self.look_alike],
             Alike::OneCharacter => &[&self.one_character],
         };
+        let list = |source: usize, sex: usize| self.columns[source * self.lists_of_source + sex];
         let of = |l: usize, r: usize| -> f64 {
-            let at = (left * self.lists_of_source + l) * self.all.lists + right * self.lists_of_source + r;
-            kinds.iter().map(|m| m.pairs[at]).sum()
+            let both = list(left, l).zip(list(right, r));
+            both.map_or(0.0, |(l, r)| kinds.iter().map(|m| m.pairs[l * m.lists + r]).sum())
         };
         let sexes = || 1..self.lists_of_source;
         let of_one: f64 = sexes().map(|s| of(s, s)).sum();

@@ -5,6 +5,7 @@ pub mod report;
 pub mod reviewed;
 mod write;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -138,7 +139,8 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
         (_, true) => bail!("--dedupe 只用于一个文件"),
         (_, false) => bail!("请至少给两个文件"),
     }
-    let absent_from = request.absent_from.iter().map(|f| source_number(request, f)).collect::<anyhow::Result<Vec<u16>>>()?;
+    let absent_from: BTreeSet<u16> =
+        request.absent_from.iter().map(|f| source_number(request, f)).collect::<anyhow::Result<_>>()?;
     let mut stages = Stages::new(tell);
     stages.begin("read");
     let sources: Vec<columns::Source> = request.files.par_iter().map(|f| columns::open(f)).collect::<anyhow::Result<_>>()?;
@@ -163,7 +165,7 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
         let base = u16::from(source == 0);
         let list = linkage.absent_from(source, base);
         let quality = stages.truth.as_ref().map(|t| evaluate_absent(&list, source, base, &tables, t));
-        AbsentFrom { source, base, file: write::absent_file(&tables, source), list, quality }
+        AbsentFrom { source, base, file: write::absent_file(source), list, quality }
     };
     let absent: Vec<AbsentFrom> = absent_from.into_iter().map(absent).collect();
     write::all(&request.out, &tables, &linkage, &absent)?;
@@ -178,9 +180,9 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
 }
 
 fn source_number(request: &Request, file: &Path) -> anyhow::Result<u16> {
-    let at = request.files.iter().position(|f| f == file);
-    at.map(|i| i as u16)
-        .with_context(|| format!("--absent-from 的文件 {} 不在要比对的文件之中;请写成与前面相同的路径", file.display()))
+    let place = |f: &Path| std::fs::canonicalize(f).unwrap_or_else(|_| f.to_owned());
+    let at = request.files.iter().position(|f| place(f) == place(file));
+    at.map(|i| i as u16).with_context(|| format!("--absent-from 的文件 {} 不在要比对的文件之中", file.display()))
 }
 
 fn settings_for(file: Option<&Path>, headings: &[Vec<String>]) -> anyhow::Result<(Settings, bool)> {

@@ -17,6 +17,7 @@ use super::{AbsentFrom, Outcome};
 /// Writes every list but `run.json`.
 pub fn all(out: &Path, tables: &[Table], linkage: &Linkage, absent: &[AbsentFrom]) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("无法建立输出文件夹 {}", out.display()))?;
+    remove_old_lists(out)?;
     let (pairs, rest) = rayon::join(
         || pairs(&out.join("pairs.csv"), &linkage.links, tables, linkage),
         || -> anyhow::Result<()> {
@@ -26,12 +27,8 @@ pub fn all(out: &Path, tables: &[Table], linkage: &Linkage, absent: &[AbsentFrom
                 children(&out.join(&a.file), "child", tables, &a.list.children)?;
             }
             for (i, t) in tables.iter().enumerate() {
-                let (file, heading) = match i {
-                    0 => ("unmatched_left.csv".to_owned(), "left_id"),
-                    1 => ("unmatched_right.csv".to_owned(), "right_id"),
-                    _ => (format!("unmatched_right_{i}.csv"), "right_id"),
-                };
-                write_file(&out.join(file), |w| {
+                let heading = if i == 0 { "left_id" } else { "right_id" };
+                write_file(&out.join(format!("{UNMATCHED}{}.csv", side(i))), |w| {
                     writeln!(w, "{heading}")?;
                     linkage.unmatched[i].iter().try_for_each(|r| writeln!(w, "{}", field(t.id(*r as usize))))
                 })?;
@@ -136,11 +133,37 @@ const LINES_AT_ONCE: usize = 32;
 /// Lines whose ids are fetched from memory together.
 const LINES_FETCHED: usize = 64;
 
+/// Begins the names of the lists of those who are not on a source, and of rows in no pair.
+const ABSENT: &str = "absent_from_";
+const UNMATCHED: &str = "unmatched_";
+
+/// How the lists of a source are named: by its place among the files, which may have names of any length, or the same.
+fn side(source: usize) -> String {
+    match source {
+        0 => "left".to_owned(),
+        1 => "right".to_owned(),
+        _ => format!("right_{source}"),
+    }
+}
+
 /// Name of the list of those who are not on a source.
-pub fn absent_file(tables: &[Table], source: u16) -> String {
-    let name = &tables[usize::from(source)].name;
-    let namesakes = tables.iter().filter(|t| t.name == *name).count();
-    format!("absent_from_{name}{}.csv", if namesakes > 1 { format!("_{source}") } else { String::new() })
+pub fn absent_file(source: u16) -> String {
+    format!("{ABSENT}{}.csv", side(source.into()))
+}
+
+/// A list that this run does not make must not be taken for one of it.
+fn remove_old_lists(out: &Path) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(out)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let of = name.strip_prefix(ABSENT).or_else(|| name.strip_prefix(UNMATCHED)).and_then(|n| n.strip_suffix(".csv"));
+        let is_number = |n: &str| n.parse::<u16>().is_ok();
+        if of.is_some_and(|of| matches!(of, "left" | "right") || of.strip_prefix("right_").is_some_and(is_number)) {
+            std::fs::remove_file(entry.path()).with_context(|| format!("无法删去旧名单 {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Children, a line for each of their rows.
