@@ -44,7 +44,8 @@ impl Quality {
 pub struct Evaluation {
     /// Accepted pairs against all pairs of rows with the same truth.
     pub pairs: Quality,
-    /// 候选召回率 (candidate recall): the share of all pairs of rows with the same truth from which the links were chosen.
+    /// 候选召回率 (candidate recall): the share of all pairs of rows with the same truth which the rules proposed and which were not plainly
+    /// two children's.
     pub candidate_recall: f64,
     /// Rows of each source that were neither linked nor put before a person, against those whose truth stands in no other source.
     pub unmatched: Vec<Quality>,

@@ -17,7 +17,7 @@ use super::shell::{Shell, go, html, shell};
 use super::view::when;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
-use crate::app::office::settings::KNOWN;
+use crate::app::office::settings::{KNOWN, known};
 
 #[derive(Template)]
 #[template(path = "sources.html")]
@@ -78,6 +78,7 @@ struct SettingView {
     about: &'static str,
     value: String,
     number: bool,
+    question: bool,
 }
 
 #[derive(Template)]
@@ -103,6 +104,7 @@ pub async fn page(
             about: k.about,
             value: app.office.setting(k.name, Some(&place)).await?,
             number: k.bounds.is_some(),
+            question: k.is_question(),
         });
     }
     let history = app.office.store.setting_history(&signed.actor.jurisdiction(Action::ManageSettings)?).await?;
@@ -112,8 +114,10 @@ pub async fn page(
         history: history
             .into_iter()
             .map(|s| {
-                let label = KNOWN.iter().find(|k| k.name == s.name).map_or(s.name.clone(), |k| k.label.to_owned());
-                (label, s.value, s.effective_on, when(s.recorded_at), s.recorded_by.unwrap_or_else(|| "命令行".into()))
+                let of = known(&s.name);
+                let label = of.map_or(s.name.clone(), |k| k.label.to_owned());
+                let value = of.map_or(s.value.clone(), |k| k.shown(&s.value).to_owned());
+                (label, value, s.effective_on, when(s.recorded_at), s.recorded_by.unwrap_or_else(|| "命令行".into()))
             })
             .collect(),
         today: app.office.clock.today().to_string(),

@@ -20,6 +20,24 @@ pub struct Known {
     pub bounds: Option<(i64, i64)>,
 }
 
+/// Bounds of a question: 0 is no, 1 is yes.
+const YES_OR_NO: Option<(i64, i64)> = Some((0, 1));
+
+impl Known {
+    pub fn is_question(&self) -> bool {
+        self.bounds == YES_OR_NO
+    }
+
+    /// A value as people read it.
+    pub fn shown<'v>(&self, value: &'v str) -> &'v str {
+        match (self.is_question(), value) {
+            (true, "0") => "否",
+            (true, "1") => "是",
+            _ => value,
+        }
+    }
+}
+
 /// All settings.
 pub const KNOWN: &[Known] = &[
     Known {
@@ -59,10 +77,10 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         name: LEARN,
-        label: "权重从人工认定学习(0 否,1 是)",
-        about: "0:认定只约束它说到的那几对;1:下次比对起,各项证据的分量也从认定中学习,比对页会写明",
+        label: "权重从人工认定学习",
+        about: "否:认定只约束它说到的那几对;是:各项证据的分量也从认定中学习,用了的比对会写明",
         default: "0",
-        bounds: Some((0, 1)),
+        bounds: YES_OR_NO,
     },
 ];
 

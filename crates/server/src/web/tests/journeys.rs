@@ -240,7 +240,7 @@ async fn a_persons_word_is_heard_by_the_next_run() {
         let system = app.log_in("system").await;
         let today = app.office.clock.today().to_string();
         app.post(&system, "/settings", &[("name", "learn-from-decisions"), ("value", "1"), ("from", &today)]).await.is(303);
-        app.get(&system, "/settings").await.says("权重从人工认定学习");
+        app.get(&system, "/settings").await.says("<option value=\"1\" selected>是</option>").says(">是</td>");
         app.post(&county, "/runs", &[]).await;
         app.work().await;
         app.get(&county, "/runs/3").await.says("采用人工认定 1 条,证据的分量也从中学习");
