@@ -62,3 +62,51 @@ impl Linkage {
         Absent { children, in_review, precision }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{Counts, Link};
+
+    fn m(source: u16, row: u32) -> Member {
+        Member { source, row }
+    }
+
+    fn pair(left: Member, right: Member, probability: f64) -> Link {
+        Link { left, right, probability, weight: 0.0, rule: None, pattern: 0 }
+    }
+
+    #[test]
+    fn children_of_one_register_without_a_row_on_another() {
+        let mut clusters = Clusters::default();
+        for child in [vec![m(0, 0), m(1, 0)], vec![m(0, 3), m(2, 1)], vec![m(1, 1), m(2, 0)]] {
+            clusters.push(child.into_iter());
+        }
+        let linkage = Linkage {
+            links: Vec::new(),
+            // the row of the third register is of a child who has one on the second
+            review: vec![pair(m(0, 1), m(2, 0), 0.6)],
+            passed_over: vec![pair(m(0, 2), m(1, 1), 0.3), pair(m(0, 2), m(2, 1), 0.9), pair(m(0, 3), m(2, 0), 0.1)],
+            clusters,
+            unmatched: Vec::new(),
+            unmatched_precision: Vec::new(),
+            rules: Vec::new(),
+            first_of_last: 0,
+            comparisons: Vec::new(),
+            models: Vec::new(),
+            left_over_models: Vec::new(),
+            capped: Vec::new(),
+            unseen: vec![((0, 1), 0.2), ((0, 2), 5.0)],
+            counts: Counts { rows: vec![4, 2, 2], ..Counts::default() },
+            estimated_precision: 1.0,
+        };
+        let absent = linkage.absent_from(1, 0);
+        let children: Vec<&[Member]> = absent.children.iter().collect();
+        assert_eq!(children, [&[m(0, 2)][..], &[m(0, 3), m(2, 1)]]);
+        assert_eq!(absent.in_review, 1);
+        assert!((absent.precision - (1.0 - (0.3 + 0.1 + 0.2) / 2.0)).abs() < 1e-9, "{}", absent.precision);
+        // who is on the second and not on the first
+        let absent = linkage.absent_from(0, 1);
+        assert_eq!((absent.children.len(), absent.in_review), (0, 1), "waits by its row on the third");
+    }
+}
