@@ -84,7 +84,13 @@ fn main() -> ExitCode {
 fn link(args: LinkArgs) -> anyhow::Result<ExitCode> {
     let cluster = connect(args.cluster)?;
     let mut link = args.link;
+    let named = link.files.clone();
     let fetched = fetch(&cluster, &mut link.files)?;
+    for file in &mut link.absent_from {
+        if let Some(i) = named.iter().position(|n| n == file) {
+            file.clone_from(&link.files[i]);
+        }
+    }
     let done = baoxue::link::run(link, &cluster);
     drop(fetched);
     cluster.finish(done)

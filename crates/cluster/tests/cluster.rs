@@ -287,8 +287,9 @@ fn storage_in_s3() {
     std::fs::create_dir(bucket.join("rosters")).unwrap();
     std::fs::copy(&files[1], bucket.join("rosters/student.csv")).unwrap();
     let in_bucket = PathBuf::from("s3://bucket/rosters/student.csv");
-    succeeds(&mut nodes.link(&[files[0].clone(), in_bucket], &many));
+    succeeds(nodes.link(&[files[0].clone(), in_bucket.clone()], &many).arg("--absent-from").arg(&in_bucket));
     same_lists(&one, &many);
+    assert!(many.join("absent_from_right.csv").exists(), "a list is asked of a file by its address");
     // a wrong key
     let out = folder.join("out");
     let secret = ("AWS_SECRET_ACCESS_KEY", "other");

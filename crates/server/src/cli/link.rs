@@ -33,7 +33,7 @@ pub struct Args {
     out: PathBuf,
     /// 另列第一个文件里有、这个文件里没有的人(应是要比对的文件之一,可给多次);给的是第一个文件时,列第二个里有、第一个里没有的
     #[arg(long, value_name = "文件", conflicts_with = "dedupe")]
-    absent_from: Vec<PathBuf>,
+    pub absent_from: Vec<PathBuf>,
     /// 另写一页比对说明(HTML):证据轻重、分块规则、门槛、逐对说明
     #[arg(long, value_name = "文件")]
     report: Option<PathBuf>,
