@@ -111,12 +111,14 @@ fn link_lists_who_is_absent_from_a_register() {
     std::fs::write(f.path().join("r.csv"), RIGHT).unwrap();
     let births = "rec_id,name,id_no,dob,phone,p\nB3,张三,,2013-01-02,12000000003,3\nB8,钱七,,2014-04-04,12000000007,8\n";
     std::fs::write(f.path().join("b.csv"), births).unwrap();
-    let files = ["link", "l.csv", "r.csv", "b.csv", "--out", "a", "--truth", "p"];
+    let files = ["link", "l.csv", "r.csv", "b.csv", "--out", "a", "--truth", "p", "--report", "a.html"];
     let said =
         good(f.path(), &[&files[..], &["--absent-from", "r.csv", "--absent-from", "l.csv", "--absent-from", "./r.csv"]].concat());
     assert_eq!(said.matches("r 里没有的").count(), 1, "{said}");
     assert!(said.contains("l 里有、r 里没有的 1 人") && said.contains("r 里有、l 里没有的 1 人"), "{said}");
     assert!(said.contains("不在 r 的名单:准确率 1.0000,召回率 1.0000"), "{said}");
+    let report = std::fs::read_to_string(f.path().join("a.html")).unwrap();
+    assert!(report.contains("l 里有、r 里没有的 1 人"), "the report says so too");
     let read = |file: &str| std::fs::read_to_string(f.path().join("a").join(file)).unwrap();
     // a child of the birth register alone is on neither list
     assert_eq!(read("absent_from_right.csv"), "child,source,record_id\n1,l,L3\n1,b,B3\n");

@@ -89,7 +89,7 @@ fn print(o: &Outcome, request: &Request) {
     let l = &o.linkage;
     for (i, name) in o.table_names.iter().enumerate() {
         println!(
-            "{name}:{} 行,未匹配 {} 行(预计其中 {:.1}% 确实无对应记录)",
+            "{name}:{} 行,未匹配 {} 行(预计其中 {:.2}% 确实无对应记录)",
             l.counts.rows[i],
             l.unmatched[i].len(),
             l.unmatched_precision[i] * 100.0
@@ -102,17 +102,7 @@ fn print(o: &Outcome, request: &Request) {
         l.clusters.len(),
         l.estimated_precision * 100.0
     );
-    for a in &o.absent {
-        println!(
-            "{} 里有、{} 里没有的 {} 人(预计其中 {:.1}% 确实没有),另有 {} 人待人工认定;见 {}",
-            o.table_names[usize::from(a.base)],
-            o.table_names[usize::from(a.source)],
-            a.list.children.len(),
-            a.list.precision * 100.0,
-            a.list.in_review,
-            a.file
-        );
-    }
+    o.absent.iter().for_each(|a| println!("{}", a.sentence(&o.table_names)));
     for c in &l.capped {
         println!("提示:规则“{}”有 {} 组过大,{} 对未按此规则比较", c.rule, c.blocks, c.pairs);
     }

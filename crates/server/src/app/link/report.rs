@@ -8,8 +8,8 @@ use anyhow::Context;
 use askama::Template;
 use baoxue_linkage::{CappedBlock, Explanation, LatentClass, Link, Linkage, Model, Table};
 
-use super::Outcome;
 use super::reviewed::{self, Judged};
+use super::{AbsentFrom, Outcome};
 
 /// Pairs explained of each kind.
 const EXAMPLES: usize = 8;
@@ -38,6 +38,7 @@ struct Body<'a> {
     precision: String,
     review: usize,
     clusters: usize,
+    absent: Vec<String>,
     distribution: String,
     thresholds: Vec<(String, usize, String, String, String)>,
     rules: Vec<(&'a str, &'static str, u64, usize, usize)>,
@@ -86,6 +87,8 @@ pub struct OfRun<'a> {
     /// What the sources are called.
     pub names: &'a [&'a str],
     pub sharp_rules: usize,
+    /// Who is on the first source and not on another, where that was asked.
+    pub absent: &'a [AbsentFrom],
     /// Where rows are to be named by their record ids.
     pub tables: Option<&'a [Table]>,
 }
@@ -96,6 +99,7 @@ impl OfRun<'_> {
         let l = self.linkage;
         let rows = &l.counts.rows;
         let body = Body {
+            absent: self.absent.iter().map(|a| a.sentence(self.names)).collect(),
             sources: (0..rows.len())
                 .map(|i| (self.names[i], rows[i], l.unmatched[i].len(), percent(l.unmatched_precision[i])))
                 .collect(),
@@ -123,7 +127,7 @@ pub fn write(path: &Path, outcome: &Outcome, tables: &[Table]) -> anyhow::Result
     let seconds: f64 = outcome.timings.iter().map(|t| t.seconds).sum();
     let names: Vec<&str> = outcome.table_names.iter().map(String::as_str).collect();
     let sharp_rules = outcome.settings.blocking.sharp.len();
-    let of = OfRun { linkage: &outcome.linkage, names: &names, sharp_rules, tables: Some(tables) };
+    let of = OfRun { linkage: &outcome.linkage, names: &names, sharp_rules, absent: &outcome.absent, tables: Some(tables) };
     let page = Page {
         title: outcome.table_names.join(" × "),
         version: env!("CARGO_PKG_VERSION"),

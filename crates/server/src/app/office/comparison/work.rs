@@ -134,7 +134,7 @@ pub(super) fn work(
     let kinds = children.iter().map(|c| c.verdict.kind).collect();
     // no row is named: the page has no personal data
     let names: Vec<&str> = sources.kinds().iter().map(|k| k.label()).collect();
-    let of = OfRun { linkage: &linkage, names: &names, sharp_rules: settings.blocking.sharp.len(), tables: None };
+    let of = OfRun { linkage: &linkage, names: &names, sharp_rules: settings.blocking.sharp.len(), absent: &[], tables: None };
     let report = of.body()?;
     figures.learned = settings.retrain && figures.decisions_used > 0;
     let settings = settings.to_toml();
