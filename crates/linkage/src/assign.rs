@@ -189,7 +189,7 @@ impl<'a> Rows<'a> {
         let alone =
             |c: &Candidate| self.numbers_of_left(c.pair.left).len() == 1 && self.numbers_of_right(c.pair.right).len() == 1;
         let worth = self.candidates.iter().filter(|c| c.weight() >= ASSIGN_FLOOR);
-        let (mut groups, mut together) = (Components::new(self.rows[0].len() + self.rows[1].len()), Vec::new());
+        let (groups, mut together) = (Components::new(self.rows[0].len() + self.rows[1].len()), Vec::new());
         for c in worth {
             if alone(c) {
                 take(c.pair.left, c.pair.right);

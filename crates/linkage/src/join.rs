@@ -1,5 +1,7 @@
 //! Join: from chosen pairs to children, and to the lists of a run.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -9,7 +11,7 @@ use crate::cluster::Sets;
 use crate::compare::pattern;
 use crate::decisions::{DECIDED_RULE, Decided};
 use crate::encode::Encoded;
-use crate::run::{Clusters, Link, Member, SETTLED_WEIGHT};
+use crate::run::{Clusters, Link, Member, SETTLED_WEIGHT, sources_of};
 use crate::settings::Thresholds;
 use crate::weigh::{DUPLICATE_SHARE, Models, Scorer, Weights};
 
@@ -19,6 +21,9 @@ const CONTRADICTING: f64 = -3.0;
 const SHARE_ROWS: f64 = 1_000.0;
 /// The least share of rows that are taken to stand alone in a source.
 const LEAST_ALONE: f64 = 0.001;
+
+/// Rows whose links one thread puts in order at a time.
+const ROWS_AT_ONCE: usize = 1 << 14;
 
 /// What is known of children who stand twice in one source, by the weights that the source has with another.
 pub(crate) struct DuplicateModel<'a> {
@@ -127,25 +132,41 @@ impl<'a> Joining<'a> {
     pub fn join(&mut self, candidates: &[Candidate], attached: &FxHashSet<Pair>) {
         let accept = self.thresholds.accept;
         let likely = |c: &Candidate| c.chosen() && c.probability() >= accept;
-        // most rows have one such pair: which of these is first does not matter
-        let mut met = vec![0u8; self.encoded.len()];
-        for c in candidates.iter().filter(|c| likely(c)) {
-            for row in [c.pair.left, c.pair.right] {
-                met[row as usize] = met[row as usize].saturating_add(1);
-            }
-        }
-        let alone = |p: Pair| met[p.left as usize] == 1 && met[p.right as usize] == 1;
-        let mut order: Vec<(u64, u32)> = Vec::new();
-        for (c, i) in candidates.iter().zip(0..).filter(|(c, _)| likely(c)) {
-            if alone(c.pair) && self.clusters.stand_alone(c.pair.left, c.pair.right) {
-                self.join_pair(c, attached);
-            } else {
-                order.push((c.rank(), i));
-            }
-        }
-        drop(met);
+        self.join_plain(candidates.par_iter().filter(|c| likely(c)));
+        let numbered = candidates.par_iter().enumerate();
+        let left = numbered.filter(|(_, c)| likely(c) && !self.clusters.same(c.pair.left, c.pair.right));
+        let mut order: Vec<(u64, u32)> = left.map(|(i, c)| (c.rank(), i as u32)).collect();
         order.par_sort_unstable();
         order.iter().for_each(|(_, i)| self.join_pair(&candidates[*i as usize], attached));
+    }
+
+    /// Joins the rows of those groups of likely pairs which come out the same whichever pair is first: most.
+    fn join_plain<'c>(&self, likely: impl ParallelIterator<Item = &'c Candidate> + Clone) {
+        let e = self.encoded;
+        let groups = Sets::of(e.len(), likely.clone().map(|c| (c.pair.left, c.pair.right)));
+        let weak: Vec<AtomicBool> = (0..e.len()).map(|_| AtomicBool::new(false)).collect();
+        likely.filter(|c| c.weight() < SETTLED_WEIGHT).for_each(|c| weak[c.pair.left as usize].store(true, Relaxed));
+        let told_apart: FxHashSet<u32> = self.decided.different.iter().flat_map(|(a, b)| [*a, *b]).collect();
+        let plain = |first: &u32| {
+            let rows = || groups.ring(*first);
+            let free = |i: u32| self.clusters.is_alone(i) && !told_apart.contains(&i);
+            let two = groups.ring(*first).nth(2).is_none();
+            rows().all(free)
+                && if two {
+                    rows().nth(1).is_none_or(|other| self.may_be_one(*first, other, false))
+                } else {
+                    let mut met: SourceSet = 0;
+                    let first_of_source = |i: u32| {
+                        let source = 1 << e.source_of(i);
+                        met & source == 0 && {
+                            met |= source;
+                            true
+                        }
+                    };
+                    rows().all(first_of_source) && !rows().any(|i| weak[i as usize].load(Relaxed))
+                }
+        };
+        groups.firsts().filter(plain).for_each(|first| self.clusters.take(&groups, first));
     }
 
     /// Joins the rows of a pair if nothing speaks against it.
@@ -193,11 +214,12 @@ impl<'a> Joining<'a> {
     /// By record: in which sources its child has rows.
     pub fn sources_of_children(&self) -> Vec<SourceSet> {
         let e = self.encoded;
-        let mut has: Vec<SourceSet> = (0..e.sources()).flat_map(|s| e.range(s).map(move |_| 1 << s)).collect();
-        self.clusters.each_set(|set| {
-            let all = set.iter().fold(0, |all, i| all | has[*i as usize]);
-            set.iter().for_each(|i| has[*i as usize] = all);
+        let has: Vec<AtomicU64> = (0..e.sources()).flat_map(|s| e.range(s).map(move |_| AtomicU64::new(1 << s))).collect();
+        self.clusters.firsts().for_each(|first| {
+            let all = self.clusters.ring(first).fold(0, |all, i| all | 1 << e.source_of(i));
+            self.clusters.ring(first).for_each(|i| has[i as usize].store(all, Relaxed));
         });
+        let mut has: Vec<SourceSet> = has.into_iter().map(AtomicU64::into_inner).collect();
         for (alias, row) in &e.aliases {
             has[*alias as usize] = has[*row as usize];
         }
@@ -222,13 +244,14 @@ pub(crate) struct Joined {
 impl Joined {
     /// The lists of a run. `candidates` are all scored pairs, in order; `unseen` the pairs of one child of a source's rows that the program
     /// expects never to have compared.
-    pub fn lists(mut self, e: &Encoded, candidates: Vec<Candidate>, unseen: &dyn Fn(usize) -> f64) -> Lists {
+    pub fn lists(self, e: &Encoded, candidates: Vec<Candidate>, unseen: &dyn Fn(usize) -> f64) -> Lists {
         let t = self.thresholds;
         let links = self.links(e, &candidates);
-        let mut linked = vec![false; e.len()];
-        let mut note = |m: Member| linked[(e.starts[usize::from(m.source)] + m.row) as usize] = true;
-        links.iter().flat_map(|l| [l.left, l.right]).for_each(&mut note);
-        let mut doubtful: Vec<Candidate> = candidates.into_iter().filter(|c| c.chosen() && c.probability() < t.accept).collect();
+        let linked: Vec<AtomicBool> = (0..e.len()).map(|_| AtomicBool::new(false)).collect();
+        let note = |m: Member| linked[(e.starts[usize::from(m.source)] + m.row) as usize].store(true, Relaxed);
+        links.par_iter().flat_map_iter(|l| [l.left, l.right]).for_each(note);
+        let unlikely = candidates.into_par_iter().filter(|c| c.chosen() && c.probability() < t.accept);
+        let mut doubtful: Vec<Candidate> = unlikely.collect();
         doubtful.sort_by_key(Candidate::rank);
         let budget = (e.len() as f64 * t.max_review_share / 2.0) as usize;
         let mut review: Vec<Candidate> = Vec::new();
@@ -256,9 +279,9 @@ impl Joined {
                 *most = most.max(c.probability());
             }
         }
-        let alone = |i: &u32| !linked[*i as usize] && !in_review[*i as usize] && e.proper(*i) == *i;
+        let alone = |i: &u32| !linked[*i as usize].load(Relaxed) && !in_review[*i as usize] && e.proper(*i) == *i;
         let unmatched: Vec<Vec<u32>> =
-            (0..e.sources()).map(|s| e.range(s).filter(alone).map(|i| i - e.starts[s]).collect()).collect();
+            (0..e.sources()).map(|s| e.range(s).into_par_iter().filter(alone).map(|i| i - e.starts[s]).collect()).collect();
         let unmatched_precision = unmatched
             .iter()
             .enumerate()
@@ -268,28 +291,47 @@ impl Joined {
                 if list.is_empty() { 1.0 } else { (1.0 - wrong / list.len() as f64).max(0.0) }
             })
             .collect();
-        let mut clusters = Clusters::default();
-        self.clusters.each_set(|set| clusters.push(set.iter().map(|i| member(e, *i))));
         Lists {
             links,
             review: review.iter().map(|c| link_of(e, c, c.probability())).collect(),
             passed_over: passed_over.iter().map(|c| link_of(e, c, c.probability())).collect(),
-            clusters,
+            clusters: self.clusters(e),
             unmatched,
             unmatched_precision,
         }
     }
 
+    fn clusters(&self, e: &Encoded) -> Clusters {
+        let add = |mut some: Clusters, first: u32| {
+            some.push(self.clusters.ring(first).map(|i| member(e, i)));
+            some
+        };
+        self.clusters.firsts().fold(Clusters::default, add).reduce(Clusters::default, Clusters::with)
+    }
+
     /// Every compared pair inside a child: duplicates link to all rows of their child.
-    fn links(&mut self, e: &Encoded, candidates: &[Candidate]) -> Vec<Link> {
+    fn links(&self, e: &Encoded, candidates: &[Candidate]) -> Vec<Link> {
         let accept = self.thresholds.accept;
-        let mut links: Vec<Link> = Vec::with_capacity(candidates.len());
-        for c in candidates.iter().filter(|c| self.clusters.same(c.pair.left, c.pair.right)) {
+        let link = |c: &Candidate| {
             let accepted = c.chosen() && c.probability() >= accept;
-            links.push(link_of(e, c, if accepted { c.probability() } else { probability(c.weight()).max(accept) }));
-        }
-        links.sort_by_key(|l| (l.left, l.right));
-        links
+            link_of(e, c, if accepted { c.probability() } else { probability(c.weight()).max(accept) })
+        };
+        // candidates of two sources stand together, links by their left rows: some rows at a time are put in order
+        let of_two: Vec<&[Candidate]> = candidates.chunk_by(|a, b| sources_of(a, e) == sources_of(b, e)).collect();
+        let of_rows = |chunk: usize| {
+            let rows = (chunk * ROWS_AT_ONCE) as u32..((chunk + 1) * ROWS_AT_ONCE) as u32;
+            let some = |of: &&'_ [Candidate]| {
+                let place = |row: u32| of.partition_point(|c| c.pair.left < row);
+                place(rows.start)..place(rows.end)
+            };
+            let candidates = of_two.iter().flat_map(|of| &of[some(of)]);
+            let mut links: Vec<Link> =
+                candidates.filter(|c| self.clusters.same(c.pair.left, c.pair.right)).map(link).collect();
+            links.sort_by_key(|l| (l.left, l.right));
+            links
+        };
+        let by_rows: Vec<Vec<Link>> = (0..e.len().div_ceil(ROWS_AT_ONCE)).into_par_iter().map(of_rows).collect();
+        by_rows.concat()
     }
 }
 

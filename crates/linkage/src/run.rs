@@ -138,8 +138,18 @@ pub struct Clusters {
 
 impl Clusters {
     pub(crate) fn push(&mut self, members: impl Iterator<Item = Member>) {
+        let start = self.members.len();
         self.members.extend(members);
+        self.members[start..].sort_unstable();
         self.ends.push(self.members.len());
+    }
+
+    /// With those of later rows.
+    pub(crate) fn with(mut self, later: Self) -> Self {
+        let before = self.members.len();
+        self.members.extend(later.members);
+        self.ends.extend(later.ends.iter().map(|end| before + end));
+        self
     }
 
     /// How many.
@@ -435,7 +445,7 @@ fn add_in_order(candidates: &mut Vec<Candidate>, mut more: Vec<Candidate>, encod
     candidates.dedup_by_key(|c| (c.pair.left, c.pair.right));
 }
 
-fn sources_of(c: &Candidate, encoded: &Encoded) -> (usize, usize) {
+pub(crate) fn sources_of(c: &Candidate, encoded: &Encoded) -> (usize, usize) {
     (encoded.source_of(c.pair.left), encoded.source_of(c.pair.right))
 }
 

@@ -33,9 +33,9 @@ const ALONE: u64 = 1 << (PATTERN_BITS + RULE_BITS);
 /// Pairs whose records are fetched from memory together: the processor waits for all at once.
 pub(crate) const PAIRS_AT_ONCE: usize = 64;
 /// Records that one thread keys at a time: they fit its cache.
-const CHUNK: usize = 1 << 12;
+const CHUNK: usize = 1 << 9;
 /// Records whose keys are put into parts together.
-const STRETCH: usize = CHUNK * 16;
+const STRETCH: usize = CHUNK * 128;
 
 /// Keys are counted in so many places before the blocks of the fullest are looked at.
 const COUNTED_PLACES: usize = 1 << 20;
@@ -263,15 +263,23 @@ impl<'a> Blocker<'a> {
 
     /// Compares the pairs of some rules, here.
     pub fn compare(&mut self, rules: Range<usize>, wanted: Wanted) -> Proposed {
-        let keyed = if let Some(seekers) = self.seekers(wanted) {
-            let sieves = self.sieves_of(rules.clone(), &seekers.rarer_rows(), |i, key, out| seekers.add_sought(i, key, out));
-            let passes = |at: usize, i: u32, key: u64| seekers.may_find(i, key, &sieves[at]);
-            let rows = |places: Range<usize>| seekers.rows[places].iter().copied();
-            self.keyed_records(rules.clone(), seekers.rows.len(), rows, passes)
+        let keyed = if let Some(seekers) = Seekers::of(self.encoded, wanted) {
+            let sieves = self.sieves_of(rules.clone(), &seekers.rarer, |i, key, out| seekers.add_sought(i, key, out));
+            let (rarer, others) = (&seekers.rarer, &seekers.others);
+            let mut keyed = self.keyed_records(rules.clone(), rarer.len(), |of| rarer[of].iter().copied(), |_, _, _| ());
+            let of_others = self.keyed_records(
+                rules.clone(),
+                others.len(),
+                |of| others[of].iter().copied(),
+                |at, rows, keys| seekers.keep_sought(rows, keys, &sieves[at]),
+            );
+            keyed.iter_mut().zip(of_others).for_each(|(chunks, of_others)| chunks.extend(of_others));
+            keyed
         } else {
             let sieves = self.sieves(rules.clone(), wanted);
-            let passes = |at: usize, _, key: u64| sieves.as_ref().is_none_or(|s| s[at].passes(key));
-            self.keyed_records(rules.clone(), self.encoded.len(), |places| places.start as u32..places.end as u32, passes)
+            let rows = |of: Range<usize>| of.start as u32..of.end as u32;
+            let keep = |at: usize, _, keys: &mut [u64]| sieves.iter().for_each(|s| s[at].keep(keys));
+            self.keyed_records(rules.clone(), self.encoded.len(), rows, keep)
         };
         rules.zip(keyed).fold(self.nothing(), |all, (k, keyed)| all.with(self.run_rule(k, keyed, wanted)))
     }
@@ -314,14 +322,10 @@ impl<'a> Blocker<'a> {
 
     /// Records that take part, in order.
     pub fn participants(&self, wanted: Wanted) -> Vec<u32> {
-        self.seekers(wanted).map_or_else(|| (0..self.encoded.len() as u32).collect(), |s| s.rows)
-    }
-
-    fn seekers<'s>(&self, wanted: Wanted<'s>) -> Option<Seekers<'s>> {
+        let all = 0..self.encoded.len() as u32;
         match wanted {
-            Wanted::All | Wanted::Either(..) => None,
-            Wanted::Open(open) => Some(Seekers::new(self.encoded, move |i| open[i as usize])),
-            Wanted::Apart(has) => Some(Seekers::new(self.encoded, move |i| !has[i as usize])),
+            Wanted::All | Wanted::Either(..) => all.collect(),
+            Wanted::Open(_) | Wanted::Apart(_) => all.filter(|i| wanted.sought(*i, self.encoded.sources()) != 0).collect(),
         }
     }
 
@@ -359,17 +363,17 @@ impl<'a> Blocker<'a> {
         };
         let found: Vec<Vec<Vec<u64>>> = rows.par_chunks(CHUNK).map(keys).collect();
         let of_rule = |k: usize| found.iter().map(|keys| keys[k].as_slice()).collect::<Vec<_>>();
-        (0..rules.len()).map(|k| Sieve::of(&of_rule(k))).collect()
+        (0..rules.len()).into_par_iter().map(|k| Sieve::of(&of_rule(k))).collect()
     }
 
-    /// By rule: keyed records of so many rows, those that pass (by place of the rule, record and key). All rules at once: a record is
+    /// By rule: keyed records of so many rows. `keep` takes away keys of some rows, by place of the rule. All rules at once: a record is
     /// fetched once.
     fn keyed_records<I: Iterator<Item = u32> + Clone>(
         &self,
         rules: Range<usize>,
         len: usize,
         rows: impl Fn(Range<usize>) -> I + Sync,
-        passes: impl Fn(usize, u32, u64) -> bool + Sync,
+        keep: impl Fn(usize, I, &mut [u64]) + Sync,
     ) -> Vec<Vec<Chunk>> {
         let of_stretch = |c: usize| {
             let mut keyed: Vec<Vec<Keyed>> = vec![Vec::new(); rules.len()];
@@ -380,7 +384,8 @@ impl<'a> Blocker<'a> {
                     keys.clear();
                     keys.extend(rows.clone().map(|_| 1));
                     self.rules[k].parts.iter().for_each(|p| self.parts[*p].add(self.encoded, rows.clone(), &mut keys));
-                    let found = keys.iter().copied().zip(rows.clone()).filter(|(k, i)| *k != 0 && passes(at, *i, *k));
+                    keep(at, rows.clone(), &mut keys);
+                    let found = keys.iter().copied().zip(rows.clone()).filter(|(k, _)| *k != 0);
                     keyed[at].extend(found.map(|(k, i)| (k, self.candidate(i))));
                 }
             }

@@ -1,64 +1,84 @@
 //! Who seeks whom: of all records those that may find somebody.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::SourceSet;
+use super::{SourceSet, Wanted};
 use crate::encode::Encoded;
+
+/// Rows that one thread looks at, at a time.
+const ROWS_AT_ONCE: usize = 1 << 14;
 
 /// The records for whose sake a stage is done: each seeks a row in some sources.
 pub(super) struct Seekers<'s> {
-    pub rows: Vec<u32>,
-    /// By record: the sources in which it seeks.
-    seeks: Seeks<'s>,
-    /// By record's source: the sources in which fewer seek it than the other way round. Their keys are what the others' must be among.
-    rarer: Vec<SourceSet>,
-    source_of: Vec<u8>,
+    encoded: &'s Encoded,
+    wanted: Wanted<'s>,
+    /// By source: the sources in which fewer seek it than the other way round. Their keys are what its own must be among.
+    fewer: Vec<SourceSet>,
+    /// Records on the rarer side of what they seek.
+    pub rarer: Vec<u32>,
+    /// The other ones, far more.
+    pub others: Vec<u32>,
 }
 
-type Seeks<'s> = Box<dyn Fn(u32) -> SourceSet + Sync + 's>;
-
 impl<'s> Seekers<'s> {
-    /// `seeks`: by record, the sources in which it seeks.
-    pub fn new(encoded: &Encoded, seeks: impl Fn(u32) -> SourceSet + Sync + 's) -> Self {
-        let n = encoded.sources();
-        let all = SourceSet::MAX >> (SourceSet::BITS as usize - n);
-        let seeks: Seeks = Box::new(move |i| seeks(i) & all);
-        let rows: Vec<u32> = (0..encoded.len() as u32).filter(|i| seeks(*i) != 0).collect();
-        let source_of: Vec<u8> = (0..n).flat_map(|s| encoded.range(s).map(move |_| s as u8)).collect();
-        let mut seekers = vec![vec![0u32; n]; n];
-        for i in &rows {
-            let s = usize::from(source_of[*i as usize]);
-            sources_in(seeks(*i)).for_each(|t| seekers[s][t] += 1);
+    /// Of a stage in which records seek; `None` where all pairs of some blocks are compared.
+    pub fn of(encoded: &'s Encoded, wanted: Wanted<'s>) -> Option<Self> {
+        if matches!(wanted, Wanted::All | Wanted::Either(..)) {
+            return None;
         }
-        let rarer = |s: usize| (0..n).filter(|t| (seekers[*t][s], *t) < (seekers[s][*t], s)).fold(0, |m, t| m | 1 << t);
-        let rarer = (0..n).map(rarer).collect();
-        Self { rows, seeks, rarer, source_of }
+        let n = encoded.sources();
+        let mut seekers = vec![0u32; n * n];
+        for s in 0..n {
+            let count = |mut of: Vec<u32>, i: u32| {
+                sources_in(wanted.sought(i, n)).for_each(|t| of[t] += 1);
+                of
+            };
+            let none = || vec![0u32; n];
+            let add = |a: Vec<u32>, b: Vec<u32>| a.iter().zip(&b).map(|(a, b)| a + b).collect();
+            let of = encoded.range(s).into_par_iter().with_min_len(ROWS_AT_ONCE).fold(none, count).reduce(none, add);
+            seekers[s * n..][..n].copy_from_slice(&of);
+        }
+        let are_fewer = |t: usize, s: usize| (seekers[t * n + s], t) < (seekers[s * n + t], s);
+        let fewer = (0..n).map(|s| (0..n).filter(|t| are_fewer(*t, s)).fold(0, |m, t| m | 1 << t)).collect();
+        let mut out = Self { encoded, wanted, fewer, rarer: Vec::new(), others: Vec::new() };
+        for s in 0..n {
+            let side = |rarer: bool| -> Vec<u32> {
+                let of_side = |i: &u32| match wanted.sought(*i, n) {
+                    0 => false,
+                    sought => (sought & !out.fewer[s] != 0) == rarer,
+                };
+                encoded.range(s).into_par_iter().with_min_len(ROWS_AT_ONCE).filter(of_side).collect()
+            };
+            let (rarer, others) = (side(true), side(false));
+            out.rarer.extend(rarer);
+            out.others.extend(others);
+        }
+        Some(out)
     }
 
-    fn source(&self, i: u32) -> usize {
-        usize::from(self.source_of[i as usize])
-    }
-
-    /// The rows of the rarer sides.
-    pub fn rarer_rows(&self) -> Vec<u32> {
-        self.rows.iter().copied().filter(|i| self.sought_by_rarer(*i) != 0).collect()
-    }
-
+    /// In which sources a record seeks whom fewer seek than are sought there.
     fn sought_by_rarer(&self, i: u32) -> SourceSet {
-        (self.seeks)(i) & !self.rarer[self.source(i)]
+        self.wanted.sought(i, self.encoded.sources()) & !self.fewer[self.encoded.source_of(i)]
     }
 
     /// What a sieve holds for a row of the rarer side: its key, and its key by what it seeks.
     pub fn add_sought(&self, i: u32, key: u64, out: &mut Vec<u64>) {
         out.push(key);
-        out.extend(sources_in(self.sought_by_rarer(i)).map(|t| between(key, self.source(i), t)));
+        out.extend(sources_in(self.sought_by_rarer(i)).map(|t| between(key, self.encoded.source_of(i), t)));
     }
 
-    /// Whether somebody of the key may seek the record where it seeks. One who is on the rarer side always passes.
-    pub fn may_find(&self, i: u32, key: u64, sieve: &Sieve) -> bool {
+    /// Of keys of other records, takes away those under which nobody of the rarer side seeks where the record does.
+    pub fn keep_sought(&self, rows: impl Iterator<Item = u32>, keys: &mut [u64], sieve: &Sieve) {
         // most are seen to find nobody by one look, whichever source they seek
-        let of_rarer = |t| sieve.passes(between(key, t, self.source(i)));
-        self.sought_by_rarer(i) != 0 || sieve.passes(key) && sources_in((self.seeks)(i)).any(of_rarer)
+        sieve.keep(keys);
+        for (key, i) in keys.iter_mut().zip(rows).filter(|(key, _)| **key != 0) {
+            let source = self.encoded.source_of(i);
+            let sought = self.wanted.sought(i, self.encoded.sources());
+            if !sources_in(sought).any(|t| sieve.passes(between(*key, t, source))) {
+                *key = 0;
+            }
+        }
     }
 }
 
@@ -102,5 +122,10 @@ impl Sieve {
     pub fn passes(&self, key: u64) -> bool {
         let (at, bit) = self.place(key);
         self.bits[at] & bit != 0
+    }
+
+    /// Of some keys, takes away those that do not pass.
+    fn keep(&self, keys: &mut [u64]) {
+        keys.iter_mut().for_each(|key| *key = if self.passes(*key) { *key } else { 0 });
     }
 }

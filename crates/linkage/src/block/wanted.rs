@@ -30,6 +30,16 @@ impl Wanted<'_> {
         }
     }
 
+    /// In which of so many sources a record seeks somebody; in none where all pairs of some blocks are wanted.
+    pub(super) fn sought(self, i: u32, sources: usize) -> SourceSet {
+        let all = SourceSet::MAX >> (SourceSet::BITS as usize - sources);
+        match self {
+            Wanted::All | Wanted::Either(..) => 0,
+            Wanted::Open(open) => open[i as usize] & all,
+            Wanted::Apart(has) => !has[i as usize] & all,
+        }
+    }
+
     /// What is wanted of a block: where it is drawn, all of it.
     pub(super) fn of_block(self, key: u64) -> Self {
         match self {
@@ -48,7 +58,12 @@ pub(crate) struct KeySieve {
 
 impl KeySieve {
     pub fn passes(&self, key: u64) -> bool {
-        self.draw.takes(key) || self.open.passes(key)
+        self.draw.takes(key) | self.open.passes(key)
+    }
+
+    /// Of some keys, takes away those that do not pass.
+    pub(super) fn keep(&self, keys: &mut [u64]) {
+        keys.iter_mut().for_each(|key| *key = if self.passes(*key) { *key } else { 0 });
     }
 }
 
