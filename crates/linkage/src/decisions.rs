@@ -6,7 +6,8 @@ use crate::assign::{CERTAIN, Candidate};
 use crate::block::{Pair, source_pair};
 use crate::compare::pattern;
 use crate::encode::Encoded;
-use crate::run::{LinkError, in_order};
+use crate::order::Order;
+use crate::run::LinkError;
 use crate::table::Table;
 
 /// What a person said of two rows.
@@ -78,7 +79,7 @@ impl Decided {
         out
     }
 
-    pub fn apply(&self, candidates: &mut Vec<Candidate>, encoded: &Encoded) {
+    pub fn apply(&self, candidates: &mut Vec<Candidate>, order: &Order, encoded: &Encoded) {
         if self.same.is_empty() && self.different.is_empty() {
             return;
         }
@@ -92,7 +93,7 @@ impl Decided {
                 candidates.push(Candidate::new(Pair::new(a, b, DECIDED_RULE, pattern(encoded, a, b)), CERTAIN));
             }
         }
-        in_order(candidates, encoded);
+        order.sort(candidates);
     }
 }
 

@@ -7,11 +7,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::assign::{CANDIDATE_FLOOR, Candidate, Duplicates, probability};
 use crate::block::{Pair, SourceSet};
+use crate::buckets::side_by_side;
 use crate::cluster::Sets;
 use crate::compare::pattern;
 use crate::decisions::{DECIDED_RULE, Decided};
 use crate::encode::Encoded;
-use crate::run::{Clusters, Link, Member, SETTLED_WEIGHT, sources_of};
+use crate::order::sources_of;
+use crate::run::{Clusters, Link, Member, SETTLED_WEIGHT};
 use crate::settings::Thresholds;
 use crate::weigh::{DUPLICATE_SHARE, Models, Scorer, Weights};
 
@@ -331,7 +333,8 @@ impl Joined {
             links
         };
         let by_rows: Vec<Vec<Link>> = (0..e.len().div_ceil(ROWS_AT_ONCE)).into_par_iter().map(of_rows).collect();
-        by_rows.concat()
+        let any = by_rows.iter().find_map(|links| links.first().cloned());
+        side_by_side(any, by_rows.iter().map(Vec::len), |i, part| part.clone_from_slice(&by_rows[i]))
     }
 }
 

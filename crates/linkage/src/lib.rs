@@ -16,6 +16,7 @@
 mod absent;
 mod assign;
 mod block;
+mod buckets;
 mod cluster;
 mod compare;
 mod decisions;
@@ -25,6 +26,7 @@ pub mod evaluate;
 mod field;
 mod intern;
 mod join;
+mod order;
 mod records;
 mod run;
 mod settings;

@@ -14,6 +14,7 @@ use crate::decisions::{Decided, Decision};
 use crate::encode::{Encoded, Encoder};
 use crate::engine::{Engine, Task};
 use crate::join::{DuplicateModel, Joining, member};
+use crate::order::{Order, sources_of};
 use crate::settings::Settings;
 use crate::table::Table;
 use crate::weigh::{Model, Models, Pool, Scorer, Weights, train};
@@ -25,6 +26,9 @@ const SETTLED_LEAD: f64 = 10.0;
 
 /// Quarter bits of rough weight from which agreement in all that is the child's own leaves no doubt: a number and a name.
 const SURE_ROUGHLY: i32 = 120;
+
+/// Pairs that one thread scores at a time.
+const PAIRS_SCORED: usize = 1 << 15;
 
 /// A stage of a run, as reported to an [`Observer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -300,8 +304,8 @@ pub fn link(
     let pool = Pool { histogram: &sharp.histogram, rules: blocker.sharp_conditions(), labels, left_over: None };
     let models = train(&encoded, &pool);
     let scorer = Scorer::new(&encoded, &models);
-    let mut candidates = score(&encoded, &scorer, std::mem::take(&mut sharp.pairs));
-    in_order(&mut candidates, &encoded);
+    let order = Order::of(&encoded);
+    let mut candidates = score(&order, &encoded, &scorer, std::mem::take(&mut sharp.pairs));
     let open = open_sources(&encoded, &candidates);
 
     begin(Stage::BlockBroad)?;
@@ -309,10 +313,10 @@ pub fn link(
     let broad = compare(engine, &mut blocker, broad_rules.clone(), Wanted::Open(&open))?;
     let unsettled = open.iter().filter(|o| **o != 0).count();
     drop(open);
-    add_in_order(&mut candidates, score(&encoded, &scorer, broad.pairs), &encoded);
+    order.add(&mut candidates, &score(&order, &encoded, &scorer, broad.pairs));
 
     begin(Stage::Assign)?;
-    decided.apply(&mut candidates, &encoded);
+    decided.apply(&mut candidates, &order, &encoded);
     let mut joining = Joining::new(&encoded, &scorer, &models, &decided, settings.thresholds);
     let attached = choose(&encoded, &joining.duplicates, &mut candidates, within);
     joining.join(&candidates, &attached);
@@ -325,9 +329,8 @@ pub fn link(
     let rules = blocker.last_conditions();
     let pool = Pool { histogram: &last.histogram, rules, labels: FxHashMap::default(), left_over: Some((&has, &models)) };
     let left_over = train(&encoded, &pool);
-    let mut late = score(&encoded, &Scorer::new(&encoded, &left_over), last.pairs);
-    in_order(&mut late, &encoded);
-    decided.apply(&mut late, &encoded);
+    let mut late = score(&order, &encoded, &Scorer::new(&encoded, &left_over), last.pairs);
+    decided.apply(&mut late, &order, &encoded);
     let attached = choose(&encoded, &joining.duplicates, &mut late, within);
     {
         let place = |c: &Candidate| (sources_of(c, &encoded), c.pair.left, c.pair.right);
@@ -340,7 +343,8 @@ pub fn link(
     }
     drop(has);
     joining.join(&late, &attached);
-    add_in_order(&mut candidates, late, &encoded);
+    order.add(&mut candidates, &late);
+    drop(late);
 
     begin(Stage::Cluster)?;
     let joined = joining.finish();
@@ -426,29 +430,6 @@ fn compare(
     Ok(proposed)
 }
 
-/// Each pair once, in order of its two sources and of its rows.
-pub(crate) fn in_order(candidates: &mut Vec<Candidate>, encoded: &Encoded) {
-    if encoded.sources() > 2 {
-        candidates.par_sort_unstable_by_key(|c| (sources_of(c, encoded), c.pair));
-    } else {
-        candidates.par_sort_unstable_by_key(|c| c.pair);
-    }
-    candidates.dedup_by_key(|c| (c.pair.left, c.pair.right));
-}
-
-/// Puts more candidates among those that stand in order.
-fn add_in_order(candidates: &mut Vec<Candidate>, mut more: Vec<Candidate>, encoded: &Encoded) {
-    in_order(&mut more, encoded);
-    candidates.extend(more);
-    // two runs: a stable sort only merges them
-    candidates.sort_by_key(|c| (sources_of(c, encoded), c.pair));
-    candidates.dedup_by_key(|c| (c.pair.left, c.pair.right));
-}
-
-pub(crate) fn sources_of(c: &Candidate, encoded: &Encoded) -> (usize, usize) {
-    (encoded.source_of(c.pair.left), encoded.source_of(c.pair.right))
-}
-
 /// Pairs found by a former name are pairs of the rows themselves; of several for two rows the likeliest stays.
 fn by_either_name(candidates: &mut Vec<Candidate>, encoded: &Encoded) {
     candidates.iter_mut().for_each(|c| c.pair = proper(c.pair, encoded));
@@ -462,15 +443,20 @@ fn proper(pair: Pair, encoded: &Encoded) -> Pair {
     pair.of(encoded.proper(pair.left), encoded.proper(pair.right))
 }
 
-fn score(encoded: &Encoded, scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
-    let mut out: Vec<Candidate> = pairs.par_iter().map(|pair| Candidate::new(*pair, f64::MIN)).collect();
+/// The pairs that may be of one child with their weights, in order.
+fn score(order: &Order, encoded: &Encoded, scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
+    let stretch = |pairs: &[Pair]| {
+        let mut likely = Vec::with_capacity(pairs.len());
+        for some in pairs.chunks(PAIRS_AT_ONCE) {
+            encoded.fetch(some.iter().flat_map(|p| [p.left, p.right]));
+            let scored = some.iter().map(|p| Candidate::new(*p, scorer.score(*p)));
+            likely.extend(scored.filter(|c| c.weight() >= CANDIDATE_FLOOR));
+        }
+        order.parts(&likely)
+    };
+    let stretches: Vec<_> = pairs.par_chunks(PAIRS_SCORED).map(stretch).collect();
     drop(pairs);
-    out.par_chunks_mut(PAIRS_AT_ONCE).for_each(|some| {
-        encoded.fetch(some.iter().flat_map(|c| [c.pair.left, c.pair.right]));
-        some.iter_mut().for_each(|c| *c = Candidate::new(c.pair, scorer.score(c.pair)));
-    });
-    out.retain(|c| c.weight() >= CANDIDATE_FLOOR);
-    out
+    order.put(&stretches)
 }
 
 /// Sources with which no pair settles a row: the broad rules look further there. `candidates` stand in order.

@@ -17,11 +17,12 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
+use crate::buckets::Buckets;
 use crate::encode::Encoded;
 use crate::settings::{Settings, rule_parts};
 
 use key::{Part, agreement, extend, part, splitters};
-use keyed::Chunk;
+use keyed::{in_parts, sorted_parts};
 pub(crate) use keyed::{BlockRow, Keyed};
 use seek::{Seekers, Sieve};
 pub(crate) use wanted::{Draw, KeySieve, Wanted};
@@ -374,7 +375,7 @@ impl<'a> Blocker<'a> {
         len: usize,
         rows: impl Fn(Range<usize>) -> I + Sync,
         keep: impl Fn(usize, I, &mut [u64]) + Sync,
-    ) -> Vec<Vec<Chunk>> {
+    ) -> Vec<Vec<Buckets<Keyed>>> {
         let of_stretch = |c: usize| {
             let mut keyed: Vec<Vec<Keyed>> = vec![Vec::new(); rules.len()];
             let mut keys = Vec::new();
@@ -389,21 +390,21 @@ impl<'a> Blocker<'a> {
                     keyed[at].extend(found.map(|(k, i)| (k, self.candidate(i))));
                 }
             }
-            keyed.iter().map(|k| Chunk::of(k)).collect::<Vec<_>>()
+            keyed.iter().map(|k| in_parts(k)).collect::<Vec<_>>()
         };
-        let stretches: Vec<Vec<Chunk>> = (0..len.div_ceil(STRETCH)).into_par_iter().map(of_stretch).collect();
-        let mut by_rule: Vec<Vec<Chunk>> = rules.map(|_| Vec::with_capacity(stretches.len())).collect();
+        let stretches: Vec<Vec<Buckets<Keyed>>> = (0..len.div_ceil(STRETCH)).into_par_iter().map(of_stretch).collect();
+        let mut by_rule: Vec<Vec<Buckets<Keyed>>> = rules.map(|_| Vec::with_capacity(stretches.len())).collect();
         for stretch in stretches {
             stretch.into_iter().zip(&mut by_rule).for_each(|(chunk, of_rule)| of_rule.push(chunk));
         }
         by_rule
     }
 
-    fn run_rule(&mut self, k: usize, chunks: Vec<Chunk>, wanted: Wanted) -> Proposed {
-        let in_parts = Chunk::in_parts(&chunks);
+    fn run_rule(&mut self, k: usize, chunks: Vec<Buckets<Keyed>>, wanted: Wanted) -> Proposed {
+        let parts = sorted_parts(&chunks);
         drop(chunks);
         let none = || (self.nothing(), Vec::new());
-        let (out, oversized) = in_parts
+        let (out, oversized) = parts
             .into_par_iter()
             .fold(none, |(mut out, mut oversized), part| {
                 self.compare_keyed(k, &part, wanted, &mut out, &mut oversized);
