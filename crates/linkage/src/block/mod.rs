@@ -265,22 +265,20 @@ impl<'a> Blocker<'a> {
     /// Compares the pairs of some rules, here.
     pub fn compare(&mut self, rules: Range<usize>, wanted: Wanted) -> Proposed {
         let keyed = if let Some(seekers) = Seekers::of(self.encoded, wanted) {
-            let sieves = self.sieves_of(rules.clone(), &seekers.rarer, |i, key, out| seekers.add_sought(i, key, out));
+            let sieves = self.sieves_of(rules.clone(), &seekers);
             let (rarer, others) = (&seekers.rarer, &seekers.others);
             let mut keyed = self.keyed_records(rules.clone(), rarer.len(), |of| rarer[of].iter().copied(), |_, _, _| ());
             let of_others = self.keyed_records(
                 rules.clone(),
                 others.len(),
                 |of| others[of].iter().copied(),
-                |at, rows, keys| seekers.keep_sought(rows, keys, &sieves[at]),
+                |at, rows, keys| seekers.keep(rows, keys, &sieves[at]),
             );
             keyed.iter_mut().zip(of_others).for_each(|(chunks, of_others)| chunks.extend(of_others));
             keyed
         } else {
-            let sieves = self.sieves(rules.clone(), wanted);
             let rows = |of: Range<usize>| of.start as u32..of.end as u32;
-            let keep = |at: usize, _, keys: &mut [u64]| sieves.iter().for_each(|s| s[at].keep(keys));
-            self.keyed_records(rules.clone(), self.encoded.len(), rows, keep)
+            self.keyed_records(rules.clone(), self.encoded.len(), rows, |_, _, _| ())
         };
         rules.zip(keyed).fold(self.nothing(), |all, (k, keyed)| all.with(self.run_rule(k, keyed, wanted)))
     }
@@ -324,9 +322,13 @@ impl<'a> Blocker<'a> {
     /// Records that take part, in order.
     pub fn participants(&self, wanted: Wanted) -> Vec<u32> {
         let all = 0..self.encoded.len() as u32;
-        match wanted {
-            Wanted::All | Wanted::Either(..) => all.collect(),
-            Wanted::Open(_) | Wanted::Apart(_) => all.filter(|i| wanted.sought(*i, self.encoded.sources()) != 0).collect(),
+        match (wanted, Seekers::of(self.encoded, wanted)) {
+            (Wanted::All | Wanted::Either(..), _) | (_, None) => all.collect(),
+            (_, Some(seekers)) => {
+                let mut rows = [seekers.rarer, seekers.others].concat();
+                rows.sort_unstable();
+                rows
+            }
         }
     }
 
@@ -343,26 +345,25 @@ impl<'a> Blocker<'a> {
         rule.parts.iter().fold(1, |key, p| extend(key, self.parts[*p].value(self.encoded, r)))
     }
 
-    /// By rule, where not all pairs are wanted: lets the keys pass under which there may be wanted ones.
+    /// By rule, where not all pairs are wanted but all records may be: lets the keys pass under which there may be wanted ones.
     pub fn sieves(&self, rules: Range<usize>, wanted: Wanted) -> Option<Vec<KeySieve>> {
-        let Wanted::Either(open, draw) = wanted else { return None };
-        let rows: Vec<u32> = (0..self.encoded.len() as u32).filter(|i| open[*i as usize] != 0).collect();
-        let sieves = self.sieves_of(rules, &rows, |_, key, out| out.push(key));
+        let Wanted::Either(_, draw) = wanted else { return None };
+        let sieves = self.sieves_of(rules, &Seekers::of(self.encoded, wanted)?);
         Some(sieves.into_iter().map(|open| KeySieve { open, draw }).collect())
     }
 
-    /// By rule: a sieve of what `add` makes of the keys of some records. All rules at once: a record is fetched once.
-    fn sieves_of(&self, rules: Range<usize>, rows: &[u32], add: impl Fn(u32, u64, &mut Vec<u64>) + Sync) -> Vec<Sieve> {
+    /// By rule: a sieve of the keys of those on the rarer sides. All rules at once: a record is fetched once.
+    fn sieves_of(&self, rules: Range<usize>, seekers: &Seekers) -> Vec<Sieve> {
         let keys = |rows: &[u32]| {
             let mut out = vec![Vec::new(); rules.len()];
             for i in rows {
                 let record = self.encoded.record(*i);
                 let keys = rules.clone().map(|k| self.key_of(k, record));
-                keys.zip(&mut out).filter(|(key, _)| *key != 0).for_each(|(key, out)| add(*i, key, out));
+                keys.zip(&mut out).filter(|(key, _)| *key != 0).for_each(|(key, out)| out.push(seekers.sifted(*i, key)));
             }
             out
         };
-        let found: Vec<Vec<Vec<u64>>> = rows.par_chunks(CHUNK).map(keys).collect();
+        let found: Vec<Vec<Vec<[u64; 2]>>> = seekers.rarer.par_chunks(CHUNK).map(keys).collect();
         let of_rule = |k: usize| found.iter().map(|keys| keys[k].as_slice()).collect::<Vec<_>>();
         (0..rules.len()).into_par_iter().map(|k| Sieve::of(&of_rule(k))).collect()
     }

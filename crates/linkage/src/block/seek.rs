@@ -1,131 +1,213 @@
 //! Who seeks whom: of all records those that may find somebody.
 
+use std::cmp::Reverse;
+use std::ops::Range;
+
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::{SourceSet, Wanted};
+use super::wanted::{NONE, Side};
+use super::Wanted;
 use crate::encode::Encoded;
 
 /// Rows that one thread looks at, at a time.
 const ROWS_AT_ONCE: usize = 1 << 14;
+/// Above so many sides those of a source are taken for one: each look of a record asks for every side that it may meet.
+const MOST_SIDES: usize = 256;
 
-/// The records for whose sake a stage is done: each seeks a row in some sources.
+/// The records for whose sake a stage is done. Those that seek and are sought alike make a side; of two sides whose pairs are wanted one
+/// is among the rarer ones, whose keys are what those of the others must be among.
 pub(super) struct Seekers<'s> {
-    encoded: &'s Encoded,
     wanted: Wanted<'s>,
-    /// By source: the sources in which fewer seek it than the other way round. Their keys are what its own must be among.
-    fewer: Vec<SourceSet>,
-    /// Records on the rarer side of what they seek.
+    /// By record: the number of its side.
+    sides: Vec<u16>,
+    /// By side that is not among the rarer ones: those it may meet.
+    may_meet: Vec<Vec<u16>>,
+    /// Records of the rarer sides.
     pub rarer: Vec<u32>,
-    /// The other ones, far more.
+    /// Other records that may find somebody, far more.
     pub others: Vec<u32>,
 }
 
 impl<'s> Seekers<'s> {
-    /// Of a stage in which records seek; `None` where all pairs of some blocks are compared.
+    /// Of a stage; `None` where all pairs are compared.
     pub fn of(encoded: &'s Encoded, wanted: Wanted<'s>) -> Option<Self> {
-        if matches!(wanted, Wanted::All | Wanted::Either(..)) {
+        Self::of_sides(encoded, wanted, MOST_SIDES)
+    }
+
+    fn of_sides(encoded: &'s Encoded, wanted: Wanted<'s>, most: usize) -> Option<Self> {
+        if matches!(wanted, Wanted::All) {
             return None;
         }
-        let n = encoded.sources();
-        let mut seekers = vec![0u32; n * n];
-        for s in 0..n {
-            let count = |mut of: Vec<u32>, i: u32| {
-                sources_in(wanted.sought(i, n)).for_each(|t| of[t] += 1);
-                of
-            };
-            let none = || vec![0u32; n];
-            let add = |a: Vec<u32>, b: Vec<u32>| a.iter().zip(&b).map(|(a, b)| a + b).collect();
-            let of = encoded.range(s).into_par_iter().with_min_len(ROWS_AT_ONCE).fold(none, count).reduce(none, add);
-            seekers[s * n..][..n].copy_from_slice(&of);
+        let roughly = Sides { encoded, wanted, roughly: true };
+        let mut of = Sides { roughly: false, ..roughly };
+        let mut sides = of.count();
+        if sides.len() > most {
+            of = roughly;
+            sides = of.count();
         }
-        let are_fewer = |t: usize, s: usize| (seekers[t * n + s], t) < (seekers[s * n + t], s);
-        let fewer = (0..n).map(|s| (0..n).filter(|t| are_fewer(*t, s)).fold(0, |m, t| m | 1 << t)).collect();
-        let mut out = Self { encoded, wanted, fewer, rarer: Vec::new(), others: Vec::new() };
-        for s in 0..n {
-            let side = |rarer: bool| -> Vec<u32> {
-                let of_side = |i: &u32| match wanted.sought(*i, n) {
-                    0 => false,
-                    sought => (sought & !out.fewer[s] != 0) == rarer,
-                };
-                encoded.range(s).into_par_iter().with_min_len(ROWS_AT_ONCE).filter(of_side).collect()
-            };
-            let (rarer, others) = (side(true), side(false));
-            out.rarer.extend(rarer);
-            out.others.extend(others);
-        }
-        Some(out)
+        let meet = |x: usize, y: usize| wanted.meet(sides[x].0, sides[y].0);
+        let counts: Vec<u32> = sides.iter().map(|s| s.1).collect();
+        let is_rarer = rarer_sides(&counts, &meet);
+        let whom = |x: usize| (0..counts.len()).filter(|y| !is_rarer[x] && meet(x, *y)).map(|y| y as u16).collect();
+        let may_meet: Vec<Vec<u16>> = (0..counts.len()).map(whom).collect();
+        // of a drawn block all are wanted
+        let all = matches!(wanted, Wanted::Either(..));
+        let numbers: FxHashMap<Side, u16> = sides.iter().zip(0..).map(|(side, number)| (side.0, number)).collect();
+        let split = |(rows, source): (Range<u32>, usize)| {
+            let (mut of_rows, mut rarer, mut others) = (Vec::with_capacity(rows.len()), Vec::new(), Vec::new());
+            of.runs(rows.clone(), source, |side, rows| {
+                let side = numbers[&side];
+                of_rows.extend(rows.clone().map(|_| side));
+                if is_rarer[usize::from(side)] {
+                    rarer.extend(rows);
+                } else if all || !may_meet[usize::from(side)].is_empty() {
+                    others.extend(rows);
+                }
+            });
+            (of_rows, (rarer, others))
+        };
+        type Split = (Vec<Vec<u16>>, (Vec<Vec<u32>>, Vec<Vec<u32>>));
+        let (sides, (rarer, others)): Split = of.stretches().map(split).unzip();
+        Some(Self { wanted, sides: sides.concat(), rarer: rarer.concat(), others: others.concat(), may_meet })
     }
 
-    /// In which sources a record seeks whom fewer seek than are sought there.
-    fn sought_by_rarer(&self, i: u32) -> SourceSet {
-        self.wanted.sought(i, self.encoded.sources()) & !self.fewer[self.encoded.source_of(i)]
+    fn side(&self, i: u32) -> u16 {
+        self.sides[i as usize]
     }
 
-    /// What a sieve holds for a row of the rarer side: its key, and its key by what it seeks.
-    pub fn add_sought(&self, i: u32, key: u64, out: &mut Vec<u64>) {
-        out.push(key);
-        out.extend(sources_in(self.sought_by_rarer(i)).map(|t| between(key, self.encoded.source_of(i), t)));
+    /// What a sieve holds for a record of a rarer side: its key, and its key as of its side.
+    pub fn sifted(&self, i: u32, key: u64) -> [u64; 2] {
+        [key, of_side(key, self.side(i))]
     }
 
-    /// Of keys of other records, takes away those under which nobody of the rarer side seeks where the record does.
-    pub fn keep_sought(&self, rows: impl Iterator<Item = u32>, keys: &mut [u64], sieve: &Sieve) {
-        // most are seen to find nobody by one look, whichever source they seek
-        sieve.keep(keys);
-        for (key, i) in keys.iter_mut().zip(rows).filter(|(key, _)| **key != 0) {
-            let source = self.encoded.source_of(i);
-            let sought = self.wanted.sought(i, self.encoded.sources());
-            if !sources_in(sought).any(|t| sieve.passes(between(*key, t, source))) {
+    /// Of keys of other records, takes away those under which nobody is whom the record may meet.
+    pub fn keep(&self, rows: impl Iterator<Item = u32>, keys: &mut [u64], sieve: &Sieve) {
+        let draw = if let Wanted::Either(_, draw) = self.wanted { draw } else { NONE };
+        // most are seen to find nobody by one look, whomever they may meet
+        keys.iter_mut().for_each(|key| *key = if draw.takes(*key) | sieve.passes(*key) { *key } else { 0 });
+        for (key, i) in keys.iter_mut().zip(rows).filter(|(key, _)| **key != 0 && !draw.takes(**key)) {
+            if !self.may_meet[usize::from(self.side(i))].iter().any(|side| sieve.passes_of_side(of_side(*key, *side))) {
                 *key = 0;
             }
         }
     }
 }
 
-fn sources_in(mut set: SourceSet) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let next = set.trailing_zeros();
-        set &= set.wrapping_sub(1);
-        (next < SourceSet::BITS).then_some(next as usize)
-    })
+/// The sides of all records.
+#[derive(Clone, Copy)]
+struct Sides<'s> {
+    encoded: &'s Encoded,
+    wanted: Wanted<'s>,
+    /// Whether the sides of a source are taken for one.
+    roughly: bool,
 }
 
-/// A key as one of source `s` that seeks in source `t` has it.
-fn between(key: u64, s: usize, t: usize) -> u64 {
-    (key ^ (s as u64) << 6 ^ t as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+impl Sides<'_> {
+    /// Records of one source at a time, with it.
+    fn stretches(self) -> impl IndexedParallelIterator<Item = (Range<u32>, usize)> {
+        let of_source = |s: usize| {
+            let rows = self.encoded.range(s);
+            rows.clone().step_by(ROWS_AT_ONCE).map(move |first| (first..rows.end.min(first + ROWS_AT_ONCE as u32), s))
+        };
+        (0..self.encoded.sources()).flat_map(of_source).collect::<Vec<_>>().into_par_iter()
+    }
+
+    /// Records of one side that stand together, with it.
+    fn runs(self, rows: Range<u32>, source: usize, mut each: impl FnMut(Side, Range<u32>)) {
+        let side = |i: u32| self.wanted.side(source, i, self.encoded.sources(), self.roughly);
+        let mut first = rows.start;
+        while first < rows.end {
+            let of_first = side(first);
+            let end = (first + 1..rows.end).find(|i| side(*i) != of_first).unwrap_or(rows.end);
+            each(of_first, first..end);
+            first = end;
+        }
+    }
+
+    /// How many records each has, the commonest first.
+    fn count(self) -> Vec<(Side, u32)> {
+        let count = |(rows, source): (Range<u32>, usize)| {
+            let mut sides: FxHashMap<Side, u32> = FxHashMap::default();
+            self.runs(rows, source, |side, rows| *sides.entry(side).or_default() += rows.len() as u32);
+            sides
+        };
+        let mut all: FxHashMap<Side, u32> = FxHashMap::default();
+        for (side, n) in self.stretches().map(count).collect::<Vec<_>>().into_iter().flatten() {
+            *all.entry(side).or_default() += n;
+        }
+        let mut sides: Vec<(Side, u32)> = all.into_iter().collect();
+        sides.sort_unstable_by_key(|(side, n)| (Reverse(*n), *side));
+        sides
+    }
+}
+
+/// Of every two sides that meet one at least, of few records in all: of two the rarer pays, until it is paid for; who is paid for is taken
+/// (the local ratio rule of Bar-Yehuda and Even, which takes at most twice as many as must be).
+fn rarer_sides(counts: &[u32], meet: &dyn Fn(usize, usize) -> bool) -> Vec<bool> {
+    let sides = 0..counts.len();
+    let mut left = counts.to_vec();
+    for (x, y) in sides.clone().flat_map(|x| (x..counts.len()).map(move |y| (x, y))).filter(|(x, y)| meet(*x, *y)) {
+        let paid = left[x].min(left[y]);
+        left[x] -= paid;
+        left[y] -= if x == y { 0 } else { paid };
+    }
+    let mut taken: Vec<bool> = left.iter().map(|left| *left == 0).collect();
+    for x in sides.clone() {
+        taken[x] = taken[x] && !sides.clone().all(|y| !meet(x, y) || (taken[y] && x != y));
+    }
+    taken
+}
+
+/// A key as a record of a side has it.
+fn of_side(key: u64, side: u16) -> u64 {
+    (key ^ u64::from(side) << 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Lets keys pass that may be wanted: far smaller than the keys themselves.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Sieve {
-    bits: Vec<u64>,
+    keys: Vec<u64>,
+    /// The same of keys as sides have them.
+    of_sides: Vec<u64>,
 }
 
 impl Sieve {
-    /// Places a key: one key in so many passes by accident.
+    /// Places a key: one key in so many passes by accident, of those as sides have them far fewer.
     const PLACES: usize = 16;
 
-    pub fn of(keys: &[&[u64]]) -> Self {
+    /// Of keys, and of these as sides have them.
+    pub fn of(keys: &[&[[u64; 2]]]) -> Self {
         let places = (keys.iter().map(|k| k.len()).sum::<usize>() * Self::PLACES).next_power_of_two().max(64);
-        let mut out = Self { bits: vec![0; places / 64] };
-        for key in keys.iter().copied().flatten() {
-            let (at, bit) = out.place(*key);
-            out.bits[at] |= bit;
+        let mut out = Self { keys: vec![0; places / 64], of_sides: vec![0; places / 64] };
+        for [key, of_side] in keys.iter().copied().flatten() {
+            let at = out.word(*key);
+            out.keys[at] |= Self::bit(*key);
+            let at = out.word(*of_side);
+            out.of_sides[at] |= Self::bits(*of_side);
         }
         out
     }
 
-    fn place(&self, key: u64) -> (usize, u64) {
-        ((key >> 14) as usize & (self.bits.len() - 1), 1 << (key >> 8 & 63))
+    fn word(&self, key: u64) -> usize {
+        (key >> 14) as usize & (self.keys.len() - 1)
     }
 
+    fn bit(key: u64) -> u64 {
+        1 << (key >> 8 & 63)
+    }
+
+    fn bits(key: u64) -> u64 {
+        1 << (key >> 58) | 1 << (key >> 52 & 63) | 1 << (key >> 46 & 63)
+    }
+
+    #[inline]
     pub fn passes(&self, key: u64) -> bool {
-        let (at, bit) = self.place(key);
-        self.bits[at] & bit != 0
+        self.keys[self.word(key)] & Self::bit(key) != 0
     }
 
-    /// Of some keys, takes away those that do not pass.
-    fn keep(&self, keys: &mut [u64]) {
-        keys.iter_mut().for_each(|key| *key = if self.passes(*key) { *key } else { 0 });
+    fn passes_of_side(&self, key: u64) -> bool {
+        self.of_sides[self.word(key)] & Self::bits(key) == Self::bits(key)
     }
 }

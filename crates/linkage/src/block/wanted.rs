@@ -22,6 +22,9 @@ pub(crate) enum Wanted<'s> {
 /// No block is drawn.
 pub(super) const NONE: Draw = Draw(0);
 
+/// 一方 (side): records of a source that seek in the same sources, with these; of children, the sources that have them.
+pub(super) type Side = (u8, SourceSet);
+
 impl Wanted<'_> {
     /// Has what is known of some records brought from memory, all at a time instead of one after the other.
     pub(super) fn fetch(self, records: impl Iterator<Item = u32>) {
@@ -30,13 +33,30 @@ impl Wanted<'_> {
         }
     }
 
-    /// In which of so many sources a record seeks somebody; in none where all pairs of some blocks are wanted.
-    pub(super) fn sought(self, i: u32, sources: usize) -> SourceSet {
+    /// To which side a record of a source belongs; `roughly`: that of all its source's records that seek at all.
+    pub(super) fn side(self, source: usize, i: u32, sources: usize, roughly: bool) -> Side {
         let all = SourceSet::MAX >> (SourceSet::BITS as usize - sources);
         match self {
-            Wanted::All | Wanted::Either(..) => 0,
-            Wanted::Open(open) => open[i as usize] & all,
-            Wanted::Apart(has) => !has[i as usize] & all,
+            Wanted::All => (source as u8, all),
+            Wanted::Either(open, _) | Wanted::Open(open) => match open[i as usize] & all {
+                set if set != 0 && roughly => (source as u8, all),
+                set => (source as u8, set),
+            },
+            Wanted::Apart(has) => match has[i as usize] & all {
+                set if set != all && roughly => (0, 1 << source),
+                set => (0, set),
+            },
+        }
+    }
+
+    /// Whether pairs of two sides are wanted.
+    pub(super) fn meet(self, x: Side, y: Side) -> bool {
+        let seeks = |x: Side, y: Side| x.1 >> y.0 & 1 == 1;
+        match self {
+            Wanted::All => true,
+            Wanted::Either(..) => seeks(x, y) || seeks(y, x),
+            Wanted::Open(_) => seeks(x, y) && seeks(y, x),
+            Wanted::Apart(_) => x.1 & y.1 == 0,
         }
     }
 
@@ -60,11 +80,6 @@ impl KeySieve {
     pub fn passes(&self, key: u64) -> bool {
         self.draw.takes(key) | self.open.passes(key)
     }
-
-    /// Of some keys, takes away those that do not pass.
-    pub(super) fn keep(&self, keys: &mut [u64]) {
-        keys.iter_mut().for_each(|key| *key = if self.passes(*key) { *key } else { 0 });
-    }
 }
 
 /// Which blocks are compared for the sake of the model only: one in so many (a power of two), each standing for that many.
@@ -81,7 +96,7 @@ impl Draw {
     }
 
     #[inline]
-    fn takes(self, key: u64) -> bool {
-        key >> 32 & (self.0 - 1) == 0
+    pub(super) fn takes(self, key: u64) -> bool {
+        self.0 != 0 && key >> 32 & (self.0 - 1) == 0
     }
 }
