@@ -327,8 +327,7 @@ impl Joined {
                 place(rows.start)..place(rows.end)
             };
             let candidates = of_two.iter().flat_map(|of| &of[some(of)]);
-            let mut links: Vec<Link> =
-                candidates.filter(|c| self.clusters.same(c.pair.left, c.pair.right)).map(link).collect();
+            let mut links: Vec<Link> = candidates.filter(|c| self.clusters.same(c.pair.left, c.pair.right)).map(link).collect();
             links.sort_by_key(|l| (l.left, l.right));
             links
         };

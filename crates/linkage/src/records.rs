@@ -1,7 +1,11 @@
 //! Records side by side.
 
+use rayon::prelude::*;
+
 /// Words of a cache line.
 const LINE: usize = 16;
+/// Words that one thread copies at a time.
+const WORDS_AT_ONCE: usize = 1 << 18;
 
 /// Records of one width, the first of them at the beginning of a cache line: a record of sixteen words then lies in one, not across two.
 #[derive(Debug, Clone, Default)]
@@ -50,13 +54,13 @@ impl Records {
 
     /// Adds the records of these words.
     pub fn append(&mut self, words: &[u32]) {
-        self.words.extend_from_slice(words);
+        self.words.par_extend(words.par_iter().with_min_len(WORDS_AT_ONCE).copied());
     }
 
     /// Adds so many words of zeros, and hands them over.
     pub fn append_zeros(&mut self, words: usize) -> &mut [u32] {
         let before = self.words.len();
-        self.words.resize(before + words, 0);
+        self.words.par_extend((0..words).into_par_iter().with_min_len(WORDS_AT_ONCE).map(|_| 0));
         &mut self.words[before..]
     }
 }

@@ -22,8 +22,8 @@ use crate::encode::Encoded;
 use crate::settings::{Settings, rule_parts};
 
 use key::{Part, agreement, extend, part, splitters};
-use keyed::{in_parts, sorted_parts};
 pub(crate) use keyed::{BlockRow, Keyed};
+use keyed::{in_parts, sorted_parts};
 use seek::{Seekers, Sieve};
 pub(crate) use wanted::{Draw, KeySieve, Wanted};
 

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::wanted::{NONE, Side};
 use super::Wanted;
+use super::wanted::{NONE, Side};
 use crate::encode::Encoded;
 
 /// Rows that one thread looks at, at a time.

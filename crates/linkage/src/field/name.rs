@@ -372,12 +372,20 @@ impl Names {
         (1..self.len() as u32).map(|n| self.length(n)).max().unwrap_or(0)
     }
 
+    /// How many places [`Names::left_open`] may leave open.
+    pub fn open_places(&self, name: u32) -> usize {
+        match self.length(name) {
+            ..3 => 0,
+            length => length,
+        }
+    }
+
     /// Key of a name with one place left open: names one character apart meet under one.
     pub fn left_open(&self, name: u32, place: usize) -> Option<u64> {
         let chars = self.han(name);
         let of = |(k, c): (usize, &u16)| if k == place { 0 } else { u64::from(*c) };
         let key = || chars.iter().enumerate().map(of).fold(mix(chars.len() as u64, place as u64), mix);
-        (chars.len() >= 3 && place < chars.len()).then(key)
+        (place < self.open_places(name)).then(key)
     }
 
     /// Key of the whole of a name of two characters at least.

@@ -29,7 +29,12 @@ impl Lists {
         let mut lists = 0;
         for source in 0..encoded.sources() {
             let mut has_rows = vec![false; of_source];
-            rows(source).for_each(|(_, list)| has_rows[list as usize] = true);
+            for (_, list) in rows(source) {
+                has_rows[list as usize] = true;
+                if has_rows.iter().all(|has| *has) {
+                    break;
+                }
+            }
             for list in (0..of_source).filter(|l| has_rows[*l]) {
                 columns[source * of_source + list] = Some(lists);
                 lists += 1;
@@ -63,10 +68,11 @@ impl Meetings {
         Self { lists, pairs: vec![0.0; lists * lists] }
     }
 
-    /// Rows by list meet others.
-    fn add(&mut self, rows: &[u32], others: &[u32]) {
-        for (sums, x) in self.pairs.chunks_exact_mut(self.lists).zip(rows).filter(|(_, x)| **x != 0) {
-            sums.iter_mut().zip(others).for_each(|(sum, y)| *sum += f64::from(*x) * f64::from(*y));
+    /// Rows by list meet others so many times.
+    fn add(&mut self, rows: &[u32], others: &[u32], times: usize) {
+        for (sums, x) in self.pairs.chunks_exact_mut(self.lists).zip(rows).filter(|(_, x)| times > 0 && **x != 0) {
+            let x = f64::from(*x) * times as f64;
+            sums.iter_mut().zip(others).for_each(|(sum, y)| *sum += x * f64::from(*y));
         }
     }
 
@@ -113,7 +119,7 @@ impl Sums {
     /// Rows under one key meet.
     fn meetings(&self) -> Meetings {
         let mut out = Meetings::none(self.lists);
-        self.iter().for_each(|rows| out.add(rows, rows));
+        self.iter().for_each(|rows| out.add(rows, rows, 1));
         out
     }
 
@@ -125,55 +131,77 @@ impl Sums {
             others.add(number as usize, lists.of_name(name));
         }
         for (rows, others) in self.iter().zip(others.iter()) {
-            out.add(rows, others);
-            out.add(others, rows);
+            out.add(rows, others, 1);
+            out.add(others, rows, 1);
         }
         out
     }
 }
 
-/// Names in order of their sound.
-struct BySound {
+/// Names by their sound.
+struct BySound<'l> {
+    lists: &'l Lists,
+    /// Names that sound like another one, in order of their sound.
     names: Vec<u32>,
     ends: Vec<u32>,
+    /// Rows with a name that sounds like no other one meet…
+    apart: Meetings,
+    /// …once for a first place left open…
+    apart_at_first: Meetings,
+    /// …and once for each further place.
+    apart_further: Meetings,
 }
 
-impl BySound {
-    fn of(names: &Names) -> Self {
-        let mut ends = vec![0u32; names.pinyin_kinds];
-        names.pinyin.iter().for_each(|sound| ends[*sound as usize] += 1);
-        let mut total = 0;
+impl<'l> BySound<'l> {
+    /// The missing name is left out.
+    fn of(names: &Names, lists: &'l Lists) -> Self {
+        let mut of_sound = vec![0u32; names.pinyin_kinds];
+        names.pinyin[1..].iter().for_each(|sound| of_sound[*sound as usize] += 1);
+        let (mut ends, mut total) = (of_sound.clone(), 0);
         for end in &mut ends {
-            total += std::mem::replace(end, total);
+            let alike = if *end > 1 { *end } else { 0 };
+            *end = total;
+            total += alike;
         }
-        let mut ordered = vec![0; names.len()];
-        for (name, sound) in names.pinyin.iter().enumerate() {
-            ordered[ends[*sound as usize] as usize] = name as u32;
-            ends[*sound as usize] += 1;
+        let none = || Meetings::none(lists.lists);
+        let (apart, apart_at_first, apart_further) = (none(), none(), none());
+        let mut out = Self { lists, names: vec![0; total as usize], ends, apart, apart_at_first, apart_further };
+        for (name, sound) in (1..).zip(&names.pinyin[1..]) {
+            if of_sound[*sound as usize] == 1 {
+                let (rows, open) = (lists.of_name(name), names.open_places(name));
+                out.apart.add(rows, rows, 1);
+                out.apart_at_first.add(rows, rows, open.min(1));
+                out.apart_further.add(rows, rows, open.saturating_sub(1));
+            } else {
+                out.names[out.ends[*sound as usize] as usize] = name;
+                out.ends[*sound as usize] += 1;
+            }
         }
-        Self { names: ordered, ends }
+        out.ends.dedup();
+        out
     }
 
-    /// Names that sound the same, the missing name left out.
-    fn iter(&self) -> impl Iterator<Item = &[u32]> {
-        self.ends.windows(2).map(|w| &self.names[w[0] as usize..w[1] as usize])
+    /// Names of two at least that sound the same.
+    fn groups(&self) -> impl Iterator<Item = &[u32]> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts.zip(&self.ends).map(|(start, end)| &self.names[*start as usize..*end as usize])
     }
 
-    /// Rows whose names sound the same and share a key meet. `key` is asked once for each place.
-    fn meetings(&self, lists: &Lists, places: Range<usize>, key: impl Fn(u32, usize) -> Option<u64>) -> Meetings {
-        let mut out = Meetings::none(lists.lists);
+    /// Rows whose names sound the same and share one of some keys meet; `apart` says it of names that sound like no other one.
+    fn meetings(&self, apart: &Meetings, keys: Range<usize>, key: impl Fn(u32, usize) -> Option<u64>) -> Meetings {
+        let mut out = apart.clone();
         let mut keyed: Vec<(u64, u32)> = Vec::new();
         let mut sum: Vec<u32> = Vec::new();
-        for names in self.iter() {
-            for place in places.clone() {
+        for names in self.groups() {
+            for place in keys.clone() {
                 keyed.clear();
                 keyed.extend(names.iter().filter_map(|n| Some((key(*n, place)?, *n))));
                 keyed.sort_unstable();
                 for same in keyed.chunk_by(|a, b| a.0 == b.0) {
                     sum.clear();
-                    sum.extend_from_slice(lists.of_name(same[0].1));
-                    same[1..].iter().for_each(|(_, n)| sum.iter_mut().zip(lists.of_name(*n)).for_each(|(s, n)| *s += n));
-                    out.add(&sum, &sum);
+                    sum.extend_from_slice(self.lists.of_name(same[0].1));
+                    same[1..].iter().for_each(|(_, n)| sum.iter_mut().zip(self.lists.of_name(*n)).for_each(|(s, n)| *s += n));
+                    out.add(&sum, &sum, 1);
                 }
             }
         }
@@ -220,17 +248,19 @@ impl NamesMet {
         let whole = |n: u32| Some((names.whole(n)?, n));
         let without_one = |n: u32| names.without_one(n).map(move |key| (key, n));
         let of_length = |lengths: RangeInclusive<usize>| all().filter(move |n| lengths.contains(&names.length(*n)));
-        let by_sound = &BySound::of(names);
+        let by_sound = &BySound::of(names, lists);
         let shape = |n: u32| Some(u64::from(names.shape(n)));
         let left_open = |n: u32, place: usize| names.left_open(n, place);
         type Count<'c> = Box<dyn Fn() -> Meetings + Send + Sync + 'c>;
         let kinds: [Count; 11] = [
-            Box::new(|| by_sound.meetings(lists, 1..names.longest(), left_open)),
-            Box::new(|| by_sound.meetings(lists, 0..1, left_open)),
+            Box::new(|| by_sound.meetings(&by_sound.apart_further, 1..names.longest(), left_open)),
+            Box::new(|| by_sound.meetings(&by_sound.apart_at_first, 0..1, left_open)),
             Box::new(|| Sums::by(lists, all(), |_| Some(0)).meetings()),
-            Box::new(|| by_sound.meetings(lists, 0..1, |n, _| Some(u64::from(n)))),
-            Box::new(|| by_sound.meetings(lists, 0..1, |_, _| Some(0))),
-            Box::new(|| Sums::by(lists, all(), shape).meetings().with(&by_sound.meetings(lists, 0..1, |n, _| shape(n)), -1.0)),
+            Box::new(|| by_sound.meetings(&by_sound.apart, 0..1, |n, _| Some(u64::from(n)))),
+            Box::new(|| by_sound.meetings(&by_sound.apart, 0..1, |_, _| Some(0))),
+            Box::new(|| {
+                Sums::by(lists, all(), shape).meetings().with(&by_sound.meetings(&by_sound.apart, 0..1, |n, _| shape(n)), -1.0)
+            }),
             Box::new(|| Sums::by(lists, all(), |n| Some(u64::from(names.first[n as usize]))).meetings()),
             Box::new(|| Sums::by(lists, all(), |n| names.characters_in_order(n)).meetings()),
             Box::new(|| {
@@ -252,7 +282,7 @@ impl NamesMet {
         let counted: Vec<Meetings> = if lists.counts.len() > MANY_COUNTS {
             work.iter().map(|count| count()).collect()
         } else {
-            work.par_iter().map(|count| count()).collect()
+            work.par_iter().with_max_len(1).map(|count| count()).collect()
         };
         let mut counted = counted.into_iter();
         let [further_sound, first_sound, all, same, sound, look_alike, same_first, characters, cut_short, three, four] =
