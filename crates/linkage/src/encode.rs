@@ -338,27 +338,28 @@ impl Finished {
         let Filler::Numbered(texts) = c.filler else { return Self { field, width: c.width, texts: None, table: Vec::new() } };
         let mut texts = texts.finish();
         let raw = texts.texts();
-        // by text, in order: its words
-        let words: Vec<u32> = match s.kind {
+        let table = match s.kind {
             Kind::Exact => {
                 field.frequency = vec![0; raw.len() + 1];
-                (1..=raw.len() as u32).collect()
+                texts.by_place(c.width, |i, words| words[0] = i as u32 + 1)
             }
             Kind::Text => {
                 let (normal, to) = normal_texts(&raw);
                 field.frequency = vec![0; normal.len()];
                 field.texts = normal;
-                to
+                texts.by_place(c.width, |i, words| words[0] = to[i])
             }
             _ => {
                 let (normal, to) = name::number(&raw);
                 field.names = name::Names::build(normal);
                 let n = &field.names;
                 field.frequency = vec![0; n.len()];
-                to.into_iter().flat_map(|i| [i, n.pinyin[i as usize], n.first[i as usize]]).collect()
+                texts.by_place(c.width, |i, words| {
+                    let name = to[i] as usize;
+                    words.copy_from_slice(&[to[i], n.pinyin[name], n.first[name]]);
+                })
             }
         };
-        let table = [vec![0; c.width], texts.by_place(&words, c.width)].concat();
         texts.forget_texts();
         Self { field, width: c.width, texts: Some(texts), table }
     }

@@ -139,12 +139,14 @@ impl Interned {
         self.shards.iter().flat_map(|(texts, order)| order.iter().map(|place| texts.get(*place as usize))).collect()
     }
 
-    /// What belongs to the texts, given in order (`width` values each), by place.
-    pub fn by_place(&self, in_order: &[u32], width: usize) -> Vec<u32> {
-        let mut out = vec![0; in_order.len()];
+    /// `width` values that belong to each text, by place, and before them as many zeros for the empty text. `fill` is told a text's number
+    /// in order.
+    pub fn by_place(&self, width: usize, mut fill: impl FnMut(usize, &mut [u32])) -> Vec<u32> {
         let places = self.shards.iter().zip(&self.starts).flat_map(|((_, order), start)| order.iter().map(move |p| start + p));
-        for (place, values) in places.zip(in_order.chunks_exact(width)) {
-            out[place as usize * width..][..width].copy_from_slice(values);
+        let texts: usize = self.shards.iter().map(|(_, order)| order.len()).sum();
+        let mut out = vec![0; (texts + 1) * width];
+        for (i, place) in places.enumerate() {
+            fill(i, &mut out[(place as usize + 1) * width..][..width]);
         }
         out
     }
@@ -174,10 +176,10 @@ mod tests {
         let all = set.finish();
         let in_order = all.texts();
         assert_eq!(in_order.len(), 300);
-        let by_place = all.by_place(&(0..300).collect::<Vec<_>>(), 1);
+        let by_place = all.by_place(1, |i, to| to[0] = i as u32);
         assert!(all.place(0).is_none());
         for (n, t) in numbers.iter().zip(&texts) {
-            assert_eq!(in_order[by_place[all.place(*n).unwrap()] as usize], t);
+            assert_eq!(in_order[by_place[all.place(*n).unwrap() + 1] as usize], t);
         }
         let other = Interner::new();
         let mut many = Texts::default();

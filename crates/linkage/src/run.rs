@@ -446,10 +446,10 @@ fn proper(pair: Pair, encoded: &Encoded) -> Pair {
 /// The pairs that may be of one child with their weights, in order.
 fn score(order: &Order, encoded: &Encoded, scorer: &Scorer, pairs: Vec<Pair>) -> Vec<Candidate> {
     let stretch = |pairs: &[Pair]| {
-        let mut likely = Vec::with_capacity(pairs.len());
+        let (mut likely, mut score) = (Vec::with_capacity(pairs.len()), scorer.scores());
         for some in pairs.chunks(PAIRS_AT_ONCE) {
             encoded.fetch(some.iter().flat_map(|p| [p.left, p.right]));
-            let scored = some.iter().map(|p| Candidate::new(*p, scorer.score(*p)));
+            let scored = some.iter().map(|p| Candidate::new(*p, score(*p)));
             likely.extend(scored.filter(|c| c.weight() >= CANDIDATE_FLOOR));
         }
         order.parts(&likely)

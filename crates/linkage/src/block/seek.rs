@@ -40,12 +40,11 @@ impl<'s> Seekers<'s> {
         if matches!(wanted, Wanted::All) {
             return None;
         }
-        let roughly = Sides { encoded, wanted, roughly: true };
-        let mut of = Sides { roughly: false, ..roughly };
-        let mut sides = of.count();
+        let mut stretches = Stretch::all(encoded, wanted, false);
+        let mut sides = count(&stretches);
         if sides.len() > most {
-            of = roughly;
-            sides = of.count();
+            stretches = Stretch::all(encoded, wanted, true);
+            sides = count(&stretches);
         }
         let meet = |x: usize, y: usize| wanted.meet(sides[x].0, sides[y].0);
         let counts: Vec<u32> = sides.iter().map(|s| s.1).collect();
@@ -55,21 +54,22 @@ impl<'s> Seekers<'s> {
         // of a drawn block all are wanted
         let all = matches!(wanted, Wanted::Either(..));
         let numbers: FxHashMap<Side, u16> = sides.iter().zip(0..).map(|(side, number)| (side.0, number)).collect();
-        let split = |(rows, source): (Range<u32>, usize)| {
-            let (mut of_rows, mut rarer, mut others) = (Vec::with_capacity(rows.len()), Vec::new(), Vec::new());
-            of.runs(rows.clone(), source, |side, rows| {
-                let side = numbers[&side];
-                of_rows.extend(rows.clone().map(|_| side));
-                if is_rarer[usize::from(side)] {
-                    rarer.extend(rows);
-                } else if all || !may_meet[usize::from(side)].is_empty() {
-                    others.extend(rows);
+        let split = |stretch: Stretch| {
+            let of_sides: Vec<u16> = stretch.sides.iter().map(|(side, _)| numbers[side]).collect();
+            let of_rows: Vec<u16> = stretch.of_rows.iter().map(|side| of_sides[usize::from(*side)]).collect();
+            let with = |wanted_side: &dyn Fn(usize) -> bool| -> Vec<u32> {
+                if !of_sides.iter().any(|side| wanted_side(usize::from(*side))) {
+                    return Vec::new();
                 }
-            });
+                let rows = (stretch.first..).zip(&of_rows);
+                rows.filter(|(_, side)| wanted_side(usize::from(**side))).map(|(row, _)| row).collect()
+            };
+            let rarer = with(&|side| is_rarer[side]);
+            let others = with(&|side| !is_rarer[side] && (all || !may_meet[side].is_empty()));
             (of_rows, (rarer, others))
         };
         type Split = (Vec<Vec<u16>>, (Vec<Vec<u32>>, Vec<Vec<u32>>));
-        let (sides, (rarer, others)): Split = of.stretches().map(split).unzip();
+        let (sides, (rarer, others)): Split = stretches.into_par_iter().map(split).unzip();
         Some(Self { wanted, sides: sides.concat(), rarer: rarer.concat(), others: others.concat(), may_meet })
     }
 
@@ -95,52 +95,53 @@ impl<'s> Seekers<'s> {
     }
 }
 
-/// The sides of all records.
-#[derive(Clone, Copy)]
-struct Sides<'s> {
-    encoded: &'s Encoded,
-    wanted: Wanted<'s>,
-    /// Whether the sides of a source are taken for one.
-    roughly: bool,
+/// Records that stand together, of one source, and their sides.
+struct Stretch {
+    first: u32,
+    /// The sides that are met, and how many records each has.
+    sides: Vec<(Side, u32)>,
+    /// Of each record, which of these is its side.
+    of_rows: Vec<u16>,
 }
 
-impl Sides<'_> {
-    /// Records of one source at a time, with it.
-    fn stretches(self) -> impl IndexedParallelIterator<Item = (Range<u32>, usize)> {
+impl Stretch {
+    /// All records. `roughly`: the sides of a source are taken for one.
+    fn all(encoded: &Encoded, wanted: Wanted, roughly: bool) -> Vec<Self> {
+        let n = encoded.sources();
         let of_source = |s: usize| {
-            let rows = self.encoded.range(s);
-            rows.clone().step_by(ROWS_AT_ONCE).map(move |first| (first..rows.end.min(first + ROWS_AT_ONCE as u32), s))
+            let rows = encoded.range(s);
+            rows.clone().step_by(ROWS_AT_ONCE).map(move |first| (s, first..rows.end.min(first + ROWS_AT_ONCE as u32)))
         };
-        (0..self.encoded.sources()).flat_map(of_source).collect::<Vec<_>>().into_par_iter()
-    }
-
-    /// Records of one side that stand together, with it.
-    fn runs(self, rows: Range<u32>, source: usize, mut each: impl FnMut(Side, Range<u32>)) {
-        let side = |i: u32| self.wanted.side(source, i, self.encoded.sources(), self.roughly);
-        let mut first = rows.start;
-        while first < rows.end {
-            let of_first = side(first);
-            let end = (first + 1..rows.end).find(|i| side(*i) != of_first).unwrap_or(rows.end);
-            each(of_first, first..end);
-            first = end;
-        }
-    }
-
-    /// How many records each has, the commonest first.
-    fn count(self) -> Vec<(Side, u32)> {
-        let count = |(rows, source): (Range<u32>, usize)| {
-            let mut sides: FxHashMap<Side, u32> = FxHashMap::default();
-            self.runs(rows, source, |side, rows| *sides.entry(side).or_default() += rows.len() as u32);
-            sides
+        let stretches: Vec<(usize, Range<u32>)> = (0..n).flat_map(of_source).collect();
+        let of = |(source, rows): (usize, Range<u32>)| {
+            let mut out = Self { first: rows.start, sides: Vec::new(), of_rows: Vec::with_capacity(rows.len()) };
+            let (mut numbers, mut last) = (FxHashMap::default(), 0);
+            for i in rows {
+                let side = wanted.side(source, i, n, roughly);
+                if out.sides.get(last).is_none_or(|s| s.0 != side) {
+                    last = *numbers.entry(side).or_insert_with(|| {
+                        out.sides.push((side, 0));
+                        out.sides.len() - 1
+                    });
+                }
+                out.sides[last].1 += 1;
+                out.of_rows.push(last as u16);
+            }
+            out
         };
-        let mut all: FxHashMap<Side, u32> = FxHashMap::default();
-        for (side, n) in self.stretches().map(count).collect::<Vec<_>>().into_iter().flatten() {
-            *all.entry(side).or_default() += n;
-        }
-        let mut sides: Vec<(Side, u32)> = all.into_iter().collect();
-        sides.sort_unstable_by_key(|(side, n)| (Reverse(*n), *side));
-        sides
+        stretches.into_par_iter().map(of).collect()
     }
+}
+
+/// How many records each side has, the commonest first.
+fn count(stretches: &[Stretch]) -> Vec<(Side, u32)> {
+    let mut all: FxHashMap<Side, u32> = FxHashMap::default();
+    for (side, n) in stretches.iter().flat_map(|s| &s.sides) {
+        *all.entry(*side).or_default() += n;
+    }
+    let mut sides: Vec<(Side, u32)> = all.into_iter().collect();
+    sides.sort_unstable_by_key(|(side, n)| (Reverse(*n), *side));
+    sides
 }
 
 /// Of every two sides that meet one at least, of few records in all: of two the rarer pays, until it is paid for; who is paid for is taken

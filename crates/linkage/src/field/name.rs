@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use pinyin::ToPinyin;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::{Level, level};
 use crate::intern::{Texts, digest};
@@ -61,6 +61,7 @@ const KEPT_CHARS: usize = 12;
 /// One distinct normalised name.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
+    /// Digest of what it looks like.
     shape: u32,
     len: u8,
     latin: bool,
@@ -194,8 +195,9 @@ pub fn differing_chars(a: &str, b: &str) -> Vec<usize> {
 struct Numbering<K>(FxHashMap<K, u32>);
 
 impl<K: std::hash::Hash + Eq> Numbering<K> {
-    fn new() -> Self {
-        Self(FxHashMap::default())
+    /// With room for so many keys.
+    fn new(keys: usize) -> Self {
+        Self(FxHashMap::with_capacity_and_hasher(keys, FxBuildHasher))
     }
 
     fn of(&mut self, key: K) -> u32 {
@@ -222,7 +224,7 @@ struct Characters {
 
 impl Characters {
     fn new() -> Self {
-        let mut new = Self { known: FxHashMap::default(), syllable_numbers: Numbering::new(), syllables: vec![0] };
+        let mut new = Self { known: FxHashMap::default(), syllable_numbers: Numbering::new(0), syllables: vec![0] };
         let wildcard = new.of('?').number;
         debug_assert_eq!(wildcard, WILDCARD);
         new
@@ -247,7 +249,7 @@ impl Names {
     pub fn build(texts: Texts) -> Self {
         let mut names = Names { texts, ..Names::default() };
         let mut characters = Characters::new();
-        let (mut pinyins, mut shapes, mut firsts) = (Numbering::<u64>::new(), Numbering::<u64>::new(), Numbering::<u64>::new());
+        let (mut pinyins, mut firsts) = (Numbering::<u64>::new(names.len()), Numbering::<u64>::new(0));
         names.entries.push(Entry { shape: 0, len: 0, latin: false, chars: [0; KEPT_CHARS] });
         names.pinyin.push(0);
         names.first.push(0);
@@ -265,7 +267,7 @@ impl Names {
                 }
                 entry.len = entry.len.saturating_add(1);
             }
-            entry.shape = shapes.of(shape);
+            entry.shape = (shape >> 32) as u32 | 1;
             let end = if latin { text.find(' ').unwrap_or(text.len()) } else { text.chars().next().map_or(0, char::len_utf8) };
             names.first.push(firsts.of(text[..end].bytes().fold(7, |h, b| mix(h, u64::from(b)))));
             names.pinyin.push(pinyins.of(sound));
@@ -451,7 +453,7 @@ pub(crate) fn number(raw: &[&str]) -> (Texts, Vec<u32>) {
             out
         })
         .collect();
-    let mut numbers: FxHashMap<u64, u32> = FxHashMap::default();
+    let mut numbers: FxHashMap<u64, u32> = FxHashMap::with_capacity_and_hasher(raw.len(), FxBuildHasher);
     let mut texts = Texts::default();
     texts.push("");
     let mut of = Vec::with_capacity(raw.len());

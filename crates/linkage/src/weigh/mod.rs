@@ -207,6 +207,21 @@ fn without(mut patterns: Vec<(u64, f64)>, labels: &[Labels]) -> Vec<(u64, f64)> 
     patterns
 }
 
+/// Pairs of one pattern: of one child, of children who have something to do with each other, of strangers.
+#[derive(Clone, Copy)]
+struct Expected {
+    same: f64,
+    known: f64,
+    strangers: f64,
+}
+
+impl Expected {
+    /// log2 odds of one child against everything else; `rarity` multiplies how many strangers are expected.
+    fn weight(self, rarity: f64) -> f64 {
+        (self.same.max(1e-300) / (self.known + self.strangers * rarity).max(1e-300)).log2()
+    }
+}
+
 impl Weights {
     fn empty(encoded: &Encoded) -> Self {
         let zeros = || encoded.comparisons.iter().map(|c| vec![0.0; c.levels.len()]).collect();
@@ -471,12 +486,14 @@ impl Weights {
         self.count_strangers();
     }
 
-    /// log2 odds of one child against everything else; `rarity` multiplies how many strangers are expected.
-    fn weight(&self, pattern: u64, rarity: f64) -> f64 {
+    /// Pairs that are expected to show a pattern.
+    fn expected(&self, pattern: u64) -> Expected {
         let e = self.table.expected(pattern);
-        let same: f64 = e[..SAME_CLASSES].iter().sum();
-        let known: f64 = e[SAME_CLASSES..CLASS_COUNT].iter().sum();
-        (same.max(1e-300) / (known + e[CLASS_COUNT] * rarity).max(1e-300)).log2()
+        Expected {
+            same: e[..SAME_CLASSES].iter().sum(),
+            known: e[SAME_CLASSES..CLASS_COUNT].iter().sum(),
+            strangers: e[STRANGER],
+        }
     }
 
     /// Pairs of one child that no rule proposed.

@@ -1,10 +1,13 @@
 //! What a pair weighs.
 
-use super::{Models, Weights};
+use super::{Expected, Models, Weights};
 use crate::block::{Pair, source_pair};
 use crate::compare::level_at;
 use crate::encode::{Comparator, Encoded, wide};
 use crate::field::Kind;
+
+/// Patterns that are remembered while many pairs are scored: most pairs show one of few.
+const PATTERNS_MET: usize = 256;
 
 /// Scores pairs with the weights of their sources, rare names counting for more than common ones.
 pub(crate) struct Scorer<'a> {
@@ -24,6 +27,23 @@ impl<'a> Scorer<'a> {
         self.weights.get(&key).map_or(f64::MIN, |w| self.weight_with(w, pair))
     }
 
+    /// The same of many pairs, one after the other: what strangers and one child show alike is reckoned once for pairs of one pattern.
+    pub fn scores(&self) -> impl FnMut(Pair) -> f64 {
+        let e = self.encoded;
+        let mut met: Vec<Option<(u16, u64, Expected)>> = vec![None; PATTERNS_MET];
+        move |pair| {
+            let key = source_pair(e.source_of(pair.left), e.source_of(pair.right), e.sources());
+            let Some(w) = self.weights.get(&key) else { return f64::MIN };
+            let pattern = pair.pattern();
+            let place = (pattern ^ u64::from(key)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            let expected = match &mut met[place as usize % PATTERNS_MET] {
+                Some(met) if (met.0, met.1) == (key, pattern) => met.2,
+                other => other.insert((key, pattern, w.expected(pattern))).2,
+            };
+            expected.weight(self.rarity(w, pair))
+        }
+    }
+
     /// log2 of how much likelier two rows are one child's than strangers' by what they show, whatever the odds were before.
     pub fn evidence(&self, pair: Pair) -> f64 {
         let e = self.encoded;
@@ -33,7 +53,7 @@ impl<'a> Scorer<'a> {
 
     /// log2 odds of a pair by given weights.
     pub fn weight_with(&self, w: &Weights, pair: Pair) -> f64 {
-        w.weight(pair.pattern(), self.rarity(w, pair))
+        w.expected(pair.pattern()).weight(self.rarity(w, pair))
     }
 
     /// How much rarer (below 1) or commoner the values on which a pair agrees are than values are on average.
