@@ -343,24 +343,26 @@ pub fn link(
     }
     drop(has);
     joining.join(&late, &attached);
-    order.add(&mut candidates, &late);
-    drop(late);
+    let joined = joining.finish();
 
     begin(Stage::Cluster)?;
-    let joined = joining.finish();
+    let (rules, first_of_last, capped) = (blocker.rule_texts(), blocker.first_of_last(), blocker.capped_blocks());
+    let compared_by_rule = blocker.compared.clone();
+    let [compared_broad, compared_last] = [broad_rules, last_rules].map(|of| blocker.compared_by(of));
+    drop(blocker);
+    encoded.forget_records();
+    Order::of(&encoded).add(&mut candidates, &late);
+    drop(late);
     let counts = Counts {
         rows: tables.iter().map(Table::len).collect(),
-        compared: blocker.compared.iter().sum(),
-        compared_broad: blocker.compared_by(broad_rules),
-        compared_last: blocker.compared_by(last_rules),
-        compared_by_rule: blocker.compared.clone(),
+        compared: compared_by_rule.iter().sum(),
+        compared_broad,
+        compared_last,
+        compared_by_rule,
         unsettled,
         candidates: candidates.len(),
         refused: joined.refused.len(),
     };
-    let (rules, first_of_last, capped) = (blocker.rule_texts(), blocker.first_of_last(), blocker.capped_blocks());
-    drop(blocker);
-    encoded.forget_records();
     // a child has its rows in several sources or in none: what is missed with one is not added to what is missed with another
     let n = encoded.sources();
     let unseen = |s: usize| -> f64 {

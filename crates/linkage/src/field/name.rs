@@ -57,21 +57,33 @@ const WILDCARD: u16 = 1;
 
 /// The levels speak of at most so many characters of a name; longer ones are told apart by their norm all the same.
 const KEPT_CHARS: usize = 12;
+/// Names of more characters are few, and kept elsewhere.
+const SHORT_CHARS: usize = 5;
 
 /// One distinct normalised name.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     /// Digest of what it looks like.
     shape: u32,
+    /// The characters of a Chinese name, or where they stand among the long ones.
+    chars: [u16; SHORT_CHARS],
     len: u8,
     latin: bool,
-    chars: [u16; KEPT_CHARS],
+}
+
+impl Entry {
+    /// Characters of a Chinese name that levels speak of.
+    fn kept(&self) -> usize {
+        if self.latin { 0 } else { usize::from(self.len).min(KEPT_CHARS) }
+    }
 }
 
 /// All distinct names of a column. Index 0 is the missing name.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     entries: Vec<Entry>,
+    /// Characters of long names.
+    long: Vec<u16>,
     /// Normalised text, kept for Latin names.
     pub texts: Texts,
     /// Syllable of each interned character.
@@ -250,12 +262,13 @@ impl Names {
         let mut names = Names { texts, ..Names::default() };
         let mut characters = Characters::new();
         let (mut pinyins, mut firsts) = (Numbering::<u64>::new(names.len()), Numbering::<u64>::new(0));
-        names.entries.push(Entry { shape: 0, len: 0, latin: false, chars: [0; KEPT_CHARS] });
+        names.entries.push(Entry { shape: 0, chars: [0; SHORT_CHARS], len: 0, latin: false });
         names.pinyin.push(0);
         names.first.push(0);
         for text in names.texts.iter().skip(1) {
             let latin = !text.chars().any(is_han);
-            let mut entry = Entry { shape: 0, len: 0, latin, chars: [0; KEPT_CHARS] };
+            let mut entry = Entry { shape: 0, chars: [0; SHORT_CHARS], len: 0, latin };
+            let mut chars = [0; KEPT_CHARS];
             let (mut sound, mut shape) = (0u64, 0u64);
             for (i, c) in text.chars().enumerate() {
                 let known = characters.of(c);
@@ -263,11 +276,18 @@ impl Names {
                 sound = mix(sound, heard);
                 shape = mix(shape, u64::from(known.shape as u32));
                 if i < KEPT_CHARS {
-                    entry.chars[i] = known.number;
+                    chars[i] = known.number;
                 }
                 entry.len = entry.len.saturating_add(1);
             }
             entry.shape = (shape >> 32) as u32 | 1;
+            if entry.kept() <= SHORT_CHARS {
+                entry.chars.copy_from_slice(&chars[..SHORT_CHARS]);
+            } else {
+                let at = names.long.len() as u32;
+                (entry.chars[0], entry.chars[1]) = (at as u16, (at >> 16) as u16);
+                names.long.extend_from_slice(&chars[..entry.kept()]);
+            }
             let end = if latin { text.find(' ').unwrap_or(text.len()) } else { text.chars().next().map_or(0, char::len_utf8) };
             names.first.push(firsts.of(text[..end].bytes().fold(7, |h, b| mix(h, u64::from(b)))));
             names.pinyin.push(pinyins.of(sound));
@@ -321,8 +341,8 @@ impl Names {
             return 3;
         }
         let (short, long) = if x.len <= y.len { (x, y) } else { (y, x) };
-        let (n, m) = (usize::from(short.len).min(KEPT_CHARS), usize::from(long.len).min(KEPT_CHARS));
-        let (s, l) = (&short.chars[..n], &long.chars[..m]);
+        let (s, l) = (self.chars(short), self.chars(long));
+        let (n, m) = (s.len(), l.len());
         if n >= 2 && m >= 4 && m > n && l.starts_with(s) {
             return 5;
         }
@@ -422,8 +442,16 @@ impl Names {
 
     /// The characters of a Chinese name, as far as levels speak of them.
     fn han(&self, name: u32) -> &[u16] {
-        let e = &self.entries[name as usize];
-        &e.chars[..if e.latin { 0 } else { usize::from(e.len).min(KEPT_CHARS) }]
+        self.chars(&self.entries[name as usize])
+    }
+
+    fn chars<'n>(&'n self, e: &'n Entry) -> &'n [u16] {
+        let kept = e.kept();
+        if kept <= SHORT_CHARS {
+            return &e.chars[..kept];
+        }
+        let at = usize::from(e.chars[0]) | usize::from(e.chars[1]) << 16;
+        &self.long[at..at + kept]
     }
 }
 
