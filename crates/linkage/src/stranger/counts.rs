@@ -1,6 +1,5 @@
 //! How often values stand in a list of rows.
 
-use std::hash::Hash;
 use std::ops::Range;
 
 use rustc_hash::FxHashMap;
@@ -17,31 +16,80 @@ pub(super) enum Counts {
     Dense(Vec<u32>),
 }
 
-/// Values of rows, of which most have their own; 0 is no value.
-pub(super) fn counts(encoded: &Encoded, rows: &Range<u32>, key: &(dyn Fn(&[u32]) -> u64 + Sync)) -> Counts {
-    let mut values: Vec<u64> = Vec::with_capacity(rows.len());
-    values.extend(rows.clone().map(|i| key(encoded.record(i))).filter(|v| *v != 0));
-    values.sort_unstable();
-    Counts::Rows(values)
+/// Records that are read together, by one thing that is counted after the other: they stay near.
+const ROWS_AT_ONCE: usize = 512;
+
+/// What is counted of the rows of a source while they are read.
+pub(super) enum Reading<'e> {
+    /// Values of which most rows have their own; 0 is none.
+    Own(Box<dyn Fn(&[u32]) -> u64 + Send + Sync + 'e>, Vec<u64>),
+    /// Values that are few; none is not counted.
+    Few(Box<dyn Fn(&[u32]) -> Option<Few> + Send + Sync + 'e>, FxHashMap<Few, u32>),
+    /// The small numbers that stand at a place; 0 is none.
+    Small(usize, Vec<u32>),
 }
 
-/// The same of values that are few.
-pub(super) fn counts_of_few<K: Hash + Eq + Copy>(
-    encoded: &Encoded,
-    rows: &Range<u32>,
-    key: impl Fn(&[u32]) -> Option<K>,
-) -> FxHashMap<K, u32> {
-    let mut out: FxHashMap<K, u32> = FxHashMap::default();
-    rows.clone().filter_map(|i| key(encoded.record(i))).for_each(|k| *out.entry(k).or_default() += 1);
-    out
-}
+/// A value of which there are few.
+pub(super) type Few = (u64, u64);
 
-/// The same of small numbers, none of them above `most`.
-pub(super) fn counts_of_small(encoded: &Encoded, rows: &Range<u32>, most: usize, key: impl Fn(&[u32]) -> u32) -> Vec<u32> {
-    let mut out = vec![0; most + 1];
-    rows.clone().for_each(|i| out[key(encoded.record(i)) as usize] += 1);
-    out[0] = 0;
-    out
+impl<'e> Reading<'e> {
+    pub fn own(value: impl Fn(&[u32]) -> u64 + Send + Sync + 'e) -> Self {
+        Self::Own(Box::new(value), Vec::new())
+    }
+
+    pub fn few(value: impl Fn(&[u32]) -> Option<Few> + Send + Sync + 'e) -> Self {
+        Self::Few(Box::new(value), FxHashMap::default())
+    }
+
+    /// Reads the rows of a source for all that is counted.
+    pub fn all(encoded: &Encoded, rows: &Range<u32>, mut readings: Vec<&mut Self>) {
+        for reading in &mut readings {
+            if let Self::Own(_, values) = reading {
+                values.reserve(rows.len());
+            }
+        }
+        for first in rows.clone().step_by(ROWS_AT_ONCE) {
+            let some = first..rows.end.min(first + ROWS_AT_ONCE as u32);
+            readings.iter_mut().for_each(|reading| reading.read(some.clone().map(|i| encoded.record(i))));
+        }
+    }
+
+    fn read<'r>(&mut self, records: impl Iterator<Item = &'r [u32]>) {
+        match self {
+            Self::Own(value, values) => values.extend(records.map(value).filter(|v| *v != 0)),
+            Self::Few(value, counts) => records.filter_map(value).for_each(|v| *counts.entry(v).or_default() += 1),
+            Self::Small(at, counts) => {
+                for number in records.map(|r| r[*at] as usize) {
+                    if number >= counts.len() {
+                        counts.resize(number + 1, 0);
+                    }
+                    counts[number] += 1;
+                }
+            }
+        }
+    }
+
+    pub fn counts(self) -> Counts {
+        match self {
+            Self::Own(_, mut values) => {
+                values.sort_unstable();
+                Counts::Rows(values)
+            }
+            Self::Small(_, mut counts) => {
+                counts.iter_mut().take(1).for_each(|none| *none = 0);
+                Counts::Dense(counts)
+            }
+            Self::Few(..) => unreachable!("asked for as values"),
+        }
+    }
+
+    /// Of values that are few, in order.
+    pub fn values(self) -> Vec<(Few, u32)> {
+        let Self::Few(_, counts) = self else { return Vec::new() };
+        let mut values: Vec<(Few, u32)> = counts.into_iter().collect();
+        values.sort_unstable();
+        values
+    }
 }
 
 impl Counts {

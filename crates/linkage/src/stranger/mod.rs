@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::encode::{Comparator, Comparison, Encoded, Field, residence_of, wide};
 use crate::field::{Kind, date, national_id, text};
 
-use counts::{Counts, counts, counts_of_few, counts_of_small};
+use counts::{Counts, Reading};
 use names::{Alike, NamesMet};
 use places::{Places, residence_levels};
 
@@ -171,15 +171,22 @@ impl<'e> Chance<'e> {
 
 impl Tally {
     fn of(encoded: &Encoded, rows: &Range<u32>) -> Self {
-        let places = Places::of(encoded, rows);
-        let depending = |(comparison, given)| Depending {
+        let dependent = dependent_comparisons(encoded);
+        let mut comparisons: Vec<_> = encoded.comparisons.iter().map(|c| Counted::reading(c.comparator)).collect();
+        let mut dependences: Vec<_> = dependent.iter().map(|(c, given)| DependingCounted::reading(encoded, *c, *given)).collect();
+        let mut places = Places::reading(encoded);
+        let readings = comparisons.iter_mut().chain(&mut dependences).chain([&mut places]);
+        Reading::all(encoded, rows, readings.flatten().collect());
+        let places = Places::of(places);
+        let counted = |(c, reading): (&Comparison, Option<Reading>)| Counted::of(c.comparator, reading, &places);
+        let depending = |((comparison, given), reading): ((usize, (usize, u16)), Option<Reading>)| Depending {
             comparison,
             given,
-            counted: DependingCounted::of(encoded, rows, comparison, given, &places),
+            counted: DependingCounted::of(encoded, comparison, given, reading, &places),
         };
         let (comparisons, dependences) = rayon::join(
-            || encoded.comparisons.par_iter().map(|c| Counted::of(encoded, c, rows, &places)).collect(),
-            || dependent_comparisons(encoded).into_par_iter().map(depending).collect(),
+            || encoded.comparisons.par_iter().zip(comparisons).with_max_len(1).map(counted).collect(),
+            || dependent.into_par_iter().zip(dependences).map(depending).collect(),
         );
         Self { comparisons, dependences }
     }
@@ -218,24 +225,36 @@ fn levels_of(levels: &[u8]) -> u16 {
 }
 
 impl DependingCounted {
-    fn of(encoded: &Encoded, rows: &Range<u32>, comparison: usize, (given, levels): (usize, u16), places: &Places) -> Self {
-        let one_character = levels == levels_of(&[ONE_CHARACTER]);
+    /// What has to be read for it.
+    fn reading<'e>(encoded: &Encoded, comparison: usize, (given, levels): (usize, u16)) -> Option<Reading<'e>> {
         match (encoded.comparisons[comparison].comparator, encoded.comparisons[given].comparator) {
-            (Comparator::Residence { .. }, Comparator::NationalId { .. }) => Self::Residence(places.keys(true)),
-            (Comparator::Same { .. }, Comparator::Name { .. }) if levels == SAME => Self::Sex(Alike::Same),
-            (Comparator::Same { .. }, Comparator::Name { .. }) if one_character => Self::Sex(Alike::OneCharacter),
-            (Comparator::Same { .. }, Comparator::Name { .. }) => Self::Sex(Alike::Nearly),
-            (Comparator::Name { .. }, Comparator::Name { .. }) if one_character => Self::AdultApart,
-            (Comparator::Name { at: adult, .. }, Comparator::Name { at: child, .. }) => {
-                let (surname, adult_surname) = (child + 2, adult + 2);
-                let few = counts_of_few(encoded, rows, |r| (r[adult] != 0).then(|| (r[surname], r[adult_surname])));
+            (Comparator::Name { at: adult, .. }, Comparator::Name { at: child, .. }) if levels != levels_of(&[ONE_CHARACTER]) => {
+                let surnames = move |r: &[u32]| (u64::from(r[child + 2]), u64::from(r[adult + 2]));
+                Some(Reading::few(move |r| (r[adult] != 0).then(|| surnames(r))))
+            }
+            _ => None,
+        }
+    }
+
+    fn of(
+        encoded: &Encoded,
+        comparison: usize,
+        (given, levels): (usize, u16),
+        reading: Option<Reading>,
+        places: &Places,
+    ) -> Self {
+        let one_character = levels == levels_of(&[ONE_CHARACTER]);
+        match (encoded.comparisons[comparison].comparator, encoded.comparisons[given].comparator, reading) {
+            (Comparator::Residence { .. }, Comparator::NationalId { .. }, _) => Self::Residence(places.keys(true)),
+            (Comparator::Same { .. }, Comparator::Name { .. }, _) if levels == SAME => Self::Sex(Alike::Same),
+            (Comparator::Same { .. }, Comparator::Name { .. }, _) if one_character => Self::Sex(Alike::OneCharacter),
+            (Comparator::Same { .. }, Comparator::Name { .. }, _) => Self::Sex(Alike::Nearly),
+            (Comparator::Name { .. }, Comparator::Name { .. }, _) if one_character => Self::AdultApart,
+            (Comparator::Name { .. }, Comparator::Name { .. }, Some(surnames)) => {
+                let few = surnames.values();
                 let by =
-                    |key: &dyn Fn(u32, u32) -> u64| Counts::gather(few.iter().map(|((c, a), n)| (key(*c, *a), *n)).collect());
-                Self::Adult([
-                    by(&|c, a| if c == 0 { 0 } else { u64::from(c) << 32 | u64::from(a) }),
-                    by(&|_, a| u64::from(a)),
-                    by(&|c, _| u64::from(c)),
-                ])
+                    |key: &dyn Fn(u64, u64) -> u64| Counts::gather(few.iter().map(|((c, a), n)| (key(*c, *a), *n)).collect());
+                Self::Adult([by(&|c, a| if c == 0 { 0 } else { c << 32 | a }), by(&|_, a| a), by(&|c, _| c)])
             }
             _ => Self::Nothing,
         }
@@ -258,33 +277,40 @@ fn adult_levels(joined: [f64; 3], other_surname: f64, all: &[f64]) -> Vec<f64> {
 }
 
 impl Counted {
-    fn of(encoded: &Encoded, c: &Comparison, rows: &Range<u32>, places: &Places) -> Self {
-        let by = |key: &(dyn Fn(&[u32]) -> u64 + Sync)| counts(encoded, rows, key);
-        match c.comparator {
-            Comparator::NationalId { at } => {
-                let numbers = by(&|r| wide(r, at));
+    /// What has to be read for it.
+    fn reading<'e>(comparator: Comparator) -> Option<Reading<'e>> {
+        match comparator {
+            Comparator::NationalId { at } | Comparator::Phone { at } => Some(Reading::own(move |r| wide(r, at))),
+            Comparator::Same { at } => Some(Reading::Small(at, Vec::new())),
+            Comparator::Residence { code, address } => {
+                Some(Reading::own(move |r| u64::from(residence_of(r, code, address).door)))
+            }
+            Comparator::Name { .. } => None,
+            Comparator::Date { at } | Comparator::Text { at, .. } => {
+                Some(Reading::few(move |r| (r[at] != 0).then_some((u64::from(r[at]), 0))))
+            }
+        }
+    }
+
+    fn of(comparator: Comparator, reading: Option<Reading>, places: &Places) -> Self {
+        let Some(reading) = reading else { return Self::Names };
+        match comparator {
+            Comparator::NationalId { .. } => {
+                let numbers = reading.counts();
                 // two runs in order, of sound numbers and of others: a stable sort only merges them
                 let mut heads: Vec<u64> = numbers.rows().iter().map(|id| national_id::Piece::Head.of(*id)).collect();
                 heads.sort();
                 Self::Keys(vec![numbers, Counts::Rows(heads)])
             }
-            Comparator::Phone { at } => Self::Keys(vec![by(&|r| wide(r, at))]),
-            Comparator::Same { at } => {
-                let most = rows.clone().map(|i| encoded.record(i)[at]).max().unwrap_or(0);
-                Self::Keys(vec![Counts::Dense(counts_of_small(encoded, rows, most as usize, |r| r[at]))])
-            }
-            Comparator::Residence { code, address } => {
+            Comparator::Residence { .. } => {
                 let mut keys = places.keys(false);
-                keys.push(by(&|r| u64::from(residence_of(r, code, address).door)));
+                keys.push(reading.counts());
                 Self::Keys(keys)
             }
-            Comparator::Name { .. } => Self::Names,
-            Comparator::Date { at } | Comparator::Text { at, .. } => {
-                let mut values: Vec<(u32, u32)> =
-                    counts_of_few(encoded, rows, |r| (r[at] != 0).then_some(r[at])).into_iter().collect();
-                values.sort_unstable();
-                Self::Values(values)
+            Comparator::Date { .. } | Comparator::Text { .. } => {
+                Self::Values(reading.values().into_iter().map(|((value, _), n)| (value as u32, n)).collect())
             }
+            Comparator::Phone { .. } | Comparator::Same { .. } | Comparator::Name { .. } => Self::Keys(vec![reading.counts()]),
         }
     }
 }

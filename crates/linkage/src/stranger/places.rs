@@ -1,9 +1,7 @@
 //! How often rows live in the same places.
 
-use std::ops::Range;
-
-use super::counts::{Counts, counts_of_few};
-use crate::encode::{Comparator, Comparison, Encoded, residence_of, wide};
+use super::counts::{Counts, Few, Reading};
+use crate::encode::{Comparator, Encoded, residence_of, wide};
 use crate::field::national_id;
 use crate::field::residence::Residence;
 
@@ -12,21 +10,26 @@ use crate::field::residence::Residence;
 pub(super) struct Places(Vec<((u64, u64, u32), u32)>);
 
 impl Places {
-    pub fn of(encoded: &Encoded, rows: &Range<u32>) -> Self {
-        let find = |c: &Comparison| match c.comparator {
+    /// What has to be read for it, if there are places.
+    pub fn reading(encoded: &Encoded) -> Option<Reading<'_>> {
+        let (code, address) = encoded.comparisons.iter().find_map(|c| match c.comparator {
             Comparator::Residence { code, address } => Some((code, address)),
             _ => None,
-        };
-        let Some((code, address)) = encoded.comparisons.iter().find_map(find) else { return Self::default() };
+        })?;
         let number = encoded.comparisons.iter().find_map(|c| match c.comparator {
             Comparator::NationalId { at } => Some(at),
             _ => None,
         });
-        let place = |r: &[u32]| {
+        Some(Reading::few(move |r| {
             let of = residence_of(r, code, address);
-            (number.map_or(0, |at| national_id::area(wide(r, at))), of.code, of.village)
-        };
-        let mut places: Vec<_> = counts_of_few(encoded, rows, |r| Some(place(r))).into_iter().collect();
+            let area = number.map_or(0, |at| national_id::area(wide(r, at)));
+            Some((area << 32 | u64::from(of.village), of.code))
+        }))
+    }
+
+    pub fn of(reading: Option<Reading>) -> Self {
+        let place = |((area_and_village, code), n): (Few, u32)| ((area_and_village >> 32, code, area_and_village as u32), n);
+        let mut places: Vec<_> = reading.map_or_else(Vec::new, |r| r.values().into_iter().map(place).collect());
         // in order, so that most keys come in order too
         places.sort_unstable();
         Self(places)
