@@ -22,30 +22,28 @@ const SOUND: u64 = 1 << 63;
 /// 18 characters as an integer in base 11 for the last place, with a mark when the check digit is right; 0 if the
 /// text is not shaped like a number (temporary numbers, masked ones, other documents).
 pub(crate) fn encode(s: &str) -> u64 {
-    let mut value = 0u64;
-    let mut sum = 0u64;
-    let mut n = 0usize;
-    for b in s.bytes() {
-        match b {
-            b' ' | b'\'' | b'\t' => continue,
-            b'0'..=b'9' if n < 18 => {
-                let d = u64::from(b - b'0');
-                if n < 17 {
-                    sum += d * WEIGHTS[n];
-                    value = value * 10 + d;
-                } else {
-                    value = value * 11 + d;
-                }
-            }
-            b'X' | b'x' if n == 17 => value = value * 11 + 10,
-            _ => return 0,
+    // most are written without blanks
+    let mut chars = [0; 18];
+    if s.len() == chars.len() {
+        chars.copy_from_slice(s.as_bytes());
+    } else {
+        let mut written = s.bytes().filter(|b| !matches!(b, b' ' | b'\'' | b'\t'));
+        if !chars.iter_mut().all(|to| written.next().map(|b| *to = b).is_some()) || written.next().is_some() {
+            return 0;
         }
-        n += 1;
     }
-    if n != 18 {
+    let (body, last) = (&chars[..17], chars[17]);
+    let check = match last {
+        b'0'..=b'9' => u64::from(last - b'0'),
+        b'X' | b'x' => 10,
+        _ => return 0,
+    };
+    if !body.iter().all(u8::is_ascii_digit) {
         return 0;
     }
-    let check = value % 11;
+    let number = |digits: &[u8]| digits.iter().fold(0, |n, b| n * 10 + u64::from(b - b'0'));
+    let value = (number(&body[..9]) * 10u64.pow(8) + number(&body[9..])) * 11 + check;
+    let sum: u64 = body.iter().zip(WEIGHTS).map(|(b, weight)| u64::from(b - b'0') * weight).sum();
     // remainder r of the weighted sum asks for the character at r of 10X98765432
     if (12 - sum % 11) % 11 == check { value | SOUND } else { value }
 }

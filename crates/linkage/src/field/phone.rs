@@ -15,7 +15,8 @@ pub(crate) fn encode(s: &str) -> u64 {
     for b in s.bytes() {
         match b {
             b'0'..=b'9' => {
-                v = v.saturating_mul(10).saturating_add(u64::from(b - b'0'));
+                // of more digits than fit it is no number
+                v = v.wrapping_mul(10).wrapping_add(u64::from(b - b'0'));
                 n += 1;
             }
             b' ' | b'-' | b'+' | b'(' | b')' => {}

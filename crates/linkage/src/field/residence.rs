@@ -3,6 +3,7 @@
 //! Two strangers of one village agree in code and in address: counting both would count the village twice.
 
 use super::{Level, level};
+use crate::intern;
 
 pub(crate) const LEVELS: &[Level] = &[
     level("same-door", 0.5, 0.4, 0.55, 0.55, 0.005, 48),
@@ -99,7 +100,7 @@ pub(crate) fn encode_address(address: &str) -> u64 {
         return 0;
     }
     let short = |h: u64| h >> 32 | 1;
-    let village = p.village.bytes().fold(0xcbf2_9ce4_8422_2325, digest);
+    let village = intern::digest(p.village);
     short(village) | door(village, p.behind).map_or(0, short) << 32
 }
 

@@ -209,7 +209,7 @@ struct Plan<'f> {
 impl Plan<'_> {
     fn csv<'e>(&self, encoder: &'e Encoder, block: Block) -> anyhow::Result<Read<'e>> {
         let path = self.path.display();
-        let mut out = Read { part: Part::new(encoder, count_lines(&block.bytes) + 1), truth: Vec::new() };
+        let mut out = Read { part: Part::new(encoder, block.lines + 1), truth: Vec::new() };
         let bytes = block.bytes.strip_prefix(BOM).unwrap_or(&block.bytes);
         let mut reader =
             simd_csv::ZeroCopyReaderBuilder::with_capacity(SAMPLE_BYTES).flexible(true).has_headers(false).from_reader(bytes);
@@ -318,10 +318,11 @@ fn lines_of_rows(bytes: &[u8], rows: usize) -> usize {
 /// Rows of a Parquet file that are read at a time.
 const ROWS_A_BATCH: usize = 1 << 13;
 
-/// Whole lines of a CSV, and the number of the first.
+/// Whole lines of a CSV: how many, and the number of the first.
 struct Block {
     bytes: Vec<u8>,
     line: usize,
+    lines: usize,
 }
 
 /// Cuts a CSV into blocks of whole rows: a line's end between quotes is none.
@@ -364,18 +365,9 @@ impl<'f> Blocks<'f> {
     }
 
     fn fill(&mut self) -> anyhow::Result<()> {
-        let had = self.rest.len();
-        self.rest.resize(had + BLOCK_BYTES, 0);
-        let mut end = had;
-        while end < self.rest.len() {
-            let n = self.input.read(&mut self.rest[end..])?;
-            if n == 0 {
-                self.ended = true;
-                break;
-            }
-            end += n;
-        }
-        self.rest.truncate(end);
+        self.rest.reserve(BLOCK_BYTES);
+        let read = self.input.by_ref().take(BLOCK_BYTES as u64).read_to_end(&mut self.rest)?;
+        self.ended = read < BLOCK_BYTES;
         Ok(())
     }
 }
@@ -392,8 +384,9 @@ impl Iterator for Blocks<'_> {
             }
             let Some(end) = self.end_of_rows() else { continue };
             let after = self.rest.split_off(end);
-            let block = Block { bytes: std::mem::replace(&mut self.rest, after), line: self.line };
-            self.line += count_lines(&block.bytes);
+            let bytes = std::mem::replace(&mut self.rest, after);
+            let block = Block { line: self.line, lines: count_lines(&bytes), bytes };
+            self.line += block.lines;
             if !block.bytes.is_empty() {
                 return Some(Ok(block));
             }

@@ -189,7 +189,7 @@ fn children(path: &Path, heading: &str, tables: &[Table], all: &Clusters) -> any
 
 fn write_file(path: &Path, body: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> anyhow::Result<()> {
     let place = || format!("无法写入 {}", path.display());
-    let mut w = BufWriter::with_capacity(1 << 20, File::create(path).with_context(place)?);
+    let mut w = BufWriter::with_capacity(1 << 16, File::create(path).with_context(place)?);
     body(&mut w).with_context(place)?;
     w.flush().with_context(place)
 }
