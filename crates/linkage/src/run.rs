@@ -450,7 +450,8 @@ fn score(order: &Order, encoded: &Encoded, scorer: &Scorer, pairs: Vec<Pair>) ->
     let stretch = |pairs: &[Pair]| {
         let (mut likely, mut score) = (Vec::with_capacity(pairs.len()), scorer.scores());
         for some in pairs.chunks(PAIRS_AT_ONCE) {
-            encoded.fetch(some.iter().flat_map(|p| [p.left, p.right]));
+            // the other record is seldom looked at
+            encoded.fetch(some.iter().map(|p| p.left));
             let scored = some.iter().map(|p| Candidate::new(*p, score(*p)));
             likely.extend(scored.filter(|c| c.weight() >= CANDIDATE_FLOOR));
         }
