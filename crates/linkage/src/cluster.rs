@@ -95,11 +95,18 @@ impl Sets {
         })
     }
 
-    /// Joins the sets of two rows.
-    pub fn join(&mut self, a: u32, b: u32) {
+    /// The first row of a row's set.
+    pub fn first(&self, i: u32) -> u32 {
+        self.sets.root(i)
+    }
+
+    /// Joins the sets of two rows, which no other thread joins with any meanwhile.
+    pub fn join(&self, a: u32, b: u32) {
         if !self.same(a, b) {
             self.sets.join(a, b);
-            self.next.swap(a as usize, b as usize);
+            let (behind_a, behind_b) = (self.next(a), self.next(b));
+            self.next[a as usize].store(behind_b, Relaxed);
+            self.next[b as usize].store(behind_a, Relaxed);
         }
     }
 
@@ -137,7 +144,7 @@ mod tests {
 
     #[test]
     fn rings_join() {
-        let mut c = Sets::new(6);
+        let c = Sets::new(6);
         c.join(0, 2);
         c.join(3, 4);
         let mut together: Vec<(u32, u32)> = c.brought_together(2, 4).collect();
@@ -152,7 +159,7 @@ mod tests {
     #[test]
     fn pairs_in_any_order_make_the_same_sets() {
         let pairs: Vec<(u32, u32)> = (0..20_000).map(|i| (i * 7919 % 60_000, i * 104_729 % 59_999)).collect();
-        let mut one_by_one = Sets::new(60_000);
+        let one_by_one = Sets::new(60_000);
         pairs.iter().rev().for_each(|(a, b)| one_by_one.join(*a, *b));
         let together = Sets::of(60_000, pairs.par_iter().copied());
         assert_eq!(sets(&together), sets(&one_by_one));

@@ -100,6 +100,16 @@ pub(crate) struct Joining<'a> {
     doubtful: Vec<Candidate>,
 }
 
+/// What becomes of a likely pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Joined,
+    /// It would have joined two children of one source.
+    Refused,
+    /// Other rows of the two children speak against it.
+    Doubtful,
+}
+
 /// What a run gives.
 pub(crate) struct Lists {
     pub links: Vec<Link>,
@@ -118,7 +128,7 @@ impl<'a> Joining<'a> {
         decided: &'a Decided,
         thresholds: Thresholds,
     ) -> Self {
-        let mut clusters = Sets::new(encoded.len());
+        let clusters = Sets::new(encoded.len());
         let mut same: Vec<&(u32, u32)> = decided.same.iter().collect();
         same.sort_unstable();
         for (a, b) in same {
@@ -134,18 +144,31 @@ impl<'a> Joining<'a> {
     pub fn join(&mut self, candidates: &[Candidate], attached: &FxHashSet<Pair>) {
         let accept = self.thresholds.accept;
         let likely = |c: &Candidate| c.chosen() && c.probability() >= accept;
-        self.join_plain(candidates.par_iter().filter(|c| likely(c)));
+        let groups = self.join_plain(candidates.par_iter().filter(|c| likely(c)));
         let numbered = candidates.par_iter().enumerate();
         let left = numbered.filter(|(_, c)| likely(c) && !self.clusters.same(c.pair.left, c.pair.right));
-        let mut order: Vec<(u64, u32)> = left.map(|(i, c)| (c.rank(), i as u32)).collect();
+        let group = |c: &Candidate| groups.first(self.clusters.first(c.pair.left));
+        let mut order: Vec<(u32, u64, u32)> = left.map(|(i, c)| (group(c), c.rank(), i as u32)).collect();
         order.par_sort_unstable();
-        order.iter().for_each(|(_, i)| self.join_pair(&candidates[*i as usize], attached));
+        // no group has to do with another
+        let fates = order.par_chunk_by(|a, b| a.0 == b.0).flat_map_iter(|group| {
+            let fate = |(_, rank, i): &(u32, u64, u32)| (*rank, *i, self.join_pair(&candidates[*i as usize], attached));
+            group.iter().map(fate).collect::<Vec<_>>()
+        });
+        let mut apart: Vec<(u64, u32, Fate)> = fates.filter(|f| f.2 != Fate::Joined).collect();
+        apart.sort_unstable_by_key(|(rank, i, _)| (*rank, *i));
+        for (_, i, fate) in apart {
+            let list = if fate == Fate::Refused { &mut self.refused } else { &mut self.doubtful };
+            list.push(candidates[i as usize]);
+        }
     }
 
-    /// Joins the rows of those groups of likely pairs which come out the same whichever pair is first: most.
-    fn join_plain<'c>(&self, likely: impl ParallelIterator<Item = &'c Candidate> + Clone) {
+    /// Joins the rows of those groups of likely pairs which come out the same whichever pair is first: most. Gives all groups, by the first
+    /// rows of the children there were before.
+    fn join_plain<'c>(&self, likely: impl ParallelIterator<Item = &'c Candidate> + Clone) -> Sets {
         let e = self.encoded;
-        let groups = Sets::of(e.len(), likely.clone().map(|c| (c.pair.left, c.pair.right)));
+        let of_before = |c: &Candidate| (self.clusters.first(c.pair.left), self.clusters.first(c.pair.right));
+        let groups = Sets::of(e.len(), likely.clone().map(of_before));
         let weak: Vec<AtomicBool> = (0..e.len()).map(|_| AtomicBool::new(false)).collect();
         likely.filter(|c| c.weight() < SETTLED_WEIGHT).for_each(|c| weak[c.pair.left as usize].store(true, Relaxed));
         let told_apart: FxHashSet<u32> = self.decided.different.iter().flat_map(|(a, b)| [*a, *b]).collect();
@@ -169,21 +192,23 @@ impl<'a> Joining<'a> {
                 }
         };
         groups.firsts().filter(plain).for_each(|first| self.clusters.take(&groups, first));
+        groups
     }
 
     /// Joins the rows of a pair if nothing speaks against it.
-    fn join_pair(&mut self, c: &Candidate, attached: &FxHashSet<Pair>) {
+    fn join_pair(&self, c: &Candidate, attached: &FxHashSet<Pair>) -> Fate {
         let p = c.pair;
         if self.clusters.same(p.left, p.right) {
-            return;
+            return Fate::Joined;
         }
         let duplicate = attached.contains(&p);
         if !self.clusters.brought_together(p.left, p.right).all(|(a, b)| self.may_be_one(a, b, duplicate)) {
-            self.refused.push(*c);
+            Fate::Refused
         } else if c.weight() < SETTLED_WEIGHT && self.contradicted(p) {
-            self.doubtful.push(*c);
+            Fate::Doubtful
         } else {
             self.clusters.join(p.left, p.right);
+            Fate::Joined
         }
     }
 

@@ -141,14 +141,16 @@ fn count_errors(x: &[u8; 18], y: &[u8; 18]) -> u32 {
 /// that are one error away and pass theirs. That both sides failed it is too rare to count.
 /// `left` and `right` are the numbers of all rows, in order.
 pub(crate) fn one_error_mass(left: &[u64], right: &[u64]) -> f64 {
-    let of = |all: &[u64], id: u64| {
-        let at = all.partition_point(|e| *e < id);
-        all[at..].iter().take_while(|e| **e == id).count() as f64
-    };
     let near = |of_one: &[u64], of_other: &[u64]| -> f64 {
-        // whole numbers: the order of the sum does not matter
         let unsound = of_one.par_iter().filter(|id| !is_sound(**id));
-        unsound.map(|id| sound_neighbours(*id).map(|o| of(of_other, o)).sum::<f64>()).sum()
+        let mut neighbours: Vec<u64> = unsound.flat_map_iter(|id| sound_neighbours(*id)).collect();
+        neighbours.par_sort_unstable();
+        let (mut met, mut others) = (0u64, of_other.chunk_by(|a, b| a == b).peekable());
+        for id in neighbours {
+            while others.next_if(|same| same[0] < id).is_some() {}
+            met += others.peek().filter(|same| same[0] == id).map_or(0, |same| same.len() as u64);
+        }
+        met as f64
     };
     near(left, right) + near(right, left)
 }

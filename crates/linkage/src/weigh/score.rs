@@ -3,7 +3,7 @@
 use super::{Expected, Models, Weights};
 use crate::block::{Pair, source_pair};
 use crate::compare::level_at;
-use crate::encode::{Comparator, Encoded, wide};
+use crate::encode::{Comparator, Comparison, Encoded, wide};
 use crate::field::Kind;
 
 /// Patterns that are remembered while many pairs are scored: most pairs show one of few.
@@ -13,11 +13,15 @@ const PATTERNS_MET: usize = 256;
 pub(crate) struct Scorer<'a> {
     encoded: &'a Encoded,
     weights: &'a Models,
+    /// Comparisons whose values are known to be rare or common.
+    counted: Vec<(usize, Frequency)>,
 }
 
 impl<'a> Scorer<'a> {
     pub fn new(encoded: &'a Encoded, weights: &'a Models) -> Self {
-        Self { encoded, weights }
+        let of = |(i, c): (usize, &Comparison)| Some((i, Frequency::of(encoded, c.comparator)?));
+        let counted = encoded.comparisons.iter().enumerate().filter_map(of).collect();
+        Self { encoded, weights, counted }
     }
 
     /// log2 odds that a pair is one child; impossible for sources whose rows never met.
@@ -61,32 +65,62 @@ impl<'a> Scorer<'a> {
         let e = self.encoded;
         let (a, b) = (e.record(pair.left), e.record(pair.right));
         let mut out = 1.0;
-        for (i, c) in e.comparisons.iter().enumerate() {
-            let level = level_at(pair.pattern(), i);
-            let (frequency, field) = match (c.comparator, level) {
-                (Comparator::Name { field, at }, 1) => (e.fields[field].frequency[a[at] as usize], field),
-                (Comparator::Name { field, at }, 2) => {
+        for (i, counted) in &self.counted {
+            let level = level_at(pair.pattern(), *i);
+            let (frequency, present) = match (*counted, level) {
+                (Frequency::Name { field, at, present }, 1) => (e.fields[field].frequency[a[at] as usize], present),
+                (Frequency::Name { field, at, present }, 2) => {
                     let f = &e.fields[field];
                     let other =
                         |name: u32| f.sound_frequency[f.names.pinyin[name as usize] as usize] - f.frequency[name as usize];
-                    (other(a[at]).max(other(b[at])), field)
+                    (other(a[at]).max(other(b[at])), present)
                 }
-                (Comparator::Same { at }, 1) => match e.fields.iter().position(|f| f.at == at && f.kind == Kind::Exact) {
-                    Some(field) => (e.fields[field].frequency[a[at] as usize], field),
-                    None => continue,
-                },
-                (Comparator::Phone { at }, 1) => {
+                (Frequency::Value { field, at, present }, 1) => (e.fields[field].frequency[a[at] as usize], present),
+                (Frequency::Phone { at }, 1) => {
                     let Some(n) = e.phone_frequency.get(&wide(a, at)) else { continue };
-                    out *= (f64::from(*n) / e.len() as f64 / w.stranger[i][0]).max(1.0);
+                    out *= (f64::from(*n) / e.len() as f64 / w.stranger[*i][0]).max(1.0);
                     continue;
                 }
                 _ => continue,
             };
-            let present = (e.len() - e.fields[field].frequency[0] as usize).max(1) as f64;
             // the two rows themselves do not make a name common
             let share = (f64::from(frequency) - 1.5).max(0.5) / present;
-            out *= (share / w.stranger[i][usize::from(level) - 1]).clamp(1e-4, 1e4);
+            out *= (share / w.stranger[*i][usize::from(level) - 1]).clamp(1e-4, 1e4);
         }
         out
+    }
+}
+
+/// Where the frequencies of a comparison's values are found.
+#[derive(Clone, Copy)]
+enum Frequency {
+    /// `present`: rows that have a value.
+    Name {
+        field: usize,
+        at: usize,
+        present: f64,
+    },
+    Value {
+        field: usize,
+        at: usize,
+        present: f64,
+    },
+    Phone {
+        at: usize,
+    },
+}
+
+impl Frequency {
+    fn of(e: &Encoded, comparator: Comparator) -> Option<Self> {
+        let present = |field: usize| (e.len() - e.fields[field].frequency[0] as usize).max(1) as f64;
+        match comparator {
+            Comparator::Name { field, at } => Some(Self::Name { field, at, present: present(field) }),
+            Comparator::Same { at } => {
+                let field = e.fields.iter().position(|f| f.at == at && f.kind == Kind::Exact)?;
+                Some(Self::Value { field, at, present: present(field) })
+            }
+            Comparator::Phone { at } => Some(Self::Phone { at }),
+            _ => None,
+        }
     }
 }
