@@ -96,3 +96,68 @@ impl<'e> Order<'e> {
         *candidates = out;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustc_hash::FxHashMap;
+
+    use super::*;
+    use crate::block::Pair;
+
+    fn records(starts: &[u32]) -> Encoded {
+        Encoded {
+            records: Default::default(),
+            stride: 1,
+            starts: starts.to_vec(),
+            aliases: FxHashMap::default(),
+            fields: [].into(),
+            comparisons: [].into(),
+            phone_frequency: FxHashMap::default(),
+        }
+    }
+
+    /// Some pairs of rows of different sources, in no order, some of them twice.
+    fn candidates(encoded: &Encoded, count: u64, seed: u64) -> Vec<Candidate> {
+        let mut state = seed;
+        let mut any = move |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % n
+        };
+        let rows = encoded.len() as u64;
+        let pairs = (0..count).map(|_| (any(rows) as u32, any(rows) as u32, any(8) as usize));
+        let of_two = pairs.filter(|(a, b, _)| encoded.source_of(*a) != encoded.source_of(*b));
+        of_two.map(|(a, b, rule)| Candidate::new(Pair::new(a.min(b), a.max(b), rule, 0), rule as f64)).collect()
+    }
+
+    fn sorted(encoded: &Encoded, candidates: &[Candidate]) -> Vec<Pair> {
+        let mut all: Vec<_> = candidates.iter().map(|c| (sources_of(c, encoded), c.pair)).collect();
+        all.sort_unstable();
+        all.dedup_by_key(|(_, p)| (p.left, p.right));
+        all.into_iter().map(|(_, pair)| pair).collect()
+    }
+
+    #[test]
+    fn each_pair_once_by_sources_and_rows() {
+        for starts in [&[0, 3000, 9000][..], &[0, 10, 10, 5000, 200_000], &[0, 5, 9]] {
+            let encoded = records(starts);
+            let order = Order::of(&encoded);
+            let (mut first, more) = (candidates(&encoded, 150_000, 1), candidates(&encoded, 20_000, 2));
+            let expected = sorted(&encoded, &first);
+            order.sort(&mut first);
+            assert_eq!(first.iter().map(|c| c.pair).collect::<Vec<_>>(), expected);
+
+            let mut later = more.clone();
+            order.sort(&mut later);
+            let expected = sorted(&encoded, &[first.clone(), later.clone()].concat());
+            order.add(&mut first, &later);
+            assert_eq!(first.iter().map(|c| c.pair).collect::<Vec<_>>(), expected);
+
+            let (mut none, mut nothing) = (Vec::new(), Vec::new());
+            order.sort(&mut none);
+            order.add(&mut none, &later);
+            assert_eq!(none.len(), later.len());
+            order.add(&mut nothing, &[]);
+            assert!(nothing.is_empty());
+        }
+    }
+}

@@ -212,3 +212,101 @@ impl Sieve {
         self.of_sides[self.word(key)] & Self::bits(key) == Self::bits(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::block::{Draw, SourceSet};
+
+    /// Records of so many in each source, and nothing known of them.
+    fn records(of_sources: &[u32]) -> Encoded {
+        let starts = of_sources.iter().fold(vec![0], |mut starts, n| {
+            starts.push(starts[starts.len() - 1] + n);
+            starts
+        });
+        Encoded {
+            records: Default::default(),
+            stride: 1,
+            starts,
+            aliases: FxHashMap::default(),
+            fields: [].into(),
+            comparisons: [].into(),
+            phone_frequency: FxHashMap::default(),
+        }
+    }
+
+    /// Records, in order, whose keys are kept.
+    fn kept(encoded: &Encoded, wanted: Wanted, keys: &[u64], most: usize) -> Vec<bool> {
+        let seekers = Seekers::of_sides(encoded, wanted, most).unwrap();
+        let sifted: Vec<[u64; 2]> = seekers.rarer.iter().map(|i| seekers.sifted(*i, keys[*i as usize])).collect();
+        let mut of_others: Vec<u64> = seekers.others.iter().map(|i| keys[*i as usize]).collect();
+        seekers.keep(seekers.others.iter().copied(), &mut of_others, &Sieve::of(&[&sifted]));
+        let mut kept = vec![false; keys.len()];
+        seekers.rarer.iter().for_each(|i| kept[*i as usize] = true);
+        seekers.others.iter().zip(of_others).for_each(|(i, key)| kept[*i as usize] = key != 0);
+        kept
+    }
+
+    proptest! {
+        /// Whatever the sides, whoever may find somebody under a key keeps it.
+        #[test]
+        fn no_wanted_pair_is_lost(
+            of_sources in prop::collection::vec(1u32..60, 1..5),
+            sets in prop::collection::vec(any::<SourceSet>(), 240),
+            names in prop::collection::vec(1u64..80, 240),
+            kind in 0..3,
+            most in prop::sample::select(vec![1, MOST_SIDES]),
+        ) {
+            let encoded = records(&of_sources);
+            let (n, len) = (of_sources.len(), encoded.len());
+            let all = SourceSet::MAX >> (SourceSet::BITS as usize - n);
+            let own = |i: usize| 1 << encoded.source_of(i as u32);
+            let keys: Vec<u64> = names[..len].iter().map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1).collect();
+            // open to other sources, or within a source to itself; or found in its own source at least
+            let set = |i: usize| match kind {
+                2 => sets[i] & all | own(i),
+                _ if n == 1 => sets[i] & all,
+                _ => sets[i] & all & !own(i),
+            };
+            let sets: Vec<SourceSet> = (0..len).map(set).collect();
+            let wanted = match kind {
+                0 => Wanted::Either(&sets, NONE),
+                1 => Wanted::Open(&sets),
+                _ => Wanted::Apart(&sets),
+            };
+            let kept = kept(&encoded, wanted, &keys, most);
+            for (i, j) in (0..len).flat_map(|i| (i + 1..len).map(move |j| (i, j))).filter(|(i, j)| keys[*i] == keys[*j]) {
+                let (to_j, to_i) = (sets[i] & own(j) != 0, sets[j] & own(i) != 0);
+                let pair = match kind {
+                    0 => to_j || to_i,
+                    1 => to_j && to_i,
+                    _ => sets[i] & sets[j] == 0,
+                };
+                prop_assert!(!pair || (kept[i] && kept[j]), "{i} {j} {:b} {:b}", sets[i], sets[j]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_register_of_few_is_what_the_others_are_sought_in() {
+        // a thousand children of two registers who are not on the third, which has ten rows
+        let encoded = records(&[1000, 1000, 10]);
+        let has: Vec<SourceSet> = (0..2010).map(|i| if i < 2000 { 0b011 } else { 0b100 }).collect();
+        let keys: Vec<u64> = (0..2010).map(|i: u64| (i % 1000).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1).collect();
+        let kept = kept(&encoded, Wanted::Apart(&has), &keys, MOST_SIDES);
+        assert!((2000..2010).all(|i| kept[i] && kept[i - 2000] && kept[i - 1000]));
+        let kept = kept.iter().filter(|k| **k).count();
+        assert!(kept < 100, "{kept} of 2010 are asked for ten rows");
+    }
+
+    #[test]
+    fn of_a_drawn_block_all_are_kept() {
+        let encoded = records(&[100, 100]);
+        let keys: Vec<u64> = (1..=200u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1).collect();
+        let settled = vec![0; 200];
+        assert!(kept(&encoded, Wanted::Either(&settled, Draw(1)), &keys, MOST_SIDES).iter().all(|k| *k));
+        assert!(!kept(&encoded, Wanted::Either(&settled, NONE), &keys, MOST_SIDES).iter().any(|k| *k));
+    }
+}

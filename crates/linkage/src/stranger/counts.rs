@@ -22,12 +22,15 @@ const ROWS_AT_ONCE: usize = 512;
 /// What is counted of the rows of a source while they are read.
 pub(super) enum Reading<'e> {
     /// Values of which most rows have their own; 0 is none.
-    Own(Box<dyn Fn(&[u32]) -> u64 + Send + Sync + 'e>, Vec<u64>),
+    Own(Of<'e, u64>, Vec<u64>),
     /// Values that are few; none is not counted.
-    Few(Box<dyn Fn(&[u32]) -> Option<Few> + Send + Sync + 'e>, FxHashMap<Few, u32>),
+    Few(Of<'e, Option<Few>>, FxHashMap<Few, u32>),
     /// The small numbers that stand at a place; 0 is none.
     Small(usize, Vec<u32>),
 }
+
+/// What a record says.
+type Of<'e, V> = Box<dyn Fn(&[u32]) -> V + Send + Sync + 'e>;
 
 /// A value of which there are few.
 pub(super) type Few = (u64, u64);
