@@ -121,16 +121,29 @@ impl Counts {
     pub fn joined(&self, other: &Counts) -> f64 {
         match (self, other) {
             (Self::Dense(l), Self::Dense(r)) => dot(l, r),
-            (Self::Rows(l), Self::Rows(r)) => merged(runs(l), runs(r)),
+            (Self::Rows(l), Self::Rows(r)) => joined(l.iter().copied(), r.iter().copied()),
             (Self::Distinct(l), Self::Distinct(r)) => merged(l.iter().copied(), r.iter().copied()),
             _ => unreachable!("one comparison is counted in one way"),
         }
     }
 }
 
+/// Pairs of one value, of values in order.
+pub(super) fn joined(l: impl Iterator<Item = u64>, r: impl Iterator<Item = u64>) -> f64 {
+    merged(runs(l), runs(r))
+}
+
 /// Values and how often they stand, of values in order.
-fn runs(values: &[u64]) -> impl Iterator<Item = (u64, u32)> {
-    values.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32))
+fn runs(values: impl Iterator<Item = u64>) -> impl Iterator<Item = (u64, u32)> {
+    let mut values = values.peekable();
+    std::iter::from_fn(move || {
+        let value = values.next()?;
+        let mut count = 1;
+        while values.next_if_eq(&value).is_some() {
+            count += 1;
+        }
+        Some((value, count))
+    })
 }
 
 fn merged(l: impl Iterator<Item = (u64, u32)>, r: impl Iterator<Item = (u64, u32)>) -> f64 {

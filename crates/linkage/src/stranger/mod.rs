@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::encode::{Comparator, Comparison, Encoded, Field, residence_of, wide};
 use crate::field::{Kind, date, national_id, text};
 
-use counts::{Counts, Reading};
+use counts::{Counts, Reading, joined};
 use names::{Alike, NamesMet};
 use places::{Places, residence_levels};
 
@@ -295,13 +295,6 @@ impl Counted {
     fn of(comparator: Comparator, reading: Option<Reading>, places: &Places) -> Self {
         let Some(reading) = reading else { return Self::Names };
         match comparator {
-            Comparator::NationalId { .. } => {
-                let numbers = reading.counts();
-                // two runs in order, of sound numbers and of others: a stable sort only merges them
-                let mut heads: Vec<u64> = numbers.rows().iter().map(|id| national_id::Piece::Head.of(*id)).collect();
-                heads.sort();
-                Self::Keys(vec![numbers, Counts::Rows(heads)])
-            }
             Comparator::Residence { .. } => {
                 let mut keys = places.keys(false);
                 keys.push(reading.counts());
@@ -310,14 +303,14 @@ impl Counted {
             Comparator::Date { .. } | Comparator::Text { .. } => {
                 Self::Values(reading.values().into_iter().map(|((value, _), n)| (value as u32, n)).collect())
             }
-            Comparator::Phone { .. } | Comparator::Same { .. } | Comparator::Name { .. } => Self::Keys(vec![reading.counts()]),
+            _ => Self::Keys(vec![reading.counts()]),
         }
     }
 }
 
 fn level_mass(encoded: &Encoded, c: &Comparison, l: &Counted, r: &Counted) -> Vec<f64> {
     let out = match (l, r, c.comparator) {
-        (Counted::Keys(l), Counted::Keys(r), Comparator::NationalId { .. }) => national_id_levels(l, r),
+        (Counted::Keys(l), Counted::Keys(r), Comparator::NationalId { .. }) => national_id_levels(&l[0], &r[0]),
         (Counted::Keys(l), Counted::Keys(r), Comparator::Phone { .. }) => {
             let total = l[0].total() * r[0].total();
             let same = l[0].joined(&r[0]);
@@ -345,18 +338,30 @@ fn level_mass(encoded: &Encoded, c: &Comparison, l: &Counted, r: &Counted) -> Ve
     out
 }
 
-fn national_id_levels(l: &[Counts], r: &[Counts]) -> Vec<f64> {
-    let (nl, nr) = (l[0].total(), r[0].total());
+fn national_id_levels(l: &Counts, r: &Counts) -> Vec<f64> {
+    let (nl, nr) = (l.total(), r.total());
     let unsound = |m: &Counts| m.rows().iter().filter(|id| !national_id::is_sound(**id)).count() as f64;
-    let same = l[0].joined(&r[0]);
-    let one = national_id::one_error_mass(l[0].rows(), r[0].rows()).min(nl * nr);
+    let same = l.joined(r);
+    let one = national_id::one_error_mass(l.rows(), r.rows()).min(nl * nr);
     // a second error has 18 places to fall on, nine digits each, but must again meet a number in use
     let two = one * 18.0;
-    let head = (l[1].joined(&r[1]) - same).max(0.0);
-    let any_unsound = nl * nr - (nl - unsound(&l[0])) * (nr - unsound(&r[0]));
+    let head = (joined(heads(l.rows()), heads(r.rows())) - same).max(0.0);
+    let any_unsound = nl * nr - (nl - unsound(l)) * (nr - unsound(r));
     let rest = (nl * nr - same - one - two - head).max(0.0);
     let unsound_share = if nl * nr > 0.0 { any_unsound / (nl * nr) } else { 0.0 };
     vec![same, one, two, head, rest * unsound_share, rest * (1.0 - unsound_share)]
+}
+
+/// The heads of numbers in order, in order: of unsound numbers, which come first, and of sound ones.
+fn heads(numbers: &[u64]) -> impl Iterator<Item = u64> {
+    let (unsound, sound) = numbers.split_at(numbers.partition_point(|id| !national_id::is_sound(*id)));
+    let head = |id: &u64| national_id::Piece::Head.of(*id);
+    let (mut unsound, mut sound) = (unsound.iter().map(head).peekable(), sound.iter().map(head).peekable());
+    std::iter::from_fn(move || match (unsound.peek(), sound.peek()) {
+        (Some(x), Some(y)) if x <= y => unsound.next(),
+        (Some(_), None) => unsound.next(),
+        _ => sound.next(),
+    })
 }
 
 /// Dates are compared only with those that can be of another level than the last: of their year, about its turns, and of their day.
