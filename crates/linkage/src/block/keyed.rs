@@ -26,7 +26,7 @@ pub(super) fn in_parts(some: &[Keyed]) -> Buckets<Keyed> {
     Buckets::of(some.iter().copied(), PARTS, |e| (e.0 >> 54) as usize % PARTS)
 }
 
-/// The parts of all stretches, each sorted.
+/// The parts of all stretches, in each of which entries of one key stand together, in order.
 pub(super) fn sorted_parts(stretches: &[Buckets<Keyed>]) -> Vec<Vec<Keyed>> {
     let part = |p: usize| {
         let entries = stretches.iter().flat_map(|s| s.get(p).iter().copied());

@@ -264,6 +264,9 @@ impl<'a> Blocker<'a> {
 
     /// Compares the pairs of some rules, here.
     pub fn compare(&mut self, rules: Range<usize>, wanted: Wanted) -> Proposed {
+        if rules.is_empty() {
+            return self.nothing();
+        }
         let keyed = if let Some(seekers) = Seekers::of(self.encoded, wanted) {
             let sieves = self.sieves_of(rules.clone(), &seekers);
             let (rarer, others) = (&seekers.rarer, &seekers.others);
@@ -321,15 +324,13 @@ impl<'a> Blocker<'a> {
 
     /// Records that take part, in order.
     pub fn participants(&self, wanted: Wanted) -> Vec<u32> {
-        let all = 0..self.encoded.len() as u32;
-        match (wanted, Seekers::of(self.encoded, wanted)) {
-            (Wanted::All | Wanted::Either(..), _) | (_, None) => all.collect(),
-            (_, Some(seekers)) => {
-                let mut rows = [seekers.rarer, seekers.others].concat();
-                rows.sort_unstable();
-                rows
-            }
+        if matches!(wanted, Wanted::All | Wanted::Either(..)) {
+            return (0..self.encoded.len() as u32).collect();
         }
+        let of = |s: Seekers| [s.rarer, s.others].concat();
+        let mut rows = Seekers::of(self.encoded, wanted).map_or_else(Vec::new, of);
+        rows.sort_unstable();
+        rows
     }
 
     pub fn candidate(&self, record: u32) -> BlockRow {

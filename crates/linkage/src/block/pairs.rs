@@ -22,7 +22,7 @@ struct Waiting<'w, 'o> {
 }
 
 impl Blocker<'_> {
-    /// Compares the pairs of sorted keyed records. `oversized` takes the keys whose blocks are split.
+    /// Compares the pairs of keyed records, those of one key together. `oversized` takes the keys whose blocks are split.
     pub fn compare_keyed(&self, k: usize, keyed: &[Keyed], wanted: Wanted, out: &mut Proposed, oversized: &mut Vec<u64>) {
         let blocks = || keyed.chunk_by(|a, b| a.0 == b.0).filter(|b| b.len() > 1);
         wanted.fetch(blocks().flatten().map(|e| e.1.record));

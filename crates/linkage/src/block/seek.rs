@@ -170,7 +170,8 @@ fn of_side(key: u64, side: u16) -> u64 {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Sieve {
     keys: Vec<u64>,
-    /// The same of keys as sides have them.
+    /// The same of keys as sides have them. Whoever looks from elsewhere does not know the sides.
+    #[serde(skip)]
     of_sides: Vec<u64>,
 }
 

@@ -39,7 +39,8 @@ impl Wanted<'_> {
         match self {
             Wanted::All => (source as u8, all),
             Wanted::Either(open, _) | Wanted::Open(open) => match open[i as usize] & all {
-                set if set != 0 && roughly => (source as u8, all),
+                // not to the own source, but within one
+                set if set != 0 && roughly => (source as u8, if sources == 1 { all } else { all & !(1 << source) }),
                 set => (source as u8, set),
             },
             Wanted::Apart(has) => match has[i as usize] & all {

@@ -137,20 +137,27 @@ fn count_errors(x: &[u8; 18], y: &[u8; 18]) -> u32 {
     errors
 }
 
+/// Numbers whose neighbours are in memory together.
+const UNSOUND_AT_ONCE: usize = 1 << 19;
+
 /// How many pairs of the two lists are one error apart. One side must fail its check, and those are few: of each the numbers are made up
 /// that are one error away and pass theirs. That both sides failed it is too rare to count.
 /// `left` and `right` are the numbers of all rows, in order.
 pub(crate) fn one_error_mass(left: &[u64], right: &[u64]) -> f64 {
     let near = |of_one: &[u64], of_other: &[u64]| -> f64 {
-        let unsound = of_one.par_iter().filter(|id| !is_sound(**id));
-        let mut neighbours: Vec<u64> = unsound.flat_map_iter(|id| sound_neighbours(*id)).collect();
-        neighbours.par_sort_unstable();
-        let (mut met, mut others) = (0u64, of_other.chunk_by(|a, b| a == b).peekable());
-        for id in neighbours {
-            while others.next_if(|same| same[0] < id).is_some() {}
-            met += others.peek().filter(|same| same[0] == id).map_or(0, |same| same.len() as u64);
-        }
-        met as f64
+        // they come first; of a register without sound numbers some at a time
+        let unsound = &of_one[..of_one.partition_point(|id| !is_sound(*id))];
+        let met = |some: &[u64]| -> u64 {
+            let mut neighbours: Vec<u64> = some.par_iter().flat_map_iter(|id| sound_neighbours(*id)).collect();
+            neighbours.par_sort_unstable();
+            let (mut met, mut others) = (0, of_other.chunk_by(|a, b| a == b).peekable());
+            for id in neighbours {
+                while others.next_if(|same| same[0] < id).is_some() {}
+                met += others.peek().filter(|same| same[0] == id).map_or(0, |same| same.len() as u64);
+            }
+            met
+        };
+        unsound.chunks(UNSOUND_AT_ONCE).map(met).sum::<u64>() as f64
     };
     near(left, right) + near(right, left)
 }

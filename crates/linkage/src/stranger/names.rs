@@ -143,6 +143,7 @@ struct BySound<'l> {
     lists: &'l Lists,
     /// Names that sound like another one, in order of their sound.
     names: Vec<u32>,
+    /// Where those of a sound end, after a zero for the missing name's.
     ends: Vec<u32>,
     /// Rows with a name that sounds like no other one meet…
     apart: Meetings,
@@ -183,8 +184,7 @@ impl<'l> BySound<'l> {
 
     /// Names of two at least that sound the same.
     fn groups(&self) -> impl Iterator<Item = &[u32]> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        starts.zip(&self.ends).map(|(start, end)| &self.names[*start as usize..*end as usize])
+        self.ends.windows(2).map(|w| &self.names[w[0] as usize..w[1] as usize])
     }
 
     /// Rows whose names sound the same and share one of some keys meet; `apart` says it of names that sound like no other one.

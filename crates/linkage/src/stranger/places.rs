@@ -6,7 +6,6 @@ use crate::field::national_id;
 use crate::field::residence::Residence;
 
 /// Where rows live, by the area in which their number was given out (0: they have none): far fewer than rows.
-#[derive(Default)]
 pub(super) struct Places(Vec<((u64, u64, u32), u32)>);
 
 impl Places {
