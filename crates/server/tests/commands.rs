@@ -183,6 +183,11 @@ fn link_says_what_is_wrong_with_its_input() {
     let said = bad(f.path(), &["link", "l.csv", "l.csv", "--settings", "s.toml", "--out", "o"]);
     assert!(said.contains("第 4 行") && said.contains("national-id"), "{said}");
     assert!(!f.path().join("o").exists(), "nothing is half done");
+    // a register of which only the heading came is no proof that children are missing
+    std::fs::write(f.path().join("none.csv"), RIGHT.lines().next().unwrap()).unwrap();
+    let said = good(f.path(), &["link", "l.csv", "none.csv", "--report", "r.html", "--out", "o"]);
+    assert!(said.contains("提示:none 没有数据行"), "{said}");
+    assert!(std::fs::read_to_string(f.path().join("r.html")).unwrap().contains("提示:none 没有数据行"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use baoxue_linkage::Engine;
 use baoxue_linkage::evaluate::Quality;
 
 use crate::app::link::reviewed::{range, reliability};
-use crate::app::link::{Outcome, Request, run as run_link};
+use crate::app::link::{Outcome, Request, run as run_link, without_rows};
 
 /// 比对两个或多个 CSV/Parquet 文件,或在一个文件内查重。
 #[derive(clap::Args)]
@@ -102,6 +102,7 @@ fn print(o: &Outcome, request: &Request) {
         l.clusters.len(),
         l.estimated_precision * 100.0
     );
+    without_rows(l, &o.table_names).iter().for_each(|hint| println!("{hint}"));
     o.absent.iter().for_each(|a| println!("{}", a.sentence(&o.table_names)));
     for c in &l.capped {
         println!("提示:规则“{}”有 {} 组过大,{} 对未按此规则比较", c.rule, c.blocks, c.pairs);

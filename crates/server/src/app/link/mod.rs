@@ -194,6 +194,14 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
     Ok(outcome)
 }
 
+/// Of registers without a row: whoever is on no other list because of it is not missing.
+pub fn without_rows(linkage: &Linkage, names: &[impl AsRef<str>]) -> Vec<String> {
+    let empty = names.iter().map(AsRef::as_ref).zip(&linkage.counts.rows).filter(|(_, rows)| **rows == 0);
+    let say =
+        |(name, _): (&str, &usize)| format!("提示:{name} 没有数据行,与它比对找不到任何人,“未匹配”不能说明谁缺失;请检查这份文件");
+    empty.map(say).collect()
+}
+
 fn source_number(request: &Request, file: &Path) -> anyhow::Result<u16> {
     let place = |f: &Path| std::fs::canonicalize(f).unwrap_or_else(|_| f.to_owned());
     let at = request.files.iter().position(|f| place(f) == place(file));

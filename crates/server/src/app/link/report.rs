@@ -38,7 +38,7 @@ struct Body<'a> {
     precision: String,
     review: usize,
     clusters: usize,
-    absent: Vec<String>,
+    remarks: Vec<String>,
     distribution: String,
     thresholds: Vec<(String, usize, String, String, String)>,
     rules: Vec<(&'a str, &'static str, u64, usize, usize)>,
@@ -99,7 +99,11 @@ impl OfRun<'_> {
         let l = self.linkage;
         let rows = &l.counts.rows;
         let body = Body {
-            absent: self.absent.iter().map(|a| a.sentence(self.names)).collect(),
+            remarks: [
+                super::without_rows(self.linkage, self.names),
+                self.absent.iter().map(|a| a.sentence(self.names)).collect(),
+            ]
+            .concat(),
             sources: (0..rows.len())
                 .map(|i| (self.names[i], rows[i], l.unmatched[i].len(), percent(l.unmatched_precision[i])))
                 .collect(),
