@@ -24,25 +24,12 @@ pub(crate) struct Field {
     pub names: name::Names,
     /// Distinct texts, of a text column; number 0 is the missing one.
     pub texts: Vec<String>,
-    /// For values with a number: on how many records it stands.
-    pub frequency: Vec<u32>,
-    /// The same of the sounds of names.
-    pub sound_frequency: Vec<u32>,
 }
 
 impl Field {
     fn new(s: &ColumnSettings, at: usize) -> Self {
         let (column, names) = (s.name.clone(), name::Names::default());
-        Self {
-            column,
-            kind: s.kind,
-            household: s.household,
-            at,
-            names,
-            texts: Vec::new(),
-            frequency: Vec::new(),
-            sound_frequency: Vec::new(),
-        }
+        Self { column, kind: s.kind, household: s.household, at, names, texts: Vec::new() }
     }
 }
 
@@ -94,8 +81,6 @@ pub(crate) struct Encoded {
     pub aliases: FxHashMap<u32, u32>,
     pub fields: Arc<[Field]>,
     pub comparisons: Arc<[Comparison]>,
-    /// How many records carry a telephone number that more than one carries.
-    pub phone_frequency: FxHashMap<u64, u32>,
 }
 
 /// Reads two words as one number.
@@ -117,6 +102,11 @@ impl Encoded {
     #[inline]
     pub fn record(&self, i: u32) -> &[u32] {
         self.records.get(i)
+    }
+
+    /// Records of all sources, in order.
+    pub fn all_records(&self) -> impl Iterator<Item = &[u32]> {
+        self.records.all().chunks_exact(self.stride)
     }
 
     /// Has records that are needed soon brought from memory, all at a time instead of one after the other.
@@ -304,19 +294,9 @@ impl Encoder {
             .zip(&starts)
             .flat_map(|(t, start)| t.aliases.iter().zip(t.len() as u32..).map(move |(rank, i)| (start + i, start + rank)));
         let aliases = aliases.collect();
-        let mut fields: Vec<Field> = finished.into_iter().map(|c| c.field).collect();
-        fields.par_iter_mut().filter(|f| !f.frequency.is_empty()).for_each(|f| {
-            records.all().chunks(stride).for_each(|r| f.frequency[r[f.at] as usize] += 1);
-            if f.kind == Kind::PersonName {
-                f.sound_frequency = f.names.by_sound(&f.frequency);
-            }
-        });
+        let fields: Vec<Field> = finished.into_iter().map(|c| c.field).collect();
         let comparisons = comparisons(&fields).into();
-        let fields = fields.into();
-        let mut encoded =
-            Encoded { records, stride, starts, aliases, fields, comparisons, phone_frequency: FxHashMap::default() };
-        encoded.phone_frequency = phone_frequency(&encoded);
-        encoded
+        Encoded { records, stride, starts, aliases, fields: fields.into(), comparisons }
     }
 }
 
@@ -339,13 +319,9 @@ impl Finished {
         let mut texts = texts.finish();
         let raw = texts.texts();
         let table = match s.kind {
-            Kind::Exact => {
-                field.frequency = vec![0; raw.len() + 1];
-                texts.by_place(c.width, |i, words| words[0] = i as u32 + 1)
-            }
+            Kind::Exact => texts.by_place(c.width, |i, words| words[0] = i as u32 + 1),
             Kind::Text => {
                 let (normal, to) = normal_texts(&raw);
-                field.frequency = vec![0; normal.len()];
                 field.texts = normal;
                 texts.by_place(c.width, |i, words| words[0] = to[i])
             }
@@ -353,7 +329,6 @@ impl Finished {
                 let (normal, to) = name::number(&raw);
                 field.names = name::Names::build(normal);
                 let n = &field.names;
-                field.frequency = vec![0; n.len()];
                 texts.by_place(c.width, |i, words| {
                     let name = to[i] as usize;
                     words.copy_from_slice(&[to[i], n.pinyin[name], n.first[name]]);
@@ -411,17 +386,6 @@ fn comparisons(fields: &[Field]) -> Vec<Comparison> {
         out.push(Comparison { name: f.column.clone(), comparator, levels, household: f.household });
     }
     out
-}
-
-fn phone_frequency(encoded: &Encoded) -> FxHashMap<u64, u32> {
-    let Some(at) = encoded.fields.iter().find(|f| f.kind == Kind::Phone).map(|f| f.at) else {
-        return FxHashMap::default();
-    };
-    let mut all: Vec<u64> = (0..encoded.len() as u32).map(|i| wide(encoded.record(i), at)).filter(|p| *p != 0).collect();
-    all.par_sort_unstable();
-    // a number on a row or two of each source is a family's; only the shared ones need to be known
-    let usual = 4 * encoded.sources();
-    all.chunk_by(|a, b| a == b).filter(|c| c.len() > usual).map(|c| (c[0], c.len() as u32)).collect()
 }
 
 impl Comparator {

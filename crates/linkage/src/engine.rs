@@ -166,7 +166,6 @@ impl Worker {
             aliases: FxHashMap::default(),
             fields: self.fields.clone(),
             comparisons: self.comparisons.clone(),
-            phone_frequency: FxHashMap::default(),
         }
     }
 

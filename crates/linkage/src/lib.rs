@@ -24,6 +24,7 @@ mod encode;
 mod engine;
 pub mod evaluate;
 mod field;
+mod frequency;
 mod intern;
 mod join;
 mod order;

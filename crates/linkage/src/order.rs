@@ -112,7 +112,6 @@ mod tests {
             aliases: FxHashMap::default(),
             fields: [].into(),
             comparisons: [].into(),
-            phone_frequency: FxHashMap::default(),
         }
     }
 

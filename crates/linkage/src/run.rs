@@ -13,6 +13,7 @@ use crate::compare::{level_at, rough_weight};
 use crate::decisions::{Decided, Decision};
 use crate::encode::{Encoded, Encoder};
 use crate::engine::{Engine, Task};
+use crate::frequency::Frequencies;
 use crate::join::{DuplicateModel, Joining, member};
 use crate::order::{Order, sources_of};
 use crate::settings::Settings;
@@ -301,9 +302,11 @@ pub fn link(
 
     begin(Stage::Train)?;
     let labels = if settings.retrain { decided.labels(&encoded) } else { FxHashMap::default() };
-    let pool = Pool { histogram: &sharp.histogram, rules: blocker.sharp_conditions(), labels, left_over: None };
-    let models = train(&encoded, &pool);
-    let scorer = Scorer::new(&encoded, &models);
+    let mut frequencies = Frequencies::of(&encoded);
+    let (histogram, rules) = (&sharp.histogram, blocker.sharp_conditions());
+    let models = train(&encoded, &Pool { frequencies: &frequencies, histogram, rules, labels, left_over: None });
+    frequencies.forget_lists();
+    let scorer = Scorer::new(&encoded, &models, &frequencies);
     let order = Order::of(&encoded);
     let mut candidates = score(&order, &encoded, &scorer, std::mem::take(&mut sharp.pairs));
     let open = open_sources(&encoded, &candidates);
@@ -326,10 +329,15 @@ pub fn link(
     let has = joining.sources_of_children();
     let last_rules = blocker.last_rules();
     let last = compare(engine, &mut blocker, last_rules.clone(), Wanted::Apart(&has))?;
-    let rules = blocker.last_conditions();
-    let pool = Pool { histogram: &last.histogram, rules, labels: FxHashMap::default(), left_over: Some((&has, &models)) };
+    let pool = Pool {
+        frequencies: &frequencies,
+        histogram: &last.histogram,
+        rules: blocker.last_conditions(),
+        labels: FxHashMap::default(),
+        left_over: Some((&has, &models)),
+    };
     let left_over = train(&encoded, &pool);
-    let mut late = score(&order, &encoded, &Scorer::new(&encoded, &left_over), last.pairs);
+    let mut late = score(&order, &encoded, &Scorer::new(&encoded, &left_over, &frequencies), last.pairs);
     decided.apply(&mut late, &order, &encoded);
     let attached = choose(&encoded, &joining.duplicates, &mut late, within);
     {

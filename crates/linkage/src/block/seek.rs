@@ -234,7 +234,6 @@ mod tests {
             aliases: FxHashMap::default(),
             fields: [].into(),
             comparisons: [].into(),
-            phone_frequency: FxHashMap::default(),
         }
     }
 

@@ -389,11 +389,6 @@ impl Names {
         self.han(name).len()
     }
 
-    /// The most that [`Names::length`] gives.
-    pub fn longest(&self) -> usize {
-        (1..self.len() as u32).map(|n| self.length(n)).max().unwrap_or(0)
-    }
-
     /// How many places [`Names::left_open`] may leave open.
     pub fn open_places(&self, name: u32) -> usize {
         match self.length(name) {

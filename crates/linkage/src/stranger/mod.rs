@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::encode::{Comparator, Comparison, Encoded, Field, residence_of, wide};
 use crate::field::{Kind, date, national_id, text};
+use crate::frequency::Frequencies;
 
 use counts::{Counts, Reading, joined};
 use names::{Alike, NamesMet};
@@ -18,8 +19,6 @@ use places::{Places, residence_levels};
 
 /// More distinct pairs of values than this are thinned evenly when a level has to be counted pair by pair.
 const MAX_VALUE_PAIRS: usize = 60_000_000;
-/// Numbers of sexes, see `field::parse_sex`: 0 is none.
-const SEXES: usize = 3;
 /// Mobile numbers that can be given out: 41 heads of three digits, 10^8 each.
 const PHONE_NUMBERS: f64 = 4.1e9;
 
@@ -39,7 +38,7 @@ pub(crate) struct Dependence {
 pub(crate) struct Chance<'e> {
     encoded: &'e Encoded,
     /// By field: how often its names meet.
-    names: Vec<Option<NamesMet>>,
+    names: Vec<Option<NamesMet<'e>>>,
     /// By source: none that is asked for nothing.
     tallies: Vec<Option<Tally>>,
 }
@@ -82,20 +81,15 @@ enum DependingCounted {
 
 impl<'e> Chance<'e> {
     /// Of the sources that are `wanted`.
-    pub fn of(encoded: &'e Encoded, wanted: impl Fn(usize) -> bool + Sync) -> Self {
-        let sex = encoded.fields.iter().find(|f| f.kind == Kind::Sex).map(|f| f.at);
-        let of_child = |f: &Field| {
-            let compares = |c: &Comparison| matches!(c.comparator, Comparator::Name { at, .. } if at == f.at);
-            encoded.comparisons.iter().any(|c| !c.household && compares(c))
-        };
-        let met = |f: &Field| NamesMet::of(encoded, &f.names, f.at, sex.filter(|_| of_child(f)));
-        let names = || encoded.fields.par_iter().map(|f| (f.kind == Kind::PersonName).then(|| met(f))).collect();
+    pub fn of(encoded: &'e Encoded, frequencies: &'e Frequencies, wanted: impl Fn(usize) -> bool + Sync) -> Self {
+        let met = |(i, f): (usize, &Field)| (f.kind == Kind::PersonName).then(|| NamesMet::of(&f.names, frequencies.lists(i)));
+        let names = || encoded.fields.par_iter().enumerate().map(met).collect();
         let tally = |s: usize| wanted(s).then(|| Tally::of(encoded, &encoded.range(s)));
         let (names, tallies) = rayon::join(names, || (0..encoded.sources()).into_par_iter().map(tally).collect());
         Self { encoded, names, tallies }
     }
 
-    fn names_met(&self, comparison: usize) -> &NamesMet {
+    fn names_met(&self, comparison: usize) -> &NamesMet<'e> {
         match self.encoded.comparisons[comparison].comparator {
             Comparator::Name { field, .. } => self.names[field].as_ref().expect("of every field of names"),
             _ => unreachable!("asked of names alone"),
@@ -482,7 +476,7 @@ mod tests {
         };
         let mut tables = [table("a", 1), table("b", 2)];
         let encoded = encoder.finish(&mut tables, &settings);
-        let counted = Chance::of(&encoded, |_| true).masses((0, 1));
+        let counted = Chance::of(&encoded, &Frequencies::of(&encoded), |_| true).masses((0, 1));
         let mut compared: Vec<Vec<f64>> = encoded.comparisons.iter().map(|c| vec![0.0; c.levels.len() + 1]).collect();
         for (a, b) in encoded.range(0).flat_map(|a| encoded.range(1).map(move |b| (a, b))) {
             let p = pattern(&encoded, a, b);

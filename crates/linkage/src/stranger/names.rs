@@ -1,60 +1,17 @@
 //! How often names that are alike meet.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::SEXES;
-use crate::encode::Encoded;
 use crate::field::name::Names;
+use crate::frequency::Lists;
 
 /// Above so many numbers of names by list the kinds are counted one after the other, to spare memory.
 const MANY_COUNTS: usize = 1 << 25;
-
-/// How often each name stands in each of several lists of rows.
-struct Lists {
-    lists: usize,
-    /// By source and its lists: which list it is, if it has rows.
-    columns: Vec<Option<usize>>,
-    /// By name, then by list.
-    counts: Vec<u32>,
-}
-
-impl Lists {
-    /// `name_and_list` says of a record its name and which of the lists of its source it is on.
-    fn of(encoded: &Encoded, names: usize, of_source: usize, name_and_list: impl Fn(&[u32]) -> (u32, u32)) -> Self {
-        let rows = |source: usize| encoded.range(source).map(|i| name_and_list(encoded.record(i)));
-        let mut columns = vec![None; encoded.sources() * of_source];
-        let mut lists = 0;
-        for source in 0..encoded.sources() {
-            let mut has_rows = vec![false; of_source];
-            for (_, list) in rows(source) {
-                has_rows[list as usize] = true;
-                if has_rows.iter().all(|has| *has) {
-                    break;
-                }
-            }
-            for list in (0..of_source).filter(|l| has_rows[*l]) {
-                columns[source * of_source + list] = Some(lists);
-                lists += 1;
-            }
-        }
-        let lists = lists.max(1);
-        let mut counts = vec![0; names * lists];
-        for source in 0..encoded.sources() {
-            for (name, list) in rows(source) {
-                let column = columns[source * of_source + list as usize];
-                column.iter().for_each(|column| counts[name as usize * lists + column] += 1);
-            }
-        }
-        Self { lists, columns, counts }
-    }
-
-    fn of_name(&self, name: u32) -> &[u32] {
-        &self.counts[name as usize * self.lists..][..self.lists]
-    }
-}
+/// Few names are of more characters.
+const USUAL_LENGTH: usize = 3;
 
 /// Pairs of rows of two lists, by these.
 #[derive(Clone)]
@@ -64,8 +21,15 @@ struct Meetings {
 }
 
 impl Meetings {
-    fn none(lists: usize) -> Self {
-        Self { lists, pairs: vec![0.0; lists * lists] }
+    fn none(lists: &Lists) -> Self {
+        Self { lists: lists.count, pairs: vec![0.0; lists.count * lists.count] }
+    }
+
+    /// Rows of one name meet.
+    fn of_names(lists: &Lists, names: impl Iterator<Item = u32>) -> Self {
+        let mut out = Self::none(lists);
+        names.for_each(|n| out.add(lists.of_name(n), lists.of_name(n), 1));
+        out
     }
 
     /// Rows by list meet others so many times.
@@ -82,55 +46,92 @@ impl Meetings {
     }
 }
 
+/// Keys as a small set that lets some others pass too.
+struct Marks(Vec<u64>);
+
+impl Marks {
+    const PLACES_A_KEY: usize = 8;
+
+    fn with_room(keys: usize) -> Self {
+        Self(vec![0; (keys * Self::PLACES_A_KEY / 64).next_power_of_two()])
+    }
+
+    fn place(&self, key: u64) -> (usize, u64) {
+        let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((mixed >> 32) as usize & (self.0.len() - 1), 1 << (mixed >> 26 & 63))
+    }
+
+    /// Whether it was there before.
+    fn mark(&mut self, key: u64) -> bool {
+        let (at, bit) = self.place(key);
+        let before = self.0[at] & bit != 0;
+        self.0[at] |= bit;
+        before
+    }
+
+    fn has(&self, key: u64) -> bool {
+        let (at, bit) = self.place(key);
+        self.0[at] & bit != 0
+    }
+}
+
+/// Names that share their key with another one, and some more.
+fn shared(names: usize, keyed: impl Iterator<Item = (u64, u32)> + Clone) -> Vec<(u64, u32)> {
+    let (mut once, mut again) = (Marks::with_room(names), Marks::with_room(names));
+    for (key, _) in keyed.clone() {
+        if once.mark(key) {
+            again.mark(key);
+        }
+    }
+    keyed.filter(|(key, _)| again.has(*key)).collect()
+}
+
 /// Rows of each list under each of some keys.
-struct Sums {
-    lists: usize,
+struct Sums<'l> {
+    lists: &'l Lists,
     numbers: FxHashMap<u64, u32>,
     rows: Vec<u32>,
 }
 
-impl Sums {
-    fn of(lists: &Lists, keyed: impl Iterator<Item = (u64, u32)>) -> Self {
-        let mut sums = Self { lists: lists.lists, numbers: FxHashMap::default(), rows: Vec::new() };
+impl<'l> Sums<'l> {
+    fn of(lists: &'l Lists, keyed: impl Iterator<Item = (u64, u32)>) -> Self {
+        let mut sums = Self { lists, numbers: FxHashMap::default(), rows: Vec::new() };
         for (key, name) in keyed {
             let next = sums.numbers.len() as u32;
             let number = *sums.numbers.entry(key).or_insert(next) as usize;
             if number == next as usize {
                 sums.rows.extend_from_slice(lists.of_name(name));
             } else {
-                sums.add(number, lists.of_name(name));
+                add(&mut sums.rows[number * lists.count..], lists.of_name(name));
             }
         }
         sums
     }
 
-    fn by(lists: &Lists, names: impl Iterator<Item = u32>, key: impl Fn(u32) -> Option<u64>) -> Self {
+    fn by(lists: &'l Lists, names: impl Iterator<Item = u32>, key: impl Fn(u32) -> Option<u64>) -> Self {
         Self::of(lists, names.filter_map(|n| Some((key(n)?, n))))
-    }
-
-    fn add(&mut self, number: usize, rows: &[u32]) {
-        self.rows[number * self.lists..][..self.lists].iter_mut().zip(rows).for_each(|(sum, n)| *sum += n);
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &[u32]> {
-        self.rows.chunks_exact(self.lists)
     }
 
     /// Rows under one key meet.
     fn meetings(&self) -> Meetings {
         let mut out = Meetings::none(self.lists);
-        self.iter().for_each(|rows| out.add(rows, rows, 1));
+        self.rows.chunks_exact(self.lists.count).for_each(|rows| out.add(rows, rows, 1));
         out
     }
 
     /// Rows under a key meet those of other names that have it.
-    fn meetings_with(&self, lists: &Lists, keyed: impl Iterator<Item = (u64, u32)>) -> Meetings {
-        let mut out = Meetings::none(self.lists);
-        let mut others = Self { lists: self.lists, numbers: FxHashMap::default(), rows: vec![0; self.rows.len()] };
-        for (number, name) in keyed.filter_map(|(key, name)| Some((*self.numbers.get(&key)?, name))) {
-            others.add(number as usize, lists.of_name(name));
+    fn meetings_with(&self, keyed: impl Iterator<Item = (u64, u32)>) -> Meetings {
+        let count = self.lists.count;
+        let mut marks = Marks::with_room(self.numbers.len());
+        self.numbers.keys().for_each(|key| _ = marks.mark(*key));
+        let mut of_others = vec![0; self.rows.len()];
+        for (key, name) in keyed.filter(|(key, _)| marks.has(*key)) {
+            if let Some(number) = self.numbers.get(&key) {
+                add(&mut of_others[*number as usize * count..], self.lists.of_name(name));
+            }
         }
-        for (rows, others) in self.iter().zip(others.iter()) {
+        let mut out = Meetings::none(self.lists);
+        for (rows, others) in self.rows.chunks_exact(count).zip(of_others.chunks_exact(count)) {
             out.add(rows, others, 1);
             out.add(others, rows, 1);
         }
@@ -138,24 +139,22 @@ impl Sums {
     }
 }
 
-/// Names by their sound.
-struct BySound<'l> {
-    lists: &'l Lists,
-    /// Names that sound like another one, in order of their sound.
-    names: Vec<u32>,
-    /// Where those of a sound end, after a zero for the missing name's.
-    ends: Vec<u32>,
-    /// Rows with a name that sounds like no other one meet…
-    apart: Meetings,
-    /// …once for a first place left open…
-    apart_at_first: Meetings,
-    /// …and once for each further place.
-    apart_further: Meetings,
+fn add(sums: &mut [u32], rows: &[u32]) {
+    sums.iter_mut().zip(rows).for_each(|(sum, n)| *sum += n);
 }
 
-impl<'l> BySound<'l> {
+/// How often names that sound alike meet.
+struct SoundAlike {
+    all: Meetings,
+    /// One place differs at most: the first…
+    first: Meetings,
+    /// …or another one.
+    further: Meetings,
+}
+
+impl SoundAlike {
     /// The missing name is left out.
-    fn of(names: &Names, lists: &'l Lists) -> Self {
+    fn of(names: &Names, lists: &Lists) -> Self {
         let mut of_sound = vec![0u32; names.pinyin_kinds];
         names.pinyin[1..].iter().for_each(|sound| of_sound[*sound as usize] += 1);
         let (mut ends, mut total) = (of_sound.clone(), 0);
@@ -164,48 +163,59 @@ impl<'l> BySound<'l> {
             *end = total;
             total += alike;
         }
-        let none = || Meetings::none(lists.lists);
-        let (apart, apart_at_first, apart_further) = (none(), none(), none());
-        let mut out = Self { lists, names: vec![0; total as usize], ends, apart, apart_at_first, apart_further };
+        let [all, first, further] = std::array::from_fn(|_| Meetings::none(lists));
+        let mut out = Self { all, first, further };
+        // names that sound like another one, in order of their sound
+        let mut alike = vec![0; total as usize];
         for (name, sound) in (1..).zip(&names.pinyin[1..]) {
             if of_sound[*sound as usize] == 1 {
                 let (rows, open) = (lists.of_name(name), names.open_places(name));
-                out.apart.add(rows, rows, 1);
-                out.apart_at_first.add(rows, rows, open.min(1));
-                out.apart_further.add(rows, rows, open.saturating_sub(1));
+                out.all.add(rows, rows, 1);
+                out.first.add(rows, rows, open.min(1));
+                out.further.add(rows, rows, open.saturating_sub(1));
             } else {
-                out.names[out.ends[*sound as usize] as usize] = name;
-                out.ends[*sound as usize] += 1;
+                let end = &mut ends[*sound as usize];
+                alike[*end as usize] = name;
+                *end += 1;
             }
         }
-        out.ends.dedup();
+        ends.dedup();
+        let mut room = Room::default();
+        ends.windows(2).for_each(|w| out.add(names, lists, &alike[w[0] as usize..w[1] as usize], &mut room));
         out
     }
 
-    /// Names of two at least that sound the same.
-    fn groups(&self) -> impl Iterator<Item = &[u32]> {
-        self.ends.windows(2).map(|w| &self.names[w[0] as usize..w[1] as usize])
-    }
-
-    /// Rows whose names sound the same and share one of some keys meet; `apart` says it of names that sound like no other one.
-    fn meetings(&self, apart: &Meetings, keys: Range<usize>, key: impl Fn(u32, usize) -> Option<u64>) -> Meetings {
-        let mut out = apart.clone();
-        let mut keyed: Vec<(u64, u32)> = Vec::new();
-        let mut sum: Vec<u32> = Vec::new();
-        for names in self.groups() {
-            for place in keys.clone() {
-                keyed.clear();
-                keyed.extend(names.iter().filter_map(|n| Some((key(*n, place)?, *n))));
-                keyed.sort_unstable();
-                for same in keyed.chunk_by(|a, b| a.0 == b.0) {
-                    sum.clear();
-                    sum.extend_from_slice(self.lists.of_name(same[0].1));
-                    same[1..].iter().for_each(|(_, n)| sum.iter_mut().zip(self.lists.of_name(*n)).for_each(|(s, n)| *s += n));
-                    out.add(&sum, &sum, 1);
-                }
+    /// Names that sound the same.
+    fn add(&mut self, names: &Names, lists: &Lists, alike: &[u32], room: &mut Room) {
+        room.sum_of(lists, alike.iter().copied());
+        self.all.add(&room.sum, &room.sum, 1);
+        for place in 0..alike.iter().map(|n| names.open_places(*n)).max().unwrap_or(0) {
+            let mut keyed = std::mem::take(&mut room.keyed);
+            keyed.extend(alike.iter().filter_map(|n| Some((names.left_open(*n, place)?, *n))));
+            keyed.sort_unstable();
+            let meetings = if place == 0 { &mut self.first } else { &mut self.further };
+            for same in keyed.chunk_by(|a, b| a.0 == b.0) {
+                room.sum_of(lists, same.iter().map(|e| e.1));
+                meetings.add(&room.sum, &room.sum, 1);
             }
+            keyed.clear();
+            room.keyed = keyed;
         }
-        out
+    }
+}
+
+/// Room to reckon in.
+#[derive(Default)]
+struct Room {
+    keyed: Vec<(u64, u32)>,
+    sum: Vec<u32>,
+}
+
+impl Room {
+    fn sum_of(&mut self, lists: &Lists, names: impl Iterator<Item = u32>) {
+        self.sum.clear();
+        self.sum.resize(lists.count, 0);
+        names.for_each(|n| add(&mut self.sum, lists.of_name(n)));
     }
 }
 
@@ -219,11 +229,8 @@ pub(super) enum Alike {
 }
 
 /// How often the names of a field meet, by two sources.
-pub(super) struct NamesMet {
-    /// Lists of a source: one a sex where names are asked for it.
-    lists_of_source: usize,
-    /// Which list each of a source is, if it has rows.
-    columns: Vec<Option<usize>>,
+pub(super) struct NamesMet<'l> {
+    lists: &'l Lists,
     all: Meetings,
     same: Meetings,
     homophone: Meetings,
@@ -239,64 +246,74 @@ pub(super) struct NamesMet {
     reordered: Meetings,
 }
 
-impl NamesMet {
-    /// Of the field whose words stand at `at`, those of a sex that says more at `sex`.
-    pub fn of(encoded: &Encoded, names: &Names, at: usize, sex: Option<usize>) -> Self {
-        let lists_of_source = if sex.is_some() { SEXES } else { 1 };
-        let lists = &Lists::of(encoded, names.len(), lists_of_source, |r| (r[at], sex.map_or(0, |sex| r[sex])));
+impl<'l> NamesMet<'l> {
+    /// Of a field's names, by the lists on which they stand.
+    pub fn of(names: &Names, lists: &'l Lists) -> Self {
         let all = || 1..names.len() as u32;
         let whole = |n: u32| Some((names.whole(n)?, n));
         let without_one = |n: u32| names.without_one(n).map(move |key| (key, n));
         let of_length = |lengths: RangeInclusive<usize>| all().filter(move |n| lengths.contains(&names.length(*n)));
-        let by_sound = &BySound::of(names, lists);
-        let shape = |n: u32| Some(u64::from(names.shape(n)));
-        let left_open = |n: u32, place: usize| names.left_open(n, place);
+        // of names that alone have their key a name meets itself only, which is no news
+        let by_shape = || shared(names.len(), all().map(|n| (u64::from(names.shape(n)), n)));
+        let by_characters = || shared(names.len(), all().filter_map(|n| Some((names.characters_in_order(n)?, n))));
+        let of_keyed = |keyed: &[(u64, u32)]| Sums::of(lists, keyed.iter().copied()).meetings();
         type Count<'c> = Box<dyn Fn() -> Meetings + Send + Sync + 'c>;
-        let kinds: [Count; 11] = [
-            Box::new(|| by_sound.meetings(&by_sound.apart_further, 1..names.longest(), left_open)),
-            Box::new(|| by_sound.meetings(&by_sound.apart_at_first, 0..1, left_open)),
-            Box::new(|| Sums::by(lists, all(), |_| Some(0)).meetings()),
-            Box::new(|| by_sound.meetings(&by_sound.apart, 0..1, |n, _| Some(u64::from(n)))),
-            Box::new(|| by_sound.meetings(&by_sound.apart, 0..1, |_, _| Some(0))),
+        let kinds: [Count; 8] = [
             Box::new(|| {
-                Sums::by(lists, all(), shape).meetings().with(&by_sound.meetings(&by_sound.apart, 0..1, |n, _| shape(n)), -1.0)
+                let mut keyed = by_shape();
+                let alike = of_keyed(&keyed);
+                keyed.iter_mut().for_each(|(shape, n)| *shape = *shape << 32 | u64::from(names.pinyin[*n as usize]));
+                alike.with(&of_keyed(&keyed), -1.0)
             }),
+            Box::new(|| {
+                let keyed = by_characters();
+                of_keyed(&keyed).with(&Meetings::of_names(lists, keyed.iter().map(|e| e.1)), -1.0)
+            }),
+            Box::new(|| Sums::by(lists, all(), |_| Some(0)).meetings()),
+            Box::new(|| Meetings::of_names(lists, all())),
             Box::new(|| Sums::by(lists, all(), |n| Some(u64::from(names.first[n as usize]))).meetings()),
-            Box::new(|| Sums::by(lists, all(), |n| names.characters_in_order(n)).meetings()),
             Box::new(|| {
                 let beginnings = all().flat_map(|n| names.beginnings(n).map(move |key| (key, n)));
-                Sums::of(lists, beginnings).meetings_with(lists, all().filter_map(whole))
+                Sums::of(lists, beginnings).meetings_with(all().filter_map(whole))
             }),
             // names of two characters are few, and names of four
             Box::new(|| {
-                Sums::of(lists, of_length(2..=2).filter_map(whole)).meetings_with(lists, of_length(3..=3).flat_map(without_one))
+                Sums::of(lists, of_length(2..=2).filter_map(whole)).meetings_with(of_length(3..=3).flat_map(without_one))
             }),
             Box::new(|| {
                 let four = Sums::of(lists, of_length(4..=usize::MAX).flat_map(without_one));
-                four.meetings_with(lists, of_length(3..=usize::MAX).filter_map(whole))
+                four.meetings_with(of_length(3..=usize::MAX).filter_map(whole))
             }),
         ];
-        let by_place = (0..names.longest())
-            .map(|place| -> Count { Box::new(move || Sums::by(lists, all(), |n| left_open(n, place)).meetings()) });
+        let long: Vec<u32> = of_length(USUAL_LENGTH + 1..=usize::MAX).collect();
+        let longest = long.iter().map(|n| names.length(*n)).max().unwrap_or(USUAL_LENGTH);
+        let by_place = (0..longest).map(|place| -> Count {
+            let (long, left_open) = (&long, move |n: u32| names.left_open(n, place));
+            if place < USUAL_LENGTH {
+                Box::new(move || Sums::by(lists, all(), left_open).meetings())
+            } else {
+                Box::new(move || Sums::by(lists, long.iter().copied(), left_open).meetings())
+            }
+        });
         let work: Vec<Count> = kinds.into_iter().chain(by_place).collect();
-        let counted: Vec<Meetings> = if lists.counts.len() > MANY_COUNTS {
-            work.iter().map(|count| count()).collect()
+        let sound_alike = || SoundAlike::of(names, lists);
+        let (sound, counted): (SoundAlike, Vec<Meetings>) = if lists.size() > MANY_COUNTS {
+            (sound_alike(), work.iter().map(|count| count()).collect())
         } else {
-            work.par_iter().with_max_len(1).map(|count| count()).collect()
+            rayon::join(sound_alike, || work.par_iter().with_max_len(1).map(|count| count()).collect())
         };
         let mut counted = counted.into_iter();
-        let [further_sound, first_sound, all, same, sound, look_alike, same_first, characters, cut_short, three, four] =
+        let [look_alike, reordered, all, same, same_first, cut_short, three, four] =
             std::array::from_fn(|_| counted.next().expect("each kind is counted"));
-        let other_surname = counted.next().unwrap_or_else(|| Meetings::none(lists.lists)).with(&first_sound, -1.0);
-        let further = counted.fold(further_sound, |sum, place| sum.with(&place, -1.0));
+        let other_surname = counted.next().expect("of the first place").with(&sound.first, -1.0);
+        let further = counted.fold(sound.further, |sum, place| sum.with(&place, -1.0));
         let one_apart = other_surname.clone().with(&further, -1.0);
         Self {
-            lists_of_source,
-            columns: lists.columns.clone(),
-            homophone: sound.with(&same, -1.0),
+            lists,
+            homophone: sound.all.with(&same, -1.0),
             // most look-alikes differ in one place
             one_character: one_apart.clone().with(&look_alike, -1.0).with(&three, 1.0).with(&four, 1.0),
-            reordered: characters.with(&same, -1.0),
+            reordered,
             all,
             same,
             look_alike,
@@ -309,7 +326,7 @@ impl NamesMet {
 
     /// Pairs of rows of two sources.
     fn pairs(&self, of: &Meetings, (left, right): (usize, usize)) -> f64 {
-        let lists = |source: usize| self.columns[source * self.lists_of_source..][..self.lists_of_source].iter().flatten();
+        let lists = |source: usize| self.lists.of_source(source).iter().flatten();
         lists(left).flat_map(|l| lists(right).map(move |r| of.pairs[l * of.lists + r])).sum()
     }
 
@@ -343,12 +360,12 @@ impl NamesMet {
             Alike::Nearly => &[&self.homophone, &self.look_alike],
             Alike::OneCharacter => &[&self.one_character],
         };
-        let list = |source: usize, sex: usize| self.columns[source * self.lists_of_source + sex];
+        let list = |source: usize, sex: usize| self.lists.of_source(source)[sex];
         let of = |l: usize, r: usize| -> f64 {
             let both = list(left, l).zip(list(right, r));
             both.map_or(0.0, |(l, r)| kinds.iter().map(|m| m.pairs[l * m.lists + r]).sum())
         };
-        let sexes = || 1..self.lists_of_source;
+        let sexes = || 1..self.lists.of_source(left).len();
         let of_one: f64 = sexes().map(|s| of(s, s)).sum();
         let both: f64 = sexes().flat_map(|l| sexes().map(move |r| (l, r))).map(|(l, r)| of(l, r)).sum();
         [of_one.max(0.0), (both - of_one).max(0.0)]

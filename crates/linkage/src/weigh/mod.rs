@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::block::{Conditions, Histogram, SourceSet, source_pair};
 use crate::decisions::Labels;
 use crate::encode::{Comparator, Comparison, Encoded};
+use crate::frequency::Frequencies;
 use crate::stranger::{Chance, Dependence};
 
 pub(crate) use score::Scorer;
@@ -143,6 +144,8 @@ pub(crate) type Models = FxHashMap<u16, Weights>;
 
 /// 训练池 (training pool): the pairs from which a model learns, how they came to be compared, and between which rows.
 pub(crate) struct Pool<'a> {
+    /// How many records carry each value.
+    pub frequencies: &'a Frequencies,
     /// What was compared.
     pub histogram: &'a Histogram,
     /// What each rule asked of a pair.
@@ -176,7 +179,7 @@ pub(crate) fn train(encoded: &Encoded, pool: &Pool) -> Models {
             keys.par_iter().map(|&(k, a, b)| (k, Weights::of_left_over(encoded, has, a, b, &before[&k]))).collect()
         }
         None => {
-            let chance = Chance::of(encoded, |s| keys.iter().any(|(_, a, b)| *a == s || *b == s));
+            let chance = Chance::of(encoded, pool.frequencies, |s| keys.iter().any(|(_, a, b)| *a == s || *b == s));
             keys.par_iter().map(|&(k, a, b)| (k, Weights::start(encoded, &chance, a, b))).collect()
         }
     };

@@ -5,6 +5,7 @@ use crate::block::{Pair, source_pair};
 use crate::compare::level_at;
 use crate::encode::{Comparator, Comparison, Encoded, wide};
 use crate::field::Kind;
+use crate::frequency::Frequencies;
 
 /// Patterns that are remembered while many pairs are scored: most pairs show one of few.
 const PATTERNS_MET: usize = 256;
@@ -13,15 +14,16 @@ const PATTERNS_MET: usize = 256;
 pub(crate) struct Scorer<'a> {
     encoded: &'a Encoded,
     weights: &'a Models,
+    frequencies: &'a Frequencies,
     /// Comparisons whose values are known to be rare or common.
-    counted: Vec<(usize, Frequency)>,
+    counted: Vec<(usize, Counted)>,
 }
 
 impl<'a> Scorer<'a> {
-    pub fn new(encoded: &'a Encoded, weights: &'a Models) -> Self {
-        let of = |(i, c): (usize, &Comparison)| Some((i, Frequency::of(encoded, c.comparator)?));
+    pub fn new(encoded: &'a Encoded, weights: &'a Models, frequencies: &'a Frequencies) -> Self {
+        let of = |(i, c): (usize, &Comparison)| Some((i, Counted::of(encoded, frequencies, c.comparator)?));
         let counted = encoded.comparisons.iter().enumerate().filter_map(of).collect();
-        Self { encoded, weights, counted }
+        Self { encoded, weights, frequencies, counted }
     }
 
     /// log2 odds that a pair is one child; impossible for sources whose rows never met.
@@ -68,17 +70,16 @@ impl<'a> Scorer<'a> {
         for (i, counted) in &self.counted {
             let level = level_at(pair.pattern(), *i);
             let (frequency, present) = match (*counted, level) {
-                (Frequency::Name { field, at, present }, 1) => (e.fields[field].frequency[a[at] as usize], present),
-                (Frequency::Name { field, at, present }, 2) => {
-                    let f = &e.fields[field];
-                    let other =
-                        |name: u32| f.sound_frequency[f.names.pinyin[name as usize] as usize] - f.frequency[name as usize];
-                    (other(a[at]).max(other(b[at])), present)
+                (Counted::Name { field, at, present } | Counted::Value { field, at, present }, 1) => {
+                    (self.frequencies.of_value(field, a[at]), present)
                 }
-                (Frequency::Value { field, at, present }, 1) => (e.fields[field].frequency[a[at] as usize], present),
-                (Frequency::Phone { at }, 1) => {
-                    let Some(n) = e.phone_frequency.get(&wide(a, at)) else { continue };
-                    out *= (f64::from(*n) / e.len() as f64 / w.stranger[*i][0]).max(1.0);
+                (Counted::Name { field, at, present }, 2) => {
+                    let other = |r: &[u32]| self.frequencies.of_homophones(field, r[at], r[at + 1]);
+                    (other(a).max(other(b)), present)
+                }
+                (Counted::Phone { at }, 1) => {
+                    let Some(n) = self.frequencies.of_phone(wide(a, at)) else { continue };
+                    out *= (f64::from(n) / e.len() as f64 / w.stranger[*i][0]).max(1.0);
                     continue;
                 }
                 _ => continue,
@@ -93,7 +94,7 @@ impl<'a> Scorer<'a> {
 
 /// Where the frequencies of a comparison's values are found.
 #[derive(Clone, Copy)]
-enum Frequency {
+enum Counted {
     /// `present`: rows that have a value.
     Name {
         field: usize,
@@ -110,9 +111,9 @@ enum Frequency {
     },
 }
 
-impl Frequency {
-    fn of(e: &Encoded, comparator: Comparator) -> Option<Self> {
-        let present = |field: usize| (e.len() - e.fields[field].frequency[0] as usize).max(1) as f64;
+impl Counted {
+    fn of(e: &Encoded, frequencies: &Frequencies, comparator: Comparator) -> Option<Self> {
+        let present = |field: usize| (e.len() - frequencies.of_value(field, 0) as usize).max(1) as f64;
         match comparator {
             Comparator::Name { field, at } => Some(Self::Name { field, at, present: present(field) }),
             Comparator::Same { at } => {
