@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use icu_calendar::{Date, cal::Iso, types::Month};
 use jiff::civil;
 
-use super::{Level, level};
+use super::{Level, decimal, level};
 
 pub(crate) const LEVELS: &[Level] = &[
     level("same", 0.975, 0.78, 0.97, 0.001, 0.0005, 40),
@@ -23,6 +23,12 @@ const LUNAR_YEARS: std::ops::RangeInclusive<i32> = 1980..=2060;
 
 /// `YYYY-MM-DD`, `YYYY/M/D` or `YYYYMMDD` packed; 0 when it is no date.
 pub(crate) fn encode(s: &str) -> u32 {
+    // most are written in one way
+    if let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = *s.as_bytes()
+        && let Some(written) = decimal::eight([y0, y1, y2, y3, m0, m1, d0, d1])
+    {
+        return of_parts(written as u32 / 10_000, written as u32 / 100 % 100, written as u32 % 100);
+    }
     let mut part = [0u32; 3];
     let (mut k, mut digits) = (0, 0);
     for b in s.bytes() {
@@ -45,7 +51,10 @@ pub(crate) fn encode(s: &str) -> u32 {
     } else if k != 2 {
         return 0;
     }
-    let (y, m, d) = (part[0], part[1], part[2]);
+    of_parts(part[0], part[1], part[2])
+}
+
+fn of_parts(y: u32, m: u32, d: u32) -> u32 {
     if !(1800..=9999).contains(&y) || civil::Date::new(y as i16, m as i8, d as i8).is_err() {
         return 0;
     }

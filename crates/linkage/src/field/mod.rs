@@ -1,6 +1,7 @@
 //! The kinds of columns: how each is read, which comparison levels it has, which keys it offers to blocking.
 
 pub(crate) mod date;
+mod decimal;
 pub(crate) mod name;
 pub(crate) mod national_id;
 pub(crate) mod phone;

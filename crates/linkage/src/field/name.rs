@@ -1,12 +1,14 @@
 //! 姓名 (person names): normalised, interned, and compared by character, sound and shape.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pinyin::ToPinyin;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use super::{Level, level};
-use crate::intern::{Texts, digest};
+use crate::intern::{Numbers, Texts, digest};
 
 pub(crate) const LEVELS: &[Level] = &[
     level("same", 0.945, 0.62, 0.0002, 0.0002, 0.7, 44),
@@ -59,6 +61,8 @@ const WILDCARD: u16 = 1;
 const KEPT_CHARS: usize = 12;
 /// Names of more characters are few, and kept elsewhere.
 const SHORT_CHARS: usize = 5;
+/// Names that one thread normalises at a time.
+const NAMES_AT_ONCE: usize = 1 << 14;
 
 /// One distinct normalised name.
 #[derive(Debug, Clone, Copy)]
@@ -93,19 +97,20 @@ pub(crate) struct Names {
     pub pinyin_kinds: usize,
 }
 
-/// The form in which names are compared: no separators, blanks or remarks, simplified, usual variants, capitals.
-/// `None` for a name that says nothing (空, 王某之子, 未取名).
-pub(crate) fn normalise(raw: &str, simplify: &mut Simplifier) -> Option<String> {
-    let mut out = String::with_capacity(raw.len());
+/// Adds the form in which names are compared: no separators, blanks or remarks, simplified, usual variants, capitals.
+/// Adds nothing for a name that says nothing (空, 王某之子, 未取名).
+fn normalise(raw: &str, out: &mut String) {
+    let start = out.len();
     let latin = raw.chars().all(|c| !is_han(c));
     let mut depth = 0;
     for c in raw.chars() {
         match c {
+            c if is_han(c) && depth == 0 && !WILDCARDS.contains(&c) => out.push(simplified(c)),
             '(' | '（' | '[' | '【' => depth += 1,
             ')' | '）' | ']' | '】' => depth -= 1,
             _ if depth > 0 => {}
             ' ' | '\u{3000}' | '\u{a0}' if latin => {
-                if !out.ends_with(' ') && !out.is_empty() {
+                if !out[start..].is_empty() && !out.ends_with(' ') {
                     out.push(' ');
                 }
             }
@@ -114,18 +119,29 @@ pub(crate) fn normalise(raw: &str, simplify: &mut Simplifier) -> Option<String> 
             c if WILDCARDS.contains(&c) => out.push('?'),
             'a'..='z' => out.push(c.to_ascii_uppercase()),
             'Ａ'..='Ｚ' => out.push(char::from_u32(c as u32 - 0xff21 + 0x41).unwrap_or(c)),
-            c => out.push(simplify.char(c)),
+            c => out.push(simplified(c)),
         }
     }
-    let text = out.trim();
-    if text.is_empty()
-        || text.chars().all(|c| c == '?')
-        || PLACEHOLDERS.contains(&text)
-        || PLACEHOLDER_ENDS.iter().any(|e| text.ends_with(e))
-    {
-        return None;
+    let text = out[start..].trim();
+    if says_nothing(text) {
+        out.truncate(start);
+    } else if text.len() < out.len() - start {
+        let text = text.to_owned();
+        out.truncate(start);
+        out.push_str(&text);
     }
-    Some(if text.len() == out.len() { out } else { text.to_owned() })
+}
+
+fn says_nothing(name: &str) -> bool {
+    match name.chars().next_back() {
+        None => true,
+        Some('?') => name.chars().all(|c| c == '?'),
+        // how those below end
+        Some('名' | '定' | '氏' | '儿' | '户' | '子' | '女' | '婴') => {
+            PLACEHOLDERS.contains(&name) || PLACEHOLDER_ENDS.iter().any(|e| name.ends_with(e))
+        }
+        _ => false,
+    }
 }
 
 fn is_han(c: char) -> bool {
@@ -136,39 +152,37 @@ fn is_invisible(c: char) -> bool {
     matches!(c as u32, 0x200b..=0x200f | 0x202a..=0x202e | 0x2060 | 0xfeff | 0x00ad) || c.is_control()
 }
 
-/// Traditional and variant characters to their usual simplified form, one at a time.
-pub(crate) struct Simplifier {
-    cache: FxHashMap<char, char>,
+/// Traditional and variant characters in their usual simplified form.
+fn simplified(c: char) -> char {
+    // of the usual characters it is known once it has been asked for: 0 before
+    static KNOWN: [AtomicU32; 1 << 16] = [const { AtomicU32::new(0) }; 1 << 16];
+    if !is_han(c) {
+        return c;
+    }
+    let known = KNOWN.get(c as usize);
+    let before = known.map_or(0, |k| k.load(Ordering::Relaxed));
+    if before != 0 {
+        return char::from_u32(before).unwrap_or(c);
+    }
+    let simple = simplify(c);
+    known.iter().for_each(|k| k.store(simple as u32, Ordering::Relaxed));
+    simple
 }
 
-impl Simplifier {
-    pub fn new() -> Self {
-        let mut cache = FxHashMap::default();
-        let v: Vec<char> = VARIANTS.chars().collect();
-        for pair in v.chunks_exact(2) {
-            cache.insert(pair[0], pair[1]);
-        }
-        Self { cache }
+fn simplify(c: char) -> char {
+    static CONVERTER: LazyLock<Option<ferrous_opencc::OpenCC>> =
+        LazyLock::new(|| ferrous_opencc::OpenCC::from_config(ferrous_opencc::config::BuiltinConfig::T2s).ok());
+    static USUAL: LazyLock<FxHashMap<char, char>> =
+        LazyLock::new(|| VARIANTS.chars().zip(VARIANTS.chars().skip(1)).step_by(2).collect());
+    if let Some(usual) = USUAL.get(&c) {
+        return *usual;
     }
-
-    fn char(&mut self, c: char) -> char {
-        static CONVERTER: LazyLock<Option<ferrous_opencc::OpenCC>> =
-            LazyLock::new(|| ferrous_opencc::OpenCC::from_config(ferrous_opencc::config::BuiltinConfig::T2s).ok());
-        if !is_han(c) {
-            return c;
-        }
-        if let Some(&s) = self.cache.get(&c) {
-            return s;
-        }
-        let simple = CONVERTER.as_ref().map_or(c, |t| {
-            let s = t.convert(c.encode_utf8(&mut [0; 4]));
-            let mut chars = s.chars();
-            chars.next().filter(|_| chars.next().is_none()).unwrap_or(c)
-        });
-        let simple = *self.cache.get(&simple).unwrap_or(&simple);
-        self.cache.insert(c, simple);
-        simple
-    }
+    let simple = CONVERTER.as_ref().map_or(c, |t| {
+        let s = t.convert(c.encode_utf8(&mut [0; 4]));
+        let mut chars = s.chars();
+        chars.next().filter(|_| chars.next().is_none()).unwrap_or(c)
+    });
+    *USUAL.get(&simple).unwrap_or(&simple)
 }
 
 fn shape_class(c: char) -> char {
@@ -203,21 +217,6 @@ pub fn differing_chars(a: &str, b: &str) -> Vec<usize> {
     (0..x.len().max(y.len())).filter(|&i| x.get(i) != y.get(i)).collect()
 }
 
-/// Gives each distinct key a small number, from 1.
-struct Numbering<K>(FxHashMap<K, u32>);
-
-impl<K: std::hash::Hash + Eq> Numbering<K> {
-    /// With room for so many keys.
-    fn new(keys: usize) -> Self {
-        Self(FxHashMap::with_capacity_and_hasher(keys, FxBuildHasher))
-    }
-
-    fn of(&mut self, key: K) -> u32 {
-        let next = self.0.len() as u32 + 1;
-        *self.0.entry(key).or_insert(next)
-    }
-}
-
 /// What is known of a character: its number, its syllable (0 for none), and the look-alikes it stands for.
 #[derive(Clone, Copy)]
 struct Known {
@@ -229,14 +228,14 @@ struct Known {
 /// The characters met so far.
 struct Characters {
     known: FxHashMap<char, Known>,
-    syllable_numbers: Numbering<&'static str>,
+    syllable_numbers: FxHashMap<&'static str, u16>,
     /// Syllable by character number.
     syllables: Vec<u16>,
 }
 
 impl Characters {
     fn new() -> Self {
-        let mut new = Self { known: FxHashMap::default(), syllable_numbers: Numbering::new(0), syllables: vec![0] };
+        let mut new = Self { known: FxHashMap::default(), syllable_numbers: FxHashMap::default(), syllables: vec![0] };
         let wildcard = new.of('?').number;
         debug_assert_eq!(wildcard, WILDCARD);
         new
@@ -248,7 +247,8 @@ impl Characters {
         }
         // a column may not bring more kinds of characters than 16 bits count: the rest share the last number
         let number = self.syllables.len().min(usize::from(u16::MAX)) as u16;
-        let syllable = c.to_pinyin().map_or(0, |p| self.syllable_numbers.of(p.plain()) as u16);
+        let next = self.syllable_numbers.len() as u16 + 1;
+        let syllable = c.to_pinyin().map_or(0, |p| *self.syllable_numbers.entry(p.plain()).or_insert(next));
         self.syllables.push(syllable);
         let known = Known { number, syllable, shape: shape_class(c) };
         self.known.insert(c, known);
@@ -261,9 +261,8 @@ impl Names {
     pub fn build(texts: Texts) -> Self {
         let mut names = Names { texts, ..Names::default() };
         let mut characters = Characters::new();
-        let (mut pinyins, mut firsts) = (Numbering::<u64>::new(names.len()), Numbering::<u64>::new(0));
+        let (mut sounds, mut firsts) = (Vec::with_capacity(names.len()), Numbers::default());
         names.entries.push(Entry { shape: 0, chars: [0; SHORT_CHARS], len: 0, latin: false });
-        names.pinyin.push(0);
         names.first.push(0);
         for text in names.texts.iter().skip(1) {
             let latin = !text.chars().any(is_han);
@@ -289,12 +288,16 @@ impl Names {
                 names.long.extend_from_slice(&chars[..entry.kept()]);
             }
             let end = if latin { text.find(' ').unwrap_or(text.len()) } else { text.chars().next().map_or(0, char::len_utf8) };
-            names.first.push(firsts.of(text[..end].bytes().fold(7, |h, b| mix(h, u64::from(b)))));
-            names.pinyin.push(pinyins.of(sound));
+            names.first.push(firsts.of(text[..end].bytes().fold(7, |h, b| mix(h, u64::from(b)))) + 1);
+            sounds.push(sound);
             names.entries.push(entry);
         }
         names.syllables = characters.syllables;
-        names.pinyin_kinds = pinyins.0.len() + 1;
+        let mut numbers = Numbers::with_room(sounds.len());
+        names.pinyin = Vec::with_capacity(names.len());
+        names.pinyin.push(0);
+        numbers.of_all(&sounds, |_, number, _| names.pinyin.push(number + 1));
+        names.pinyin_kinds = numbers.len() + 1;
         names
     }
 
@@ -465,32 +468,26 @@ fn mix(h: u64, v: u64) -> u64 {
 
 /// Distinct normalised names of raw ones, in order of appearance behind the missing one, and the number of each raw one.
 pub(crate) fn number(raw: &[&str]) -> (Texts, Vec<u32>) {
-    use rayon::prelude::*;
-    // a chunk is large enough that its own cache of characters pays
-    let normal: Vec<Texts> = raw
-        .par_chunks(16_384)
-        .map(|chunk| {
-            let mut simplify = Simplifier::new();
-            let mut out = Texts::default();
-            chunk.iter().for_each(|r| out.push(normalise(r, &mut simplify).as_deref().unwrap_or_default()));
-            out
-        })
-        .collect();
-    let mut numbers: FxHashMap<u64, u32> = FxHashMap::with_capacity_and_hasher(raw.len(), FxBuildHasher);
+    let some = |raw: &[&str]| {
+        let mut names = Texts::default();
+        raw.iter().for_each(|r| names.push_with(|to| normalise(r, to)));
+        let digests: Vec<u64> = names.iter().map(digest).collect();
+        (names, digests)
+    };
+    let normal: Vec<(Texts, Vec<u64>)> = raw.par_chunks(NAMES_AT_ONCE).map(some).collect();
+    let mut numbers = Numbers::with_room(raw.len());
     let mut texts = Texts::default();
-    texts.push("");
     let mut of = Vec::with_capacity(raw.len());
-    for name in normal.iter().flat_map(Texts::iter) {
-        if name.is_empty() {
-            of.push(0);
-            continue;
-        }
-        let next = texts.len() as u32;
-        let number = *numbers.entry(digest(name)).or_insert(next);
-        if number == next {
-            texts.push(name);
-        }
-        of.push(number);
+    // the missing name comes first
+    numbers.of(digest(""));
+    texts.push("");
+    for (names, digests) in &normal {
+        numbers.of_all(digests, |i, number, is_new| {
+            if is_new {
+                texts.push(names.get(i));
+            }
+            of.push(number);
+        });
     }
     (texts, of)
 }
@@ -548,9 +545,18 @@ mod tests {
 
     #[test]
     fn names_that_say_nothing() {
-        let mut s = Simplifier::new();
-        for raw in ["", " ", "某某", "王某之子", "李秀英之女", "未取名", "???"] {
-            assert_eq!(normalise(raw, &mut s), None, "{raw}");
+        let nothing = ["", " ", "某某", "王某之子", "李秀英之女", "???"];
+        for raw in nothing.into_iter().chain(PLACEHOLDERS).chain(PLACEHOLDER_ENDS) {
+            let mut name = "前".to_owned();
+            normalise(raw, &mut name);
+            assert_eq!(name, "前", "{raw}");
+        }
+        for (raw, name) in
+            [(" - Anna  Maria ", "ANNA MARIA"), ("于子", "于子"), ("(转入)张名", "张名"), ("张(某)", "张"), ("某", "")]
+        {
+            let mut out = String::new();
+            normalise(raw, &mut out);
+            assert_eq!(out, name, "{raw}");
         }
         assert!(table_is_clean());
     }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Level, level};
+use super::{Level, decimal, level};
 
 /// Levels. Any single wrong digit and any swap of neighbours breaks the check digit (ISO 7064 MOD 11-2), so a typing
 /// error is only believed where at least one side fails its check; two sound numbers that differ are two children.
@@ -38,11 +38,10 @@ pub(crate) fn encode(s: &str) -> u64 {
         b'X' | b'x' => 10,
         _ => return 0,
     };
-    if !body.iter().all(u8::is_ascii_digit) {
+    let Some(sixteen) = decimal::sixteen(std::array::from_fn(|i| body[i])).filter(|_| body[16].is_ascii_digit()) else {
         return 0;
-    }
-    let number = |digits: &[u8]| digits.iter().fold(0, |n, b| n * 10 + u64::from(b - b'0'));
-    let value = (number(&body[..9]) * 10u64.pow(8) + number(&body[9..])) * 11 + check;
+    };
+    let value = (sixteen * 10 + u64::from(body[16] - b'0')) * 11 + check;
     let sum: u64 = body.iter().zip(WEIGHTS).map(|(b, weight)| u64::from(b - b'0') * weight).sum();
     // remainder r of the weighted sum asks for the character at r of 10X98765432
     if (12 - sum % 11) % 11 == check { value | SOUND } else { value }

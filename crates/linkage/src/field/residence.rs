@@ -2,6 +2,7 @@
 //!
 //! Two strangers of one village agree in code and in address: counting both would count the village twice.
 
+use super::decimal::{self, ZEROS};
 use super::{Level, level};
 use crate::intern;
 
@@ -15,10 +16,12 @@ pub(crate) const LEVELS: &[Level] = &[
 
 /// Digits of a 6- to 12-digit place code, filled up to 12; 0 when it is none.
 pub(crate) fn encode_code(s: &str) -> u64 {
-    if !(6..=12).contains(&s.len()) || !s.bytes().all(|b| b.is_ascii_digit()) {
+    if !(6..=12).contains(&s.len()) {
         return 0;
     }
-    s.parse::<u64>().unwrap_or(0) * 10u64.pow(12 - s.len() as u32)
+    let mut filled = ZEROS;
+    filled[..s.len()].copy_from_slice(s.as_bytes());
+    decimal::sixteen(filled).map_or(0, |number| number / 10_000)
 }
 
 /// What an address text says: the village or street, and what stands behind it.

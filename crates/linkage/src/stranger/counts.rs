@@ -10,8 +10,8 @@ use crate::encode::Encoded;
 pub(super) enum Counts {
     /// Of values that are many: those of all rows, in order.
     Rows(Vec<u64>),
-    /// Distinct values, in order.
-    Distinct(Vec<(u64, u32)>),
+    /// By distinct value.
+    Distinct(FxHashMap<u64, u32>),
     /// By value: small numbers.
     Dense(Vec<u32>),
 }
@@ -86,6 +86,12 @@ impl<'e> Reading<'e> {
         }
     }
 
+    /// Of small numbers: those that stand somewhere, in order.
+    pub fn small_numbers(self) -> Vec<(u32, u32)> {
+        let Self::Small(_, counts) = self else { return Vec::new() };
+        (0..).zip(counts).skip(1).filter(|(_, n)| *n > 0).collect()
+    }
+
     /// Of values that are few, in order.
     pub fn values(self) -> Vec<(Few, u32)> {
         let Self::Few(_, counts) = self else { return Vec::new() };
@@ -97,11 +103,10 @@ impl<'e> Reading<'e> {
 
 impl Counts {
     /// Adds up what stands under one value; 0 is no value.
-    pub fn gather(mut counted: Vec<(u64, u32)>) -> Self {
-        // stable: what is in order already, or is some stretches of it, is sorted at once
-        counted.sort_by_key(|c| c.0);
-        let sums = counted.chunk_by(|a, b| a.0 == b.0).map(|c| (c[0].0, c.iter().map(|e| e.1).sum()));
-        Self::Distinct(sums.filter(|c| c.0 != 0).collect())
+    pub fn gather(counted: impl Iterator<Item = (u64, u32)>) -> Self {
+        let mut sums = FxHashMap::default();
+        counted.filter(|(value, _)| *value != 0).for_each(|(value, n)| *sums.entry(value).or_default() += n);
+        Self::Distinct(sums)
     }
 
     /// The values of all rows, in order.
@@ -112,7 +117,7 @@ impl Counts {
     pub fn total(&self) -> f64 {
         match self {
             Self::Rows(values) => values.len() as f64,
-            Self::Distinct(values) => values.iter().map(|(_, n)| f64::from(*n)).sum(),
+            Self::Distinct(values) => values.values().map(|n| f64::from(*n)).sum(),
             Self::Dense(counts) => counts.iter().map(|n| f64::from(*n)).sum(),
         }
     }
@@ -122,7 +127,10 @@ impl Counts {
         match (self, other) {
             (Self::Dense(l), Self::Dense(r)) => dot(l, r),
             (Self::Rows(l), Self::Rows(r)) => joined(l.iter().copied(), r.iter().copied()),
-            (Self::Distinct(l), Self::Distinct(r)) => merged(l.iter().copied(), r.iter().copied()),
+            (Self::Distinct(l), Self::Distinct(r)) => {
+                let (few, many) = if l.len() < r.len() { (l, r) } else { (r, l) };
+                few.iter().filter_map(|(value, n)| Some(f64::from(*n) * f64::from(*many.get(value)?))).sum()
+            }
             _ => unreachable!("one comparison is counted in one way"),
         }
     }
@@ -130,7 +138,15 @@ impl Counts {
 
 /// Pairs of one value, of values in order.
 pub(super) fn joined(l: impl Iterator<Item = u64>, r: impl Iterator<Item = u64>) -> f64 {
-    merged(runs(l), runs(r))
+    let mut r = runs(r).peekable();
+    let mut sum = 0.0;
+    for (value, n) in runs(l) {
+        while r.next_if(|o| o.0 < value).is_some() {}
+        if let Some((_, m)) = r.next_if(|o| o.0 == value) {
+            sum += f64::from(n) * f64::from(m);
+        }
+    }
+    sum
 }
 
 /// Values and how often they stand, of values in order.
@@ -144,18 +160,6 @@ fn runs(values: impl Iterator<Item = u64>) -> impl Iterator<Item = (u64, u32)> {
         }
         Some((value, count))
     })
-}
-
-fn merged(l: impl Iterator<Item = (u64, u32)>, r: impl Iterator<Item = (u64, u32)>) -> f64 {
-    let mut r = r.peekable();
-    let mut sum = 0.0;
-    for (value, n) in l {
-        while r.next_if(|o| o.0 < value).is_some() {}
-        if let Some((_, m)) = r.next_if(|o| o.0 == value) {
-            sum += f64::from(n) * f64::from(m);
-        }
-    }
-    sum
 }
 
 pub(super) fn dot(l: &[u32], r: &[u32]) -> f64 {

@@ -246,8 +246,7 @@ impl DependingCounted {
             (Comparator::Name { .. }, Comparator::Name { .. }, _) if one_character => Self::AdultApart,
             (Comparator::Name { .. }, Comparator::Name { .. }, Some(surnames)) => {
                 let few = surnames.values();
-                let by =
-                    |key: &dyn Fn(u64, u64) -> u64| Counts::gather(few.iter().map(|((c, a), n)| (key(*c, *a), *n)).collect());
+                let by = |key: &dyn Fn(u64, u64) -> u64| Counts::gather(few.iter().map(|((c, a), n)| (key(*c, *a), *n)));
                 Self::Adult([by(&|c, a| if c == 0 { 0 } else { c << 32 | a }), by(&|_, a| a), by(&|c, _| c)])
             }
             _ => Self::Nothing,
@@ -275,14 +274,13 @@ impl Counted {
     fn reading<'e>(comparator: Comparator) -> Option<Reading<'e>> {
         match comparator {
             Comparator::NationalId { at } | Comparator::Phone { at } => Some(Reading::own(move |r| wide(r, at))),
-            Comparator::Same { at } => Some(Reading::Small(at, Vec::new())),
+            Comparator::Same { at } | Comparator::Date { at } | Comparator::Text { at, .. } => {
+                Some(Reading::Small(at, Vec::new()))
+            }
             Comparator::Residence { code, address } => {
                 Some(Reading::own(move |r| u64::from(residence_of(r, code, address).door)))
             }
             Comparator::Name { .. } => None,
-            Comparator::Date { at } | Comparator::Text { at, .. } => {
-                Some(Reading::few(move |r| (r[at] != 0).then_some((u64::from(r[at]), 0))))
-            }
         }
     }
 
@@ -294,9 +292,7 @@ impl Counted {
                 keys.push(reading.counts());
                 Self::Keys(keys)
             }
-            Comparator::Date { .. } | Comparator::Text { .. } => {
-                Self::Values(reading.values().into_iter().map(|((value, _), n)| (value as u32, n)).collect())
-            }
+            Comparator::Date { .. } | Comparator::Text { .. } => Self::Values(reading.small_numbers()),
             _ => Self::Keys(vec![reading.counts()]),
         }
     }

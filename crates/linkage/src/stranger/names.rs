@@ -2,11 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use rayon::prelude::*;
-use rustc_hash::FxHashMap;
-
 use crate::field::name::Names;
 use crate::frequency::Lists;
+use crate::intern::{DIGESTS_AT_ONCE, Numbers};
+use rayon::prelude::*;
 
 /// Above so many numbers of names by list the kinds are counted one after the other, to spare memory.
 const MANY_COUNTS: usize = 1 << 25;
@@ -89,23 +88,33 @@ fn shared(names: usize, keyed: impl Iterator<Item = (u64, u32)> + Clone) -> Vec<
 /// Rows of each list under each of some keys.
 struct Sums<'l> {
     lists: &'l Lists,
-    numbers: FxHashMap<u64, u32>,
+    numbers: Numbers,
     rows: Vec<u32>,
 }
 
 impl<'l> Sums<'l> {
-    fn of(lists: &'l Lists, keyed: impl Iterator<Item = (u64, u32)>) -> Self {
-        let mut sums = Self { lists, numbers: FxHashMap::default(), rows: Vec::new() };
-        for (key, name) in keyed {
-            let next = sums.numbers.len() as u32;
-            let number = *sums.numbers.entry(key).or_insert(next) as usize;
-            if number == next as usize {
-                sums.rows.extend_from_slice(lists.of_name(name));
-            } else {
-                add(&mut sums.rows[number * lists.count..], lists.of_name(name));
+    fn of(lists: &'l Lists, mut keyed: impl Iterator<Item = (u64, u32)>) -> Self {
+        let (mut numbers, mut rows) = (Numbers::default(), Vec::new());
+        let (mut keys, mut names) = (Vec::new(), Vec::new());
+        loop {
+            keys.clear();
+            names.clear();
+            for (key, name) in keyed.by_ref().take(DIGESTS_AT_ONCE) {
+                keys.push(key);
+                names.push(name);
             }
+            if keys.is_empty() {
+                return Self { lists, numbers, rows };
+            }
+            numbers.of_all(&keys, |i, number, is_new| {
+                let of_name = lists.of_name(names[i]);
+                if is_new {
+                    rows.extend_from_slice(of_name);
+                } else {
+                    add(&mut rows[number as usize * lists.count..], of_name);
+                }
+            });
         }
-        sums
     }
 
     fn by(lists: &'l Lists, names: impl Iterator<Item = u32>, key: impl Fn(u32) -> Option<u64>) -> Self {
@@ -123,11 +132,11 @@ impl<'l> Sums<'l> {
     fn meetings_with(&self, keyed: impl Iterator<Item = (u64, u32)>) -> Meetings {
         let count = self.lists.count;
         let mut marks = Marks::with_room(self.numbers.len());
-        self.numbers.keys().for_each(|key| _ = marks.mark(*key));
+        self.numbers.iter().for_each(|(key, _)| _ = marks.mark(key));
         let mut of_others = vec![0; self.rows.len()];
         for (key, name) in keyed.filter(|(key, _)| marks.has(*key)) {
-            if let Some(number) = self.numbers.get(&key) {
-                add(&mut of_others[*number as usize * count..], self.lists.of_name(name));
+            if let Some(number) = self.numbers.get(key) {
+                add(&mut of_others[number as usize * count..], self.lists.of_name(name));
             }
         }
         let mut out = Meetings::none(self.lists);

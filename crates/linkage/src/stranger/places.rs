@@ -1,12 +1,21 @@
 //! How often rows live in the same places.
 
+use rustc_hash::FxHashMap;
+
 use super::counts::{Counts, Few, Reading};
 use crate::encode::{Comparator, Encoded, residence_of, wide};
 use crate::field::national_id;
 use crate::field::residence::Residence;
 
-/// Where rows live, by the area in which their number was given out (0: they have none): far fewer than rows.
-pub(super) struct Places(Vec<((u64, u64, u32), u32)>);
+/// Where rows live: far fewer places than rows.
+pub(super) struct Places {
+    all: Vec<(Place, u32)>,
+    /// The same by the area in which their number was given out, of those that have one.
+    by_area: Vec<((u64, Place), u32)>,
+}
+
+/// Code and village.
+type Place = (u64, u32);
 
 impl Places {
     /// What has to be read for it, if there are places.
@@ -27,11 +36,12 @@ impl Places {
     }
 
     pub fn of(reading: Option<Reading>) -> Self {
-        let place = |((area_and_village, code), n): (Few, u32)| ((area_and_village >> 32, code, area_and_village as u32), n);
-        let mut places: Vec<_> = reading.map_or_else(Vec::new, |r| r.values().into_iter().map(place).collect());
-        // in order, so that most keys come in order too
-        places.sort_unstable();
-        Self(places)
+        let place = |((area_and_village, code), n): (Few, u32)| ((area_and_village >> 32, (code, area_and_village as u32)), n);
+        let mut by_area: Vec<_> = reading.map_or_else(Vec::new, |r| r.values().into_iter().map(place).collect());
+        let mut all: FxHashMap<Place, u32> = FxHashMap::default();
+        by_area.iter().for_each(|((_, place), n)| *all.entry(*place).or_default() += n);
+        by_area.retain(|((area, _), _)| *area != 0);
+        Self { all: all.into_iter().collect(), by_area }
     }
 
     /// Rows by several keys, as [`residence_levels`] takes them, all but the door: of all rows, or of those that have an area, with it.
@@ -57,16 +67,15 @@ impl Places {
             |r| u64::from(r.village != 0),
             |r| u64::from(r.village != 0 && r.code != 0),
         ];
-        let by = |key: &Key| {
-            let keyed = |((area, code, village), n): &((u64, u64, u32), u32)| {
-                let key = key(Residence { code: *code, village: *village, door: 0 });
-                let apart =
-                    |key: u64| if *area == 0 { 0 } else { (area.rotate_left(40) ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 };
-                (if with_area && key != 0 { apart(key) } else { key }, *n)
-            };
-            Counts::gather(self.0.iter().map(keyed).collect())
+        let key_of = |key: &Key, (code, village): Place| key(Residence { code, village, door: 0 });
+        if !with_area {
+            return KEYS.iter().map(|key| Counts::gather(self.all.iter().map(|(place, n)| (key_of(key, *place), *n)))).collect();
+        }
+        let in_area = |key: &Key, (area, place): (u64, Place)| match key_of(key, place) {
+            0 => 0,
+            key => (area.rotate_left(40) ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
         };
-        KEYS.iter().map(by).collect()
+        KEYS.iter().map(|key| Counts::gather(self.by_area.iter().map(|(of, n)| (in_area(key, *of), *n)))).collect()
     }
 }
 
