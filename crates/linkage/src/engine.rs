@@ -160,7 +160,7 @@ impl Worker {
 
     fn encoded(&self, words: Vec<u32>, starts: Vec<u32>) -> Encoded {
         Encoded {
-            records: Records::of(words, 0, self.context.stride),
+            records: Records::of(words, 0, 0, self.context.stride),
             stride: self.context.stride,
             starts,
             aliases: FxHashMap::default(),

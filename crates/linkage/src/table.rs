@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::encode::{Encoder, RECORDS_AT_ONCE, WaitingTexts};
 use crate::field::text;
-use crate::records::Records;
+use crate::records::{HEAD, Records};
 
 /// 一个来源的名册 (one source) as short records of words, with its record ids.
 ///
@@ -22,7 +22,7 @@ pub struct Table {
     ids: StringArray,
     /// For the row at a place in record-id order: its place in the input. Empty where both orders are the same.
     order: Vec<u32>,
-    /// Records in the order of the input, until [`Encoder::finish`] takes them.
+    /// Records in the order of the input behind [`HEAD`] other words, until [`Encoder::finish`] takes them.
     words: Vec<u32>,
     /// Records under a former name.
     pub(crate) alias_words: Vec<u32>,
@@ -112,8 +112,8 @@ pub struct TableBuilder {
 impl TableBuilder {
     /// A source without rows.
     pub fn new(name: impl Into<String>) -> Self {
-        let (ids, none) = (StringBuilder::new(), Vec::new);
-        Self { name: name.into(), rows: 0, ids, words: none(), alias_words: none(), alias_rows: none() }
+        let (ids, words) = (StringBuilder::new(), vec![0; HEAD]);
+        Self { name: name.into(), rows: 0, ids, words, alias_words: Vec::new(), alias_rows: Vec::new() }
     }
 
     /// Takes the next rows.
@@ -176,15 +176,15 @@ impl Table {
         let words = std::mem::take(&mut self.words);
         let mut all = match before {
             // what they lie in becomes what all lie in
-            None if self.order.is_empty() => Records::of(words, room, stride),
+            None if self.order.is_empty() => Records::of(words, HEAD, room, stride),
             before => {
                 let mut all = before.unwrap_or_else(|| Records::with_room(room, stride));
                 if self.order.is_empty() {
-                    all.append(&words);
+                    all.append(&words[HEAD..]);
                 } else {
-                    let to = all.append_zeros(words.len()).par_chunks_mut(stride * RECORDS_AT_ONCE);
+                    let to = all.append_zeros(words.len() - HEAD).par_chunks_mut(stride * RECORDS_AT_ONCE);
                     to.zip(self.order.par_chunks(RECORDS_AT_ONCE)).for_each(|(to, rows)| {
-                        let from = |row: &u32| &words[*row as usize * stride..][..stride];
+                        let from = |row: &u32| &words[HEAD + *row as usize * stride..][..stride];
                         to.chunks_mut(stride).zip(rows).for_each(|(record, row)| record.copy_from_slice(from(row)));
                     });
                 }
@@ -208,6 +208,11 @@ impl Table {
     /// The record id of the row at `rank` in record-id order.
     pub fn id(&self, rank: usize) -> &str {
         self.ids.value(self.input_row(rank))
+    }
+
+    /// All record ids, one behind the other.
+    pub fn ids_as_bytes(&self) -> &[u8] {
+        self.ids.value_data()
     }
 
     /// Has ids that are needed soon brought from memory, all at a time instead of one after the other.

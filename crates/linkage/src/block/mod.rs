@@ -380,13 +380,19 @@ impl<'a> Blocker<'a> {
     ) -> Vec<Vec<Buckets<Keyed>>> {
         let of_stretch = |c: usize| {
             let mut keyed: Vec<Vec<Keyed>> = vec![Vec::new(); rules.len()];
-            let mut keys = Vec::new();
+            let (mut keys, mut begun) = (Vec::new(), vec![Vec::new(); self.parts.len()]);
             for first in (c * STRETCH..((c + 1) * STRETCH).min(len)).step_by(CHUNK) {
                 let rows = rows(first..(first + CHUNK).min(len));
+                begun.iter_mut().for_each(Vec::clear);
                 for (at, k) in rules.clone().enumerate() {
-                    keys.clear();
-                    keys.extend(rows.clone().map(|_| 1));
-                    self.rules[k].parts.iter().for_each(|p| self.parts[*p].add(self.encoded, rows.clone(), &mut keys));
+                    let Some((first, others)) = self.rules[k].parts.split_first() else { continue };
+                    // several rules begin with the same part
+                    if begun[*first].is_empty() {
+                        begun[*first].extend(rows.clone().map(|_| 1));
+                        self.parts[*first].add(self.encoded, rows.clone(), &mut begun[*first]);
+                    }
+                    keys.clone_from(&begun[*first]);
+                    others.iter().for_each(|p| self.parts[*p].add(self.encoded, rows.clone(), &mut keys));
                     keep(at, rows.clone(), &mut keys);
                     let found = keys.iter().copied().zip(rows.clone()).filter(|(k, _)| *k != 0);
                     keyed[at].extend(found.map(|(k, i)| (k, self.candidate(i))));

@@ -230,11 +230,17 @@ impl Plan<'_> {
             let refused = Cell::new(false);
             // one look at a row instead of one at each field
             let text = simdutf8::basic::from_utf8(r.as_slice()).ok();
-            let field = |i: Option<usize>| match (i.and_then(|i| r.unescape(i)), text) {
-                (Some(Cow::Borrowed(b)), Some(text)) => Cow::Borrowed(&text[place_of(b, r.as_slice())]),
-                (Some(Cow::Borrowed(b)), None) => Cow::Borrowed(utf8(b, &refused)),
-                (Some(Cow::Owned(b)), _) => Cow::Owned(utf8(&b, &refused).to_owned()),
-                (None, _) => Cow::Borrowed(""),
+            let field = |i: Option<usize>| {
+                let Some((i, written)) = i.and_then(|i| Some((i, r.get(i)?))) else { return Cow::Borrowed("") };
+                match text {
+                    // most are written without quotes
+                    Some(text) if written.first() != Some(&b'"') => Cow::Borrowed(&text[place_of(written, r.as_slice())]),
+                    _ => match (r.unescape(i).unwrap_or_default(), text) {
+                        (Cow::Borrowed(b), Some(text)) => Cow::Borrowed(&text[place_of(b, r.as_slice())]),
+                        (Cow::Borrowed(b), None) => Cow::Borrowed(utf8(b, &refused)),
+                        (Cow::Owned(b), _) => Cow::Owned(utf8(&b, &refused).to_owned()),
+                    },
+                }
             };
             let id = self.id.map(|i| field(Some(i)));
             out.part.push(id.as_deref().map(str::trim), |c| field(self.columns[c]), |c| field(self.former[c]));

@@ -18,19 +18,20 @@ use super::{AbsentFrom, Outcome};
 pub fn all(out: &Path, tables: &[Table], linkage: &Linkage, absent: &[AbsentFrom]) -> anyhow::Result<()> {
     std::fs::create_dir_all(out).with_context(|| format!("无法建立输出文件夹 {}", out.display()))?;
     remove_old_lists(out)?;
+    let sources: Vec<Rows> = tables.iter().map(Rows::of).collect();
     let (pairs, rest) = rayon::join(
-        || pairs(&out.join("pairs.csv"), &linkage.links, tables, linkage),
+        || pairs(&out.join("pairs.csv"), &linkage.links, &sources, linkage),
         || -> anyhow::Result<()> {
-            pairs(&out.join("review.csv"), &linkage.review, tables, linkage)?;
-            children(&out.join("clusters.csv"), "cluster_id", tables, &linkage.clusters)?;
+            pairs(&out.join("review.csv"), &linkage.review, &sources, linkage)?;
+            children(&out.join("clusters.csv"), "cluster_id", &sources, &linkage.clusters)?;
             for a in absent {
-                children(&out.join(&a.file), "child", tables, &a.list.children)?;
+                children(&out.join(&a.file), "child", &sources, &a.list.children)?;
             }
-            for (i, t) in tables.iter().enumerate() {
+            for (i, source) in sources.iter().enumerate() {
                 let heading = if i == 0 { "left_id" } else { "right_id" };
                 write_file(&out.join(format!("{UNMATCHED}{}.csv", side(i))), |w| {
                     writeln!(w, "{heading}")?;
-                    linkage.unmatched[i].iter().try_for_each(|r| writeln!(w, "{}", field(t.id(*r as usize))))
+                    linkage.unmatched[i].iter().try_for_each(|r| writeln!(w, "{}", source.id(*r)))
                 })?;
             }
             Ok(())
@@ -39,14 +40,33 @@ pub fn all(out: &Path, tables: &[Table], linkage: &Linkage, absent: &[AbsentFrom
     pairs.and(rest)
 }
 
-fn pairs(path: &Path, links: &[Link], tables: &[Table], linkage: &Linkage) -> anyhow::Result<()> {
-    let many = tables.len() > 2;
+/// The rows of a source as they are written.
+struct Rows<'t> {
+    table: &'t Table,
+    name: Cow<'t, str>,
+    /// No record id need be quoted.
+    plain: bool,
+}
+
+impl<'t> Rows<'t> {
+    fn of(table: &'t Table) -> Self {
+        Self { table, name: field(&table.name), plain: is_plain(table.ids_as_bytes()) }
+    }
+
+    fn id(&self, row: u32) -> Cow<'t, str> {
+        let id = self.table.id(row as usize);
+        if self.plain { id.into() } else { field(id) }
+    }
+}
+
+fn pairs(path: &Path, links: &[Link], sources: &[Rows], linkage: &Linkage) -> anyhow::Result<()> {
+    let many = sources.len() > 2;
     let rules: Vec<Cow<str>> = linkage.rules.iter().map(|r| field(r)).collect();
     let line = |s: &mut Vec<u8>, l: &Link| {
-        let (left, right) = (&tables[usize::from(l.left.source)], &tables[usize::from(l.right.source)]);
-        s.extend_from_slice(field(left.id(l.left.row as usize)).as_bytes());
+        let [left, right] = [l.left, l.right].map(|m| &sources[usize::from(m.source)]);
+        s.extend_from_slice(left.id(l.left.row).as_bytes());
         s.push(b',');
-        s.extend_from_slice(field(right.id(l.right.row as usize)).as_bytes());
+        s.extend_from_slice(right.id(l.right.row).as_bytes());
         s.push(b',');
         decimal(s, l.probability, 6);
         s.push(b',');
@@ -56,21 +76,21 @@ fn pairs(path: &Path, links: &[Link], tables: &[Table], linkage: &Linkage) -> an
         s.push(b',');
         s.extend(linkage.levels(l).map(|level| b"0123456789abcdef"[usize::from(level & 15)]));
         if many {
-            for table in [left, right] {
+            for source in [left, right] {
                 s.push(b',');
-                s.extend_from_slice(field(&table.name).as_bytes());
+                s.extend_from_slice(source.name.as_bytes());
             }
         }
         s.push(b'\n');
     };
     let fetch = |some: &[Link]| {
-        for (i, t) in tables.iter().enumerate() {
+        for (i, source) in sources.iter().enumerate() {
             let of = |m: Member| (usize::from(m.source) == i).then_some(m.row as usize);
-            t.fetch(some.iter().flat_map(|l| [l.left, l.right]).filter_map(of));
+            source.table.fetch(some.iter().flat_map(|l| [l.left, l.right]).filter_map(of));
         }
     };
-    let sources = if many { ",left_source,right_source" } else { "" };
-    lines(path, &format!("left_id,right_id,probability,weight,rule,pattern{sources}"), links, &fetch, &line)
+    let more = if many { ",left_source,right_source" } else { "" };
+    lines(path, &format!("left_id,right_id,probability,weight,rule,pattern{more}"), links, &fetch, &line)
 }
 
 /// A number with so many decimal places, at most six.
@@ -167,20 +187,19 @@ fn remove_old_lists(out: &Path) -> anyhow::Result<()> {
 }
 
 /// Children, a line for each of their rows.
-fn children(path: &Path, heading: &str, tables: &[Table], all: &Clusters) -> anyhow::Result<()> {
-    let names: Vec<Cow<str>> = tables.iter().map(|t| field(&t.name)).collect();
+fn children(path: &Path, heading: &str, sources: &[Rows], all: &Clusters) -> anyhow::Result<()> {
     let numbers: Vec<u32> = (0..all.len() as u32).collect();
     let fetch = |some: &[u32]| {
-        for (i, t) in tables.iter().enumerate() {
+        for (i, source) in sources.iter().enumerate() {
             let of = |m: &Member| (usize::from(m.source) == i).then_some(m.row as usize);
-            t.fetch(some.iter().flat_map(|c| all.get(*c as usize)).filter_map(of));
+            source.table.fetch(some.iter().flat_map(|c| all.get(*c as usize)).filter_map(of));
         }
     };
     lines(path, &format!("{heading},source,record_id"), &numbers, &fetch, &|s: &mut Vec<u8>, i| {
         for m in all.get(*i as usize) {
-            let source = usize::from(m.source);
+            let source = &sources[usize::from(m.source)];
             digits(s, u64::from(*i) + 1, 1);
-            for text in [",", &names[source], ",", &field(tables[source].id(m.row as usize)), "\n"] {
+            for text in [",", &source.name, ",", &source.id(m.row), "\n"] {
                 s.extend_from_slice(text.as_bytes());
             }
         }
@@ -196,11 +215,11 @@ fn write_file(path: &Path, body: impl FnOnce(&mut BufWriter<File>) -> std::io::R
 
 /// A CSV field, quoted where it must be.
 fn field(s: &str) -> Cow<'_, str> {
-    if s.bytes().any(|b| matches!(b, b',' | b'"' | b'\n' | b'\r')) {
-        format!("\"{}\"", s.replace('"', "\"\"")).into()
-    } else {
-        s.into()
-    }
+    if is_plain(s.as_bytes()) { s.into() } else { format!("\"{}\"", s.replace('"', "\"\"")).into() }
+}
+
+fn is_plain(text: &[u8]) -> bool {
+    memchr::memchr3(b',', b'"', b'\n', text).is_none() && memchr::memchr(b'\r', text).is_none()
 }
 
 #[derive(Serialize)]
