@@ -69,11 +69,11 @@ impl<'e> Part<'e> {
         Self { encoder, ids: String::new(), ends, rows: 0, words, waiting, former: Vec::new() }
     }
 
-    /// Takes a row: its record id (rows without one are numbered), its value for each column of the settings (blanks about it do not count),
-    /// an empty text where there is none, and the former name (曾用名) that goes with a name column.
+    /// Takes a row: its record id (rows without one are numbered), its value for each column of the settings, an empty text where there is
+    /// none, and the former name (曾用名) that goes with a name column. Blanks about these do not count.
     pub fn push<'r>(&mut self, id: Option<&str>, value: impl Fn(usize) -> Cow<'r, str>, former: impl Fn(usize) -> Cow<'r, str>) {
         if let Some(id) = id {
-            self.ids.push_str(id);
+            self.ids.push_str(text::trim(id));
             self.ends.push(self.ids.len());
         }
         self.encoder.encode(&mut self.words, &mut self.waiting, &value);

@@ -122,7 +122,7 @@ fn normalise(raw: &str, out: &mut String) {
             c => out.push(simplified(c)),
         }
     }
-    let text = out[start..].trim();
+    let text = super::text::trim(&out[start..]);
     if says_nothing(text) {
         out.truncate(start);
     } else if text.len() < out.len() - start {

@@ -15,7 +15,10 @@ pub(crate) const LEVELS: &[Level] = &[
     level("different", 0.008, 0.05, 0.03, 0.95, 0.97, -28),
 ];
 
-const WEIGHTS: [u64; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
+/// Of each place: the places times these add up to 1 (modulo 11) where the check digit is right.
+const WEIGHTS: [u16; 18] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2, 1];
+/// Times its weight each gives 1 (modulo 11).
+const INVERSES: [u16; 18] = [8, 5, 10, 9, 7, 3, 6, 1, 2, 4, 8, 5, 10, 9, 7, 3, 6, 1];
 /// Set on numbers whose check digit is right.
 const SOUND: u64 = 1 << 63;
 
@@ -32,19 +35,18 @@ pub(crate) fn encode(s: &str) -> u64 {
             return 0;
         }
     }
-    let (body, last) = (&chars[..17], chars[17]);
+    let [first @ .., seventeenth, last] = chars;
     let check = match last {
-        b'0'..=b'9' => u64::from(last - b'0'),
+        b'0'..=b'9' => u16::from(last - b'0'),
         b'X' | b'x' => 10,
         _ => return 0,
     };
-    let Some(sixteen) = decimal::sixteen(std::array::from_fn(|i| body[i])).filter(|_| body[16].is_ascii_digit()) else {
-        return 0;
-    };
-    let value = (sixteen * 10 + u64::from(body[16] - b'0')) * 11 + check;
-    let sum: u64 = body.iter().zip(WEIGHTS).map(|(b, weight)| u64::from(b - b'0') * weight).sum();
-    // remainder r of the weighted sum asks for the character at r of 10X98765432
-    if (12 - sum % 11) % 11 == check { value | SOUND } else { value }
+    let Some(number) = decimal::sixteen(first).filter(|_| seventeenth.is_ascii_digit()) else { return 0 };
+    let value = (number * 10 + u64::from(seventeenth - b'0')) * 11 + u64::from(check);
+    // the first sixteen side by side
+    let digit = |b: u8| u16::from(b - b'0');
+    let sum: u16 = first.iter().zip(WEIGHTS).map(|(b, weight)| digit(*b) * weight).sum();
+    if (sum + digit(seventeenth) * WEIGHTS[16] + check) % 11 == 1 { value | SOUND } else { value }
 }
 
 /// The number itself, without the mark.
@@ -163,32 +165,30 @@ pub(crate) fn one_error_mass(left: &[u64], right: &[u64]) -> f64 {
 
 /// All numbers one error away that pass their check.
 fn sound_neighbours(id: u64) -> impl Iterator<Item = u64> {
-    let x = places(id);
-    // the check is passed when the weighted sum and the last place add up to 1 (modulo 11)
-    let sum = |x: &[u8; 18]| x[..17].iter().zip(WEIGHTS).map(|(d, w)| u64::from(*d) * w).sum::<u64>() + u64::from(x[17]);
-    let all = sum(&x);
-    let passes = move |i: usize, d: u8| {
-        let weight = if i == 17 { 1 } else { WEIGHTS[i] };
-        (all + weight * (11 + u64::from(d) - u64::from(x[i]))) % 11 == 1
+    /// What a one at each place is worth.
+    const WORTH: [u64; 18] = {
+        let mut worth = [1; 18];
+        let mut i = 17;
+        while i > 0 {
+            i -= 1;
+            worth[i] = if i == 16 { 11 } else { worth[i + 1] * 10 };
+        }
+        worth
     };
-    let replaced = (0..18).flat_map(move |i| {
-        (0..if i == 17 { 11 } else { 10 }).filter(move |d| *d != x[i] && passes(i, *d)).map(move |d| {
-            let mut y = x;
-            y[i] = d;
-            y
-        })
+    let (number, x) = (digits(id), places(id).map(u16::from));
+    let sum = x.iter().zip(WEIGHTS).map(|(digit, weight)| digit * weight).sum::<u16>() % 11;
+    let with = move |i: usize, digit: u16| u64::from(digit) * WORTH[i];
+    // each place has one digit that mends the check
+    let replaced = (0..18).filter_map(move |i| {
+        let digit = (x[i] + (12 - sum) * INVERSES[i]) % 11;
+        ((digit < 10 || i == 17) && digit != x[i]).then(|| number - with(i, x[i]) + with(i, digit))
     });
     let swapped = (0..17).filter(move |&i| x[i] != x[i + 1] && x[i + 1] < 10).filter_map(move |i| {
-        let mut y = x;
-        y.swap(i, i + 1);
-        (sum(&y) % 11 == 1).then_some(y)
+        let ([a, b], [v, w]) = ([x[i], x[i + 1]], [WEIGHTS[i], WEIGHTS[i + 1]]);
+        let mends = (sum + 11 * 20 + v * b + w * a - v * a - w * b) % 11 == 1;
+        mends.then(|| number - with(i, a) - with(i + 1, b) + with(i, b) + with(i + 1, a))
     });
-    replaced.chain(swapped).map(|y| join(&y) | SOUND)
-}
-
-/// The number of these places.
-fn join(places: &[u8; 18]) -> u64 {
-    places[..17].iter().fold(0, |v, d| v * 10 + u64::from(*d)) * 11 + u64::from(places[17])
+    replaced.chain(swapped).map(|number| number | SOUND)
 }
 
 #[cfg(test)]

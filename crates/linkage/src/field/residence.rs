@@ -3,7 +3,7 @@
 //! Two strangers of one village agree in code and in address: counting both would count the village twice.
 
 use super::decimal::{self, ZEROS};
-use super::{Level, level};
+use super::{Level, level, text};
 use crate::intern;
 
 pub(crate) const LEVELS: &[Level] = &[
@@ -58,7 +58,7 @@ fn parse(address: &str) -> Parsed<'_> {
     };
     let Some((at, end)) = ends.find_map(suffix) else { return Parsed::default() };
     let start = address[..at].char_indices().rev().find(|(_, c)| ends_large(*c)).map_or(0, |(i, c)| i + c.len_utf8());
-    Parsed { village: address[start..at].trim(), behind: &address[end..] }
+    Parsed { village: text::trim(&address[start..at]), behind: &address[end..] }
 }
 
 fn digest(h: u64, b: u8) -> u64 {

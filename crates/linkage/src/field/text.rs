@@ -10,11 +10,13 @@ pub(crate) const LEVELS: &[Level] = &[
 ];
 
 /// A value without blanks about it. Most have none, which is seen by their first and last bytes.
+#[inline]
 pub(crate) fn trim(s: &str) -> &str {
     let plain = |b: &u8| b.is_ascii_graphic();
     // heads of three-byte characters, among which blanks stand only under 0xe1 to 0xe3
     let han = |b: &u8| (0xe4..=0xef).contains(b);
     match s.as_bytes() {
+        [] => s,
         [only] if plain(only) => s,
         [first, .., last] if (plain(first) || han(first)) && plain(last) => s,
         [first, .., head, _, last] if (plain(first) || han(first)) && han(head) && !last.is_ascii() => s,

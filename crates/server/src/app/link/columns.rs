@@ -243,7 +243,7 @@ impl Plan<'_> {
                 }
             };
             let id = self.id.map(|i| field(Some(i)));
-            out.part.push(id.as_deref().map(str::trim), |c| field(self.columns[c]), |c| field(self.former[c]));
+            out.part.push(id.as_deref(), |c| field(self.columns[c]), |c| field(self.former[c]));
             out.truth.extend(self.truth.map(|t| field(Some(t)).trim().to_owned()));
             if refused.get() {
                 bail!("{path} 第 {} 行有不是 UTF-8 的字符,而文件开头是 UTF-8;请另存为 UTF-8", line());
@@ -278,7 +278,7 @@ impl Plan<'_> {
             c.as_ref().filter(|c| c.is_valid(row)).map_or("", |c| c.value(row)).into()
         }
         for row in 0..batch.num_rows() {
-            let id = ids.as_ref().map(|i| i.value(row).trim());
+            let id = ids.as_ref().map(|i| i.value(row));
             out.part.push(id, |c| value(&columns[c], row), |c| value(&former[c], row));
             out.truth.extend(truth.as_ref().map(|t| t.value(row).trim().to_owned()));
         }
