@@ -270,18 +270,18 @@ impl<'a> Blocker<'a> {
         let keyed = if let Some(seekers) = Seekers::of(self.encoded, wanted) {
             let sieves = self.sieves_of(rules.clone(), &seekers);
             let (rarer, others) = (&seekers.rarer, &seekers.others);
-            let mut keyed = self.keyed_records(rules.clone(), rarer.len(), |of| rarer[of].iter().copied(), |_, _, _| ());
+            let mut keyed = self.keyed_records(rules.clone(), rarer.len(), |of| rarer[of].iter().copied(), |_, _| ());
             let of_others = self.keyed_records(
                 rules.clone(),
                 others.len(),
                 |of| others[of].iter().copied(),
-                |at, rows, keys| seekers.keep(rows, keys, &sieves[at]),
+                |at, keyed| seekers.keep(keyed, &sieves[at]),
             );
             keyed.iter_mut().zip(of_others).for_each(|(chunks, of_others)| chunks.extend(of_others));
             keyed
         } else {
             let rows = |of: Range<usize>| of.start as u32..of.end as u32;
-            self.keyed_records(rules.clone(), self.encoded.len(), rows, |_, _, _| ())
+            self.keyed_records(rules.clone(), self.encoded.len(), rows, |_, _| ())
         };
         rules.zip(keyed).fold(self.nothing(), |all, (k, keyed)| all.with(self.run_rule(k, keyed, wanted)))
     }
@@ -369,18 +369,18 @@ impl<'a> Blocker<'a> {
         (0..rules.len()).into_par_iter().map(|k| Sieve::of(&of_rule(k))).collect()
     }
 
-    /// By rule: keyed records of so many rows. `keep` takes away keys of some rows, by place of the rule. All rules at once: a record is
+    /// By rule: keyed records of so many rows. `keep` says which of some rows with their keys are kept, by place of the rule. All rules at once: a record is
     /// fetched once.
     fn keyed_records<I: Iterator<Item = u32> + Clone>(
         &self,
         rules: Range<usize>,
         len: usize,
         rows: impl Fn(Range<usize>) -> I + Sync,
-        keep: impl Fn(usize, I, &mut [u64]) + Sync,
+        keep: impl Fn(usize, &mut Vec<(u64, u32)>) + Sync,
     ) -> Vec<Vec<Buckets<Keyed>>> {
         let of_stretch = |c: usize| {
             let mut keyed: Vec<Vec<Keyed>> = vec![Vec::new(); rules.len()];
-            let (mut keys, mut begun) = (Vec::new(), vec![Vec::new(); self.parts.len()]);
+            let (mut keys, mut begun, mut found) = (Vec::new(), vec![Vec::new(); self.parts.len()], Vec::new());
             for first in (c * STRETCH..((c + 1) * STRETCH).min(len)).step_by(CHUNK) {
                 let rows = rows(first..(first + CHUNK).min(len));
                 begun.iter_mut().for_each(Vec::clear);
@@ -393,9 +393,10 @@ impl<'a> Blocker<'a> {
                     }
                     keys.clone_from(&begun[*first]);
                     others.iter().for_each(|p| self.parts[*p].add(self.encoded, rows.clone(), &mut keys));
-                    keep(at, rows.clone(), &mut keys);
-                    let found = keys.iter().copied().zip(rows.clone()).filter(|(k, _)| *k != 0);
-                    keyed[at].extend(found.map(|(k, i)| (k, self.candidate(i))));
+                    found.clear();
+                    found.extend(keys.iter().copied().zip(rows.clone()));
+                    keep(at, &mut found);
+                    keyed[at].extend(found.iter().filter(|(k, _)| *k != 0).map(|(k, i)| (*k, self.candidate(*i))));
                 }
             }
             keyed.iter().map(|k| in_parts(k)).collect::<Vec<_>>()

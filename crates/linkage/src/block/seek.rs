@@ -82,16 +82,21 @@ impl<'s> Seekers<'s> {
         [key, of_side(key, self.side(i))]
     }
 
-    /// Of keys of other records, takes away those under which nobody is whom the record may meet.
-    pub fn keep(&self, rows: impl Iterator<Item = u32>, keys: &mut [u64], sieve: &Sieve) {
+    /// Of other records with their keys, keeps those that may meet somebody under theirs.
+    pub fn keep(&self, keyed: &mut Vec<(u64, u32)>, sieve: &Sieve) {
         let draw = if let Wanted::Either(_, draw) = self.wanted { draw } else { NONE };
-        // most are seen to find nobody by one look, whomever they may meet
-        keys.iter_mut().for_each(|key| *key = if draw.takes(*key) | sieve.passes(*key) { *key } else { 0 });
-        for (key, i) in keys.iter_mut().zip(rows).filter(|(key, _)| **key != 0 && !draw.takes(**key)) {
-            if !self.may_meet[usize::from(self.side(i))].iter().any(|side| sieve.passes_of_side(of_side(*key, *side))) {
-                *key = 0;
-            }
+        // most are seen to find nobody by one look, whomever they may meet; which ones the processor cannot guess
+        let mut passed = 0;
+        for at in 0..keyed.len() {
+            let (key, i) = keyed[at];
+            keyed[passed] = (key, i);
+            passed += usize::from((key != 0) & (draw.takes(key) | sieve.passes(key)));
         }
+        keyed.truncate(passed);
+        let meets = |key: u64, i: u32| {
+            self.may_meet[usize::from(self.side(i))].iter().any(|side| sieve.passes_of_side(of_side(key, *side)))
+        };
+        keyed.retain(|(key, i)| draw.takes(*key) || meets(*key, *i));
     }
 }
 
@@ -241,11 +246,11 @@ mod tests {
     fn kept(encoded: &Encoded, wanted: Wanted, keys: &[u64], most: usize) -> Vec<bool> {
         let seekers = Seekers::of_sides(encoded, wanted, most).unwrap();
         let sifted: Vec<[u64; 2]> = seekers.rarer.iter().map(|i| seekers.sifted(*i, keys[*i as usize])).collect();
-        let mut of_others: Vec<u64> = seekers.others.iter().map(|i| keys[*i as usize]).collect();
-        seekers.keep(seekers.others.iter().copied(), &mut of_others, &Sieve::of(&[&sifted]));
+        let mut of_others: Vec<(u64, u32)> = seekers.others.iter().map(|i| (keys[*i as usize], *i)).collect();
+        seekers.keep(&mut of_others, &Sieve::of(&[&sifted]));
         let mut kept = vec![false; keys.len()];
         seekers.rarer.iter().for_each(|i| kept[*i as usize] = true);
-        seekers.others.iter().zip(of_others).for_each(|(i, key)| kept[*i as usize] = key != 0);
+        of_others.iter().for_each(|(_, i)| kept[*i as usize] = true);
         kept
     }
 
