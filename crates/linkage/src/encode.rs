@@ -255,7 +255,7 @@ impl Encoder {
         }
     }
 
-    /// Fields and comparisons of another process, by its dictionaries: to compare records that it encoded. Nothing is known of frequencies.
+    /// Fields and comparisons of another process, by its dictionaries: to compare records that it encoded.
     pub(crate) fn fields_of(settings: &Settings, dictionaries: Vec<Dictionary>) -> (Arc<[Field]>, Arc<[Comparison]>) {
         let columns = Self::new(settings).columns;
         let field = |((s, c), dictionary): ((&ColumnSettings, Column), Dictionary)| {

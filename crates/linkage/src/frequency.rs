@@ -73,7 +73,7 @@ impl Frequencies {
 
     /// Gives up the lists, which are large.
     pub fn forget_lists(&mut self) {
-        self.lists = Vec::new();
+        self.lists.iter_mut().for_each(|lists| *lists = None);
     }
 }
 
@@ -127,25 +127,30 @@ impl Lists {
     /// `sex`: the word of it, where it parts the lists.
     fn of(encoded: &Encoded, names: &Field, sex: Option<usize>) -> Self {
         let (of_source, at) = (if sex.is_some() { SEXES } else { 1 }, names.at);
-        let count = |source: usize| {
-            let mut counts = vec![0u32; names.names.len() * of_source];
+        let (names, width) = (names.names.len(), (encoded.sources() * of_source).max(1));
+        let mut counts = vec![0u32; names * width];
+        for source in 0..encoded.sources() {
             for record in encoded.range(source).map(|i| encoded.record(i)) {
-                counts[record[at] as usize * of_source + sex.map_or(0, |sex| record[sex] as usize)] += 1;
+                let list = source * of_source + sex.map_or(0, |sex| record[sex] as usize);
+                counts[record[at] as usize * width + list] += 1;
             }
-            counts
-        };
-        let counted: Vec<Vec<u32>> = (0..encoded.sources()).into_par_iter().with_max_len(1).map(count).collect();
-        let has_rows = |list: usize| counted[list / of_source].iter().skip(list % of_source).step_by(of_source).any(|n| *n > 0);
-        let of_rows: Vec<usize> = (0..encoded.sources() * of_source).filter(|list| has_rows(*list)).collect();
-        let mut columns = vec![None; encoded.sources() * of_source];
-        of_rows.iter().zip(0..).for_each(|(list, column)| columns[*list] = Some(column));
-        let count = of_rows.len().max(1);
-        let mut counts = Vec::with_capacity(names.names.len() * count);
-        for name in 0..names.names.len() {
-            counts.extend(of_rows.iter().map(|list| counted[list / of_source][name * of_source + list % of_source]));
         }
-        counts.resize(names.names.len() * count, 0);
-        Self { count, of_source, columns, counts }
+        let has_rows = |list: usize| counts.iter().skip(list).step_by(width).any(|n| *n > 0);
+        let mut kept: Vec<usize> = (0..width).filter(|list| has_rows(*list)).collect();
+        let mut columns = vec![None; width];
+        kept.iter().zip(0..).for_each(|(list, column)| columns[*list] = Some(column));
+        if kept.is_empty() {
+            kept = vec![0];
+        }
+        // the lists without rows are left out
+        if kept.len() < width {
+            for name in 0..names {
+                kept.iter().zip(name * kept.len()..).for_each(|(list, to)| counts[to] = counts[name * width + list]);
+            }
+            counts.truncate(names * kept.len());
+            counts.shrink_to_fit();
+        }
+        Self { count: kept.len(), of_source, columns, counts }
     }
 
     pub fn of_name(&self, name: u32) -> &[u32] {

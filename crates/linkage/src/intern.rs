@@ -72,7 +72,7 @@ pub(crate) const DIGESTS_AT_ONCE: usize = 64;
 impl Numbers {
     /// With room for so many digests.
     pub fn with_room(digests: usize) -> Self {
-        Self { places: vec![Numbered::default(); (digests * 3 / 2).next_power_of_two()], len: 0 }
+        Self { places: vec![Numbered::default(); (digests * 2).next_power_of_two()], len: 0 }
     }
 
     /// How many digests it has.
@@ -81,7 +81,7 @@ impl Numbers {
     }
 
     fn place(&self, digest: u64) -> usize {
-        (digest.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) as usize & (self.places.len() - 1)
+        (digest.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.places.len() - 1)
     }
 
     /// Tells the number of each of some digests, and whether it is new.
@@ -128,10 +128,10 @@ impl Numbers {
         place.number - 1
     }
 
-    /// A third of the places stay free.
+    /// Half of the places stay free.
     fn make_room(&mut self, more: usize) {
-        if (self.len() + more) * 3 > self.places.len() * 2 {
-            let before = std::mem::replace(self, Self::with_room((self.len() + more) * 2));
+        if (self.len() + more) * 2 > self.places.len() {
+            let before = std::mem::replace(self, Self::with_room(self.len() + more));
             for numbered in before.places.into_iter().filter(|p| p.number != 0) {
                 let at = self.find(digest_of(numbered.digest));
                 self.places[at] = numbered;

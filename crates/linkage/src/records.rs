@@ -32,8 +32,8 @@ impl Records {
         if first != head {
             words.resize(used + first.max(head), 0);
             words.copy_within(head..head + used, first);
-            words.truncate(first + used);
         }
+        words.resize(first + used, 0);
         Self { words, first, stride }
     }
 

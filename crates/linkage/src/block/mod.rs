@@ -369,8 +369,8 @@ impl<'a> Blocker<'a> {
         (0..rules.len()).into_par_iter().map(|k| Sieve::of(&of_rule(k))).collect()
     }
 
-    /// By rule: keyed records of so many rows. `keep` says which of some rows with their keys are kept, by place of the rule. All rules at once: a record is
-    /// fetched once.
+    /// By rule: keyed records of so many rows. `keep` takes away some of them, by place of the rule. All rules at once: a record is fetched
+    /// once.
     fn keyed_records<I: Iterator<Item = u32> + Clone>(
         &self,
         rules: Range<usize>,

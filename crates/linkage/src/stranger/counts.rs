@@ -25,7 +25,7 @@ pub(super) enum Reading<'e> {
     Own(Of<'e, u64>, Vec<u64>),
     /// Values that are few; none is not counted.
     Few(Of<'e, Option<Few>>, FxHashMap<Few, u32>),
-    /// The small numbers that stand at a place; 0 is none.
+    /// The small numbers that stand at a place; 0 is none. A date of the year 9999, the largest there is, costs 20 MB.
     Small(usize, Vec<u32>),
 }
 

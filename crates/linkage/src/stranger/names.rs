@@ -275,8 +275,10 @@ impl<'l> NamesMet<'l> {
                 alike.with(&of_keyed(&keyed), -1.0)
             }),
             Box::new(|| {
-                let keyed = by_characters();
-                of_keyed(&keyed).with(&Meetings::of_names(lists, keyed.iter().map(|e| e.1)), -1.0)
+                let mut keyed = by_characters();
+                let alike = of_keyed(&keyed);
+                keyed.iter_mut().for_each(|(key, n)| *key = key.rotate_left(32) ^ u64::from(names.pinyin[*n as usize]));
+                alike.with(&of_keyed(&keyed), -1.0)
             }),
             Box::new(|| Sums::by(lists, all(), |_| Some(0)).meetings()),
             Box::new(|| Meetings::of_names(lists, all())),
