@@ -80,14 +80,17 @@ impl Frequencies {
 /// How often each of some small numbers stands.
 fn small_numbers(encoded: &Encoded, at: usize) -> Vec<u32> {
     let mut counts = vec![0];
-    for record in encoded.all_records() {
-        let number = record[at] as usize;
-        if number >= counts.len() {
-            counts.resize(number + 1, 0);
-        }
-        counts[number] += 1;
-    }
+    encoded.all_records().for_each(|record| count(&mut counts, record[at]));
     counts
+}
+
+/// Counts a small number once more.
+pub(crate) fn count(counts: &mut Vec<u32>, number: u32) {
+    let number = number as usize;
+    if number >= counts.len() {
+        counts.resize(number + 1, 0);
+    }
+    counts[number] += 1;
 }
 
 /// A number on a row or two of each source is a family's; only the shared ones need to be known.

@@ -110,7 +110,7 @@ impl Numbers {
 
     /// Where a digest lies, or would.
     fn find(&self, digest: u64) -> usize {
-        let halves = [digest as u32, (digest >> 32) as u32];
+        let halves = halves(digest);
         let mut at = self.place(digest);
         while self.places[at].number != 0 && self.places[at].digest != halves {
             at = (at + 1) & (self.places.len() - 1);
@@ -123,7 +123,7 @@ impl Numbers {
         let place = &mut self.places[at];
         if place.number == 0 {
             self.len += 1;
-            *place = Numbered { digest: [digest as u32, (digest >> 32) as u32], number: self.len };
+            *place = Numbered { digest: halves(digest), number: self.len };
         }
         place.number - 1
     }
@@ -144,6 +144,10 @@ impl Numbers {
     pub fn iter(&self) -> impl Iterator<Item = (u64, u32)> {
         self.places.iter().filter(|p| p.number != 0).map(|p| (digest_of(p.digest), p.number - 1))
     }
+}
+
+fn halves(digest: u64) -> [u32; 2] {
+    [digest as u32, (digest >> 32) as u32]
 }
 
 fn digest_of([low, high]: [u32; 2]) -> u64 {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 
 use crate::encode::Encoded;
+use crate::frequency::count;
 
 /// How often each value stands.
 pub(super) enum Counts {
@@ -61,14 +62,7 @@ impl<'e> Reading<'e> {
         match self {
             Self::Own(value, values) => values.extend(records.map(value).filter(|v| *v != 0)),
             Self::Few(value, counts) => records.filter_map(value).for_each(|v| *counts.entry(v).or_default() += 1),
-            Self::Small(at, counts) => {
-                for number in records.map(|r| r[*at] as usize) {
-                    if number >= counts.len() {
-                        counts.resize(number + 1, 0);
-                    }
-                    counts[number] += 1;
-                }
-            }
+            Self::Small(at, counts) => records.for_each(|r| count(counts, r[*at])),
         }
     }
 
