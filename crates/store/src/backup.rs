@@ -13,7 +13,7 @@ use crate::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 28] = [
+const TABLES: [&str; 32] = [
     "account",
     "role_grant",
     "roll_over",
@@ -29,6 +29,7 @@ const TABLES: [&str; 28] = [
     "run_report",
     "child",
     "child_profile",
+    "child_past",
     "child_event",
     "child_source",
     "child_search",
@@ -37,8 +38,11 @@ const TABLES: [&str; 28] = [
     "review_pair",
     "decision",
     "finding",
-    "finding_event",
-    "attachment",
+    "event",
+    "file",
+    "proof",
+    "establishment",
+    "standing",
     "job",
     "audit",
     "audit_seal",

@@ -267,7 +267,7 @@ impl Tx {
     }
 
     /// Withdraws a batch; the one that it replaced is in use again. False if it was withdrawn already.
-    pub async fn withdraw_batch(&mut self, id: i64, now: i64, by: i64) -> Result<bool> {
+    pub async fn withdraw_batch(&mut self, store: &Store, id: i64, now: i64, by: i64) -> Result<bool> {
         let before = self.one("SELECT state FROM batch WHERE id = $1", binds![id]).await?;
         let was_loaded = before.map(|r| r.text(0)).transpose()?.as_deref() == Some("loaded");
         let sql =
@@ -282,6 +282,12 @@ impl Tx {
                          AND o.scope_path = w.scope_path AND o.state = 'loaded')";
             self.run(sql, binds![id]).await?;
         }
+        // what its runs found contradicts nobody any more
+        let sql = "SELECT DISTINCT e.child_id FROM establishment e JOIN ledger_entry l ON l.child_id = e.child_id
+                   JOIN run_batch x ON x.run_id = l.run_id WHERE x.batch_id = $1";
+        let children = self.all(sql, binds![id]).await?;
+        let children: Vec<i64> = children.iter().map(|r| r.int(0)).collect::<Result<_>>()?;
+        self.project_standings(store, &children, now).await?;
         Ok(true)
     }
 

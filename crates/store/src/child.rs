@@ -1,8 +1,11 @@
 //! 儿童 (children): the ledgers' rows and a child's page, always inside the actor's jurisdiction.
 
-use baoxue_domain::access::Jurisdiction;
-use baoxue_domain::place::PlacePath;
 use std::sync::{Arc, Mutex};
+
+use baoxue_domain::access::Jurisdiction;
+use baoxue_domain::ledger::Standing;
+use baoxue_domain::place::PlacePath;
+use baoxue_domain::verdict::VerdictKind;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -137,10 +140,30 @@ pub struct LedgerQuery {
     pub birth_year: Option<i64>,
     /// Only these children (a search).
     pub ids: Option<Vec<i64>>,
-    /// As it was known to hold on this day.
-    pub as_of: Option<String>,
+    /// As it was known to hold on a day.
+    pub as_of: Option<AsOf>,
+    /// Only those who stand on a ledger.
+    pub listed: Option<Listed>,
     /// Those who vanished from every source instead of those who are there.
     pub gone: bool,
+}
+
+/// A day, and the moment at which it was known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsOf {
+    /// The day.
+    pub day: String,
+    /// Epoch milliseconds.
+    pub known_at: i64,
+}
+
+/// On which ledger, on which day (that of [`LedgerQuery::as_of`] where it is asked for).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// 疑似辍学台账, 辍学台账, 已核销.
+    pub standing: Standing,
+    /// Today.
+    pub day: String,
 }
 
 /// A child on a list.
@@ -189,7 +212,11 @@ pub struct LedgerRow {
     pub verdict: String,
     /// The reason sentence.
     pub reason: String,
-    /// From which day it holds.
+    /// Another child's row that came closest, in words; empty where there is none.
+    pub near_miss: String,
+    /// Since when the verdict holds.
+    pub since: String,
+    /// From which day the entry holds.
     pub effective_on: String,
     /// When it was written down.
     pub recorded_at: i64,
@@ -208,24 +235,66 @@ pub struct SourceRowRef {
     pub batch: i64,
 }
 
+/// 来源中消失: in no register any more, though none of those that told of the child was withdrawn.
+const GONE: &str = "c.gone_since_run IS NOT NULL AND c.void_since_run IS NULL";
+
 const COLUMNS: &str = "c.id, p.profile, c.sex, c.birth_date, c.verdict, c.verdict_since, c.certainty, c.residence_path, c.register_path, \
                        c.school_path, c.gone_since_run";
 
-/// The last entry of each child on a day, in place of the child's verdict.
-fn as_known(day: &str) -> String {
+/// 当时所知 (as known then): children with the verdict, the places, the merges and the absences of a day, as they were known at a moment.
+/// It stands in place of the table of children.
+fn as_known(c: &mut Clause, at: &AsOf) -> String {
+    let (day, known) = (c.bind(&at.day), c.bind(at.known_at));
+    let then = |column: &str| format!("CASE WHEN h.id IS NULL THEN n.{column} ELSE h.{column} END AS {column}");
+    let columns = ["residence_path", "register_path", "school_path", "gone_since_run", "merged_into"].map(then).join(", ");
     format!(
-        "(SELECT e.child_id, e.verdict, e.effective_on FROM ledger_entry e WHERE e.effective_on <= {day} AND NOT EXISTS (
-            SELECT 1 FROM ledger_entry n WHERE n.child_id = e.child_id AND n.effective_on <= {day}
-              AND (n.effective_on > e.effective_on OR (n.effective_on = e.effective_on AND n.id > e.id))))"
+        "(SELECT n.id, n.sex, n.birth_date, n.certainty, n.void_since_run, k.verdict, k.since AS verdict_since, {columns}
+          FROM child n
+          JOIN ledger_entry k ON k.child_id = n.id AND k.effective_on <= {day} AND k.recorded_at <= {known} AND NOT EXISTS (
+            SELECT 1 FROM ledger_entry l WHERE l.child_id = k.child_id AND l.effective_on <= {day} AND l.recorded_at <= {known}
+              AND (l.effective_on > k.effective_on OR (l.effective_on = k.effective_on AND l.id > k.id)))
+          LEFT JOIN child_past h ON h.child_id = n.id AND h.id = (
+            SELECT MIN(p.id) FROM child_past p WHERE p.child_id = n.id AND p.replaced_at > {known})) c"
     )
 }
 
-/// Columns of a child, with the verdict of the day asked for.
-fn columns(q: &LedgerQuery) -> String {
-    match q.as_of {
-        Some(_) => COLUMNS.replace("c.verdict, c.verdict_since", "k.verdict, k.effective_on"),
-        None => COLUMNS.to_owned(),
-    }
+/// The computed standings of a day: `SELECT s.child_id FROM …`.
+fn standings(c: &mut Clause, q: &LedgerQuery, day: &str, standing: Option<Standing>) -> String {
+    let at = c.bind(day);
+    let known = match &q.as_of {
+        Some(a) => {
+            let k = c.bind(a.known_at);
+            format!("s.known_from <= {k} AND (s.known_to IS NULL OR s.known_to > {k})")
+        }
+        None => "s.known_to IS NULL".to_owned(),
+    };
+    let only = standing.map(|s| format!(" AND s.standing = {}", c.bind(s.code()))).unwrap_or_default();
+    format!(
+        "SELECT s.child_id FROM standing s WHERE {known} AND s.from_day <= {at} AND (s.to_day IS NULL OR s.to_day > {at}){only}"
+    )
+}
+
+/// Verdicts that put a child on a ledger, where nobody established otherwise.
+fn verdicts_of(standing: Standing) -> impl Iterator<Item = &'static str> {
+    VerdictKind::ALL.iter().filter(move |v| Standing::of_verdict(**v) == standing).map(|v| v.code())
+}
+
+/// Children who stand on a ledger: those whose verdict puts them there, but for whom something was established, and those whom that
+/// puts there. A confirmed dropout stays when registers lose sight of the child.
+fn listed(c: &mut Clause, q: &LedgerQuery, l: &Listed) -> String {
+    let day = q.as_of.as_ref().map_or(l.day.clone(), |a| a.day.clone());
+    let source = q.as_of.as_ref().map_or_else(|| "child c".to_owned(), |a| as_known(c, a));
+    let there = if q.gone { GONE } else { "c.gone_since_run IS NULL" };
+    let mut of = Clause::with(std::mem::take(&mut c.values));
+    of.one_of("c.verdict", verdicts_of(l.standing));
+    c.values = std::mem::take(&mut of.values);
+    let any = standings(c, q, &day, None);
+    let by_verdict = format!("SELECT c.* FROM {source}{} AND {there} AND c.id NOT IN ({any})", of.sql());
+    // bound once more: each half is a question of its own
+    let source = q.as_of.as_ref().map_or_else(|| "child c".to_owned(), |a| as_known(c, a));
+    let these = standings(c, q, &day, Some(l.standing));
+    let still = if l.standing == Standing::Dropout && !q.gone { "1 = 1" } else { there };
+    format!("({by_verdict} UNION ALL SELECT c.* FROM {source} WHERE {still} AND c.id IN ({these})) c")
 }
 
 /// Government roots look at where a child lives and is registered, education roots at its school. Whoever sees every county that is
@@ -246,17 +315,13 @@ pub(crate) enum Sight<'a> {
 
 fn from_where(q: &LedgerQuery, sight: &Sight) -> (String, Clause) {
     let mut c = Clause::new();
-    let mut from = "child c".to_owned();
-    let verdict = match &q.as_of {
-        Some(day) => {
-            let day = c.bind(day);
-            from.push_str(&format!(" JOIN {} k ON k.child_id = c.id", as_known(&day)));
-            "k.verdict"
-        }
-        None => "c.verdict",
+    let from = match (&q.listed, &q.as_of) {
+        (Some(l), _) => listed(&mut c, q, l),
+        (None, Some(at)) => as_known(&mut c, at),
+        (None, None) => "child c".to_owned(),
     };
     if !q.verdicts.is_empty() {
-        c.one_of(verdict, &q.verdicts);
+        c.one_of("c.verdict", &q.verdicts);
     }
     if let Some(path) = &q.below {
         if path.starts_with('e') {
@@ -273,8 +338,8 @@ fn from_where(q: &LedgerQuery, sight: &Sight) -> (String, Clause) {
         c.one_of("c.id", ids.iter().copied());
     }
     c.add("c.merged_into IS NULL");
-    if q.as_of.is_none() {
-        c.add(if q.gone { "c.gone_since_run IS NOT NULL" } else { "c.gone_since_run IS NULL" });
+    if q.listed.is_none() {
+        c.add(if q.gone { GONE } else { "c.gone_since_run IS NULL" });
     }
     inside(&mut c, sight);
     (from, c)
@@ -334,14 +399,14 @@ impl Store {
         let total = counts.iter().map(|c| c.1).sum();
         let sight = self.sight(j).await?;
         let ids = match order {
-            Order::Verdict if q.as_of.is_none() => {
+            Order::Verdict if q.as_of.is_none() && q.listed.is_none() => {
                 let everywhere = match q.below {
                     Some(_) => self.verdict_counts(&LedgerQuery { below: None, ..q.clone() }, j).await?,
                     None => Vec::new(),
                 };
                 self.page_by_verdict(q, &sight, counts, &everywhere, limit, offset).await?
             }
-            _ => self.page_of_ids(q, &sight, order, q.below.is_some(), limit, offset).await?,
+            _ => self.page_of_ids(q, &sight, order, q.below.is_some() || q.listed.is_some(), limit, offset).await?,
         };
         Ok(ChildPage { rows: self.in_order(q, j, &ids).await?, total })
     }
@@ -390,10 +455,7 @@ impl Store {
     ) -> Result<Vec<i64>> {
         let (from, mut c) = from_where(q, sight);
         let (limit, offset) = (c.bind(limit), c.bind(offset));
-        let sql = if q.as_of.is_some() {
-            let order = order.sql().replace("c.verdict_since", "k.effective_on").replace("c.verdict", "k.verdict");
-            format!("SELECT c.id FROM {from}{} ORDER BY {order} LIMIT {limit} OFFSET {offset}", c.sql())
-        } else if far {
+        let sql = if far {
             // a place is found by its own index, which holds all that is asked for, and sorted afterwards
             let (columns, order) = (order.columns(), order.sql());
             format!(
@@ -409,13 +471,10 @@ impl Store {
     /// Children by their numbers, in this order, with the verdict of the day that was asked for.
     async fn in_order(&self, q: &LedgerQuery, j: &Jurisdiction, ids: &[i64]) -> Result<Vec<ChildRow>> {
         let mut c = Clause::new();
-        let mut from = "child c JOIN child_profile p ON p.child_id = c.id".to_owned();
-        if let Some(day) = &q.as_of {
-            let day = c.bind(day);
-            from.push_str(&format!(" JOIN {} k ON k.child_id = c.id", as_known(&day)));
-        }
+        let from = q.as_of.as_ref().map_or_else(|| "child c".to_owned(), |at| as_known(&mut c, at));
         c.one_of("c.id", ids.iter().copied());
-        let rows = self.all(&format!("SELECT {} FROM {from}{}", columns(q), c.sql()), c.values).await?;
+        let sql = format!("SELECT {COLUMNS} FROM {from} JOIN child_profile p ON p.child_id = c.id{}", c.sql());
+        let rows = self.all(&sql, c.values).await?;
         let mut found: FxHashMap<i64, ChildRow> = FxHashMap::default();
         for r in &rows {
             let child = self.child_row(r, Some(j))?;
@@ -434,11 +493,16 @@ impl Store {
     ) -> Result<Vec<(ChildRow, String)>> {
         let sight = self.sight(j).await?;
         let (from, mut c) = from_where(q, &sight);
-        let columns = columns(q);
-        let day = q.as_of.as_ref().map(|d| format!(" AND e.effective_on <= {}", c.bind(d))).unwrap_or_default();
+        let then = match &q.as_of {
+            Some(at) => {
+                let (day, known) = (c.bind(&at.day), c.bind(at.known_at));
+                format!(" AND e.effective_on <= {day} AND e.recorded_at <= {known}")
+            }
+            None => String::new(),
+        };
         let limit = c.bind(limit);
         let sql = format!(
-            "SELECT {columns}, (SELECT e.reason FROM ledger_entry e WHERE e.child_id = c.id{day} ORDER BY e.effective_on DESC, e.id DESC LIMIT 1)
+            "SELECT {COLUMNS}, (SELECT e.reason FROM ledger_entry e WHERE e.child_id = c.id{then} ORDER BY e.effective_on DESC, e.id DESC LIMIT 1)
              FROM {from} JOIN child_profile p ON p.child_id = c.id{} ORDER BY {} LIMIT {limit}",
             c.sql(),
             order.sql()
@@ -501,8 +565,7 @@ impl Store {
         }
         let sight = self.sight(j).await?;
         let (from, c) = from_where(&q, &sight);
-        let verdict = if q.as_of.is_some() { "k.verdict" } else { "c.verdict" };
-        let sql = format!("SELECT {verdict}, COUNT(*) FROM {from}{} GROUP BY {verdict}", c.sql());
+        let sql = format!("SELECT c.verdict, COUNT(*) FROM {from}{} GROUP BY c.verdict", c.sql());
         let rows = self.all(&sql, c.values).await?;
         let counts: Vec<(String, i64)> = rows.iter().map(|r| Ok((r.text(0)?, r.int(1)?))).collect::<Result<_>>()?;
         if let Some(key) = key {
@@ -576,7 +639,7 @@ impl Store {
 
     /// Entries of the ledger about a child, the newest first.
     pub async fn ledger_of(&self, child: i64) -> Result<Vec<LedgerRow>> {
-        let sql = "SELECT verdict, reason, effective_on, recorded_at, run_id FROM ledger_entry WHERE child_id = $1 ORDER BY effective_on DESC, id DESC";
+        let sql = "SELECT verdict, reason, effective_on, recorded_at, run_id, near_miss, since FROM ledger_entry WHERE child_id = $1 ORDER BY effective_on DESC, id DESC";
         let row = |r: &Row| {
             Ok(LedgerRow {
                 verdict: r.text(0)?,
@@ -584,6 +647,11 @@ impl Store {
                 effective_on: r.text(2)?,
                 recorded_at: r.int(3)?,
                 run: r.opt_int(4)?,
+                near_miss: match r.opt_bytes(5)? {
+                    Some(sealed) => self.vault.open_text(&reason_place(child), &sealed)?,
+                    None => String::new(),
+                },
+                since: r.text(6)?,
             })
         };
         self.all(sql, binds![child]).await?.iter().map(row).collect()

@@ -426,7 +426,7 @@ impl Tx {
     }
 
     /// Runs a text of several statements without values.
-    pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
+    pub async fn script(&mut self, sql: &str) -> Result<()> {
         match self {
             Self::Sqlite(tx) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut ***tx).await.map(|_| ())?,
             Self::Postgres(tx) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut ***tx).await.map(|_| ())?,

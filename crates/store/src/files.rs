@@ -5,7 +5,7 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 
 use crate::error::{Result, StoreError};
-use crate::{EnvelopeReader, EnvelopeWriter, Store, random};
+use crate::{EnvelopeReader, EnvelopeWriter, Store, columns_of_files, random};
 
 /// A file encrypted on disk, read from any place.
 pub type StoredReader = EnvelopeReader<BufReader<File>>;
@@ -83,8 +83,9 @@ impl Store {
 
     /// Names of the files that some row speaks of.
     pub async fn referenced_files(&self) -> Result<std::collections::BTreeSet<String>> {
-        let sql = "SELECT original FROM batch UNION SELECT roster FROM batch UNION SELECT stored FROM attachment";
-        self.all(sql, vec![]).await?.iter().map(|r| r.text(0)).collect()
+        let each: Vec<String> =
+            columns_of_files().iter().map(|(table, column)| format!("SELECT {column} FROM {table}")).collect();
+        self.all(&each.join(" UNION "), vec![]).await?.iter().map(|r| r.text(0)).collect()
     }
 
     /// Removes files that no row speaks of and that are older than `older_than`: uploads that were never finished.

@@ -3,9 +3,12 @@
 use baoxue_domain::access::Jurisdiction;
 use baoxue_domain::finding::FindingState;
 
+use rustc_hash::FxHashMap;
+
 use crate::child::Sight;
 use crate::error::{Result, StoreError};
-use crate::{Clause, Row, Store, Tx, binds};
+use crate::event::answer_place;
+use crate::{After, Clause, NewEvent, Row, Store, Subject, Tx, Vault, binds};
 
 /// A finding.
 #[derive(Debug, Clone)]
@@ -36,55 +39,59 @@ pub struct Finding {
     pub changed_at: i64,
 }
 
-/// What happened to a finding.
-#[derive(Debug, Clone)]
-pub struct Event {
-    /// Its number.
-    pub id: i64,
-    /// Code of the step.
-    pub kind: String,
-    /// When.
-    pub at: i64,
-    /// Name of who did it; the program itself has none.
-    pub by: Option<String>,
-    /// Account of who did it.
-    pub account: Option<i64>,
-    /// In words.
-    pub detail: String,
+/// Where a step puts a finding.
+#[derive(Debug, Clone, Copy)]
+pub struct Placed<'a> {
+    /// Its state from now on.
+    pub state: FindingState,
+    /// The unit that has it.
+    pub unit: Option<&'a str>,
+    /// Until when.
+    pub deadline: Option<i64>,
+    /// Code of the answer.
+    pub answer: Option<&'a str>,
 }
 
-/// A step to be written.
-#[derive(Debug, Clone)]
-pub struct NewEvent<'a> {
-    /// Code of the step.
-    pub kind: &'a str,
-    /// In words.
-    pub detail: &'a str,
-    /// Who.
-    pub by: Option<i64>,
-    /// When.
-    pub at: i64,
+impl Finding {
+    /// A finding about a child, before anything was done.
+    pub fn new(child: i64) -> Self {
+        Self {
+            id: 0,
+            child,
+            verdict: String::new(),
+            state: FindingState::Open,
+            run: 0,
+            opened_at: 0,
+            unit_path: None,
+            deadline_at: None,
+            escalated: 0,
+            disposition: None,
+            version: 1,
+            changed_at: 0,
+        }
+    }
+
+    /// The same unit, deadline and answer, in another state.
+    pub fn placed(&self, state: FindingState) -> Placed<'_> {
+        Placed { state, unit: self.unit_path.as_deref(), deadline: self.deadline_at, answer: self.disposition.as_deref() }
+    }
 }
 
-/// 佐证材料 (proof).
+/// A finding as it was known at a moment, for a ledger of that day.
 #[derive(Debug, Clone)]
-pub struct Attachment {
+pub struct FindingThen {
     /// Its number.
     pub id: i64,
-    /// The finding.
-    pub finding: i64,
-    /// As it was named.
-    pub file_name: String,
-    /// `image/jpeg`.
-    pub media_type: String,
-    /// Stored file.
-    pub stored: String,
-    /// Size.
-    pub bytes: i64,
-    /// When.
-    pub added_at: i64,
-    /// Who.
-    pub added_by: String,
+    /// The child.
+    pub child: i64,
+    /// State.
+    pub state: FindingState,
+    /// The unit that had it last.
+    pub unit_path: Option<String>,
+    /// Code of the last answer.
+    pub answer: Option<String>,
+    /// When it came into this state.
+    pub since: i64,
 }
 
 /// How many findings are in a state.
@@ -111,12 +118,14 @@ pub struct FindingFilter {
     pub due_before: Option<i64>,
 }
 
-const COLUMNS: &str = "f.id, f.child_id, f.verdict, f.state, f.run_id, f.opened_at, f.unit_path, f.deadline_at, f.escalated, f.disposition, \
+const COLUMNS: &str = "f.id, f.child_id, f.verdict, f.state, f.run_id, f.opened_at, f.unit_path, f.deadline_at, f.escalated, f.answer, \
                        f.version, f.changed_at";
 
-fn finding(r: &Row) -> Result<Finding> {
+fn finding(vault: &Vault, r: &Row) -> Result<Finding> {
+    let id = r.int(0)?;
+    let answer = r.opt_bytes(9)?;
     Ok(Finding {
-        id: r.int(0)?,
+        id,
         child: r.int(1)?,
         verdict: r.text(2)?,
         state: FindingState::find(&r.text(3)?).ok_or(StoreError::Damaged)?,
@@ -125,14 +134,10 @@ fn finding(r: &Row) -> Result<Finding> {
         unit_path: r.opt_text(6)?,
         deadline_at: r.opt_int(7)?,
         escalated: r.int(8)?,
-        disposition: r.opt_text(9)?,
+        disposition: answer.map(|a| vault.open_text(&answer_place(Subject::Finding(id)), &a)).transpose()?,
         version: r.int(10)?,
         changed_at: r.int(11)?,
     })
-}
-
-fn event_place(finding: i64) -> String {
-    format!("finding:{finding}")
 }
 
 fn where_of(f: &FindingFilter) -> Clause {
@@ -152,6 +157,9 @@ fn where_of(f: &FindingFilter) -> Clause {
     }
     c
 }
+
+/// Children of one question.
+const CHILDREN_AT_ONCE: usize = 5_000;
 
 const FINDINGS: &str = "finding f";
 const WITH_CHILDREN: &str = "finding f JOIN child c ON c.id = f.child_id";
@@ -191,7 +199,7 @@ impl Store {
             "SELECT {COLUMNS} FROM {from}{} ORDER BY COALESCE(f.deadline_at, 9223372036854775807), f.id LIMIT {limit} OFFSET {offset}",
             c.sql()
         );
-        Ok((self.all(&sql, c.values).await?.iter().map(finding).collect::<Result<_>>()?, count))
+        Ok((self.all(&sql, c.values).await?.iter().map(|r| finding(&self.vault, r)).collect::<Result<_>>()?, count))
     }
 
     /// How many findings wait for an answer in units of the jurisdiction, and how many of them are overdue.
@@ -230,7 +238,7 @@ impl Store {
     ) -> Result<Option<Finding>> {
         let sql = format!("SELECT {COLUMNS}, c.residence_path FROM finding f JOIN child c ON c.id = f.child_id WHERE f.id = $1");
         let Some(row) = self.one(&sql, binds![id]).await? else { return Ok(None) };
-        let found = finding(&row)?;
+        let found = finding(&self.vault, &row)?;
         let home = row.opt_text(12)?;
         let covers =
             |j: Option<&Jurisdiction>, path: &Option<String>| j.is_some_and(|j| path.as_ref().is_some_and(|p| j.covers(p)));
@@ -240,7 +248,7 @@ impl Store {
     /// Findings about a child, the newest first.
     pub async fn findings_of(&self, child: i64) -> Result<Vec<Finding>> {
         let sql = format!("SELECT {COLUMNS} FROM finding f WHERE f.child_id = $1 ORDER BY f.id DESC");
-        self.all(&sql, binds![child]).await?.iter().map(finding).collect()
+        self.all(&sql, binds![child]).await?.iter().map(|r| finding(&self.vault, r)).collect()
     }
 
     /// Of each child of a place and of all below it the newest finding: state, verdict, number.
@@ -249,7 +257,41 @@ impl Store {
         c.below("c.scope_path", scope);
         c.add("NOT EXISTS (SELECT 1 FROM finding n WHERE n.child_id = f.child_id AND n.id > f.id)");
         let sql = format!("SELECT {COLUMNS} FROM finding f JOIN child c ON c.id = f.child_id{}", c.sql());
-        self.all(&sql, c.values).await?.iter().map(finding).collect()
+        self.all(&sql, c.values).await?.iter().map(|r| finding(&self.vault, r)).collect()
+    }
+
+    /// Of each of these children the newest finding as it was known at a moment. What was written down before events told where they
+    /// led knows no unit.
+    pub async fn findings_then(&self, children: &[i64], known_at: i64) -> Result<FxHashMap<i64, FindingThen>> {
+        let mut out: FxHashMap<i64, FindingThen> = FxHashMap::default();
+        for part in children.chunks(CHILDREN_AT_ONCE) {
+            let mut c = Clause::new();
+            c.one_of("f.child_id", part.iter().copied());
+            let at = c.bind(known_at);
+            c.add(format!("e.at <= {at}"));
+            let sql = format!(
+                "SELECT f.id, f.child_id, e.state, e.unit_path, e.answer, e.at FROM finding f
+                 JOIN event e ON e.subject_kind = 'finding' AND e.subject_id = f.id{} ORDER BY e.id",
+                c.sql()
+            );
+            for r in self.all(&sql, c.values).await? {
+                let (id, child) = (r.int(0)?, r.int(1)?);
+                let Some(state) = r.opt_text(2)?.and_then(|s| FindingState::find(&s)) else { continue };
+                let answer = match r.opt_bytes(4)? {
+                    Some(a) => Some(self.vault.open_text(&answer_place(Subject::Finding(id)), &a)?),
+                    None => None,
+                };
+                // a newer finding begins anew
+                let before = out.get(&child).filter(|b| b.id == id);
+                if out.get(&child).is_some_and(|b| b.id > id) {
+                    continue;
+                }
+                let unit_path = r.opt_text(3)?.or_else(|| before.and_then(|b| b.unit_path.clone()));
+                let since = before.filter(|b| b.state == state).map_or(r.int(5)?, |b| b.since);
+                out.insert(child, FindingThen { id, child, state, unit_path, answer, since });
+            }
+        }
+        Ok(out)
     }
 
     /// Findings whose deadline has passed and of which nobody was told yet; for the keeper, which acts for no person.
@@ -257,43 +299,7 @@ impl Store {
         let sql = format!(
             "SELECT {COLUMNS} FROM finding f WHERE f.state = 'dispatched' AND f.deadline_at < $1 AND f.escalated = 0 ORDER BY f.id"
         );
-        self.all(&sql, binds![now]).await?.iter().map(finding).collect()
-    }
-
-    /// What happened to a finding, the oldest first.
-    pub async fn finding_events(&self, id: i64) -> Result<Vec<Event>> {
-        let sql = "SELECT e.id, e.kind, e.at, a.name, e.account_id, e.detail FROM finding_event e LEFT JOIN account a ON a.id = e.account_id
-                   WHERE e.finding_id = $1 ORDER BY e.id";
-        let row = |r: &Row| {
-            Ok(Event {
-                id: r.int(0)?,
-                kind: r.text(1)?,
-                at: r.int(2)?,
-                by: r.opt_text(3)?,
-                account: r.opt_int(4)?,
-                detail: self.vault.open_text(&event_place(id), &r.bytes(5)?)?,
-            })
-        };
-        self.all(sql, binds![id]).await?.iter().map(row).collect()
-    }
-
-    /// Proof of a finding.
-    pub async fn attachments(&self, finding: i64) -> Result<Vec<Attachment>> {
-        let sql = "SELECT t.id, t.finding_id, t.file_name, t.media_type, t.stored, t.bytes, t.added_at, a.name
-                   FROM attachment t LEFT JOIN account a ON a.id = t.added_by WHERE t.finding_id = $1 ORDER BY t.id";
-        let row = |r: &Row| {
-            Ok(Attachment {
-                id: r.int(0)?,
-                finding: r.int(1)?,
-                file_name: r.text(2)?,
-                media_type: r.text(3)?,
-                stored: r.text(4)?,
-                bytes: r.int(5)?,
-                added_at: r.int(6)?,
-                added_by: r.opt_text(7)?.unwrap_or_default(),
-            })
-        };
-        self.all(sql, binds![finding]).await?.iter().map(row).collect()
+        self.all(&sql, binds![now]).await?.iter().map(|r| finding(&self.vault, r)).collect()
     }
 }
 
@@ -303,30 +309,24 @@ impl Tx {
         let sql = "INSERT INTO finding (child_id, verdict, state, run_id, opened_at, escalated, version, changed_at)
                    VALUES ($1, $2, 'open', $3, $4, 0, 1, $4) RETURNING id";
         let id = self.one(sql, binds![child, verdict, run, e.at]).await?.map_or(Ok(0), |r| r.int(0))?;
-        self.finding_event(store, id, e).await?;
+        let after = After { state: FindingState::Open.code(), ..After::default() };
+        self.add_event(store, Subject::Finding(id), e, Some(after)).await?;
         Ok(id)
     }
 
     /// Moves a finding on from the version that the actor saw. False: somebody else moved it in the meantime.
-    #[allow(clippy::too_many_arguments, reason = "the columns that a step may change")]
-    pub async fn step_finding(
-        &mut self,
-        store: &Store,
-        f: &Finding,
-        state: FindingState,
-        unit: Option<&str>,
-        deadline: Option<i64>,
-        disposition: Option<&str>,
-        e: &NewEvent<'_>,
-    ) -> Result<bool> {
-        let sql = "UPDATE finding SET state = $1, unit_path = $2, deadline_at = $3, disposition = $4, changed_at = $5, version = version + 1,
+    pub async fn step_finding(&mut self, store: &Store, f: &Finding, to: &Placed<'_>, e: &NewEvent<'_>) -> Result<bool> {
+        let subject = Subject::Finding(f.id);
+        let sql = "UPDATE finding SET state = $1, unit_path = $2, deadline_at = $3, answer = $4, changed_at = $5, version = version + 1,
                      escalated = CASE WHEN COALESCE(deadline_at, 0) = COALESCE($3, 0) THEN escalated ELSE 0 END
                    WHERE id = $6 AND version = $7";
-        let values = binds![state.code(), unit, deadline, disposition, e.at, f.id, f.version];
+        let answer = to.answer.map(|a| store.vault().seal_text(&answer_place(subject), a)).transpose()?;
+        let values = binds![to.state.code(), to.unit, to.deadline, answer, e.at, f.id, f.version];
         if self.run(sql, values).await? == 0 {
             return Ok(false);
         }
-        self.finding_event(store, f.id, e).await?;
+        let after = After { state: to.state.code(), unit: to.unit, deadline: to.deadline, answer: to.answer };
+        self.add_event(store, subject, e, Some(after)).await?;
         Ok(true)
     }
 
@@ -337,34 +337,7 @@ impl Tx {
         if self.run(sql, binds![e.at, f.id, f.version]).await? == 0 {
             return Ok(false);
         }
-        self.finding_event(store, f.id, e).await?;
+        self.add_event(store, Subject::Finding(f.id), e, None).await?;
         Ok(true)
-    }
-
-    /// Writes what happened.
-    pub async fn finding_event(&mut self, store: &Store, finding: i64, e: &NewEvent<'_>) -> Result<i64> {
-        let sql = "INSERT INTO finding_event (finding_id, kind, at, account_id, detail) VALUES ($1, $2, $3, $4, $5) RETURNING id";
-        let detail = store.vault().seal_text(&event_place(finding), e.detail)?;
-        let row = self.one(sql, binds![finding, e.kind, e.at, e.by, detail]).await?;
-        row.map_or(Ok(0), |r| r.int(0))
-    }
-
-    /// Keeps a proof's place.
-    #[allow(clippy::too_many_arguments, reason = "the columns of an attachment")]
-    pub async fn add_attachment(
-        &mut self,
-        finding: i64,
-        file_name: &str,
-        media_type: &str,
-        digest: &str,
-        stored: &str,
-        bytes: i64,
-        now: i64,
-        by: i64,
-    ) -> Result<()> {
-        let sql = "INSERT INTO attachment (finding_id, file_name, media_type, digest, stored, bytes, added_at, added_by)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        self.run(sql, binds![finding, file_name, media_type, digest, stored, bytes, now, by]).await?;
-        Ok(())
     }
 }

@@ -1,11 +1,17 @@
 //! Migrations: numbered, each in one transaction, the same text for both databases.
 
+use baoxue_domain::ledger::DROPPED_OUT;
+
 use crate::error::{Result, StoreError};
-use crate::{Store, binds};
+use crate::event::answer_place;
+use crate::{NewEstablishment, NewFile, Store, Subject, Tx, binds};
 
 /// In order; a migration that was released never changes.
-const MIGRATIONS: &[(i64, &str)] =
-    &[(1, include_str!("../migrations/0001_base.sql")), (2, include_str!("../migrations/0002_run_report.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../migrations/0001_base.sql")),
+    (2, include_str!("../migrations/0002_run_report.sql")),
+    (3, include_str!("../migrations/0003_standing.sql")),
+];
 
 /// Any number that nothing else locks.
 const MIGRATION_LOCK: i64 = 0x6261_6f78_7565;
@@ -51,11 +57,59 @@ impl Store {
             if mine == 1 {
                 let text = tx.dialect().migration(text);
                 tx.script(&text).await?;
+                if *version == 3 {
+                    self.seal_answers(&mut tx).await?;
+                }
                 applied.push(*version);
             }
             tx.commit().await?;
         }
         Ok(applied)
+    }
+
+    /// Of version 3 what needs the keys: names of proofs and answers are sealed, and what was cleared before is established.
+    async fn seal_answers(&self, tx: &mut Tx) -> Result<()> {
+        let sql =
+            "SELECT finding_id, file_name, media_type, digest, stored, bytes, added_at, added_by FROM attachment ORDER BY id";
+        for r in tx.all(sql, vec![]).await? {
+            let (name, media_type, digest, stored) = (r.text(1)?, r.text(2)?, r.text(3)?, r.text(4)?);
+            let file = NewFile {
+                name: &name,
+                media_type: &media_type,
+                digest: &digest,
+                stored: &stored,
+                bytes: r.int(5)?,
+                at: r.int(6)?,
+                by: r.int(7)?,
+            };
+            let id = tx.add_file(self, &file).await?;
+            tx.add_proof(Subject::Finding(r.int(0)?), id).await?;
+        }
+        let sql = "SELECT f.id, f.child_id, f.disposition, f.state, f.unit_path, f.changed_at, f.verdict,
+                     (SELECT MAX(e.account_id) FROM event e WHERE e.subject_kind = 'finding' AND e.subject_id = f.id AND e.kind IN ('clear', 'confirm'))
+                   FROM finding f WHERE f.disposition IS NOT NULL AND f.disposition <> '' ORDER BY f.id";
+        for r in tx.all(sql, vec![]).await? {
+            let (id, child, answer, state, at) = (r.int(0)?, r.int(1)?, r.text(2)?, r.text(3)?, r.int(5)?);
+            let sealed = self.vault.seal_text(&answer_place(Subject::Finding(id)), &answer)?;
+            tx.run("UPDATE finding SET answer = $1 WHERE id = $2", binds![sealed, id]).await?;
+            let decided = (state == "cleared" && answer != DROPPED_OUT) || (state == "confirmed" && answer == DROPPED_OUT);
+            let Some(by) = r.opt_int(7)?.filter(|_| decided) else { continue };
+            let (unit, verdict) = (r.opt_text(4)?, r.text(6)?);
+            let new = NewEstablishment {
+                child,
+                finding: id,
+                conclusion: &answer,
+                verdict: &verdict,
+                from: china_day(at),
+                unit: unit.as_deref(),
+                at,
+                by,
+            };
+            tx.establish(self, &new).await?;
+        }
+        // the next run writes what children are found by anew: dots count no more
+        tx.run("UPDATE child_profile SET profile_digest = $1", binds![Vec::<u8>::new()]).await?;
+        tx.script("DROP TABLE attachment; ALTER TABLE finding DROP COLUMN disposition").await
     }
 
     /// Tables with their columns: name, column, kind of type, whether it may be absent. The same on both databases (test).
@@ -84,4 +138,9 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// The day in China in which a moment lies.
+fn china_day(ms: i64) -> jiff::civil::Date {
+    jiff::tz::Offset::constant(8).to_datetime(jiff::Timestamp::from_millisecond(ms).unwrap_or_default()).date()
 }

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use rustc_hash::FxHashMap;
 
 use crate::error::{Result, StoreError};
-use crate::{Clause, Row, Store, Tx, Value, binds};
+use crate::{Clause, OnRelocation, Row, Store, Tx, Value, binds, columns_of_places};
 
 /// A place that becomes another; what lies below goes along.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Tx {
         self.children_changed().await?;
         Ok(Relocated {
             places: self.move_places(&moves, from).await?,
-            children: self.move_children(&moves).await?,
+            children: self.move_children(&moves, now).await?,
             grants: self.move_grants(&moves, from, now, by).await?,
         })
     }
@@ -179,11 +179,10 @@ impl Tx {
         Ok(())
     }
 
-    async fn move_children(&mut self, moves: &Moves<'_>) -> Result<usize> {
+    async fn move_children(&mut self, moves: &Moves<'_>, now: i64) -> Result<usize> {
         let mut touched = 0;
-        for (table, column) in
-            [("child", "residence_path"), ("child", "register_path"), ("child", "school_path"), ("finding", "unit_path")]
-        {
+        let following = columns_of_places().iter().filter(|c| c.2 == OnRelocation::Follow);
+        for (table, column, _) in following {
             let rows = self.rows_below(moves, &format!("SELECT id, {column} FROM {table}"), column, "").await?;
             let mut by_target: FxHashMap<String, Vec<i64>> = FxHashMap::default();
             for r in &rows {
@@ -192,8 +191,11 @@ impl Tx {
                 }
             }
             for (to, ids) in by_target {
-                touched += if table == "child" { ids.len() } else { 0 };
+                touched += if *table == "child" { ids.len() } else { 0 };
                 for some in ids.chunks(AT_ONCE) {
+                    if *table == "child" {
+                        self.remember_children(some, now).await?;
+                    }
                     let mut c = Clause::new();
                     let to = c.bind(&to);
                     c.one_of("id", some.iter().copied());

@@ -2,12 +2,12 @@
 
 use baoxue_domain::roster::SourceKind;
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::child::{Profile, reason_place};
 use crate::error::Result;
 use crate::search::{SearchKind, token, tokens_of};
-use crate::{Clause, Jurisdiction, NewPair, Row, Store, Tx, Value, Vault, binds};
+use crate::{Clause, Jurisdiction, NewPair, OnMerge, Row, Store, Tx, Value, Vault, binds, columns_of_children};
 
 /// State of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,10 @@ pub struct Run {
     pub summary: Option<String>,
     /// Why it failed.
     pub problem: Option<String>,
+    /// Whether a person said that many children may be gone.
+    pub accepts_gone: bool,
+    /// What it stopped to ask: a code.
+    pub question: Option<String>,
 }
 
 /// A run to begin.
@@ -66,6 +70,8 @@ pub struct NewRun {
     pub inputs: String,
     /// See [`Run`].
     pub version: String,
+    /// See [`Run`].
+    pub accepts_gone: bool,
 }
 
 /// A child as the database has it before a run.
@@ -75,8 +81,12 @@ pub struct KnownChild {
     pub id: i64,
     /// Digest of the profile, to see whether it changed.
     pub profile_digest: Vec<u8>,
+    /// Token of the reason, to see whether it changed.
+    pub reason_token: i64,
     /// Verdict of the run before.
     pub verdict: String,
+    /// Since when that holds.
+    pub verdict_since: String,
     /// In millionths… of trust in its links: thousandths.
     pub certainty: i64,
     /// Paths: residence, register, school.
@@ -113,6 +123,8 @@ pub struct ChildRecord {
     pub verdict: String,
     /// The reason sentence.
     pub reason: String,
+    /// Another child's row that came closest, in words; empty where there is none.
+    pub near_miss: String,
     /// Thousandths.
     pub certainty: i64,
     /// Paths: residence, register, school.
@@ -131,6 +143,8 @@ pub struct RunResult<'a> {
     pub events: &'a [(i64, i64, &'static str)],
     /// Known children without a row in this run.
     pub gone: &'a [KnownChild],
+    /// Of these, those of whom only withdrawn rosters ever told: they are not missed.
+    pub void: &'a FxHashSet<i64>,
     /// Pairs for people.
     pub pairs: &'a [NewPair],
     /// JSON: the figures.
@@ -141,8 +155,18 @@ pub struct RunResult<'a> {
     pub report: &'a str,
 }
 
-const COLUMNS: &str =
-    "id, scope_path, state, school_year, as_of, started_at, started_by, finished_at, inputs, settings, version, summary, problem";
+/// What is kept of a child before it stands elsewhere, is gone, is back or is merged.
+const PAST: [&str; 7] =
+    ["child_id", "residence_path", "register_path", "school_path", "gone_since_run", "merged_into", "replaced_at"];
+/// The same, as the child has it.
+const FROM_CHILD: &str = "id, residence_path, register_path, school_path, gone_since_run, merged_into";
+
+fn past_of(k: &KnownChild, now: i64) -> Vec<Value> {
+    let [residence, register, school] = k.paths.clone();
+    binds![k.id, residence, register, school, k.gone_since_run, None::<i64>, now]
+}
+
+const COLUMNS: &str = "id, scope_path, state, school_year, as_of, started_at, started_by, finished_at, inputs, settings, version, summary, problem, accepts_gone, question";
 
 fn run(r: &Row) -> Result<Run> {
     let state = match r.text(2)?.as_str() {
@@ -164,6 +188,8 @@ fn run(r: &Row) -> Result<Run> {
         version: r.text(10)?,
         summary: r.opt_text(11)?,
         problem: r.opt_text(12)?,
+        accepts_gone: r.flag(13)?,
+        question: r.opt_text(14)?,
     })
 }
 
@@ -211,7 +237,7 @@ impl Store {
         c.below("scope_path", scope);
         c.add("merged_into IS NULL");
         let sql = format!(
-            "SELECT id, profile_digest, verdict, certainty, residence_path, register_path, school_path, gone_since_run
+            "SELECT id, profile_digest, verdict, certainty, residence_path, register_path, school_path, gone_since_run, reason_token, verdict_since
              FROM child JOIN child_profile ON child_id = id{}",
             c.sql()
         );
@@ -224,6 +250,8 @@ impl Store {
                 certainty: r.int(3)?,
                 paths: [r.opt_text(4)?, r.opt_text(5)?, r.opt_text(6)?],
                 gone_since_run: r.opt_int(7)?,
+                reason_token: r.int(8)?,
+                verdict_since: r.text(9)?,
             });
             Ok(())
         };
@@ -267,6 +295,24 @@ impl Store {
         Ok(out)
     }
 
+    /// Of these children those all of whose rows came with rosters that were withdrawn.
+    pub async fn children_of_withdrawn_rosters(&self, ids: &[i64]) -> Result<FxHashSet<i64>> {
+        let mut out = FxHashSet::default();
+        for part in ids.chunks(IDS_AT_ONCE) {
+            let mut c = Clause::new();
+            c.one_of("s.child_id", part.iter().copied());
+            let sql = format!(
+                "SELECT s.child_id FROM child_source s JOIN batch b ON b.id = s.batch_id{} GROUP BY s.child_id
+                 HAVING MIN(CASE WHEN b.state = 'withdrawn' THEN 1 ELSE 0 END) = 1",
+                c.sql()
+            );
+            for r in self.all(&sql, c.values).await? {
+                out.insert(r.int(0)?);
+            }
+        }
+        Ok(out)
+    }
+
     /// How many children changed in a run, by kind of change.
     pub async fn change_counts(&self, run: i64) -> Result<Vec<(String, i64)>> {
         let rows = self.all("SELECT change, COUNT(*) FROM run_change WHERE run_id = $1 GROUP BY change", binds![run]).await?;
@@ -299,14 +345,16 @@ struct Prepared {
     /// Where it changed: encrypted, and its digest.
     profile: Option<(Vec<u8>, Vec<u8>)>,
     search: Vec<(SearchKind, i64)>,
-    /// Where the verdict changed.
-    reason: Option<Vec<u8>>,
+    reason_token: i64,
+    /// Where the verdict or its reason changed: the reason, and what came closest.
+    told: Option<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 impl Prepared {
     fn of(vault: &Vault, c: &ChildRecord) -> Result<Self> {
         let digest = profile_digest(vault, &c.profile, c);
-        let mut out = Self { profile: None, search: Vec::new(), reason: None };
+        let reason_token = vault.token("reason", &format!("{}\n{}", c.reason, c.near_miss));
+        let mut out = Self { profile: None, search: Vec::new(), reason_token, told: None };
         if c.known.as_ref().is_none_or(|k| k.profile_digest != digest) {
             let p = &c.profile;
             let phones: Vec<&str> = [p.phone.as_str()].into_iter().filter(|t| !t.is_empty()).collect();
@@ -314,8 +362,9 @@ impl Prepared {
             out.search = pieces.into_iter().map(|(kind, text)| (kind, token(vault, kind, &text))).collect();
             out.profile = Some((p.seal(vault, c.id)?, digest));
         }
-        if c.known.as_ref().is_none_or(|k| k.verdict != c.verdict) {
-            out.reason = Some(vault.seal_text(&reason_place(c.id), &c.reason)?);
+        if c.known.as_ref().is_none_or(|k| k.verdict != c.verdict || k.reason_token != reason_token) {
+            let near = (!c.near_miss.is_empty()).then(|| vault.seal_text(&reason_place(c.id), &c.near_miss)).transpose()?;
+            out.told = Some((vault.seal_text(&reason_place(c.id), &c.reason)?, near));
         }
         Ok(out)
     }
@@ -325,6 +374,8 @@ impl Prepared {
 const CHILDREN_WORTH_SORTING: usize = 1_000;
 /// What a run fills.
 const TABLES_OF_CHILDREN: [&str; 6] = ["child", "child_profile", "child_source", "child_search", "ledger_entry", "run_change"];
+/// Children of one question.
+const IDS_AT_ONCE: usize = 5_000;
 /// Children whose rows are written together.
 const CHILDREN_AT_ONCE: usize = 20_000;
 
@@ -360,9 +411,9 @@ impl Tx {
 
     /// Begins a run and gives its number.
     pub async fn start_run(&mut self, new: &NewRun, now: i64, by: i64) -> Result<i64> {
-        let sql = "INSERT INTO run (scope_path, state, school_year, as_of, started_at, started_by, inputs, settings, version)
-                   VALUES ($1, 'running', $2, $3, $4, $5, $6, '', $7) RETURNING id";
-        let values = binds![&new.scope, new.school_year, &new.as_of, now, by, &new.inputs, &new.version];
+        let sql = "INSERT INTO run (scope_path, state, school_year, as_of, started_at, started_by, inputs, settings, version, accepts_gone)
+                   VALUES ($1, 'running', $2, $3, $4, $5, $6, '', $7, $8) RETURNING id";
+        let values = binds![&new.scope, new.school_year, &new.as_of, now, by, &new.inputs, &new.version, new.accepts_gone];
         let id = self.one(sql, values).await?.map_or(Ok(0), |r| r.int(0))?;
         let rows = new.batches.iter().map(|b| binds![id, *b]).collect();
         self.insert_many("run_batch", &["run_id", "batch_id"], rows).await?;
@@ -370,9 +421,10 @@ impl Tx {
     }
 
     /// Ends a run that came to nothing.
-    pub async fn fail_run(&mut self, id: i64, problem: &str, now: i64) -> Result<()> {
-        let sql = "UPDATE run SET state = 'failed', problem = $1, finished_at = $2 WHERE id = $3 AND state = 'running'";
-        self.run(sql, binds![problem, now, id]).await?;
+    pub async fn fail_run(&mut self, id: i64, problem: &str, question: Option<&str>, now: i64) -> Result<()> {
+        let sql =
+            "UPDATE run SET state = 'failed', problem = $1, question = $4, finished_at = $2 WHERE id = $3 AND state = 'running'";
+        self.run(sql, binds![problem, now, id, question]).await?;
         Ok(())
     }
 
@@ -399,25 +451,66 @@ impl Tx {
             let sql = "INSERT INTO child_event (child_id, other_id, kind, run_id, at) VALUES ($1, $2, $3, $4, $5)";
             self.run(sql, binds![*child, *other, *kind, run.id, now]).await?;
             if *kind == "merged" {
+                self.remember_children(&[*other], now).await?;
                 self.run("UPDATE child SET merged_into = $1 WHERE id = $2", binds![*child, *other]).await?;
-                self.run("UPDATE child_source SET child_id = $1 WHERE child_id = $2", binds![*child, *other]).await?;
-                self.run("DELETE FROM child_search WHERE child_id = $1", binds![*other]).await?;
-                // cases and findings hang on the child: they go along
-                self.run("UPDATE finding SET child_id = $1 WHERE child_id = $2", binds![*child, *other]).await?;
+                // what hangs on the child goes along
+                for (table, column, on) in columns_of_children() {
+                    match on {
+                        OnMerge::Follow => {
+                            let sql = format!("UPDATE {table} SET {column} = $1 WHERE {column} = $2");
+                            self.run(&sql, binds![*child, *other]).await?;
+                        }
+                        OnMerge::End => {
+                            self.run(&format!("DELETE FROM {table} WHERE {column} = $1"), binds![*other]).await?;
+                        }
+                        OnMerge::Stay => {}
+                    }
+                }
             }
         }
         let fresh: Vec<&KnownChild> = result.gone.iter().filter(|g| g.gone_since_run.is_none()).collect();
+        let past = fresh.iter().map(|g| past_of(g, now)).collect();
+        self.insert_many("child_past", &PAST, past).await?;
         for g in &fresh {
-            self.run("UPDATE child SET gone_since_run = $1 WHERE id = $2", binds![run.id, g.id]).await?;
+            let void = result.void.contains(&g.id).then_some(run.id);
+            let sql = "UPDATE child SET gone_since_run = $1, void_since_run = $2 WHERE id = $3";
+            self.run(sql, binds![run.id, void, g.id]).await?;
         }
-        let rows = fresh.iter().map(|g| binds![run.id, g.id, "gone", g.verdict.as_str(), None::<String>]).collect();
+        let change = |g: &KnownChild| if result.void.contains(&g.id) { "void" } else { "gone" };
+        let rows = fresh.iter().map(|g| binds![run.id, g.id, change(g), g.verdict.as_str(), None::<String>]).collect();
         self.insert_many("run_change", &["run_id", "child_id", "change", "verdict_before", "verdict_after"], rows).await?;
         self.add_pairs(run.id, result.pairs).await?;
+        self.project_run(store, run, result, now).await?;
         self.run("INSERT INTO run_report (run_id, body) VALUES ($1, $2)", binds![run.id, result.report]).await?;
         self.children_changed().await?;
         let sql = "UPDATE run SET state = 'finished', finished_at = $1, summary = $2, settings = $3 WHERE id = $4";
         self.run(sql, binds![now, result.summary, result.settings, run.id]).await?;
         Ok(())
+    }
+
+    /// Keeps where children stand before that is changed.
+    pub(crate) async fn remember_children(&mut self, ids: &[i64], now: i64) -> Result<()> {
+        let mut c = Clause::new();
+        let now = c.bind(now);
+        c.one_of("id", ids.iter().copied());
+        let sql = format!("INSERT INTO child_past ({}) SELECT {}, {now} FROM child{}", PAST.join(", "), FROM_CHILD, c.sql());
+        self.run(&sql, c.values).await?;
+        Ok(())
+    }
+
+    /// Where those stand of whom something was established, after what the run found.
+    async fn project_run(&mut self, store: &Store, run: &Run, result: &RunResult<'_>, now: i64) -> Result<()> {
+        let mut c = Clause::new();
+        c.below("c.scope_path", &run.scope);
+        let sql = format!("SELECT DISTINCT e.child_id FROM establishment e JOIN child c ON c.id = e.child_id{}", c.sql());
+        let established = self.all(&sql, c.values).await?;
+        let established: FxHashSet<i64> = established.iter().map(|r| r.int(0)).collect::<Result<_>>()?;
+        let changed = |c: &&ChildRecord| c.known.as_ref().is_none_or(|k| k.verdict != c.verdict) && established.contains(&c.id);
+        let mut ids: Vec<i64> = result.children.iter().filter(changed).map(|c| c.id).collect();
+        ids.extend(result.events.iter().flat_map(|(child, other, _)| [*child, *other]));
+        ids.sort_unstable();
+        ids.dedup();
+        self.project_standings(store, &ids, now).await
     }
 
     async fn write_children(
@@ -436,9 +529,10 @@ impl Tx {
         let mut sources: Vec<Vec<Value>> = Vec::new();
         let mut entries: Vec<Vec<Value>> = Vec::new();
         let mut changes: Vec<Vec<Value>> = Vec::new();
+        let mut past: Vec<Vec<Value>> = Vec::new();
         for (c, p) in children.iter().zip(prepared) {
             let [residence, register, school] = c.paths.clone();
-            let verdict_changed = p.reason.is_some();
+            let verdict_changed = c.known.as_ref().is_none_or(|k| k.verdict != c.verdict);
             match &c.known {
                 None => {
                     new.push(binds![
@@ -455,7 +549,7 @@ impl Tx {
                         run.id
                     ]);
                     let (sealed, digest) = p.profile.unwrap_or_default();
-                    profiles.push(binds![c.id, sealed, digest]);
+                    profiles.push(binds![c.id, sealed, digest, p.reason_token]);
                     changes.push(binds![run.id, c.id, "new", None::<String>, &c.verdict]);
                 }
                 Some(k) => {
@@ -466,10 +560,17 @@ impl Tx {
                         self.run(sql, binds![c.sex.clone(), c.birth_date.clone(), c.id]).await?;
                         self.run("DELETE FROM child_search WHERE child_id = $1", binds![c.id]).await?;
                     }
+                    if p.reason_token != k.reason_token {
+                        let sql = "UPDATE child_profile SET reason_token = $1 WHERE child_id = $2";
+                        self.run(sql, binds![p.reason_token, c.id]).await?;
+                    }
+                    if k.paths != c.paths || k.gone_since_run.is_some() {
+                        past.push(past_of(k, now));
+                    }
                     if verdict_changed || k.certainty != c.certainty || k.paths != c.paths || k.gone_since_run.is_some() {
                         let since = if verdict_changed { Some(run.as_of.clone()) } else { None };
                         let sql = "UPDATE child SET verdict = $1, verdict_since = COALESCE($2, verdict_since), certainty = $3, residence_path = $4,
-                                     register_path = $5, school_path = $6, gone_since_run = NULL WHERE id = $7";
+                                     register_path = $5, school_path = $6, gone_since_run = NULL, void_since_run = NULL WHERE id = $7";
                         self.run(sql, binds![&c.verdict, since, c.certainty, residence, register, school, c.id]).await?;
                     }
                     if verdict_changed {
@@ -478,8 +579,9 @@ impl Tx {
                 }
             }
             search.extend(p.search.into_iter().map(|(kind, token)| binds![kind.code(), token, c.id]));
-            if let Some(reason) = p.reason {
-                entries.push(binds![c.id, &c.verdict, reason, &run.as_of, now, run.id, run.started_by]);
+            if let Some((reason, near)) = p.told {
+                let since = c.known.as_ref().filter(|k| k.verdict == c.verdict).map_or(&run.as_of, |k| &k.verdict_since);
+                entries.push(binds![c.id, &c.verdict, reason, near, since, &run.as_of, now, run.id, run.started_by]);
             }
             for (key, batch) in &c.rows {
                 match known_sources.get(key) {
@@ -511,7 +613,8 @@ impl Tx {
             "first_run",
         ];
         self.insert_many("child", &CHILD, new).await?;
-        self.insert_many("child_profile", &["child_id", "profile", "profile_digest"], profiles).await?;
+        self.insert_many("child_profile", &["child_id", "profile", "profile_digest", "reason_token"], profiles).await?;
+        self.insert_many("child_past", &PAST, past).await?;
         // in the order of their index: the database finds the next page where it put the last one
         search.sort_unstable_by_key(|row| match row.get(1) {
             Some(Value::Int(token)) => *token,
@@ -519,7 +622,8 @@ impl Tx {
         });
         self.insert_many("child_search", &["kind", "token", "child_id"], search).await?;
         self.insert_many("child_source", &["fingerprint", "source", "scope_path", "child_id", "batch_id"], sources).await?;
-        const ENTRY: [&str; 7] = ["child_id", "verdict", "reason", "effective_on", "recorded_at", "run_id", "recorded_by"];
+        const ENTRY: [&str; 9] =
+            ["child_id", "verdict", "reason", "near_miss", "since", "effective_on", "recorded_at", "run_id", "recorded_by"];
         self.insert_many("ledger_entry", &ENTRY, entries).await?;
         const CHANGE: [&str; 5] = ["run_id", "child_id", "change", "verdict_before", "verdict_after"];
         self.insert_many("run_change", &CHANGE, changes).await?;

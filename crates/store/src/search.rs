@@ -43,6 +43,9 @@ impl SearchKind {
 /// Children that a search gives at most; more, and the asker should write more.
 const MAX_FOUND: i64 = 200;
 
+/// Words of a search that count.
+const MAX_WORDS: usize = 4;
+
 fn tail(text: &str, n: usize) -> Option<String> {
     let count = text.chars().count();
     (count >= n).then(|| text.chars().skip(count - n).collect())
@@ -51,7 +54,8 @@ fn tail(text: &str, n: usize) -> Option<String> {
 /// The tokens of a child: kind and text. `syllables` are the name's, in lower case without tones.
 pub fn tokens_of(name: &str, syllables: &[String], id: &str, phones: &[&str]) -> Vec<(SearchKind, String)> {
     let mut out = Vec::new();
-    let chars: Vec<char> = name.chars().filter(|c| !matches!(c, '·' | ' ')).collect();
+    // every dot alike: none
+    let chars: Vec<char> = name.chars().filter(|c| c.is_alphanumeric()).collect();
     for from in 0..chars.len() {
         for to in from + 2..=chars.len() {
             // pieces of long names: to the end, and pairs
@@ -60,9 +64,8 @@ pub fn tokens_of(name: &str, syllables: &[String], id: &str, phones: &[&str]) ->
             }
         }
     }
-    if chars.len() == 1 {
-        out.push((SearchKind::Name, chars.iter().collect()));
-    }
+    // one character is looked for as a surname
+    out.extend(chars.first().map(|c| (SearchKind::Name, c.to_string())));
     for from in 0..syllables.len().min(4) {
         out.push((SearchKind::Pinyin, syllables[from..].concat()));
     }
@@ -86,7 +89,7 @@ pub fn tokens_of(name: &str, syllables: &[String], id: &str, phones: &[&str]) ->
 impl Store {
     /// Numbers of the children that fit what was typed and that one may see. Several words narrow each other.
     pub async fn search(&self, typed: &str, jurisdiction: &Jurisdiction) -> Result<Vec<i64>> {
-        let words: Vec<String> = typed.split_whitespace().map(|w| w.replace('·', "")).filter(|w| !w.is_empty()).take(4).collect();
+        let words = words_of(typed);
         if words.is_empty() {
             return Ok(Vec::new());
         }
@@ -121,6 +124,24 @@ impl Store {
         own.sort_unstable();
         Ok(own)
     }
+}
+
+/// Words that narrow each other: dots are nothing, and pinyin written apart is written together.
+fn words_of(typed: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut apart = false;
+    for word in typed.split_whitespace() {
+        let word: String = word.chars().filter(|c| c.is_alphanumeric()).collect();
+        let pinyin = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic());
+        match out.last_mut().filter(|_| apart && pinyin) {
+            Some(before) => before.push_str(&word),
+            None if !word.is_empty() => out.push(word),
+            None => {}
+        }
+        apart = pinyin;
+    }
+    out.truncate(MAX_WORDS);
+    out
 }
 
 /// What a typed word may be.
@@ -158,12 +179,27 @@ mod tests {
             let all = tokens_of("王浩然", &s(&["wang", "hao", "ran"]), "528801201503022517", &["12812342231"]);
             all.into_iter().filter(|t| t.0 == kind).map(|t| t.1).collect::<Vec<_>>()
         };
-        assert_eq!(of(SearchKind::Name), ["浩然", "王浩", "王浩然"]);
+        assert_eq!(of(SearchKind::Name), ["浩然", "王", "王浩", "王浩然"]);
         assert_eq!(of(SearchKind::Pinyin), ["haoran", "ran", "wanghaoran"]);
         assert_eq!(of(SearchKind::Initials), ["whr"]);
         assert_eq!(of(SearchKind::IdTail), ["2517"]);
         assert_eq!(of(SearchKind::PhoneTail), ["2231"]);
         assert_eq!(readings("2517"), [(SearchKind::IdTail, "2517".into()), (SearchKind::PhoneTail, "2517".into())]);
+        // every dot that registers write, and none
+        let dotted = |name: &str| tokens_of(name, &[], "", &[]);
+        for dot in ["·", "•", "‧", "∙", "⋅", "・", "˙", "●", "▪", ".", " ", ""] {
+            assert_eq!(dotted(&format!("阿依古丽{dot}买买提")), dotted("阿依古丽买买提"), "{dot}");
+            assert_eq!(words_of(&format!("阿依古丽{dot}买买提")).concat(), "阿依古丽买买提");
+        }
+        for (typed, words) in [
+            ("xu yuetong", vec!["xuyuetong"]),
+            ("Wang  Hao ran 2517", vec!["WangHaoran", "2517"]),
+            ("王浩 2517", vec!["王浩", "2517"]),
+            ("王 hao", vec!["王", "hao"]),
+            (" · ", vec![]),
+        ] {
+            assert_eq!(words_of(typed), words, "{typed}");
+        }
         assert_eq!(readings("WHR")[1], (SearchKind::Initials, "whr".into()));
     }
 }

@@ -7,14 +7,14 @@ use thiserror::Error;
 pub enum FindingState {
     /// 待交办: with the county.
     Open,
-    /// 待核实: with a school or village.
+    /// 已交办未答复: with a school or village.
     Dispatched,
     /// 待审核: answered.
     Answered,
     /// 已核销
     Cleared,
-    /// 转疑似辍学: goes on as a case.
-    Suspected,
+    /// 已确认辍学: stands on 辍学台账, to be persuaded.
+    Confirmed,
     /// 已撤销: the run that found it was withdrawn, or a later run saw the child in school.
     Withdrawn,
 }
@@ -33,8 +33,8 @@ pub enum Step {
     HandBack,
     /// 核销
     Clear,
-    /// 转疑似辍学
-    TakeAsSuspected,
+    /// 确认辍学
+    Confirm,
     /// 撤销
     Withdraw,
     /// 重新打开
@@ -56,6 +56,9 @@ pub enum FindingError {
     /// Proof is needed.
     #[error("“核销”需要佐证材料,请先上传(照片、扫描件都可以)")]
     ProofMissing,
+    /// 谁答复谁不审核
+    #[error("这条是您自己答复的,须由另一人审核")]
+    OwnAnswer,
     /// The code needs a second unit's word.
     #[error("“{0}”须有 {1} 个单位分别证明,现在只有 {2} 个")]
     UnitsMissing(&'static str, u8, usize),
@@ -69,6 +72,7 @@ impl FindingError {
             Self::ReasonMissing => "reason-missing",
             Self::DispositionMissing => "disposition-missing",
             Self::ProofMissing => "proof-missing",
+            Self::OwnAnswer => "own-answer",
             Self::UnitsMissing(..) => "units-missing",
         }
     }
@@ -76,7 +80,7 @@ impl FindingError {
 
 impl FindingState {
     /// All states.
-    pub const ALL: [Self; 6] = [Self::Open, Self::Dispatched, Self::Answered, Self::Cleared, Self::Suspected, Self::Withdrawn];
+    pub const ALL: [Self; 6] = [Self::Open, Self::Dispatched, Self::Answered, Self::Cleared, Self::Confirmed, Self::Withdrawn];
 
     /// Stable code.
     pub fn code(self) -> &'static str {
@@ -85,7 +89,7 @@ impl FindingState {
             Self::Dispatched => "dispatched",
             Self::Answered => "answered",
             Self::Cleared => "cleared",
-            Self::Suspected => "suspected",
+            Self::Confirmed => "confirmed",
             Self::Withdrawn => "withdrawn",
         }
     }
@@ -99,10 +103,10 @@ impl FindingState {
     pub fn label(self) -> &'static str {
         match self {
             Self::Open => "待交办",
-            Self::Dispatched => "待核实",
+            Self::Dispatched => "已交办未答复",
             Self::Answered => "待审核",
             Self::Cleared => "已核销",
-            Self::Suspected => "转疑似辍学",
+            Self::Confirmed => "已确认辍学",
             Self::Withdrawn => "已撤销",
         }
     }
@@ -116,14 +120,14 @@ impl FindingState {
     pub fn after(self, step: Step) -> Result<Self, FindingError> {
         use FindingState as S;
         Ok(match (self, step) {
-            // what was answered may need another unit's word too
-            (S::Open | S::Dispatched | S::Answered, Step::Dispatch) => S::Dispatched,
+            // what was answered may need another unit's word too; a confirmed dropout goes out to be persuaded
+            (S::Open | S::Dispatched | S::Answered | S::Confirmed, Step::Dispatch) => S::Dispatched,
             (S::Dispatched, Step::Answer) => S::Answered,
             (S::Answered, Step::SendBack) => S::Dispatched,
             (S::Dispatched, Step::HandBack) => S::Open,
             (S::Answered, Step::Clear) => S::Cleared,
-            (S::Open | S::Dispatched | S::Answered, Step::TakeAsSuspected) => S::Suspected,
-            (S::Open | S::Dispatched | S::Answered, Step::Withdraw) => S::Withdrawn,
+            (S::Answered, Step::Confirm) => S::Confirmed,
+            (S::Open | S::Dispatched | S::Answered | S::Confirmed, Step::Withdraw) => S::Withdrawn,
             (S::Cleared | S::Withdrawn, Step::Reopen) => S::Open,
             _ => return Err(FindingError::NotNow(self, step)),
         })
@@ -139,7 +143,7 @@ impl Step {
             Self::SendBack => "send-back",
             Self::HandBack => "hand-back",
             Self::Clear => "clear",
-            Self::TakeAsSuspected => "take-as-suspected",
+            Self::Confirm => "confirm",
             Self::Withdraw => "withdraw",
             Self::Reopen => "reopen",
         }
@@ -147,18 +151,9 @@ impl Step {
 
     /// Finds a step by its code.
     pub fn find(code: &str) -> Option<Self> {
-        [
-            Self::Dispatch,
-            Self::Answer,
-            Self::SendBack,
-            Self::HandBack,
-            Self::Clear,
-            Self::TakeAsSuspected,
-            Self::Withdraw,
-            Self::Reopen,
-        ]
-        .into_iter()
-        .find(|s| s.code() == code)
+        [Self::Dispatch, Self::Answer, Self::SendBack, Self::HandBack, Self::Clear, Self::Confirm, Self::Withdraw, Self::Reopen]
+            .into_iter()
+            .find(|s| s.code() == code)
     }
 
     /// Its Chinese name.
@@ -169,7 +164,7 @@ impl Step {
             Self::SendBack => "退回重核",
             Self::HandBack => "退回交办单位",
             Self::Clear => "核销",
-            Self::TakeAsSuspected => "转疑似辍学",
+            Self::Confirm => "确认辍学",
             Self::Withdraw => "撤销",
             Self::Reopen => "重新打开",
         }
@@ -201,7 +196,9 @@ mod tests {
             (S::Dispatched, Step::Clear, None),
             (S::Cleared, Step::Clear, None),
             (S::Cleared, Step::Reopen, Some(S::Open)),
-            (S::Suspected, Step::Withdraw, None),
+            (S::Confirmed, Step::Dispatch, Some(S::Dispatched)),
+            (S::Confirmed, Step::Withdraw, Some(S::Withdrawn)),
+            (S::Dispatched, Step::Confirm, None),
         ] {
             assert_eq!(from.after(step).ok(), to, "{from:?} {step:?}");
         }
@@ -211,10 +208,11 @@ mod tests {
     /// Nothing that ended moves on by itself, and whatever is pending can end.
     #[test]
     fn ends_and_ways_out() {
-        let steps = ["dispatch", "answer", "send-back", "hand-back", "clear", "take-as-suspected", "withdraw", "reopen"];
+        let steps = ["dispatch", "answer", "send-back", "hand-back", "clear", "confirm", "withdraw", "reopen"];
         for s in FindingState::ALL {
             let next: Vec<_> = steps.iter().filter_map(|c| s.after(Step::find(c).unwrap()).ok()).collect();
-            assert_eq!(next.iter().any(|n| !n.is_pending()), s.is_pending(), "{s:?} {next:?}");
+            // a confirmed dropout ends when a register sees the child
+            assert_eq!(next.iter().any(|n| !n.is_pending()), s.is_pending() || s == FindingState::Confirmed, "{s:?} {next:?}");
         }
     }
 }

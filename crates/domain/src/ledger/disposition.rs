@@ -19,7 +19,31 @@ pub struct Disposition {
     pub each_term: bool,
     /// Whether the child still counts as not having finished compulsory education.
     pub unfinished: bool,
+    /// What it says of the child, for what registers say later.
+    pub tells: Tells,
+    /// Told to officers only; others read 其他.
+    #[serde(default)]
+    pub sealed: bool,
 }
+
+/// 结论所指 (what a conclusion says of the child): registers of later may contradict it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tells {
+    /// In a school of this county.
+    SchooledHere,
+    /// In a school elsewhere, or taught, postponed, ill, in custody: the child is known, and is on no record here for a reason.
+    AccountedFor,
+    /// There is no such child (any more) in the county.
+    NotThere,
+    /// An entry of a register was wrong.
+    WrongEntry,
+    /// Past compulsory schooling.
+    Finished,
+}
+
+/// 确认未就读 (the answer that clears nothing): the child is out of school.
+pub const DROPPED_OUT: &str = "dropped-out";
 
 #[derive(Deserialize)]
 struct File {
@@ -37,9 +61,40 @@ pub fn all_dispositions() -> (Option<Date>, &'static [Disposition]) {
     (FILE.in_force_from.parse().ok(), &FILE.disposition)
 }
 
+/// The code of an answer; `None` for one that is none, and for [`DROPPED_OUT`].
+pub fn disposition(code: &str) -> Option<&'static Disposition> {
+    all_dispositions().1.iter().find(|d| d.code == code)
+}
+
+/// 有效期 (the day from which a proof of this day holds no longer): one that is to be renewed each term ends with the term. [B]
+pub fn valid_until(d: &Disposition, from: Date) -> Option<Date> {
+    d.each_term.then(|| match from.month() {
+        3..=8 => jiff::civil::date(from.year(), 9, 1),
+        9.. => jiff::civil::date(from.year() + 1, 3, 1),
+        _ => jiff::civil::date(from.year(), 3, 1),
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
+
+    #[test]
+    fn proofs_of_a_term_end_with_it() {
+        let (elsewhere, dead) = (disposition("enrolled-elsewhere").unwrap(), disposition("dead").unwrap());
+        for (from, until) in [
+            (date(2023, 10, 9), date(2024, 3, 1)),
+            (date(2024, 2, 29), date(2024, 3, 1)),
+            (date(2024, 3, 1), date(2024, 9, 1)),
+            (date(2024, 8, 31), date(2024, 9, 1)),
+        ] {
+            assert_eq!(valid_until(elsewhere, from), Some(until), "{from}");
+            assert_eq!(valid_until(dead, from), None);
+        }
+        assert_eq!(disposition(DROPPED_OUT), None);
+    }
 
     #[test]
     fn codes_are_unique_and_every_one_needs_proof() {

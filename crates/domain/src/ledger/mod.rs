@@ -1,13 +1,15 @@
 //! 台账 (ledgers): the three county ledgers, and how a finding is cleared.
 //!
-//! A ledger only grows: an entry says from which day it holds (`effective_on`) and when it was written down
-//! (`recorded_at`), so that any day's ledger can be shown as it was known then.
+//! Two streams that only grow say where a child stands: what runs found ([`Assessment`]) and what people established
+//! ([`Establishment`]). Each entry says from which day it holds and when it was written down, so that any day's ledger can be shown as it
+//! was known at any moment. [`standing`] is the one rule.
 
 mod disposition;
+mod standing;
 
-pub use disposition::{Disposition, all_dispositions};
+pub use disposition::{DROPPED_OUT, Disposition, Tells, all_dispositions, disposition, valid_until};
+pub use standing::{Assessment, Effect, Establishment, Lapse, Standing, Stands, boundaries, lapse, standing};
 
-use jiff::civil::{Date, DateTime};
 use serde::Serialize;
 
 use crate::verdict::VerdictKind;
@@ -47,62 +49,9 @@ impl LedgerKind {
     }
 }
 
-/// One entry: a child's verdict from a day on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LedgerEntry {
-    /// The child, by the number of the run's person.
-    pub child: u64,
-    /// The ledger.
-    pub ledger: LedgerKind,
-    /// The verdict.
-    pub verdict: VerdictKind,
-    /// From which day it holds.
-    pub effective_on: Date,
-    /// When it was written down.
-    pub recorded_at: DateTime,
-}
-
-/// The entries that held on a day as it was known at a moment: for each child of a ledger the last one.
-pub fn as_known(entries: &[LedgerEntry], on: Date, at: DateTime) -> Vec<&LedgerEntry> {
-    let mut last: std::collections::BTreeMap<(LedgerKind, u64), &LedgerEntry> = std::collections::BTreeMap::new();
-    for e in entries.iter().filter(|e| e.effective_on <= on && e.recorded_at <= at) {
-        let held = last.entry((e.ledger, e.child)).or_insert(e);
-        if (e.effective_on, e.recorded_at) >= (held.effective_on, held.recorded_at) {
-            *held = e;
-        }
-    }
-    last.into_values().collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use jiff::civil::date;
-
     use super::*;
-
-    #[test]
-    fn a_day_is_shown_as_it_was_known() {
-        let entry = |verdict, on: Date, at: Date| LedgerEntry {
-            child: 1,
-            ledger: LedgerKind::SchoolAge,
-            verdict,
-            effective_on: on,
-            recorded_at: at.at(12, 0, 0, 0),
-        };
-        let entries = [
-            entry(VerdictKind::HouseholdNoRecord, date(2023, 9, 10), date(2023, 9, 10)),
-            // written down later for an earlier day: 补录
-            entry(VerdictKind::EnrolledPresent, date(2023, 9, 1), date(2023, 9, 20)),
-            entry(VerdictKind::EnrolledPresent, date(2023, 9, 15), date(2023, 9, 20)),
-        ];
-        let check = |on: Date, at: Date, expected: Option<VerdictKind>| {
-            assert_eq!(as_known(&entries, on, at.at(23, 0, 0, 0)).first().map(|e| e.verdict), expected, "{on} {at}");
-        };
-        check(date(2023, 9, 5), date(2023, 9, 10), None);
-        check(date(2023, 9, 5), date(2023, 9, 20), Some(VerdictKind::EnrolledPresent));
-        check(date(2023, 9, 30), date(2023, 9, 12), Some(VerdictKind::HouseholdNoRecord));
-        check(date(2023, 9, 30), date(2023, 9, 30), Some(VerdictKind::EnrolledPresent));
-    }
 
     #[test]
     fn every_child_is_on_the_first_ledger_and_dropouts_on_one_other() {

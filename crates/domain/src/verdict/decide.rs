@@ -1,6 +1,6 @@
 use jiff::civil::Date;
 
-use super::kind::VerdictKind;
+use super::kind::{VerdictGroup, VerdictKind};
 use super::reason::{NearMiss, sentence};
 use crate::roster::{Field, RosterRow, SourceKind};
 use crate::school::{SchoolYear, TrackingWindow};
@@ -45,6 +45,18 @@ pub struct Verdict {
     pub kind: VerdictKind,
     /// The reason, one sentence.
     pub reason: String,
+    /// The row of a school's register that came closest, for whoever is on none.
+    pub near_miss: Option<NearMiss>,
+}
+
+impl Verdict {
+    /// The reason with what came closest.
+    pub fn told(&self) -> String {
+        match &self.near_miss {
+            Some(n) => format!("{}{n}", self.reason),
+            None => self.reason.clone(),
+        }
+    }
 }
 
 impl Setting {
@@ -141,7 +153,8 @@ fn is_open_dropout(row: &RosterRow) -> bool {
 /// The verdict on a child.
 pub fn decide(evidence: &Evidence, setting: &Setting) -> Verdict {
     let kind = kind_of(evidence, setting);
-    Verdict { kind, reason: sentence(kind, evidence, setting) }
+    let near_miss = evidence.nearest.clone().filter(|_| kind.group() == VerdictGroup::Missing);
+    Verdict { kind, reason: sentence(kind, evidence, setting), near_miss }
 }
 
 fn kind_of(e: &Evidence, s: &Setting) -> VerdictKind {

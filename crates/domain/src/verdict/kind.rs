@@ -106,6 +106,11 @@ verdicts! {
 }
 
 impl VerdictKind {
+    /// Finds a kind by its code.
+    pub fn find(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|k| k.code() == code)
+    }
+
     /// Whether a child that stands in a class has a student record there.
     pub fn is_on_register(self) -> bool {
         self != Self::RecordPending

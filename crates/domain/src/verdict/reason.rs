@@ -1,8 +1,11 @@
+use jiff::civil::Date;
+
 use super::decide::{Evidence, Setting};
 use super::kind::{VerdictGroup, VerdictKind};
 use crate::roster::{Field, RosterRow, SourceKind};
 
-/// The closest row of a school's register, and how it differs: so that nobody has to ask “are you sure?”.
+/// 最接近的一条 (near miss): of the rows of schools' registers that are another child's and sound like this name, the one born closest.
+/// It says how the two differ, so that nobody has to ask “are you sure?”.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NearMiss {
     /// Its source.
@@ -11,11 +14,59 @@ pub struct NearMiss {
     pub place: String,
     /// Name there.
     pub name: String,
-    /// What differs, in Chinese: 出生日期差 11 年.
-    pub difference: String,
+    /// What differs between that row and all rows of the child, in Chinese: 出生日期差 11 年.
+    pub differences: Vec<String>,
 }
 
-/// 理由 (the reason sentence) of a verdict: what is on record, what is not, and what came closest.
+impl std::fmt::Display for NearMiss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let why = match self.differences.as_slice() {
+            [] => "两条可比的内容没有不同,但不足以断定是同一人".to_owned(),
+            all => all.join("、"),
+        };
+        write!(f, "最接近的一条是{}“{}”({}):{why}。", self.source.label(), self.name, self.place)
+    }
+}
+
+impl NearMiss {
+    /// The closest row, held against the rows of a child.
+    pub fn new(source: SourceKind, place: String, row: &RosterRow, child: &Evidence) -> Self {
+        Self { source, place, name: row.name.clone().unwrap_or_default(), differences: differences(row, child) }
+    }
+}
+
+/// What a row says otherwise than every row of a child that says anything of it.
+fn differences(row: &RosterRow, child: &Evidence) -> Vec<String> {
+    fn other<T: PartialEq>(theirs: Option<T>, ours: impl Iterator<Item = Option<T>>) -> bool {
+        let ours: Vec<T> = ours.flatten().collect();
+        theirs.is_some_and(|t| !ours.is_empty() && !ours.contains(&t))
+    }
+    let rows = || child.rows.iter().map(|r| r.row);
+    let id = |r: &RosterRow| Some(r.id_text().to_owned()).filter(|t| !t.is_empty());
+    let mut out = Vec::new();
+    if other(row.name.clone(), rows().map(|r| r.name.clone())) {
+        out.push("姓名写法不同".to_owned());
+    }
+    if other(row.birth_date, rows().map(|r| r.birth_date)) {
+        let days = |b: Date| row.birth_date.and_then(|t| t.since(b).ok()).map(|s| s.get_days().abs());
+        let closest = rows().filter_map(|r| r.birth_date).filter_map(days).min();
+        out.extend(closest.map(|d| match d {
+            ..60 => format!("出生日期差 {d} 天"),
+            60..730 => format!("出生日期差 {} 个月", d / 30),
+            _ => format!("出生日期差 {} 年", d / 365),
+        }));
+    }
+    let texts: [(bool, &str); 4] = [
+        (other(id(row), rows().map(id)), "身份证件号不同"),
+        (other(row.sex, rows().map(|r| r.sex)), "性别不同"),
+        (other(row.family_adult(), rows().map(RosterRow::family_adult)), "家长不同"),
+        (other(row.family_phone(), rows().map(RosterRow::family_phone)), "电话不同"),
+    ];
+    out.extend(texts.into_iter().filter(|t| t.0).map(|t| t.1.to_owned()));
+    out
+}
+
+/// 理由 (the reason sentence) of a verdict: what is on record, what is not.
 pub(super) fn sentence(kind: VerdictKind, e: &Evidence, s: &Setting) -> String {
     let mut parts: Vec<String> = Vec::new();
     let found: Vec<&str> = SourceKind::ALL.iter().filter(|k| e.has(**k)).map(|k| k.label()).collect();
@@ -33,12 +84,7 @@ pub(super) fn sentence(kind: VerdictKind, e: &Evidence, s: &Setting) -> String {
     if matches!(kind.group(), VerdictGroup::Missing | VerdictGroup::ToVerify) {
         parts.extend(past_case(e));
     }
-    let mut out = parts.join(",");
-    if let (VerdictGroup::Missing, Some(n)) = (kind.group(), &e.nearest) {
-        out.push_str(&format!(";最接近的一条是{}“{}”({}),不像同一人({})", n.source.label(), n.name, n.place, n.difference));
-    }
-    out.push('。');
-    out
+    parts.join(",") + "。"
 }
 
 /// Which sources at hand have no row.

@@ -8,11 +8,12 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use baoxue_domain::access::{Action, Jurisdiction, mask_id, mask_name, mask_phone};
+use baoxue_domain::ledger::Standing;
 use baoxue_domain::person::age_on;
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, SourceKind};
 use baoxue_domain::verdict::VerdictKind;
-use baoxue_store::ChildRow;
+use baoxue_store::{ChildRow, Established, LedgerRow};
 use serde::Deserialize;
 
 use super::App;
@@ -20,8 +21,9 @@ use super::error::PageError;
 use super::shell::{Shell, html, shell};
 use super::view::{ChildView, trails_of, verdict_class, when};
 use crate::app::office::accounts::SignedIn;
+use crate::app::office::dispatch::lapse_label;
+use crate::app::office::ledger::told;
 use crate::app::office::review::evidence;
-use crate::app::office::sheets::verdict;
 use crate::app::office::{OfficeError, kept};
 
 /// How long a revealed child stays revealed, in milliseconds.
@@ -47,6 +49,18 @@ struct FindingLine {
     may_open: bool,
 }
 
+/// What was established of the child.
+struct EstablishedLine {
+    label: String,
+    unit: String,
+    by: String,
+    from: String,
+    until: String,
+    /// Whether it holds, and why not.
+    holds: bool,
+    why: String,
+}
+
 #[derive(Template)]
 #[template(path = "child.html")]
 struct ChildPage {
@@ -60,6 +74,8 @@ struct ChildPage {
     school_place: String,
     entries: Vec<Entry>,
     findings: Vec<FindingLine>,
+    established: Vec<EstablishedLine>,
+    ledger: &'static str,
     open: bool,
     may_reveal: bool,
     revealed: String,
@@ -93,25 +109,19 @@ fn is_revealed(app: &App, signed: &SignedIn, child: i64, typed: &str) -> bool {
     until.is_some_and(|u| u > app.office.now() && u <= app.office.now() + REVEALED_MS && ticket(app, signed, child, u) == typed)
 }
 
-/// The near miss names another child: it is left out until revealed.
-fn masked_reason(reason: &str) -> String {
-    match reason.split_once(";最接近的一条是") {
-        Some((first, _)) => format!("{first};另有一条相近的记录,显示完整信息后可见。"),
-        None => reason.to_owned(),
-    }
-}
-
 fn age(app: &App, c: &ChildRow) -> String {
     let birth = c.birth_date.as_deref().and_then(|b| b.parse().ok());
     birth.map(|b| format!("{} 岁", age_on(b, app.office.clock.today()))).unwrap_or_default()
 }
 
-/// A reason sentence as far as one may read it: that of another county's child stays there.
-fn shown_reason(c: &ChildRow, open: bool, reason: &str) -> String {
-    match (&c.held_by, open) {
-        (Some(_), _) => String::new(),
-        (None, true) => reason.to_owned(),
-        (None, false) => masked_reason(reason),
+/// A reason as far as one may read it: that of another county's child stays there; what came closest is another child's row, and is left
+/// out until the child is revealed.
+fn shown_reason(c: &ChildRow, open: bool, e: &LedgerRow) -> String {
+    match (&c.held_by, open, e.near_miss.is_empty()) {
+        (Some(_), ..) => String::new(),
+        (None, _, true) => e.reason.clone(),
+        (None, true, false) => format!("{}{}", e.reason, e.near_miss),
+        (None, false, false) => format!("{}另有一条相近的记录,显示完整信息后可见。", e.reason),
     }
 }
 
@@ -132,19 +142,32 @@ pub async fn page(
     let open = super::view::is_own(&signed.actor, &c) || is_revealed(&app, &signed, id, &q.revealed);
     let trails = trails_of(&app, std::slice::from_ref(&c)).await?;
     let ledger = office.store.ledger_of(id).await?;
-    let show = |r: &str| shown_reason(&c, open, r);
+    let show = |e: &LedgerRow| shown_reason(&c, open, e);
     let place = |p: &Option<String>| p.as_ref().and_then(|p| trails.get(p)).cloned().unwrap_or_default();
-    let kind = verdict(&c.verdict);
+    let kind = VerdictKind::find(&c.verdict);
     // what another county does about its child is that county's
     let findings = if c.held_by.is_none() { office.store.findings_of(id).await? } else { Vec::new() };
     let answers = signed.actor.jurisdiction(Action::Dispatch).or_else(|_| signed.actor.jurisdiction(Action::CloseFinding)).ok();
     let holds = signed.actor.jurisdiction(Action::AnswerFinding).ok();
     let covers =
         |j: &Option<Jurisdiction>, path: &Option<String>| j.as_ref().zip(path.as_ref()).is_some_and(|(j, p)| j.covers(p));
+    let (established, standing) = if c.held_by.is_none() { established(&app, &signed, &c).await? } else { Default::default() };
     let page = ChildPage {
+        established,
+        ledger: match standing {
+            Some(Standing::Suspected) => "在疑似辍学台账",
+            Some(Standing::Cleared) => "已核销,不在疑似辍学台账",
+            Some(Standing::Dropout) => "在辍学台账",
+            _ => "",
+        },
         age: age(&app, &c),
-        reason: ledger.first().map(|e| show(&e.reason)).unwrap_or_default(),
-        next: kind.map_or("", VerdictKind::next_step),
+        reason: ledger.first().map(show).unwrap_or_default(),
+        next: match standing {
+            _ if c.gone_since_run.is_some() => "这名儿童已不在现有名册中,请核对名册是否交全",
+            Some(Standing::Cleared) => "无须处理;证明到期或名册有变时会自动提醒",
+            Some(Standing::Dropout) => "劝返复学",
+            _ => kind.map_or("", VerdictKind::next_step),
+        },
         certainty: match c.certainty {
             990.. => "各名册为同一人的把握很高",
             900.. => "各名册为同一人的把握较高",
@@ -155,9 +178,9 @@ pub async fn page(
         entries: ledger
             .iter()
             .map(|e| Entry {
-                verdict: verdict(&e.verdict).map_or("", VerdictKind::label),
-                class: verdict_class(verdict(&e.verdict)),
-                reason: show(&e.reason),
+                verdict: VerdictKind::find(&e.verdict).map_or("", VerdictKind::label),
+                class: verdict_class(VerdictKind::find(&e.verdict)),
+                reason: show(e),
                 on: e.effective_on.clone(),
                 recorded: when(e.recorded_at),
                 run: e.run,
@@ -168,7 +191,7 @@ pub async fn page(
             .map(|f| FindingLine {
                 id: f.id,
                 state: f.state.label(),
-                verdict: verdict(&f.verdict).map_or("", VerdictKind::label),
+                verdict: VerdictKind::find(&f.verdict).map_or("", VerdictKind::label),
                 when: when(f.changed_at),
                 may_open: covers(&answers, &c.residence_path) || covers(&holds, &f.unit_path),
             })
@@ -183,6 +206,37 @@ pub async fn page(
     Ok(html(&page.shell, page.render()?))
 }
 
+/// What was established of a child, the newest first, and where it stands today.
+async fn established(app: &App, signed: &SignedIn, c: &ChildRow) -> Result<(Vec<EstablishedLine>, Option<Standing>), PageError> {
+    let office = &app.office;
+    let (today, now) = (office.clock.today(), i64::MAX);
+    let history = office.store.histories(&[c.id]).await?.remove(&c.id).unwrap_or_default();
+    let units: Vec<&str> = history.establishments.iter().filter_map(|e| e.unit_path.as_deref()).collect();
+    let names = office.store.place_names(&units).await?;
+    let stands = history.stands(today, now);
+    let open = signed.actor.may(Action::CloseFinding);
+    let line = |e: &Established| {
+        let in_force = stands.is_some_and(|s| s.establishment == Some(e.rule.id) && s.lapse.is_none());
+        let why = match (e.rule.revoked, history.lapse(&e.rule, today, now)) {
+            (Some((day, _)), _) => format!("{day} 重新打开核实"),
+            (None, Some(lapse)) => lapse_label(lapse),
+            (None, None) if !in_force => "已有新的认定".to_owned(),
+            (None, None) => String::new(),
+        };
+        EstablishedLine {
+            label: told(Some(&e.conclusion), open),
+            unit: e.unit_path.as_ref().and_then(|u| names.get(u)).cloned().unwrap_or_default(),
+            by: e.recorded_by.clone().unwrap_or_default(),
+            from: e.rule.valid_from.to_string(),
+            until: e.rule.valid_to.map(|d| d.to_string()).unwrap_or_default(),
+            holds: in_force,
+            why,
+        }
+    };
+    let lines = history.establishments.iter().rev().map(line).collect();
+    Ok((lines, stands.map(|s| s.standing)))
+}
+
 pub async fn panel(
     State(app): State<Arc<App>>,
     Extension(signed): Extension<SignedIn>,
@@ -195,8 +249,8 @@ pub async fn panel(
     let ledger = app.office.store.ledger_of(c.id).await?;
     let panel = Panel {
         age: age(&app, &c),
-        reason: ledger.first().map(|e| shown_reason(&c, open, &e.reason)).unwrap_or_default(),
-        next: verdict(&c.verdict).map_or("", VerdictKind::next_step),
+        reason: ledger.first().map(|e| shown_reason(&c, open, e)).unwrap_or_default(),
+        next: VerdictKind::find(&c.verdict).map_or("", VerdictKind::next_step),
         child: ChildView::new(c, open, &trails),
     };
     Ok(Html(panel.render()?).into_response())
@@ -359,11 +413,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_near_miss_is_another_child() {
-        let r =
-            "户籍在册,2015-03-02 生,学籍名册未见就读记录;最接近的一条是学籍“王小明”(x.xlsx第3行),不像同一人(出生日期差 11 年)。";
-        assert!(!masked_reason(r).contains("王小明"));
-        assert_eq!(masked_reason("户籍在册。"), "户籍在册。");
+    fn what_is_masked_of_a_row() {
         assert_eq!(masked(Field::GuardianPhone, "12812342231"), "128****2231");
         assert_eq!(masked(Field::SchoolName, "柳林小学"), "柳林小学");
     }

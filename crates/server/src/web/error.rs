@@ -32,7 +32,7 @@ impl From<OfficeError> for PageError {
         let status = match &e {
             OfficeError::Refused(_) => StatusCode::FORBIDDEN,
             OfficeError::NotFound => StatusCode::NOT_FOUND,
-            OfficeError::Conflict(_) => StatusCode::CONFLICT,
+            OfficeError::Conflict(_) | OfficeError::Asks { .. } => StatusCode::CONFLICT,
             OfficeError::Input(_) => StatusCode::UNPROCESSABLE_ENTITY,
             OfficeError::Store(StoreError::Busy(_) | StoreError::Away(_)) => StatusCode::SERVICE_UNAVAILABLE,
             OfficeError::Store(StoreError::DiskFull) => StatusCode::INSUFFICIENT_STORAGE,

@@ -9,10 +9,10 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::finding::{FindingState, Step, time_left};
-use baoxue_domain::ledger::all_dispositions;
+use baoxue_domain::ledger::{DROPPED_OUT, all_dispositions, disposition};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::verdict::VerdictKind;
-use baoxue_store::{Finding, FindingFilter};
+use baoxue_store::{Finding, FindingFilter, Subject};
 use serde::Deserialize;
 
 use super::App;
@@ -22,8 +22,8 @@ use super::view::{ChildView, Pager, number, verdict_class, when};
 use crate::app::clock::civil;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
-use crate::app::office::dispatch::{Answer, MAX_PROOF_BYTES, Proof, disposition};
-use crate::app::office::sheets::verdict;
+use crate::app::office::comparison::LAPSED;
+use crate::app::office::dispatch::{Answer, MAX_PROOF_BYTES, Proof, answer_label};
 
 /// Findings of a page.
 const PAGE: i64 = 50;
@@ -40,14 +40,6 @@ struct Line {
     left: String,
     overdue: bool,
     answer: String,
-}
-
-fn answer_label(code: Option<&str>) -> String {
-    match code {
-        None => String::new(),
-        Some("dropped-out") => "确认未就读".into(),
-        Some(c) => disposition(c).map(|d| d.label.clone()).unwrap_or_default(),
-    }
 }
 
 async fn lines(app: &App, actor: &Actor, findings: Vec<Finding>, own: bool) -> Result<Vec<Line>, PageError> {
@@ -72,8 +64,8 @@ async fn lines(app: &App, actor: &Actor, findings: Vec<Finding>, own: bool) -> R
             Some(Line {
                 id: f.id,
                 name: view.name,
-                verdict: verdict(&f.verdict).map_or("", VerdictKind::label),
-                class: verdict_class(verdict(&f.verdict)),
+                verdict: VerdictKind::find(&f.verdict).map_or("", VerdictKind::label),
+                class: verdict_class(VerdictKind::find(&f.verdict)),
                 state: f.state.label(),
                 unit: last(&f.unit_path),
                 place: view.place,
@@ -142,7 +134,7 @@ pub async fn list(
     let pager = Pager::new(wanted, PAGE, total, "/findings", &[("state", &state), ("verdict", &q.verdict)]);
     let late: i64 = counts.iter().filter(|c| c.state == FindingState::Dispatched).map(|c| c.overdue).sum();
     let mut tabs: Vec<Tab> =
-        [FindingState::Open, FindingState::Dispatched, FindingState::Answered, FindingState::Cleared, FindingState::Suspected]
+        [FindingState::Open, FindingState::Dispatched, FindingState::Answered, FindingState::Cleared, FindingState::Confirmed]
             .map(|s| Tab {
                 label: s.label(),
                 href: format!("/findings?state={}", s.code()),
@@ -176,7 +168,7 @@ pub async fn list(
             .collect(),
         lines: lines(&app, &signed.actor, found, false).await?,
         pager,
-        can_dispatch: matches!(state.as_str(), "open" | "dispatched" | "overdue" | "answered"),
+        can_dispatch: matches!(state.as_str(), "open" | "dispatched" | "overdue" | "answered" | "confirmed"),
         state,
         days: office.number("deadline-days", signed.actor.home()).await?,
         units,
@@ -245,7 +237,7 @@ pub async fn inbox(
     let waiting = FindingFilter { states: vec![FindingState::Dispatched], ..FindingFilter::default() };
     let overdue = FindingFilter { due_before: Some(office.now()), ..waiting.clone() };
     let ended = FindingFilter {
-        states: vec![FindingState::Answered, FindingState::Cleared, FindingState::Suspected],
+        states: vec![FindingState::Answered, FindingState::Cleared, FindingState::Confirmed],
         ..FindingFilter::default()
     };
     let f = if done {
@@ -310,10 +302,22 @@ struct FindingPage {
     may_view_child: bool,
     answered: bool,
     can_clear: bool,
+    can_confirm: bool,
+    confirmed: bool,
     can_reopen: bool,
     dispositions: Vec<(String, String, String)>,
     days: i64,
     megabytes: usize,
+}
+
+/// An event in words.
+fn event_label(kind: &str) -> &'static str {
+    match (Step::find(kind), kind) {
+        (Some(step), _) => step.label(),
+        (None, "overdue") => "逾期",
+        (None, LAPSED) => "原认定失效",
+        (None, _) => "发现",
+    }
 }
 
 /// The finding with what one may do with it.
@@ -334,8 +338,8 @@ pub async fn page(
     let mut paths: Vec<&str> = [&c.residence_path, &f.unit_path].into_iter().flatten().map(String::as_str).collect();
     paths.dedup();
     let trails = office.trails(&paths).await?;
-    let events = office.store.finding_events(id).await?;
-    let proofs = office.store.attachments(id).await?;
+    let events = office.store.events_of(Subject::Finding(id)).await?;
+    let proofs = office.store.proofs_of(Subject::Finding(id)).await?;
     let reason = office.store.ledger_of(c.id).await?.first().map(|e| e.reason.clone()).unwrap_or_default();
     let pending = f.state == FindingState::Dispatched;
     let said = f.disposition.as_deref().and_then(disposition);
@@ -344,7 +348,7 @@ pub async fn page(
         id,
         version: f.version,
         state: f.state.label(),
-        reason: reason.split_once(";最接近的一条是").map_or(reason.clone(), |(first, _)| format!("{first}。")),
+        reason,
         unit: f.unit_path.as_ref().and_then(|u| trails.get(u)).cloned().unwrap_or_default(),
         left: f.deadline_at.filter(|_| pending).map(|d| time_left(civil(d), office.clock.now())).unwrap_or_default(),
         overdue: pending && f.deadline_at.is_some_and(|d| d < office.now()),
@@ -353,7 +357,7 @@ pub async fn page(
         events: events
             .into_iter()
             .map(|e| EventView {
-                label: Step::find(&e.kind).map_or(if e.kind == "overdue" { "逾期" } else { "发现" }, Step::label),
+                label: event_label(&e.kind),
                 detail: if e.kind == "open" { String::new() } else { e.detail },
                 by: e.by.unwrap_or_else(|| "系统".into()),
                 when: when(e.at),
@@ -371,7 +375,9 @@ pub async fn page(
             .collect(),
         may_answer: holds && pending,
         may_close: actor.may(Action::CloseFinding) && f.state.is_pending(),
-        may_dispatch: actor.may(Action::Dispatch) && f.state.is_pending(),
+        may_dispatch: actor.may(Action::Dispatch) && f.state.after(Step::Dispatch).is_ok(),
+        confirmed: f.state == FindingState::Confirmed,
+        can_confirm: f.state == FindingState::Answered && f.disposition.as_deref() == Some(DROPPED_OUT),
         may_view_child,
         answered: f.state == FindingState::Answered,
         can_clear: f.state == FindingState::Answered && said.is_some(),
@@ -439,12 +445,12 @@ pub async fn step(
     Form(form): Form<StepForm>,
 ) -> Result<Response, PageError> {
     let step = Step::find(&form.step)
-        .filter(|s| matches!(s, Step::SendBack | Step::HandBack | Step::Clear | Step::TakeAsSuspected | Step::Reopen))
+        .filter(|s| matches!(s, Step::SendBack | Step::HandBack | Step::Clear | Step::Confirm | Step::Reopen))
         .ok_or(OfficeError::NotFound)?;
     app.office.step(&signed.actor, id, form.version, step, &form.note).await?;
     let said = match step {
-        Step::Clear => "已核销,佐证留存备查",
-        Step::TakeAsSuspected => "已转疑似辍学",
+        Step::Clear => "已核销,当日起不在疑似辍学台账;佐证留存备查",
+        Step::Confirm => "已确认辍学,列入辍学台账;请交学校或村(社区)劝返",
         Step::SendBack => "已退回,请对方重新核实",
         Step::HandBack => "已退回县教育局,由其另行交办",
         _ => "已重新打开",
@@ -459,7 +465,7 @@ pub async fn proof(
     Path((id, proof)): Path<(i64, i64)>,
 ) -> Result<Response, PageError> {
     finding_of(&app, &signed.actor, id).await?;
-    let all = app.office.store.attachments(id).await?;
+    let all = app.office.store.proofs_of(Subject::Finding(id)).await?;
     let a = all.into_iter().find(|a| a.id == proof).ok_or(OfficeError::NotFound)?;
     let store = app.office.store.clone();
     let bytes = tokio::task::spawn_blocking(move || store.read_file(&a.stored)).await.map_err(|_| OfficeError::NotFound)??;

@@ -6,10 +6,10 @@ use askama::Template;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use baoxue_domain::access::{Action, mask_name};
+use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::finding::{FindingState, time_left};
-use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
-use baoxue_store::{BatchState, FindingFilter, LedgerQuery};
+use baoxue_domain::verdict::VerdictKind;
+use baoxue_store::{BatchState, FindingFilter};
 
 use super::App;
 use super::error::PageError;
@@ -17,7 +17,7 @@ use super::shell::{Shell, html, shell};
 use super::view::{number, verdict_class, when};
 use crate::app::clock::civil;
 use crate::app::office::accounts::SignedIn;
-use crate::app::office::sheets::verdict;
+use crate::app::office::ledger::List;
 
 /// Something to do, with how many and where.
 struct Todo {
@@ -40,6 +40,7 @@ struct Task {
 struct Count {
     label: &'static str,
     count: String,
+    href: String,
     class: &'static str,
 }
 
@@ -49,9 +50,9 @@ struct Home {
     shell: Shell,
     todos: Vec<Todo>,
     tasks: Vec<Task>,
-    groups: Vec<Count>,
+    ledgers: Vec<Count>,
     last_run: Option<String>,
-    total: String,
+    area: &'static str,
 }
 
 /// Tasks shown on the first page.
@@ -78,6 +79,7 @@ pub async fn page(
         let of = |s| counts.iter().find(|c| c.state == s).map_or(0, |c| c.all);
         let late: i64 = counts.iter().filter(|c| c.state == FindingState::Dispatched).map(|c| c.overdue).sum();
         todo("待交办", of(FindingState::Open), "/findings?state=open", false, "比对发现,尚未交到学校或村(社区)");
+        todo("已交办未答复", of(FindingState::Dispatched), "/findings?state=dispatched", false, "在学校或村(社区)手里");
         todo("待审核", of(FindingState::Answered), "/findings?state=answered", false, "下面已答复,等您核销或退回");
         todo("下级逾期", late, "/findings?state=overdue", true, "过了期限还没有答复");
     }
@@ -107,9 +109,20 @@ pub async fn page(
         }
     }
     let tasks = tasks(&app, &signed).await?;
-    let (groups, total) = groups(&app, &signed).await?;
-    let home = Home { shell, todos, tasks, groups, last_run, total };
+    let ledgers = ledgers(&app, &signed).await?;
+    let home = Home { shell, todos, tasks, ledgers, last_run, area: area_of(actor) };
     Ok(html(&home.shell, home.render()?))
+}
+
+/// Whose children they are.
+fn area_of(actor: &Actor) -> &'static str {
+    match actor.home() {
+        Some(p) if !p.is_government() && p.depth() >= 4 => "本班",
+        Some(p) if !p.is_government() && p.depth() == 3 => "本年级",
+        Some(p) if !p.is_government() => "本校",
+        Some(p) if p.depth() >= 5 => "本村(社区)",
+        _ => "本辖区",
+    }
 }
 
 async fn tasks(app: &App, signed: &SignedIn) -> Result<Vec<Task>, PageError> {
@@ -119,29 +132,31 @@ async fn tasks(app: &App, signed: &SignedIn) -> Result<Vec<Task>, PageError> {
     let now = app.office.clock.now();
     let ids: Vec<i64> = findings.iter().map(|f| f.child).collect();
     let children = app.office.store.children_by_number(&ids, None).await?;
-    let name = |id: i64| children.iter().find(|c| c.id == id).map(|c| mask_name(&c.profile.name)).unwrap_or_default();
+    let name = |id: i64| children.iter().find(|c| c.id == id).map(|c| c.profile.name.clone()).unwrap_or_default();
     let tasks = findings.into_iter().map(|f| Task {
         id: f.id,
         name: name(f.child),
-        verdict: verdict(&f.verdict).map_or("", VerdictKind::label),
-        verdict_class: verdict_class(verdict(&f.verdict)),
+        verdict: VerdictKind::find(&f.verdict).map_or("", VerdictKind::label),
+        verdict_class: verdict_class(VerdictKind::find(&f.verdict)),
         left: f.deadline_at.map(|d| time_left(civil(d), now)).unwrap_or_default(),
         overdue: f.deadline_at.is_some_and(|d| d < app.office.now()),
     });
     Ok(tasks.collect())
 }
 
-async fn groups(app: &App, signed: &SignedIn) -> Result<(Vec<Count>, String), PageError> {
-    let Ok(j) = signed.actor.jurisdiction(Action::ViewLedger) else { return Ok((Vec::new(), String::new())) };
-    let counts = app.office.store.verdict_counts(&LedgerQuery::default(), &j).await?;
-    let of =
-        |g: VerdictGroup| -> i64 { counts.iter().filter(|(c, _)| verdict(c).is_some_and(|k| k.group() == g)).map(|c| c.1).sum() };
-    let all = [
-        (VerdictGroup::InSchool, "v-in"),
-        (VerdictGroup::Explained, "v-explained"),
-        (VerdictGroup::ToVerify, "v-verify"),
-        (VerdictGroup::Missing, "v-missing"),
-    ];
-    let total: i64 = counts.iter().map(|c| c.1).sum();
-    Ok((all.map(|(g, class)| Count { label: g.label(), count: number(of(g)), class }).into_iter().collect(), number(total)))
+/// The three ledgers and who was cleared, each with its list.
+async fn ledgers(app: &App, signed: &SignedIn) -> Result<Vec<Count>, PageError> {
+    let Ok(j) = signed.actor.jurisdiction(Action::ViewLedger) else { return Ok(Vec::new()) };
+    let mut out = Vec::new();
+    for list in List::ALL {
+        let n = app.office.count_of(list, &j).await?;
+        let class = match list {
+            List::SchoolAge => "",
+            List::Suspected => "v-verify",
+            List::Cleared => "v-explained",
+            List::Dropout => "v-missing",
+        };
+        out.push(Count { label: list.label(), count: number(n), href: format!("/ledgers/{}", list.code()), class });
+    }
+    Ok(out)
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Form;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use baoxue_domain::access::Action;
-use baoxue_domain::ledger::LedgerKind;
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::verdict::VerdictKind;
-use baoxue_store::{LedgerQuery, Order};
+use baoxue_store::{AsOf, LedgerQuery, Listed, Order};
 use serde::Deserialize;
 
 use super::App;
@@ -18,8 +18,10 @@ use super::error::PageError;
 use super::rosters::{XLSX, file};
 use super::shell::{Shell, html, shell};
 use super::view::{ChildView, Pager, number, of_list, url_part, verdict_class};
+use crate::app::clock::moment;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
+use crate::app::office::ledger::{List, Listing, Verification};
 
 /// Rows of a page.
 const PAGE: i64 = 50;
@@ -38,6 +40,8 @@ pub struct LedgerAddress {
     #[serde(default)]
     on: String,
     #[serde(default)]
+    known: String,
+    #[serde(default)]
     sort: String,
     #[serde(default)]
     gone: String,
@@ -46,13 +50,14 @@ pub struct LedgerAddress {
 }
 
 impl LedgerAddress {
-    fn parts(&self) -> [(&'static str, &str); 7] {
+    fn parts(&self) -> [(&'static str, &str); 8] {
         [
             ("verdict", &self.verdict),
             ("place", &self.place),
             ("born", &self.born),
             ("q", &self.q),
             ("on", &self.on),
+            ("known", &self.known),
             ("sort", &self.sort),
             ("gone", &self.gone),
         ]
@@ -95,6 +100,12 @@ struct PlaceOption {
     selected: bool,
 }
 
+/// A child on a ledger, with what was verified.
+struct Line {
+    child: ChildView,
+    verified: Verification,
+}
+
 #[derive(Template)]
 #[template(path = "ledger.html")]
 struct LedgerPage {
@@ -108,54 +119,74 @@ struct LedgerPage {
     address: LedgerAddress,
     removable: Vec<(String, String)>,
     as_of: String,
-    rows: Vec<ChildView>,
+    /// How a past day is shown, and the address that shows it the other way.
+    known: Option<(&'static str, String)>,
+    /// Why there is nobody, where there is nobody.
+    nobody: String,
+    lines: Vec<Line>,
     pager: Pager,
     may_export: bool,
     export: String,
+    print: String,
+    reasons: [&'static str; 5],
     today: String,
     bureau: String,
-    never_run: bool,
 }
 
-fn ledger(code: &str) -> Result<(LedgerKind, &'static str), OfficeError> {
-    match code {
-        "school-age" => Ok((LedgerKind::SchoolAge, "本辖区全部适龄儿童,每人一条判定。")),
-        "suspected" => Ok((LedgerKind::Suspected, "需要核实去向的儿童:名册里未见就读记录,或在籍不在校。")),
-        "dropout" => Ok((LedgerKind::Dropout, "已登记为失学辍学、需要劝返复学的儿童。")),
-        _ => Err(OfficeError::NotFound),
-    }
+fn list_of(code: &str) -> Result<List, OfficeError> {
+    List::find(code).ok_or(OfficeError::NotFound)
 }
 
-fn code_of(kind: LedgerKind) -> &'static str {
-    match kind {
-        LedgerKind::SchoolAge => "school-age",
-        LedgerKind::Suspected => "suspected",
-        LedgerKind::Dropout => "dropout",
-    }
-}
-
-/// The question behind an address; `None` for a search that finds nobody.
-async fn query_of(app: &App, signed: &SignedIn, kind: LedgerKind, a: &LedgerAddress) -> Result<LedgerQuery, PageError> {
-    let held = VerdictKind::ALL.iter().filter(|v| kind.holds(**v)).map(|v| v.code().to_owned());
-    let verdicts: Vec<String> = if a.verdict.is_empty() {
-        if kind == LedgerKind::SchoolAge { Vec::new() } else { held.collect() }
-    } else {
-        held.filter(|v| *v == a.verdict).collect()
-    };
+/// The question behind an address, with its conditions in words.
+async fn listing(app: &App, signed: &SignedIn, list: List, a: &LedgerAddress) -> Result<Listing, PageError> {
     let j = signed.actor.jurisdiction(Action::ViewLedger)?;
-    let ids = if a.q.trim().is_empty() { None } else { Some(app.office.store.search(&a.q, &j).await?) };
+    let store = &app.office.store;
+    let today = app.office.clock.today();
+    let verdict = VerdictKind::find(&a.verdict);
+    let ids = if a.q.trim().is_empty() { None } else { Some(store.search(&a.q, &j).await?) };
     let day: Option<jiff::civil::Date> = match a.on.as_str() {
         "" => None,
         text => Some(text.parse().map_err(|_| OfficeError::Input("日期写成 2026-11-21".into()))?),
     };
-    Ok(LedgerQuery {
-        verdicts,
-        below: PlacePath::parse(&a.place).map(|p| p.as_str().to_owned()),
+    if day.is_some_and(|d| d > today) {
+        return Err(OfficeError::Input(format!("截至日期不能晚于今天({today})")).into());
+    }
+    let below = PlacePath::parse(&a.place);
+    let mut conditions = Vec::new();
+    conditions.extend(verdict.map(|v| v.label().to_owned()));
+    if let Some(at) = &below {
+        let name = store.place_names(&[at.as_str()]).await?.remove(at.as_str());
+        conditions.push(name.unwrap_or_else(|| at.last().to_owned()));
+    }
+    conditions.extend(a.born.parse::<i64>().ok().map(|y| format!("{y} 年生")));
+    if ids.is_some() {
+        conditions.push(format!("查找“{}”", a.q.trim()));
+    }
+    if !a.gone.is_empty() {
+        conditions.push("来源中消失".into());
+    }
+    let as_of = day.filter(|d| *d < today).map(|d| {
+        let known_at = if a.known == "now" { app.office.now() } else { end_of(d) };
+        AsOf { day: d.to_string(), known_at }
+    });
+    if as_of.is_some() && a.known == "now" {
+        conditions.push("按现在所知".into());
+    }
+    let query = LedgerQuery {
+        verdicts: verdict.map(|v| v.code().to_owned()).into_iter().collect(),
+        below: below.map(|p| p.as_str().to_owned()),
         birth_year: a.born.parse().ok(),
         ids,
-        as_of: day.filter(|d| *d < app.office.clock.today()).map(|d| d.to_string()),
+        as_of,
+        listed: list.standing().map(|standing| Listed { standing, day: today.to_string() }),
         gone: !a.gone.is_empty(),
-    })
+    };
+    Ok(Listing { list, query, order: a.order(), conditions })
+}
+
+/// The last millisecond of a day in China.
+fn end_of(day: jiff::civil::Date) -> i64 {
+    moment(day.at(23, 59, 59, 999_000_000))
 }
 
 impl From<baoxue_domain::access::Refusal> for PageError {
@@ -203,48 +234,91 @@ pub async fn page(
     Path(code): Path<String>,
     Query(a): Query<LedgerAddress>,
 ) -> Result<Response, PageError> {
-    let (kind, about) = ledger(&code)?;
+    let list = list_of(&code)?;
     let here = format!("/ledgers/{code}");
-    let q = query_of(&app, &signed, kind, &a).await?;
+    let of = listing(&app, &signed, list, &a).await?;
+    let q = &of.query;
     let j = signed.actor.jurisdiction(Action::ViewLedger)?;
     let store = &app.office.store;
-    let counts_query = LedgerQuery { verdicts: Vec::new(), ..q.clone() };
-    let counts = store.verdict_counts(&counts_query, &j).await?;
-    let count = |k: VerdictKind| counts.iter().find(|c| c.0 == k.code()).map_or(0, |c| c.1);
-    let sum = |l: LedgerKind| -> i64 { VerdictKind::ALL.iter().filter(|k| l.holds(**k)).map(|k| count(*k)).sum() };
+    let today = app.office.clock.today().to_string();
+    let counts = store.verdict_counts(&LedgerQuery { verdicts: Vec::new(), ..q.clone() }, &j).await?;
     let wanted = a.page.unwrap_or(1).max(1);
-    let mut page = store.children(&q, &j, a.order(), PAGE, (wanted - 1) * PAGE).await?;
+    let mut page = store.children(q, &j, of.order, PAGE, (wanted - 1) * PAGE).await?;
     let pager = Pager::new(wanted, PAGE, page.total, &here, &a.parts());
     if pager.page != wanted {
-        page = store.children(&q, &j, a.order(), PAGE, (pager.page - 1) * PAGE).await?;
+        page = store.children(q, &j, of.order, PAGE, (pager.page - 1) * PAGE).await?;
     }
-    let tabs = LedgerKind::ALL.map(|l| Chip {
-        label: l.title().to_owned(),
-        count: number(sum(l)),
-        href: LedgerAddress { verdict: String::new(), ..a.clone() }.with(&format!("/ledgers/{}", code_of(l)), "", ""),
-        active: l == kind,
-        class: "",
-    });
-    let mut chips: Vec<Chip> = VerdictKind::ALL
-        .iter()
-        .filter(|k| kind.holds(**k) && (count(**k) > 0 || a.verdict == k.code()))
-        .map(|k| {
-            let active = a.verdict == k.code();
-            Chip {
-                label: k.label().to_owned(),
-                count: number(count(*k)),
-                href: a.with(&here, "verdict", if active { "" } else { k.code() }),
-                active,
-                class: verdict_class(Some(*k)),
-            }
-        })
-        .collect();
+    let mut tabs = Vec::new();
+    for l in List::ALL {
+        let listed = l.standing().map(|standing| Listed { standing, day: today.clone() });
+        let all = store.verdict_counts(&LedgerQuery { verdicts: Vec::new(), listed, ..q.clone() }, &j).await?;
+        tabs.push(Chip {
+            label: l.label().to_owned(),
+            count: number(all.iter().map(|c| c.1).sum()),
+            href: LedgerAddress { verdict: String::new(), ..a.clone() }.with(&format!("/ledgers/{}", l.code()), "", ""),
+            active: l == list,
+            class: "",
+        });
+    }
+    let count = |k: VerdictKind| counts.iter().find(|c| c.0 == k.code()).map_or(0, |c| c.1);
+    let shown = VerdictKind::ALL.iter().filter(|k| count(**k) > 0 || a.verdict == k.code());
+    let chip = |k: &VerdictKind| {
+        let active = a.verdict == k.code();
+        Chip {
+            label: k.label().to_owned(),
+            count: number(count(*k)),
+            href: a.with(&here, "verdict", if active { "" } else { k.code() }),
+            active,
+            class: verdict_class(Some(*k)),
+        }
+    };
+    let mut chips: Vec<Chip> = shown.map(chip).collect();
     if chips.len() == 1 && a.verdict.is_empty() {
         chips.clear();
     }
     let places = places(&app, &signed, &a.place).await?;
-    let mut removable = Vec::new();
-    let mut remove = |name: &str, label: String| removable.push((label, a.with(&here, name, "")));
+    let known = q.as_of.as_ref().map(|_| match a.known.as_str() {
+        "now" => ("按现在所知", a.with(&here, "known", "")),
+        _ => ("按当日所知", a.with(&here, "known", "now")),
+    });
+    let verified = app.office.verifications(&signed.actor, q, &page.rows).await?;
+    let children = of_list(&app, &signed.actor, page.rows).await?;
+    let line = |child: ChildView| Line { verified: verified.get(&child.id).cloned().unwrap_or_default(), child };
+    let page = LedgerPage {
+        shell: shell(&app, &signed, &headers, list.title(), "/ledgers").await?,
+        code: list.code(),
+        about: list.about(),
+        tabs,
+        chips,
+        removable: removable(&a, &here, &places),
+        places,
+        sorts: SORTS.iter().map(|(v, l)| (*v, *l, a.sort == *v)).collect(),
+        as_of: app.office.day_of(q),
+        known,
+        nobody: nobody(&app, &signed, &of, &a).await?,
+        lines: children.into_iter().map(line).collect(),
+        pager,
+        may_export: signed.actor.may(Action::Export),
+        export: a.with(&format!("{here}/export.xlsx"), "", ""),
+        print: a.with(&format!("{here}/print"), "", ""),
+        reasons: REASONS,
+        address: a,
+        today,
+        bureau: app.office.setting("bureau", signed.actor.home()).await?,
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
+/// Orders that one may choose.
+const SORTS: [(&str, &str); 5] =
+    [("", "按判定"), ("birth", "按出生日期"), ("school", "按学校"), ("place", "按居住地"), ("since", "按变动时间")];
+/// For what full lists are taken away; another reason can be written.
+const REASONS: [&str; 5] = ["制作台账或报表", "上报上级", "交乡镇或学校核实", "核对名册", "领导或上级要求"];
+
+/// Conditions that one click takes away.
+fn removable(a: &LedgerAddress, here: &str, places: &[PlaceOption]) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    let mut remove = |name: &str, label: String| out.push((label, a.with(here, name, "")));
     if !a.q.is_empty() {
         remove("q", format!("查找“{}”", a.q));
     }
@@ -254,48 +328,171 @@ pub async fn page(
     if !a.born.is_empty() {
         remove("born", format!("{} 年生", a.born));
     }
-    if q.as_of.is_some() {
+    if !a.on.is_empty() {
         remove("on", format!("截至 {}", a.on));
     }
-    if q.gone {
+    if !a.gone.is_empty() {
         remove("gone", "来源中消失".into());
     }
-    let bureau = app.office.setting("bureau", signed.actor.home()).await?;
-    let today = app.office.clock.today().to_string();
-    let sorts = [("", "按判定"), ("birth", "按出生日期"), ("school", "按学校"), ("place", "按居住地"), ("since", "按变动时间")];
-    let page = LedgerPage {
-        shell: shell(&app, &signed, &headers, kind.title(), "/ledgers").await?,
-        code: code_of(kind),
-        about,
-        tabs: tabs.into_iter().collect(),
-        chips,
-        places,
-        sorts: sorts.iter().map(|(v, l)| (*v, *l, a.sort == *v)).collect(),
-        removable,
-        as_of: q.as_of.clone().unwrap_or_else(|| today.clone()),
-        never_run: counts.is_empty() && page.total == 0,
-        rows: of_list(&app, &signed.actor, page.rows).await?,
-        pager,
-        may_export: signed.actor.may(Action::Export),
-        export: a.with(&format!("{here}/export.xlsx"), "", ""),
-        address: a,
-        today,
-        bureau,
-    };
-    Ok(html(&page.shell, page.render()?))
+    out
 }
 
+/// Why a list is empty: never more than is known.
+async fn nobody(app: &App, signed: &SignedIn, of: &Listing, a: &LedgerAddress) -> Result<String, PageError> {
+    let j = signed.actor.jurisdiction(Action::ViewLedger)?;
+    let everybody = LedgerQuery { as_of: of.query.as_of.clone(), ..LedgerQuery::default() };
+    let any: i64 = app.office.store.verdict_counts(&everybody, &j).await?.iter().map(|c| c.1).sum();
+    let now: i64 = app.office.store.verdict_counts(&LedgerQuery::default(), &j).await?.iter().map(|c| c.1).sum();
+    Ok(match (&of.query.as_of, any, now) {
+        (_, 0, 0) => "还没有数据。导入名册、比对一次之后,台账会自动生成。".into(),
+        (Some(at), 0, _) => format!("{} 还没有比对过,那一天没有台账。", at.day),
+        _ if !a.q.trim().is_empty() => search_hint(&a.q),
+        _ => "没有符合条件的儿童。".into(),
+    })
+}
+
+/// What a search that found nobody says: that it found nobody, and how to search.
+fn search_hint(typed: &str) -> String {
+    let chars = typed.chars().filter(|c| !c.is_whitespace()).count();
+    let short = if chars == 1 { "只输一个字时按姓氏查。" } else { "" };
+    format!(
+        "按“{}”没有查到。{short}可以换姓名全称、拼音、首字母、证件号或电话后四位再试;没有查到不等于没有这名儿童。",
+        typed.trim()
+    )
+}
+
+/// Why full data are taken away.
+#[derive(Deserialize, Default)]
+pub struct ReasonForm {
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    other: String,
+}
+
+impl ReasonForm {
+    fn text(&self) -> String {
+        let parts = [self.reason.trim(), self.other.trim()];
+        parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(":")
+    }
+}
+
+/// A spreadsheet without names and numbers, which needs no reason.
 pub async fn export(
     State(app): State<Arc<App>>,
     Extension(signed): Extension<SignedIn>,
     Path(code): Path<String>,
     Query(a): Query<LedgerAddress>,
 ) -> Result<Response, PageError> {
-    let (kind, _) = ledger(&code)?;
-    let q = query_of(&app, &signed, kind, &a).await?;
-    let bytes = app.office.export(&signed.actor, kind.title(), &q, a.order()).await?;
-    let day = q.as_of.unwrap_or_else(|| app.office.clock.today().to_string());
-    Ok(file(&format!("{}-{day}.xlsx", kind.title()), XLSX, bytes))
+    exported(&app, &signed, &code, &a, None).await
+}
+
+/// A spreadsheet with everything, for a reason.
+pub async fn export_full(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Path(code): Path<String>,
+    Query(a): Query<LedgerAddress>,
+    Form(form): Form<ReasonForm>,
+) -> Result<Response, PageError> {
+    let reason = app.office.reason_of(&form.text())?;
+    exported(&app, &signed, &code, &a, Some(&reason)).await
+}
+
+async fn exported(
+    app: &App,
+    signed: &SignedIn,
+    code: &str,
+    a: &LedgerAddress,
+    reason: Option<&str>,
+) -> Result<Response, PageError> {
+    let of = listing(app, signed, list_of(code)?, a).await?;
+    let bytes = app.office.export(&signed.actor, &of, reason).await?;
+    let masked = if reason.is_some() { "" } else { "-隐名" };
+    Ok(file(&format!("{}-{}{masked}.xlsx", of.title(), app.office.day_of(&of.query)), XLSX, bytes))
+}
+
+#[derive(Template)]
+#[template(path = "ledger_print.html")]
+struct PrintPage {
+    css: String,
+    js: String,
+    title: String,
+    bureau: String,
+    conditions: String,
+    as_of: String,
+    made_by: String,
+    made_on: String,
+    lines: Vec<Line>,
+    total: String,
+    /// Rows that the list has beyond what is printed.
+    left_out: String,
+    open: bool,
+    full: String,
+    reasons: [&'static str; 5],
+    list: String,
+}
+
+/// The whole list for the printer, masked.
+pub async fn print(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Path(code): Path<String>,
+    Query(a): Query<LedgerAddress>,
+) -> Result<Response, PageError> {
+    printed(&app, &signed, &code, &a, None).await
+}
+
+/// The same with full names and numbers, to be stamped.
+pub async fn print_full(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Path(code): Path<String>,
+    Query(a): Query<LedgerAddress>,
+    Form(form): Form<ReasonForm>,
+) -> Result<Response, PageError> {
+    let reason = app.office.reason_of(&form.text())?;
+    printed(&app, &signed, &code, &a, Some(&reason)).await
+}
+
+async fn printed(
+    app: &App,
+    signed: &SignedIn,
+    code: &str,
+    a: &LedgerAddress,
+    reason: Option<&str>,
+) -> Result<Response, PageError> {
+    let of = listing(app, signed, list_of(code)?, a).await?;
+    let j = signed.actor.jurisdiction(Action::Export)?;
+    let counts = app.office.store.verdict_counts(&of.query, &j).await?;
+    let fits = |c: &&(String, i64)| of.query.verdicts.is_empty() || of.query.verdicts.contains(&c.0);
+    let total: i64 = counts.iter().filter(fits).map(|c| c.1).sum();
+    let rows = app.office.printed(&signed.actor, &of, reason).await?;
+    let left_out = total - rows.len() as i64;
+    let verified = app.office.verifications(&signed.actor, &of.query, &rows).await?;
+    let trails = super::view::trails_of(app, &rows).await?;
+    let line = |c: baoxue_store::ChildRow| {
+        let verified = verified.get(&c.id).cloned().unwrap_or_default();
+        Line { child: ChildView::new(c, reason.is_some(), &trails), verified }
+    };
+    let page = PrintPage {
+        css: super::assets::address("app.css"),
+        js: super::assets::address("app.js"),
+        title: of.list.title().to_owned(),
+        bureau: app.office.setting("bureau", signed.actor.home()).await?,
+        conditions: of.conditions.join("、"),
+        as_of: app.office.day_of(&of.query),
+        made_by: signed.actor.name.clone(),
+        made_on: app.office.clock.today().to_string(),
+        lines: rows.into_iter().map(line).collect(),
+        total: number(total),
+        left_out: if left_out > 0 { number(left_out) } else { String::new() },
+        open: reason.is_some(),
+        full: a.with(&format!("/ledgers/{code}/print"), "", ""),
+        reasons: REASONS,
+        list: a.with(&format!("/ledgers/{code}"), "", ""),
+    };
+    Ok(axum::response::Html(page.render()?).into_response())
 }
 
 #[derive(Deserialize)]
@@ -311,6 +508,7 @@ struct SearchPage {
     q: String,
     rows: Vec<ChildView>,
     more: bool,
+    hint: String,
 }
 
 /// Children that a search shows.
@@ -327,9 +525,10 @@ pub async fn search(
     let more = ids.len() > FOUND;
     // the search has asked already whether one may see them
     let mut rows = app.office.store.children_by_number(&ids[..ids.len().min(FOUND)], Some(&j)).await?;
-    rows.sort_by_key(|c| (c.gone_since_run.is_some(), crate::app::office::sheets::verdict(&c.verdict), c.id));
+    rows.sort_by_key(|c| (c.gone_since_run.is_some(), VerdictKind::find(&c.verdict), c.id));
     let page = SearchPage {
         shell: shell(&app, &signed, &headers, "查找", "/search").await?,
+        hint: search_hint(&s.q),
         q: s.q,
         rows: of_list(&app, &signed.actor, rows).await?,
         more,

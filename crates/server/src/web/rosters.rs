@@ -181,7 +181,7 @@ pub async fn load(
     let ids: Vec<i64> = form.ids.split(',').filter_map(|t| t.trim().parse().ok()).collect();
     let n = app.office.load(&signed.actor, &ids, form.confirmed.is_some()).await?;
     if form.then_run.is_some() {
-        let run = app.office.ask_for_run(&signed.actor).await?;
+        let run = app.office.ask_for_run(&signed.actor, false).await?;
         return Ok(go(&format!("/runs/{run}"), &format!("已载入 {n} 份名册,正在比对")));
     }
     Ok(go("/rosters", &format!("已载入 {n} 份名册,下次比对即采用")))

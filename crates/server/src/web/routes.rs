@@ -132,6 +132,9 @@ pub fn all(app: &Arc<App>) -> Routes {
         // 台账
         .get("/ledgers/{ledger}", LISTS, ledgers::page)
         .get("/ledgers/{ledger}/export.xlsx", May(A::Export), ledgers::export)
+        .post("/ledgers/{ledger}/export.xlsx", May(A::Export), ledgers::export_full)
+        .get("/ledgers/{ledger}/print", May(A::Export), ledgers::print)
+        .post("/ledgers/{ledger}/print", May(A::Export), ledgers::print_full)
         .get("/search", May(A::ViewChild), ledgers::search)
         .get("/children/{id}", May(A::ViewChild), children::page)
         .get("/children/{id}/panel", May(A::ViewChild), children::panel)

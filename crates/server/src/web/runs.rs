@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Form;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use baoxue_domain::access::Action;
+use baoxue_domain::access::{Action, Jurisdiction};
 use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
 use baoxue_store::{LedgerQuery, Order, RunState};
 use serde::Deserialize;
@@ -17,10 +18,10 @@ use super::shell::{Shell, go, html, shell};
 use super::view::{ChildView, number, of_list, verdict_class, when};
 use crate::app::link::report::{JudgedLine, judged_lines};
 use crate::app::link::reviewed::Judged;
-use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
-use crate::app::office::comparison::{Figures, Input, STAGES};
-use crate::app::office::sheets::verdict;
+use crate::app::office::comparison::{Figures, GONE, Input, STAGES};
+use crate::app::office::ledger::List;
+use crate::app::office::{Office, OfficeError};
 
 /// Runs on the list: two years of months.
 const SHOWN: i64 = 24;
@@ -54,7 +55,7 @@ fn figures(summary: Option<&String>) -> Figures {
 }
 
 fn of_group(f: &Figures, group: VerdictGroup) -> i64 {
-    f.verdicts.iter().filter(|(c, _)| verdict(c).is_some_and(|k| k.group() == group)).map(|v| v.1).sum()
+    f.verdicts.iter().filter(|(c, _)| VerdictKind::find(c).is_some_and(|k| k.group() == group)).map(|v| v.1).sum()
 }
 
 pub async fn list(
@@ -109,8 +110,19 @@ pub async fn list(
     Ok(html(&page.shell, page.render()?))
 }
 
-pub async fn start(State(app): State<Arc<App>>, Extension(signed): Extension<SignedIn>) -> Result<Response, PageError> {
-    let run = app.office.ask_for_run(&signed.actor).await?;
+#[derive(Deserialize, Default)]
+pub struct StartForm {
+    /// A person says that many children may be gone.
+    #[serde(default)]
+    accepts_gone: Option<String>,
+}
+
+pub async fn start(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Form(form): Form<StartForm>,
+) -> Result<Response, PageError> {
+    let run = app.office.ask_for_run(&signed.actor, form.accepts_gone.is_some()).await?;
     Ok(go(&format!("/runs/{run}"), ""))
 }
 
@@ -138,6 +150,25 @@ struct GroupView {
     lines: Vec<VerdictLine>,
 }
 
+/// Where the children of the newest run stand today.
+struct Since {
+    suspected: String,
+    cleared: String,
+    dropout: String,
+}
+
+async fn since(office: &Office, j: &Jurisdiction, is_last: bool) -> Result<Option<Since>, PageError> {
+    if !is_last {
+        return Ok(None);
+    }
+    let mut n = Vec::new();
+    for list in [List::Suspected, List::Cleared, List::Dropout] {
+        n.push(number(office.count_of(list, j).await?));
+    }
+    let [suspected, cleared, dropout] = n.try_into().unwrap_or_default();
+    Ok(Some(Since { suspected, cleared, dropout }))
+}
+
 #[derive(Template)]
 #[template(path = "run.html")]
 struct RunPage {
@@ -148,6 +179,10 @@ struct RunPage {
     stages: usize,
     running: bool,
     failed: Option<String>,
+    /// Whether it stopped to ask about children who would be gone.
+    asks_gone: bool,
+    /// What was established of the children since.
+    since: Option<Since>,
     may_run: bool,
     /// Whether one sees all that was compared.
     whole: bool,
@@ -232,6 +267,8 @@ pub async fn page(
         stages: STAGES.len(),
         running: run.state == RunState::Running,
         failed: (run.state == RunState::Failed).then(|| run.problem.clone().unwrap_or_default()),
+        asks_gone: run.question.as_deref() == Some(GONE),
+        since: since(office, &j, last.as_ref().is_some_and(|l| l.id == id)).await?,
         may_run: whole && signed.actor.may(Action::RunComparison),
         whole,
         may_review: whole && signed.actor.may(Action::DecideReview),
@@ -355,7 +392,7 @@ pub async fn changes(
         let query = LedgerQuery { gone: true, ..query };
         children.extend(office.store.children(&query, &j, Order::Verdict, CHANGES, 0).await?.rows);
     }
-    let word = |code: &Option<String>| code.as_deref().and_then(verdict).map_or("", VerdictKind::label);
+    let word = |code: &Option<String>| code.as_deref().and_then(VerdictKind::find).map_or("", VerdictKind::label);
     let rows = of_list(&app, &signed.actor, children).await?.into_iter().filter_map(|child| {
         let (_, before, after) = all.iter().find(|a| a.0 == child.id)?;
         Some(ChangeView { before: word(before), after: word(after), child })

@@ -9,7 +9,6 @@ use rustc_hash::FxHashMap;
 use super::App;
 use crate::app::clock::civil;
 use crate::app::office::OfficeError;
-use crate::app::office::sheets::verdict;
 
 /// A child as a page shows it.
 pub struct ChildView {
@@ -53,7 +52,7 @@ pub fn verdict_class(kind: Option<VerdictKind>) -> &'static str {
 impl ChildView {
     pub fn new(c: ChildRow, open: bool, trails: &FxHashMap<String, String>) -> Self {
         let p = c.profile;
-        let kind = verdict(&c.verdict);
+        let kind = VerdictKind::find(&c.verdict);
         let show = |text: String, mask: fn(&str) -> String| if open { text } else { mask(&text) };
         let held_by =
             c.held_by.as_ref().map(|p| trails.get(p.as_str()).map_or(p.last(), |t| t.rsplit(" › ").next().unwrap_or(t)));

@@ -2,7 +2,7 @@ use baoxue_store::{BatchState, NewBatch};
 
 use crate::{COUNTY, NOW, places};
 
-fn batch(source: &str) -> NewBatch {
+pub fn batch(source: &str) -> NewBatch {
     NewBatch {
         scope: COUNTY.into(),
         source: source.into(),
@@ -40,8 +40,8 @@ async fn staged_loaded_replaced_withdrawn() {
         };
         assert_eq!(states().await, [BatchState::Replaced, BatchState::Loaded, BatchState::Loaded]);
         let mut tx = p.store.begin().await.unwrap();
-        assert!(tx.withdraw_batch(second, NOW, 1).await.unwrap());
-        assert!(!tx.withdraw_batch(second, NOW, 1).await.unwrap());
+        assert!(tx.withdraw_batch(&p.store, second, NOW, 1).await.unwrap());
+        assert!(!tx.withdraw_batch(&p.store, second, NOW, 1).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!(
             states().await,

@@ -1,11 +1,15 @@
 use baoxue_domain::finding::FindingState;
-use baoxue_store::{FindingFilter, NewEvent};
+use baoxue_store::{FindingFilter, NewEvent, Placed, Subject};
 
 use crate::runs::{record, run_over};
 use crate::{COUNTY, NOW, places, within};
 
 const SCHOOL: &str = "e/528801/2152000001/";
 const VILLAGE: &str = "g/52/5288/528801/528801100/528801100201/";
+
+fn sent(unit: &str, deadline: i64) -> Placed<'_> {
+    Placed { state: FindingState::Dispatched, unit: Some(unit), deadline: Some(NOW + deadline), answer: None }
+}
 
 #[tokio::test]
 async fn two_people_at_one_finding_never_overwrite_each_other() {
@@ -20,14 +24,15 @@ async fn two_people_at_one_finding_never_overwrite_each_other() {
         let seen = s.finding(id, Some(&county), None).await.unwrap().unwrap();
         let mut tx = s.begin().await.unwrap();
         let e = event("dispatch", "交学校核实");
-        assert!(tx.step_finding(s, &seen, FindingState::Dispatched, Some(SCHOOL), Some(NOW + 5), None, &e).await.unwrap());
+        assert!(tx.step_finding(s, &seen, &sent(SCHOOL, 5), &e).await.unwrap());
         tx.commit().await.unwrap();
         let mut tx = s.begin().await.unwrap();
-        assert!(!tx.step_finding(s, &seen, FindingState::Suspected, None, None, None, &event("x", "")).await.unwrap());
+        assert!(!tx.step_finding(s, &seen, &seen.placed(FindingState::Withdrawn), &event("x", "")).await.unwrap());
         drop(tx);
         let now = s.finding(id, Some(&county), None).await.unwrap().unwrap();
         assert_eq!((now.state, now.unit_path.as_deref(), now.version), (FindingState::Dispatched, Some(SCHOOL), 2));
-        let told: Vec<_> = s.finding_events(id).await.unwrap().into_iter().map(|e| (e.kind, e.detail, e.by.unwrap())).collect();
+        let told: Vec<_> =
+            s.events_of(Subject::Finding(id)).await.unwrap().into_iter().map(|e| (e.kind, e.detail, e.by.unwrap())).collect();
         assert_eq!(told[1], ("dispatch".to_owned(), "交学校核实".to_owned(), "张经办".to_owned()));
         assert_eq!(told.len(), 2, "a step that came too late leaves nothing");
     }
@@ -48,7 +53,7 @@ async fn inboxes_hold_what_was_sent_and_nothing_else() {
         for (id, unit, deadline) in [(1, SCHOOL, 50), (2, VILLAGE, 20), (3, SCHOOL, 10)] {
             let f = s.finding(id, Some(&within(&[COUNTY])), None).await.unwrap().unwrap();
             let mut tx = s.begin().await.unwrap();
-            tx.step_finding(s, &f, FindingState::Dispatched, Some(unit), Some(NOW + deadline), None, &event).await.unwrap();
+            tx.step_finding(s, &f, &sent(unit, deadline), &event).await.unwrap();
             tx.commit().await.unwrap();
         }
         let ids = async |f: FindingFilter, path: &str| {

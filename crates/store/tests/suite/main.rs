@@ -10,6 +10,7 @@ mod jobs;
 mod relocation;
 mod runs;
 mod schema;
+mod standing;
 
 use baoxue_domain::access::Jurisdiction;
 use baoxue_domain::place::PlacePath;

@@ -1,6 +1,6 @@
 use baoxue_domain::access::Role;
 use baoxue_domain::place::PlacePath;
-use baoxue_store::{LedgerQuery, NewEvent, NewPlace, Order, Relocated, Relocation, Store};
+use baoxue_store::{LedgerQuery, NewEvent, NewPlace, Order, Placed, Relocated, Relocation, Store};
 use jiff::civil::date;
 
 use crate::runs::{record, run_over};
@@ -50,7 +50,7 @@ async fn classes_move_up_at_once_with_their_children_teachers_and_tasks() {
         let found = s.finding(f, Some(&within(&[COUNTY])), None).await.unwrap().unwrap();
         let mut tx = s.begin().await.unwrap();
         let sent = baoxue_domain::finding::FindingState::Dispatched;
-        assert!(tx.step_finding(s, &found, sent, Some(five.as_str()), None, None, &e).await.unwrap());
+        assert!(tx.step_finding(s, &found, &Placed { unit: Some(five.as_str()), ..found.placed(sent) }, &e).await.unwrap());
         let count = baoxue_store::ClassCount { roll: Some(41), ..Default::default() };
         tx.count_class(five.as_str(), "2024-09", &count, 1).await.unwrap();
         let left = path(SCHOOL).child("2024届离校").child("六(1)班");

@@ -1,5 +1,5 @@
 use baoxue_domain::roster::SourceKind;
-use baoxue_store::{ChildRecord, Dialect, LedgerQuery, NewPair, NewRun, Order, Profile, Run, RunResult, SourceKey, Store};
+use baoxue_store::{AsOf, ChildRecord, Dialect, LedgerQuery, NewPair, NewRun, Order, Profile, Run, RunResult, SourceKey, Store};
 use rustc_hash::FxHashMap;
 
 use crate::{COUNTY, NOW, places, within};
@@ -18,10 +18,17 @@ pub fn record(id: i64, name: &str, verdict: &str) -> ChildRecord {
         birth_date: Some("2015-03-02".into()),
         verdict: verdict.into(),
         reason: format!("{name}的理由。"),
+        near_miss: String::new(),
         certainty: 1000,
         paths: [Some(VILLAGE.into()), Some(VILLAGE.into()), None],
         rows: vec![(SourceKey { source: SourceKind::Household, fingerprint: id * 1000 }, 1)],
     }
+}
+
+/// Noon of a day in Beijing.
+pub fn noon(day: &str) -> i64 {
+    let at = day.parse::<jiff::civil::Date>().unwrap().at(12, 0, 0, 0);
+    jiff::tz::Offset::constant(8).to_timestamp(at).unwrap().as_millisecond()
 }
 
 /// Runs once over these children, as the comparison would.
@@ -45,9 +52,11 @@ pub async fn run_over(
         batches: vec![],
         inputs: "[]".into(),
         version: "0".into(),
+        accepts_gone: false,
     };
+    let now = noon(day);
     let mut tx = store.begin().await.unwrap();
-    let id = tx.start_run(&new, NOW, 1).await.unwrap();
+    let id = tx.start_run(&new, now, 1).await.unwrap();
     tx.commit().await.unwrap();
     let run = store.run(COUNTY, id).await.unwrap().unwrap();
     let result = RunResult {
@@ -55,13 +64,14 @@ pub async fn run_over(
         known_sources: &known_sources,
         events,
         gone: &gone,
+        void: &Default::default(),
         pairs,
         summary: "{}",
         settings: "",
         report: "<p>",
     };
     let mut tx = store.begin().await.unwrap();
-    tx.finish_run(store, &run, &result, NOW).await.unwrap();
+    tx.finish_run(store, &run, &result, now).await.unwrap();
     tx.commit().await.unwrap();
     store.last_run(COUNTY).await.unwrap().unwrap()
 }
@@ -100,7 +110,8 @@ async fn a_second_run_over_the_same_writes_nothing_and_a_third_what_changed() {
         assert_eq!(s.search("2231", &all).await.unwrap(), [2, 3]);
         // as it was known on a day
         let verdicts = async |day: Option<&str>| {
-            let q = LedgerQuery { as_of: day.map(str::to_owned), ..LedgerQuery::default() };
+            let as_of = day.map(|d| AsOf { day: d.to_owned(), known_at: noon(d) });
+            let q = LedgerQuery { as_of, ..LedgerQuery::default() };
             let mut c = s.verdict_counts(&q, &all).await.unwrap();
             c.sort();
             c

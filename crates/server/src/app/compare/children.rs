@@ -113,7 +113,7 @@ pub fn decide_all<'a>(sources: &'a Sources<'a>, tables: &[Table], linkage: &Link
         let c = &children[i];
         let rows = c.rows.iter().map(|(source, r)| EvidenceRow { source: *source, row: r.row }).collect();
         let mut evidence = Evidence { rows, undecided: c.undecided, no_roll: c.no_roll, nearest: None };
-        evidence.nearest = near.nearest(&evidence);
+        evidence.nearest = near.nearest(&evidence, &c.rows);
         (i, decide(&evidence, setting))
     };
     let told: Vec<(usize, Verdict)> = missing.into_par_iter().map(verdict).collect();
@@ -167,21 +167,15 @@ impl<'a> NearIndex<'a> {
         Self { by_sound }
     }
 
-    /// The row of the same-sounding name whose birth date is closest.
-    fn nearest(&self, e: &Evidence) -> Option<NearMiss> {
+    /// Of the rows of the same-sounding name that are not the child's own, the one whose birth date is closest.
+    fn nearest(&self, e: &Evidence, own: &[(SourceKind, &SourceRow)]) -> Option<NearMiss> {
         let name = e.rows.iter().find_map(|r| r.row.name.as_deref())?;
         let birth = e.birth_date()?;
         let days = |r: &RosterRow| r.birth_date.map_or(i32::MAX, |b| birth.since(b).map_or(i32::MAX, |s| s.get_days().abs()));
         let rows = self.by_sound.get(&pinyin_syllables(name).join(" "))?;
-        let (kind, r) = rows.iter().min_by_key(|(k, r)| (days(r.row), *k, &r.fingerprint))?;
-        let difference = match days(r.row) {
-            i32::MAX => "该条没有出生日期".to_owned(),
-            0 => "姓名、出生日期相近,证件号和家长不同".to_owned(),
-            d if d < 60 => format!("出生日期差 {d} 天,证件号和家长不同"),
-            d if d < 730 => format!("出生日期差 {} 个月", d / 30),
-            d => format!("出生日期差 {} 年", d / 365),
-        };
-        Some(NearMiss { source: *kind, place: r.place(), name: r.row.name.clone().unwrap_or_default(), difference })
+        let others = rows.iter().filter(|(_, r)| !own.iter().any(|(_, o)| std::ptr::eq(*o, *r)));
+        let (kind, r) = others.min_by_key(|(k, r)| (days(r.row), *k, &r.fingerprint))?;
+        Some(NearMiss::new(*kind, r.place(), r.row, e))
     }
 }
 

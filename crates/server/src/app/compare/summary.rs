@@ -168,7 +168,7 @@ impl Previous {
 }
 
 fn is_missing(verdict: &str) -> bool {
-    VerdictKind::ALL.iter().any(|k| k.code() == verdict && k.group() == VerdictGroup::Missing)
+    VerdictKind::find(verdict).is_some_and(|k| k.group() == VerdictGroup::Missing)
 }
 
 /// Reckons the figures.

@@ -80,5 +80,5 @@ fn unseen(child: &Child, passage: Passage, exam_known: bool) -> Option<String> {
         };
     }
     (child.verdict.kind.group() != VerdictGroup::InSchool)
-        .then(|| format!("{}:{}", child.verdict.kind.label(), child.verdict.reason))
+        .then(|| format!("{}:{}", child.verdict.kind.label(), child.verdict.told()))
 }

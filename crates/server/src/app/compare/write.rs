@@ -161,7 +161,7 @@ impl<'a> Result<'a> {
         let n = children.len();
         let rows = children.into_iter().enumerate().map(move |(i, c)| {
             let mut row = person_values(i, c);
-            row.extend([c.verdict.kind.label().into(), c.verdict.reason.as_str().into()]);
+            row.extend([c.verdict.kind.label().into(), c.verdict.told().into()]);
             if ledger != LedgerKind::SchoolAge {
                 let past = past_visits(c.rows.iter().filter(|(s, _)| *s == SourceKind::PastCases).map(|(_, r)| r.row));
                 row.push(past.join("\n").into());
@@ -187,7 +187,7 @@ impl<'a> Result<'a> {
         let n = children.len();
         let rows = children.into_iter().enumerate().map(move |(i, c)| {
             let mut row = person_values(i, c);
-            row.extend([c.verdict.reason.as_str().into(), certainty(c.certainty).into(), evidence(c).into()]);
+            row.extend([c.verdict.told().into(), certainty(c.certainty).into(), evidence(c).into()]);
             row
         });
         TableSheet {
@@ -220,7 +220,7 @@ impl<'a> Result<'a> {
 
     fn vanished(&'a self, change: &'a Change) -> TableSheet<'a> {
         let columns = [("序号", 6.0), ("姓名", 14.0), ("出生日期", 11.0), ("上次判定", 22.0), ("上次来源", 40.0)];
-        let label = |code: &str| VerdictKind::ALL.iter().find(|k| k.code() == code).map_or("", |k| k.label());
+        let label = |code: &str| VerdictKind::find(code).map_or("", VerdictKind::label);
         let rows = change.vanished_children.iter().enumerate().map(move |(i, c)| {
             vec![
                 Value::from(i + 1),

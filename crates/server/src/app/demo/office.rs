@@ -77,7 +77,7 @@ pub async fn prepare(office: &Office, folder: &Path) -> anyhow::Result<()> {
     }
     office.load(&officer, &ids, true).await?;
     println!("正在比对……");
-    let run = office.ask_for_run(&officer).await?;
+    let run = office.ask_for_run(&officer, false).await?;
     let watch = crate::app::clock::Stopwatch::start();
     loop {
         let r = office.store.run(COUNTY, run).await?.context("比对不见了")?;

@@ -6,11 +6,11 @@ use baoxue_documents::write::{Column, TableSheet, Value, workbook};
 use baoxue_domain::access::{Action, Actor, Jurisdiction};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::school::leavers_mark;
+use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::ClassCount;
 
 use super::dispatch::school_of_class;
 use super::roll_over::reading_order;
-use super::sheets::verdict;
 use super::{Office, OfficeError, Result};
 
 /// More than this nobody counts in one class.
@@ -76,7 +76,7 @@ impl Office {
             if !j.covers(&path) || path.contains(leavers_mark()) {
                 continue;
             }
-            let Some(kind) = verdict(&code) else { continue };
+            let Some(kind) = VerdictKind::find(&code) else { continue };
             let c = classes.entry(path.clone()).or_insert_with(|| ClassAgreement { path, ..ClassAgreement::default() });
             c.register += if kind.is_on_register() { n } else { 0 };
             c.present += if kind.is_in_class() { n } else { 0 };

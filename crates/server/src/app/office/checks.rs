@@ -7,7 +7,6 @@ use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::ChildRow;
 
 use super::comparison::Figures;
-use super::sheets::verdict;
 use super::{Office, OfficeError, Result};
 
 const PERSON: [(&str, f64); 8] = [
@@ -31,7 +30,7 @@ fn person(c: &ChildRow) -> [Value; 8] {
         p.school.clone().into(),
         p.class.clone().into(),
         p.phone.clone().into(),
-        verdict(&c.verdict).map_or("", VerdictKind::label).into(),
+        VerdictKind::find(&c.verdict).map_or("", VerdictKind::label).into(),
     ]
 }
 

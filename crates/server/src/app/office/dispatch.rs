@@ -2,12 +2,13 @@
 
 use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::finding::{FindingError, FindingState, Route, Step, Workdays, route};
-use baoxue_domain::ledger::{Disposition, all_dispositions};
+use baoxue_domain::ledger::{DROPPED_OUT, Lapse, disposition};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::verdict::VerdictKind;
-use baoxue_store::{ChildRow, Finding, NewEvent};
+use baoxue_store::{ChildRow, Established, Finding, NewAudit, NewEstablishment, NewEvent, NewFile, Placed, Subject, Tx};
 use sha2::{Digest, Sha256};
 
+use super::comparison::LAPSED;
 use super::{Office, OfficeError, Result};
 use crate::app::clock::moment;
 
@@ -44,8 +45,30 @@ pub struct Answer<'a> {
     pub proofs: Vec<Proof>,
 }
 
-pub fn disposition(code: &str) -> Option<&'static Disposition> {
-    all_dispositions().1.iter().find(|d| d.code == code)
+/// The answer in words.
+pub fn answer_label(code: Option<&str>) -> String {
+    match code {
+        None => String::new(),
+        Some(DROPPED_OUT) => "确认未就读".into(),
+        Some(c) => disposition(c).map(|d| d.label.clone()).unwrap_or_default(),
+    }
+}
+
+/// Why an establishment holds no longer, in words.
+pub fn lapse_label(lapse: Lapse) -> String {
+    match lapse {
+        Lapse::Expired(day) => format!("证明已于 {day} 到期"),
+        Lapse::Contradicted(verdict) => format!("与其后的名册不符(判定为“{}”)", verdict.label()),
+    }
+}
+
+/// A proof that lies in its file already.
+struct KeptProof {
+    name: String,
+    media_type: &'static str,
+    digest: String,
+    stored: String,
+    bytes: i64,
 }
 
 /// What the bytes of a proof are, by their beginning; `None` for what is not taken.
@@ -67,7 +90,7 @@ impl Office {
     /// Where a finding about a child goes.
     pub async fn route_of(&self, county: &PlacePath, child: &ChildRow) -> Result<Route> {
         let parse = |p: &Option<String>| p.as_deref().and_then(PlacePath::parse);
-        let verdict = VerdictKind::ALL.iter().copied().find(|k| k.code() == child.verdict);
+        let verdict = VerdictKind::find(&child.verdict);
         let school = parse(&child.school_path).map(|p| school_of_class(&p));
         let residence = parse(&child.residence_path).filter(|p| p.depth() > county.depth());
         let catchments = self.store.catchments(self.clock.today()).await?;
@@ -131,8 +154,8 @@ impl Office {
             let name = names.get(unit).map_or(unit, String::as_str);
             let detail = format!("交{name}核实({})", route.why);
             let e = NewEvent { kind: Step::Dispatch.code(), detail: &detail, by: Some(actor.account), at: self.now() };
-            let said = f.disposition.as_deref();
-            if !tx.step_finding(&self.store, f, FindingState::Dispatched, Some(unit), Some(deadline), said, &e).await? {
+            let to = Placed { unit: Some(unit), deadline: Some(deadline), ..f.placed(FindingState::Dispatched) };
+            if !tx.step_finding(&self.store, f, &to, &e).await? {
                 return Err(changed(f));
             }
             self.audit(&mut tx, actor, "dispatch-finding", &format!("finding:{}", f.id), &detail).await?;
@@ -152,22 +175,33 @@ impl Office {
         }
         let said = match a.disposition {
             "" => return Err(FindingError::DispositionMissing.into()),
-            "dropped-out" => "确认未就读",
+            DROPPED_OUT => "确认未就读",
             code => disposition(code).ok_or(FindingError::DispositionMissing)?.label.as_str(),
         };
         let note = note_of(a.note)?;
-        if a.disposition == "dropped-out" && note.is_empty() {
+        if a.disposition == DROPPED_OUT && note.is_empty() {
             return Err(OfficeError::Input("确认未就读的,请写明孩子现在的情况".into()));
         }
         let kept = self.keep_proofs(&f, a.proofs).await?;
         let detail = if note.is_empty() { said.to_owned() } else { format!("{said}:{note}") };
         let e = NewEvent { kind: Step::Answer.code(), detail: &detail, by: Some(actor.account), at: self.now() };
         let mut tx = self.store.begin().await?;
-        if !tx.step_finding(&self.store, &f, state, f.unit_path.as_deref(), f.deadline_at, Some(a.disposition), &e).await? {
+        let to = Placed { answer: Some(a.disposition), ..f.placed(state) };
+        if !tx.step_finding(&self.store, &f, &to, &e).await? {
             return Err(changed(&f));
         }
-        for (name, kind, digest, stored, size) in &kept {
-            tx.add_attachment(f.id, name, kind, digest, stored, *size, self.now(), actor.account).await?;
+        for k in &kept {
+            let file = NewFile {
+                name: &k.name,
+                media_type: k.media_type,
+                digest: &k.digest,
+                stored: &k.stored,
+                bytes: k.bytes,
+                at: self.now(),
+                by: actor.account,
+            };
+            let file = tx.add_file(&self.store, &file).await?;
+            tx.add_proof(Subject::Finding(f.id), file).await?;
         }
         self.audit(&mut tx, actor, "answer-finding", &format!("finding:{}", f.id), &format!("{said},佐证 {} 份", kept.len()))
             .await?;
@@ -175,8 +209,8 @@ impl Office {
         Ok(())
     }
 
-    async fn keep_proofs(&self, f: &Finding, proofs: Vec<Proof>) -> Result<Vec<(String, &'static str, String, String, i64)>> {
-        let before = self.store.attachments(f.id).await?.len();
+    async fn keep_proofs(&self, f: &Finding, proofs: Vec<Proof>) -> Result<Vec<KeptProof>> {
+        let before = self.store.proofs_of(Subject::Finding(f.id)).await?.len();
         if before + proofs.len() > MAX_PROOFS {
             return Err(OfficeError::Input(format!("佐证材料最多 {MAX_PROOFS} 份")));
         }
@@ -192,12 +226,13 @@ impl Office {
             let store = self.store.clone();
             let stored = tokio::task::spawn_blocking(move || store.store_file("photo", |w| Ok(w.write_all(&p.bytes)?)));
             let stored = stored.await.map_err(|_| OfficeError::Input("保存佐证材料时出错,请重试".into()))??;
-            out.push((p.file_name.chars().take(100).collect(), kind, digest, stored, size));
+            let name = p.file_name.chars().take(100).collect();
+            out.push(KeptProof { name, media_type: kind, digest, stored, bytes: size });
         }
         Ok(out)
     }
 
-    /// The other steps: sent back, handed back, cleared, taken as suspected, reopened.
+    /// The other steps: sent back, handed back, cleared, confirmed, reopened. What is cleared or confirmed moves the ledgers that day.
     pub async fn step(&self, actor: &Actor, id: i64, version: i64, step: Step, note: &str) -> Result<()> {
         let action = if step == Step::HandBack { Action::AnswerFinding } else { Action::CloseFinding };
         let j = actor.jurisdiction(action)?;
@@ -211,8 +246,8 @@ impl Office {
         if step.needs_reason() && note.is_empty() {
             return Err(FindingError::ReasonMissing.into());
         }
-        if step == Step::Clear {
-            self.check_clearing(&f).await?;
+        if matches!(step, Step::Clear | Step::Confirm) {
+            self.check_conclusion(actor, &f, step).await?;
         }
         let deadline = match step {
             Step::SendBack => {
@@ -225,29 +260,63 @@ impl Office {
         let unit = if matches!(step, Step::HandBack | Step::Reopen) { None } else { f.unit_path.as_deref() };
         let e = NewEvent { kind: step.code(), detail: &note, by: Some(actor.account), at: self.now() };
         let mut tx = self.store.begin().await?;
-        if !tx.step_finding(&self.store, &f, state, unit, deadline, f.disposition.as_deref(), &e).await? {
+        let to = Placed { unit, deadline, ..f.placed(state) };
+        if !tx.step_finding(&self.store, &f, &to, &e).await? {
             return Err(changed(&f));
+        }
+        match step {
+            Step::Clear | Step::Confirm => self.establish(&mut tx, actor, &f).await?,
+            Step::Reopen => {
+                tx.revoke_establishments(&self.store, f.id, self.clock.today(), self.now(), actor.account).await?;
+            }
+            _ => {}
         }
         self.audit(&mut tx, actor, &format!("{}-finding", step.code()), &format!("finding:{id}"), &note).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    /// R-CASE 2: a code that clears, its proof, and as many units as the code asks for.
-    async fn check_clearing(&self, f: &Finding) -> Result<()> {
+    /// R-CASE 2: a code that clears, its proof, and as many units as the code asks for; a word that confirms the dropout. Whoever answered
+    /// does not decide.
+    async fn check_conclusion(&self, actor: &Actor, f: &Finding, step: Step) -> Result<()> {
         let code = f.disposition.as_deref().unwrap_or("");
+        let events = self.store.events_of(Subject::Finding(f.id)).await?;
+        let answers = || events.iter().filter(|e| e.kind == Step::Answer.code());
+        if answers().next_back().is_some_and(|e| e.account == Some(actor.account)) {
+            return Err(FindingError::OwnAnswer.into());
+        }
+        if step == Step::Confirm {
+            let said = "答复不是“确认未就读”,不能确认辍学;请核销,或退回重核";
+            return if code == DROPPED_OUT { Ok(()) } else { Err(OfficeError::Input(said.into())) };
+        }
         let d =
-            disposition(code).ok_or_else(|| OfficeError::Input("答复是“确认未就读”,不能核销;请转疑似辍学,或退回重核".into()))?;
-        if self.store.attachments(f.id).await?.is_empty() {
+            disposition(code).ok_or_else(|| OfficeError::Input("答复是“确认未就读”,不能核销;请确认辍学,或退回重核".into()))?;
+        if self.store.proofs_of(Subject::Finding(f.id)).await?.is_empty() {
             return Err(FindingError::ProofMissing.into());
         }
-        let events = self.store.finding_events(f.id).await?;
-        let mut who: Vec<i64> = events.iter().filter(|e| e.kind == Step::Answer.code()).filter_map(|e| e.account).collect();
-        who.sort_unstable();
-        who.dedup();
-        if who.len() < usize::from(d.units) {
-            return Err(FindingError::UnitsMissing(&d.label, d.units, who.len()).into());
+        let mut units: Vec<&str> = answers().filter_map(|e| e.unit_path.as_deref()).collect();
+        units.sort_unstable();
+        units.dedup();
+        if units.len() < usize::from(d.units) {
+            return Err(FindingError::UnitsMissing(&d.label, d.units, units.len()).into());
         }
+        Ok(())
+    }
+
+    /// Writes down what the answer of a finding establishes of its child, from today on.
+    async fn establish(&self, tx: &mut Tx, actor: &Actor, f: &Finding) -> Result<()> {
+        let child = self.store.children_by_number(&[f.child], None).await?.into_iter().next().ok_or(OfficeError::NotFound)?;
+        let new = NewEstablishment {
+            child: f.child,
+            finding: f.id,
+            conclusion: f.disposition.as_deref().unwrap_or_default(),
+            verdict: &child.verdict,
+            from: self.clock.today(),
+            unit: f.unit_path.as_deref(),
+            at: self.now(),
+            by: actor.account,
+        };
+        tx.establish(&self.store, &new).await?;
         Ok(())
     }
 
@@ -255,14 +324,50 @@ impl Office {
     pub async fn escalate_overdue(&self) -> Result<usize> {
         let mut escalated = 0;
         for f in self.store.overdue_findings(self.now()).await? {
-            let e = NewEvent { kind: "overdue", detail: "逾期未答复,已提醒上级", by: None, at: self.now() };
+            let detail = "逾期未答复,已提醒上级";
+            let e = NewEvent { kind: "overdue", detail, by: None, at: self.now() };
             let mut tx = self.store.begin().await?;
             if tx.escalate_finding(&self.store, &f, &e).await? {
+                self.audit_program(&mut tx, &f, "escalate-finding", detail).await?;
                 tx.commit().await?;
                 escalated += 1;
             }
         }
         Ok(escalated)
+    }
+
+    /// Children whose proof has expired are to be looked into anew: they are back on their ledger since that day.
+    pub async fn reopen_expired(&self) -> Result<usize> {
+        let mut reopened = 0;
+        for e in self.store.expired_establishments(self.clock.today()).await? {
+            let Some(child) = self.store.children_by_number(&[e.child], None).await?.into_iter().next() else { continue };
+            let kind = VerdictKind::find(&child.verdict);
+            if !kind.is_some_and(|k| k.is_suspected() || k.is_dropout()) {
+                continue;
+            }
+            let detail = expired(&e);
+            let event = NewEvent { kind: LAPSED, detail: &detail, by: None, at: self.now() };
+            let mut tx = self.store.begin().await?;
+            let run = self.store.newest_run_of(e.child).await?.unwrap_or_default();
+            let id = tx
+                .open_finding(&self.store, e.child, &child.verdict, run, &NewEvent { kind: "open", detail: "", ..event.clone() })
+                .await?;
+            tx.add_event(&self.store, Subject::Finding(id), &event, None).await?;
+            let f = Finding { id, unit_path: child.residence_path, ..Finding::new(e.child) };
+            self.audit_program(&mut tx, &f, "open-finding", &detail).await?;
+            tx.commit().await?;
+            reopened += 1;
+        }
+        Ok(reopened)
+    }
+
+    /// The audit row of what the program does by itself.
+    async fn audit_program(&self, tx: &mut Tx, f: &Finding, action: &str, detail: &str) -> Result<()> {
+        let place = f.unit_path.as_deref().and_then(PlacePath::parse).and_then(|p| p.county());
+        let place = place.as_ref().map_or("", PlacePath::as_str);
+        let subject = format!("finding:{}", f.id);
+        let row = NewAudit { at: self.now(), place, account: None, login: "系统", action, subject: &subject, detail };
+        Ok(tx.audit(self.store.vault(), row).await?)
     }
 
     /// Findings of one's unit that wait for an answer: all of them, and those that are overdue.
@@ -282,6 +387,12 @@ pub fn school_of_class(path: &PlacePath) -> PlacePath {
         }
     }
     at
+}
+
+/// That a proof has expired, in words.
+pub fn expired(e: &Established) -> String {
+    let until = e.rule.valid_to.map(|d| d.to_string()).unwrap_or_default();
+    format!("原认定“{}”的证明已于 {until} 到期,须重新核实", e.label())
 }
 
 fn note_of(text: &str) -> Result<String> {

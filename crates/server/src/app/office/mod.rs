@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod gazetteer;
 pub mod heads;
 pub mod kept;
+pub mod ledger;
 pub mod people;
 pub mod places;
 pub mod reconcile;
@@ -15,7 +16,6 @@ pub mod review;
 pub mod roll_over;
 pub mod rosters;
 pub mod settings;
-pub mod sheets;
 pub mod throttle;
 pub mod worker;
 
@@ -61,9 +61,27 @@ pub enum OfficeError {
     /// What was typed or sent cannot be used.
     #[error("{0}")]
     Input(String),
+    /// It could be done, and a person has to say that it is meant.
+    #[error("{said}")]
+    Asks {
+        /// Stable code of the question.
+        question: &'static str,
+        /// In words.
+        said: String,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl OfficeError {
+    /// What it asks, if it asks anything.
+    pub fn question(&self) -> Option<&'static str> {
+        match self {
+            Self::Asks { question, .. } => Some(question),
+            _ => None,
+        }
+    }
 }
 
 impl From<Refusal> for OfficeError {

@@ -7,7 +7,7 @@ use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::finding::{FindingState, Step};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{ClassRegister, IssueCode, Mapping, Severity, SourceKind};
-use baoxue_store::{Batch, BatchState, FindingFilter, NewBatch, NewEvent};
+use baoxue_store::{Batch, BatchState, FindingFilter, NewBatch, NewEvent, Placed};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
@@ -221,7 +221,7 @@ impl Office {
         let classes = std::sync::Arc::new(self.class_register(&county).await?);
         let new = self.stage_one(actor, &county, upload, Some(kind), &by, classes).await?;
         let mut tx = self.store.begin().await?;
-        tx.withdraw_batch(id, self.now(), actor.account).await?;
+        tx.withdraw_batch(&self.store, id, self.now(), actor.account).await?;
         tx.commit().await?;
         Ok(new)
     }
@@ -315,17 +315,15 @@ impl Office {
         let pending = FindingFilter { states: vec![FindingState::Open, FindingState::Dispatched], ..FindingFilter::default() };
         let (findings, _) = self.store.findings(&pending, &jurisdiction, i64::MAX, 0).await?;
         let mut tx = self.store.begin().await?;
-        if !tx.withdraw_batch(id, self.now(), actor.account).await? {
+        if !tx.withdraw_batch(&self.store, id, self.now(), actor.account).await? {
             return Err(OfficeError::Conflict("这份名册已经撤销".into()));
         }
         let mut called_off = 0;
         for f in findings.iter().filter(|f| runs.contains(&f.run)) {
             let detail = format!("所依据的名册“{}”已撤销,请等下一次比对", batch.file_name);
             let e = NewEvent { kind: Step::Withdraw.code(), detail: &detail, by: Some(actor.account), at: self.now() };
-            let unit = f.unit_path.as_deref();
-            called_off += usize::from(
-                tx.step_finding(&self.store, f, FindingState::Withdrawn, unit, None, f.disposition.as_deref(), &e).await?,
-            );
+            let to = Placed { deadline: None, ..f.placed(FindingState::Withdrawn) };
+            called_off += usize::from(tx.step_finding(&self.store, f, &to, &e).await?);
         }
         self.audit(
             &mut tx,

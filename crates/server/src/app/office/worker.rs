@@ -77,7 +77,7 @@ impl Office {
         let mut tx = self.store.begin().await?;
         tx.end_job(lease, state, Some(&said), self.now()).await?;
         if let Some(run) = job.payload.split_once(' ').and_then(|(_, r)| r.parse().ok()) {
-            tx.fail_run(run, &said, self.now()).await?;
+            tx.fail_run(run, &said, e.question(), self.now()).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -89,6 +89,7 @@ impl Office {
             for (what, done) in [
                 ("审计封存", self.seal().await),
                 ("逾期提醒", self.escalate_overdue().await.map(|_| ())),
+                ("证明到期", self.reopen_expired().await.map(|_| ())),
                 ("清理文件", self.store.sweep_files(ORPHAN_AGE).await.map(|_| ()).map_err(OfficeError::from)),
                 ("清理会话", self.sweep_sessions().await),
             ] {

@@ -148,7 +148,7 @@ async fn a_prefecture_compares_its_counties_as_one() {
             .await
             .is(422)
             .says("由居住地所在县负责");
-        let export = app.get(&second, "/ledgers/school-age/export.xlsx").await;
+        let export = app.post(&second, "/ledgers/school-age/export.xlsx", &[("reason", "核对名册")]).await;
         let sheets = baoxue_documents::read::read("x.xlsx", export.bytes).unwrap();
         let row = (0..sheets[0].height())
             .map(|r| sheets[0].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>().join(" "))
@@ -228,9 +228,9 @@ async fn an_overtaken_run_is_not_saved() {
     for app in prefectures().await {
         let county = actor_of(&app.office, "county").await;
         let comparer = actor_of(&app.office, "comparer").await;
-        let mine = app.office.ask_for_run(&county).await.unwrap();
-        let whole = app.office.ask_for_run(&comparer).await.unwrap();
-        let said = app.office.ask_for_run(&actor_of(&app.office, "other").await).await.unwrap_err().to_string();
+        let mine = app.office.ask_for_run(&county, false).await.unwrap();
+        let whole = app.office.ask_for_run(&comparer, false).await.unwrap();
+        let said = app.office.ask_for_run(&actor_of(&app.office, "other").await, false).await.unwrap_err().to_string();
         assert!(said.contains("由虚构州统一比对"), "{said}");
         app.work().await;
         let run = async |at: &str, id| app.office.store.run(at, id).await.unwrap().unwrap();

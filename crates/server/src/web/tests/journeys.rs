@@ -44,7 +44,7 @@ async fn from_dropped_files_to_a_cleared_finding() {
             .says("<b>4</b> 人未见就读记录");
         app.get(&county, "/ledgers/suspected").await.says("共 <b>5</b> 人");
         app.get(&county, "/ledgers/suspected?verdict=enrolled-not-present").await.says("共 <b>1</b> 人");
-        app.get(&county, "/ledgers/suspected?on=2023-10-01").await.says("没有符合条件的儿童");
+        app.get(&county, "/ledgers/suspected?on=2023-10-01").await.says("2023-10-01 还没有比对过");
         let book = app.get(&county, "/ledgers/suspected/export.xlsx").await;
         let sheets = baoxue_documents::read::read("x.xlsx", book.bytes).unwrap();
         assert_eq!(sheets[0].height(), 3 + 5, "title, line, head and five children");
@@ -101,11 +101,11 @@ async fn from_dropped_files_to_a_cleared_finding() {
         // two officers at once: the second sees what the first did
         let second = app.log_in("county2").await;
         step(&county, "clear", "5", "").await.is(303);
-        step(&second, "take-as-suspected", "5", "").await.is(409).says("已核销");
+        step(&second, "confirm", "5", "").await.is(409).says("已核销");
         // the next run leaves the cleared one cleared
         app.post(&county, "/runs", &[]).await;
         app.work().await;
-        app.get(&county, "/runs/2").await.says("新增待核实 0 条").says("新出现 <b>0</b> 人");
+        app.get(&county, "/runs/2").await.says("新增要核实的 0 条").says("新出现 <b>0</b> 人");
         app.get(&county, &format!("/findings/{id}")).await.says("已核销");
     }
 }

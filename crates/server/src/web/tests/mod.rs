@@ -3,6 +3,7 @@
 mod counties;
 mod entering;
 mod journeys;
+mod ledgers;
 mod sight;
 mod support;
 mod year;

@@ -38,7 +38,8 @@ pub const PEOPLE: [(&str, Role, &str); 9] = [
 pub struct TestApp {
     pub site: Router,
     pub office: Office,
-    _folder: tempfile::TempDir,
+    /// Lives as long.
+    pub _folder: Option<tempfile::TempDir>,
 }
 
 /// An answer of the site.
@@ -126,7 +127,7 @@ pub async fn apps_with(set_up: fn(&mut Office)) -> Vec<TestApp> {
             office.set_known_password(login, PASSWORD).await.unwrap();
         }
         let app = App { office: office.clone(), tls: false, banner: None };
-        out.push(TestApp { site: site(app), office, _folder: folder });
+        out.push(TestApp { site: site(app), office, _folder: Some(folder) });
     }
     out
 }
@@ -275,7 +276,7 @@ impl TestApp {
     /// A run, to its end.
     pub async fn compared_by(&self, login: &str) {
         let officer = actor_of(&self.office, login).await;
-        self.office.ask_for_run(&officer).await.unwrap();
+        self.office.ask_for_run(&officer, false).await.unwrap();
         self.work().await;
     }
 }

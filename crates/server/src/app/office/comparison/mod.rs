@@ -8,21 +8,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::finding::{FindingState, Step};
+use baoxue_domain::ledger::{Assessment, Standing, Stands};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::SourceKind;
 use baoxue_domain::school::{Grade, SchoolYear};
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_linkage::{Observer, Stage};
 use baoxue_store::{
-    Batch, ChildRecord, Job, JobState, KnownChild, Lease, NewAudit, NewEvent, NewPair, NewPlace, NewRun, Run, RunResult,
-    SearchKind, SourceKey,
+    Batch, ChildRecord, Finding, History, Job, JobState, KnownChild, Lease, NewAudit, NewEvent, NewPair, NewPlace, NewRun,
+    Placed, Run, RunResult, SearchKind, SourceKey, Subject,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 pub use figures::Figures;
 use work::work;
 
+use super::dispatch::lapse_label;
 use super::gazetteer::Gazetteer;
 use super::settings::LEARN;
 use super::{Office, OfficeError, Result};
@@ -30,6 +32,12 @@ use crate::app::clock::Stopwatch;
 
 /// Kind of the job.
 pub const JOB: &str = "run";
+/// A run that would lose more than this share of the children asks first, as loading a roster does.
+const GONE_PERCENT: i64 = 10;
+/// What such a run asks.
+pub const GONE: &str = "many-gone";
+/// Code of the event that an establishment holds no longer.
+pub const LAPSED: &str = "lapsed";
 
 /// A roster that a run used.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -131,6 +139,10 @@ struct Made {
     kinds: Vec<VerdictKind>,
     events: Vec<(i64, i64, &'static str)>,
     gone: Vec<KnownChild>,
+    /// Of these, those of whom only withdrawn rosters ever told.
+    void: FxHashSet<i64>,
+    /// Children who were there before.
+    here_before: i64,
     pairs: Vec<NewPair>,
     figures: Figures,
     settings: String,
@@ -139,8 +151,9 @@ struct Made {
 }
 
 impl Office {
-    /// Asks for a run over the rosters in use. A run that is under way already is the answer to a second click.
-    pub async fn ask_for_run(&self, actor: &Actor) -> Result<i64> {
+    /// Asks for a run over the rosters in use. A run that is under way already is the answer to a second click. `accepts_gone`: a person
+    /// says that many children may be gone.
+    pub async fn ask_for_run(&self, actor: &Actor, accepts_gone: bool) -> Result<i64> {
         let county = self.area(actor, Action::RunComparison)?;
         let busy_above = self
             .store
@@ -188,6 +201,7 @@ impl Office {
             batches: batches.iter().map(|b| b.id).collect(),
             inputs: serde_json::to_string(&inputs).unwrap_or_default(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            accepts_gone,
         };
         let mut tx = self.store.begin().await?;
         let run = tx.start_run(&new, self.now(), actor.account).await?;
@@ -251,7 +265,7 @@ impl Office {
         let mut tx = self.store.begin().await?;
         tx.cancel_job(job.id, self.now()).await?;
         if job.state == JobState::Queued {
-            tx.fail_run(run, "已取消", self.now()).await?;
+            tx.fail_run(run, "已取消", None, self.now()).await?;
         }
         self.audit(&mut tx, actor, "cancel-run", &format!("run:{run}"), "").await?;
         tx.commit().await?;
@@ -280,6 +294,7 @@ impl Office {
         let _ = tell.send(self.known(&county).await);
         let made = thread.await.map_err(|_| OfficeError::Input("比对程序出错,已停止;名册和以前的结果不受影响".into()))?;
         let (mut made, known_sources) = made.map_err(super::rosters::input)?;
+        self.ask_about_gone(&run, &mut made).await?;
         meter.at(10);
         let mut tx = self.store.begin().await?;
         tx.check_lease(lease).await?;
@@ -294,7 +309,8 @@ impl Office {
         let other = |c: &&ChildRecord| c.known.as_ref().is_some_and(|k| k.verdict != c.verdict);
         made.figures.changed = made.children.iter().filter(other).count() as i64;
         made.figures.seconds = meter.watch.elapsed().as_secs_f64();
-        let (opened, withdrawn) = self.settle_findings(&mut tx, &county, &run, &made).await?;
+        let now = self.now();
+        let (opened, withdrawn) = self.settle_findings(&mut tx, &county, &run, &made, now).await?;
         made.figures.findings_opened = opened;
         made.figures.findings_withdrawn = withdrawn;
         let summary = serde_json::to_string(&made.figures).unwrap_or_default();
@@ -303,12 +319,13 @@ impl Office {
             known_sources: &known_sources,
             events: &made.events,
             gone: &made.gone,
+            void: &made.void,
             pairs: &made.pairs,
             summary: &summary,
             settings: &made.settings,
             report: &made.report,
         };
-        tx.finish_run(&self.store, &run, &result, self.now()).await?;
+        tx.finish_run(&self.store, &run, &result, now).await?;
         let on = run.as_of.parse().unwrap_or_else(|_| self.clock.today());
         tx.add_places(&classes_of(&made.children), on).await?;
         tx.end_job(lease, JobState::Finished, None, self.now()).await?;
@@ -337,7 +354,11 @@ impl Office {
     }
 
     async fn given(&self, county: &PlacePath, run: &Run) -> Result<Given> {
-        let inputs: Vec<Input> = serde_json::from_str(&run.inputs).unwrap_or_default();
+        let unreadable = || OfficeError::Input("这次比对的名册清单读不出来(可能是升级前排上的),没有比对。请再比对一次".into());
+        let inputs: Vec<Input> = serde_json::from_str(&run.inputs).map_err(|_| unreadable())?;
+        if inputs.is_empty() {
+            return Err(unreadable());
+        }
         let mut batches = Vec::new();
         for i in &inputs {
             batches.push(self.store.batch(county.as_str(), i.batch).await?.ok_or(OfficeError::NotFound)?);
@@ -369,30 +390,59 @@ impl Office {
         Ok(Known { children: children.into_iter().map(|k| (k.id, k)).collect(), sources, by_id })
     }
 
-    /// Opens a finding for whoever has to be looked for, and calls off those whom this run saw. What was cleared stays cleared as long
-    /// as the verdict is the same.
-    async fn settle_findings(&self, tx: &mut baoxue_store::Tx, county: &PlacePath, run: &Run, made: &Made) -> Result<(i64, i64)> {
-        let newest: FxHashMap<i64, baoxue_store::Finding> =
+    /// A run that would lose more than a tenth of the children asks first: a roster may have come cut short.
+    async fn ask_about_gone(&self, run: &Run, made: &mut Made) -> Result<()> {
+        let fresh: Vec<i64> = made.gone.iter().filter(|g| g.gone_since_run.is_none()).map(|g| g.id).collect();
+        made.void = self.store.children_of_withdrawn_rosters(&fresh).await?;
+        let lost = fresh.iter().filter(|id| !made.void.contains(id)).count() as i64;
+        if run.accepts_gone || lost * 100 <= made.here_before * GONE_PERCENT {
+            return Ok(());
+        }
+        let said = format!(
+            "这次比对会使原有 {} 名儿童中的 {lost} 名从所有名册中消失(超过 {GONE_PERCENT}%),没有保存。请先查看名册是否交全;确认属实的,点“消失属实,仍按此比对”",
+            made.here_before
+        );
+        Err(OfficeError::Asks { question: GONE, said })
+    }
+
+    /// Opens a finding for whoever has to be looked for, and calls off those whom this run saw. What was established is honoured until its
+    /// evidence expires or this run contradicts it, which the new finding says.
+    async fn settle_findings(
+        &self,
+        tx: &mut baoxue_store::Tx,
+        county: &PlacePath,
+        run: &Run,
+        made: &Made,
+        now: i64,
+    ) -> Result<(i64, i64)> {
+        let newest: FxHashMap<i64, Finding> =
             self.store.newest_findings(county.as_str()).await?.into_iter().map(|f| (f.child, f)).collect();
+        let on: jiff::civil::Date = run.as_of.parse().unwrap_or_else(|_| self.clock.today());
+        let established = self.store.established_children(county.as_str()).await?;
+        let histories = self.store.histories(&established).await?;
         let (mut opened, mut withdrawn) = (0, 0);
         for (c, kind) in made.children.iter().zip(&made.kinds) {
-            let wanted = kind.is_suspected() || kind.is_dropout();
-            let last = newest.get(&c.id);
-            let e = |step: &'static str, detail| NewEvent { kind: step, detail, by: None, at: self.now() };
-            match last {
-                Some(f) if f.state.is_pending() && !wanted => {
+            let (stands, lapse) = match histories.get(&c.id) {
+                Some(h) => after_run(h, *kind, on, now),
+                None => (Standing::of_verdict(*kind), None),
+            };
+            let wanted = matches!(stands, Standing::Suspected | Standing::Dropout);
+            let e = |step: &'static str, detail| NewEvent { kind: step, detail, by: None, at: now };
+            match newest.get(&c.id) {
+                Some(f) if !wanted && (f.state.is_pending() || f.state == FindingState::Confirmed) => {
                     let detail = format!("{} 的比对已判定为“{}”,自动撤销", run.as_of, kind.label());
-                    let unit = f.unit_path.as_deref();
+                    let to = Placed { deadline: None, ..f.placed(FindingState::Withdrawn) };
                     let e = e(Step::Withdraw.code(), detail.as_str());
-                    withdrawn += i64::from(
-                        tx.step_finding(&self.store, f, FindingState::Withdrawn, unit, None, f.disposition.as_deref(), &e)
-                            .await?,
-                    );
+                    withdrawn += i64::from(tx.step_finding(&self.store, f, &to, &e).await?);
                 }
-                Some(f) if f.state.is_pending() || f.state == FindingState::Suspected => {}
-                Some(f) if f.state == FindingState::Cleared && f.verdict == c.verdict => {}
+                Some(f) if f.state.is_pending() => {}
+                // still to be persuaded, unless registers said meanwhile that the child was back
+                Some(f) if f.state == FindingState::Confirmed && lapse.is_none() => {}
                 _ if wanted => {
-                    tx.open_finding(&self.store, c.id, &c.verdict, run.id, &e("open", &c.reason)).await?;
+                    let id = tx.open_finding(&self.store, c.id, &c.verdict, run.id, &e("open", &c.reason)).await?;
+                    if let Some(lapse) = &lapse {
+                        tx.add_event(&self.store, Subject::Finding(id), &e(LAPSED, lapse), None).await?;
+                    }
                     opened += 1;
                 }
                 _ => {}
@@ -400,6 +450,19 @@ impl Office {
         }
         Ok((opened, withdrawn))
     }
+}
+
+/// Where a child stands after a run finds this verdict, and what was established before and holds no longer, in words.
+fn after_run(h: &History, verdict: VerdictKind, on: jiff::civil::Date, now: i64) -> (Standing, Option<String>) {
+    let mut then = h.clone();
+    then.assessments.push(Assessment { id: i64::MAX, verdict, effective_on: on, recorded_at: now, void_at: None });
+    let Some(Stands { standing, establishment, lapse, .. }) = then.stands(on, now) else {
+        return (Standing::of_verdict(verdict), None);
+    };
+    let by = establishment.and_then(|id| h.establishments.iter().find(|e| e.rule.id == id));
+    let said =
+        by.zip(lapse).map(|(e, lapse)| format!("原认定“{}”({} 起)不再有效:{}", e.label(), e.rule.valid_from, lapse_label(lapse)));
+    (standing, said)
 }
 
 /// Grades and classes in which children stand: with new rosters new classes come.

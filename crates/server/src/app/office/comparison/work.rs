@@ -24,11 +24,6 @@ use crate::app::compare::transition;
 use crate::app::link::report::OfRun;
 use crate::app::roster::RosterFile;
 
-/// A reason sentence without the row that came closest.
-fn without_near_miss(reason: &str) -> String {
-    reason.split_once(";最接近的一条是").map_or_else(|| reason.to_owned(), |(first, _)| format!("{first}。"))
-}
-
 /// Which file a row stands in: files are told apart by where they lie.
 fn address_of(file: &RosterFile) -> usize {
     std::ptr::from_ref(file) as usize
@@ -62,7 +57,7 @@ pub(super) fn work(
     let mut children = decide_all(&sources, &tables, &linkage, &setting);
     if given.gazetteer.area().county().is_none() {
         // the row that came closest may be another county's child
-        children.iter_mut().for_each(|c| c.verdict.reason = without_near_miss(&c.verdict.reason));
+        children.iter_mut().for_each(|c| c.verdict.near_miss = None);
     }
     let transitions = transition::check(&children, &sources);
     if meter.stop.load(Ordering::Relaxed) {
@@ -115,6 +110,7 @@ pub(super) fn work(
                 birth_date: c.birth_date.map(|d| d.to_string()),
                 verdict: c.verdict.kind.code().to_owned(),
                 reason: c.verdict.reason.clone(),
+                near_miss: c.verdict.near_miss.as_ref().map(ToString::to_string).unwrap_or_default(),
                 certainty: (c.certainty * 1000.0) as i64,
                 paths: paths_of(c, &given.gazetteer, &scope_of),
                 rows: keys[i].clone(),
@@ -138,7 +134,20 @@ pub(super) fn work(
     let report = of.body()?;
     figures.learned = settings.retrain && figures.decisions_used > 0;
     let settings = settings.to_toml();
-    let made = Made { children: records, kinds, events, gone, pairs, figures, settings, report, new_children };
+    let here_before = known.children.values().filter(|k| k.gone_since_run.is_none()).count() as i64;
+    let made = Made {
+        children: records,
+        kinds,
+        events,
+        gone,
+        void: FxHashSet::default(),
+        here_before,
+        pairs,
+        figures,
+        settings,
+        report,
+        new_children,
+    };
     Ok((made, known.sources))
 }
 

@@ -1,0 +1,216 @@
+//! 事件和佐证 (events and proofs): what happened to a subject, append only, and the files that prove it. A subject has its own rights;
+//! whoever may see it may see these.
+
+use crate::error::Result;
+use crate::{Row, Store, Tx, binds};
+
+/// What events and proofs hang on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A finding.
+    Finding(i64),
+    /// An establishment.
+    Establishment(i64),
+}
+
+impl Subject {
+    /// Stable code of its kind.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Finding(_) => "finding",
+            Self::Establishment(_) => "establishment",
+        }
+    }
+
+    /// Its number.
+    pub fn id(self) -> i64 {
+        match self {
+            Self::Finding(id) | Self::Establishment(id) => id,
+        }
+    }
+
+    /// What its sealed columns are bound to.
+    pub(crate) fn place(self) -> String {
+        format!("{}:{}", self.kind(), self.id())
+    }
+}
+
+/// What happened to a subject.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Its number.
+    pub id: i64,
+    /// Code of the step.
+    pub kind: String,
+    /// When.
+    pub at: i64,
+    /// Name of who did it; the program itself has none.
+    pub by: Option<String>,
+    /// Account of who did it.
+    pub account: Option<i64>,
+    /// The unit that had the subject after it.
+    pub unit_path: Option<String>,
+    /// In words.
+    pub detail: String,
+}
+
+/// An event to be written.
+#[derive(Debug, Clone)]
+pub struct NewEvent<'a> {
+    /// Code of the step.
+    pub kind: &'a str,
+    /// In words.
+    pub detail: &'a str,
+    /// Who.
+    pub by: Option<i64>,
+    /// When.
+    pub at: i64,
+}
+
+/// What a step led to: kept with its event, so that any day can be shown as it was known then.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct After<'a> {
+    /// Code of the state.
+    pub state: &'a str,
+    /// The unit that has it.
+    pub unit: Option<&'a str>,
+    /// Until when.
+    pub deadline: Option<i64>,
+    /// Code of the answer.
+    pub answer: Option<&'a str>,
+}
+
+/// 佐证材料 (proof).
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// Its number.
+    pub id: i64,
+    /// The file.
+    pub file: i64,
+    /// As it was named.
+    pub file_name: String,
+    /// `image/jpeg`.
+    pub media_type: String,
+    /// Stored file.
+    pub stored: String,
+    /// Size.
+    pub bytes: i64,
+    /// When.
+    pub added_at: i64,
+    /// Who.
+    pub added_by: String,
+}
+
+/// A stored file to be kept on record.
+#[derive(Debug, Clone)]
+pub struct NewFile<'a> {
+    /// As it was named.
+    pub name: &'a str,
+    /// `image/jpeg`.
+    pub media_type: &'a str,
+    /// SHA-256, in hexadecimal form.
+    pub digest: &'a str,
+    /// Name of the stored file.
+    pub stored: &'a str,
+    /// Size.
+    pub bytes: i64,
+    /// When.
+    pub at: i64,
+    /// Who.
+    pub by: i64,
+}
+
+/// What a sealed answer is bound to.
+pub(crate) fn answer_place(subject: Subject) -> String {
+    format!("answer:{}", subject.place())
+}
+
+fn name_place(stored: &str) -> String {
+    format!("file:{stored}")
+}
+
+impl Store {
+    /// What happened to a subject, the oldest first.
+    pub async fn events_of(&self, subject: Subject) -> Result<Vec<Event>> {
+        let sql = "SELECT e.id, e.kind, e.at, a.name, e.account_id, e.unit_path, e.detail FROM event e LEFT JOIN account a ON a.id = e.account_id
+                   WHERE e.subject_kind = $1 AND e.subject_id = $2 ORDER BY e.id";
+        let row = |r: &Row| {
+            Ok(Event {
+                id: r.int(0)?,
+                kind: r.text(1)?,
+                at: r.int(2)?,
+                by: r.opt_text(3)?,
+                account: r.opt_int(4)?,
+                unit_path: r.opt_text(5)?,
+                detail: self.vault.open_text(&subject.place(), &r.bytes(6)?)?,
+            })
+        };
+        self.all(sql, binds![subject.kind(), subject.id()]).await?.iter().map(row).collect()
+    }
+
+    /// Proofs of a subject, the oldest first.
+    pub async fn proofs_of(&self, subject: Subject) -> Result<Vec<Proof>> {
+        let sql = "SELECT p.id, f.id, f.name, f.media_type, f.stored, f.bytes, f.added_at, a.name
+                   FROM proof p JOIN file f ON f.id = p.file_id LEFT JOIN account a ON a.id = f.added_by
+                   WHERE p.subject_kind = $1 AND p.subject_id = $2 ORDER BY p.id";
+        let row = |r: &Row| {
+            let stored = r.text(4)?;
+            Ok(Proof {
+                id: r.int(0)?,
+                file: r.int(1)?,
+                file_name: self.vault.open_text(&name_place(&stored), &r.bytes(2)?)?,
+                media_type: r.text(3)?,
+                stored,
+                bytes: r.int(5)?,
+                added_at: r.int(6)?,
+                added_by: r.opt_text(7)?.unwrap_or_default(),
+            })
+        };
+        self.all(sql, binds![subject.kind(), subject.id()]).await?.iter().map(row).collect()
+    }
+}
+
+impl Tx {
+    /// Writes what happened.
+    pub async fn add_event(
+        &mut self,
+        store: &Store,
+        subject: Subject,
+        e: &NewEvent<'_>,
+        after: Option<After<'_>>,
+    ) -> Result<i64> {
+        let sql =
+            "INSERT INTO event (subject_kind, subject_id, kind, at, account_id, state, unit_path, deadline_at, answer, detail)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
+        let detail = store.vault().seal_text(&subject.place(), e.detail)?;
+        let answer = after.and_then(|a| a.answer).map(|a| store.vault().seal_text(&answer_place(subject), a)).transpose()?;
+        let values = binds![
+            subject.kind(),
+            subject.id(),
+            e.kind,
+            e.at,
+            e.by,
+            after.map(|a| a.state),
+            after.and_then(|a| a.unit),
+            after.and_then(|a| a.deadline),
+            answer,
+            detail
+        ];
+        self.one(sql, values).await?.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// Keeps a stored file on record and gives its number.
+    pub async fn add_file(&mut self, store: &Store, f: &NewFile<'_>) -> Result<i64> {
+        let sql = "INSERT INTO file (stored, digest, media_type, bytes, name, added_at, added_by) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+        let name = store.vault().seal_text(&name_place(f.stored), f.name)?;
+        let row = self.one(sql, binds![f.stored, f.digest, f.media_type, f.bytes, name, f.at, f.by]).await?;
+        row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// Makes a file a proof of a subject.
+    pub async fn add_proof(&mut self, subject: Subject, file: i64) -> Result<()> {
+        let sql = "INSERT INTO proof (subject_kind, subject_id, file_id) VALUES ($1, $2, $3)";
+        self.run(sql, binds![subject.kind(), subject.id(), file]).await?;
+        Ok(())
+    }
+}
