@@ -10,6 +10,7 @@ use crate::block::{Pair, SourceSet};
 use crate::buckets::side_by_side;
 use crate::cluster::Sets;
 use crate::compare::pattern;
+use crate::copies::Own;
 use crate::decisions::{DECIDED_RULE, Decided};
 use crate::encode::Encoded;
 use crate::order::sources_of;
@@ -32,6 +33,7 @@ pub(crate) struct DuplicateModel<'a> {
     scorer: &'a Scorer<'a>,
     encoded: &'a Encoded,
     by_source: Vec<Option<OfSource>>,
+    own: Own,
 }
 
 struct OfSource {
@@ -57,7 +59,7 @@ impl<'a> DuplicateModel<'a> {
                 })
             })
             .collect();
-        Self { scorer, encoded, by_source }
+        Self { scorer, encoded, by_source, own: Own::of(encoded) }
     }
 
     fn of(&self, row: u32) -> Option<&OfSource> {
@@ -82,7 +84,8 @@ impl Duplicates for DuplicateModel<'_> {
     }
 
     fn contradict(&self, a: u32, b: u32) -> bool {
-        self.of(a).is_none_or(|of| self.weight(of, a, b) - of.weights.prior() < CONTRADICTING)
+        self.own.tells_apart(self.encoded, a, b)
+            || self.of(a).is_none_or(|of| self.weight(of, a, b) - of.weights.prior() < CONTRADICTING)
     }
 }
 
@@ -90,6 +93,7 @@ impl Duplicates for DuplicateModel<'_> {
 pub(crate) struct Joining<'a> {
     encoded: &'a Encoded,
     scorer: &'a Scorer<'a>,
+    own: Own,
     pub duplicates: DuplicateModel<'a>,
     decided: &'a Decided,
     thresholds: Thresholds,
@@ -129,6 +133,7 @@ impl<'a> Joining<'a> {
         thresholds: Thresholds,
     ) -> Self {
         let clusters = Sets::new(encoded.len());
+        let own = Own::of(encoded);
         let mut same: Vec<&(u32, u32)> = decided.same.iter().collect();
         same.sort_unstable();
         for (a, b) in same {
@@ -136,8 +141,14 @@ impl<'a> Joining<'a> {
                 clusters.join(*a, *b);
             }
         }
+        // what stands twice in a register is one child, whoever else has it
+        for (a, b) in own.copies(encoded) {
+            if clusters.brought_together(a, b).all(|pair| !decided.different.contains(&pair)) {
+                clusters.join(a, b);
+            }
+        }
         let duplicates = DuplicateModel::new(encoded, scorer, models);
-        Self { encoded, scorer, duplicates, decided, thresholds, clusters, refused: Vec::new(), doubtful: Vec::new() }
+        Self { encoded, scorer, own, duplicates, decided, thresholds, clusters, refused: Vec::new(), doubtful: Vec::new() }
     }
 
     /// Joins the rows of the chosen pairs that are likely enough, likeliest first. `attached`: those of a second row of a child.
@@ -212,13 +223,17 @@ impl<'a> Joining<'a> {
         }
     }
 
-    /// Whether two rows may stand for one child: no person said otherwise, and one source has them for one child too.
+    /// Whether two rows may stand for one child: no person said otherwise, and one source has them for one child too. Two different sound
+    /// numbers in one source are two children whatever else is alike.
     fn may_be_one(&self, a: u32, b: u32, duplicate: bool) -> bool {
         let e = self.encoded;
         !self.decided.different.contains(&(a, b))
             && (e.source_of(a) != e.source_of(b)
                 || self.decided.same.contains(&(a, b))
-                || if e.sources() == 1 {
+                || self.own.are_copies(e, a, b)
+                || if self.own.tells_apart(e, a, b) {
+                    false
+                } else if e.sources() == 1 {
                     self.scorer.score(Pair::new(a, b, 0, pattern(e, a, b))) > CANDIDATE_FLOOR
                 } else if duplicate {
                     !self.duplicates.contradict(a, b)

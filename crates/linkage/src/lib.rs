@@ -19,6 +19,7 @@ mod block;
 mod buckets;
 mod cluster;
 mod compare;
+mod copies;
 mod decisions;
 mod encode;
 mod engine;

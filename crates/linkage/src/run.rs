@@ -7,9 +7,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::assign::{CANDIDATE_FLOOR, Candidate, assign};
+use crate::assign::{CANDIDATE_FLOOR, CERTAIN, Candidate, assign};
 use crate::block::{Blocker, CappedBlock, Draw, PAIRS_AT_ONCE, Pair, Proposed, SourceSet, Wanted, source_pair};
-use crate::compare::{level_at, rough_weight};
+use crate::compare::{level_at, pattern, rough_weight};
+use crate::copies::Own;
 use crate::decisions::{Decided, Decision};
 use crate::encode::{Encoded, Encoder};
 use crate::engine::{Engine, Task};
@@ -78,6 +79,9 @@ pub enum LinkError {
     /// The engine could not compare the pairs.
     #[error("{0}")]
     Engine(String),
+    /// Nothing to compare.
+    #[error("没有可比对的名册")]
+    NoSources,
     /// The kernel counts source pairs in 16 bits.
     #[error("来源太多:最多 {0} 个")]
     TooManySources(usize),
@@ -279,6 +283,9 @@ pub fn link(
     engine: &dyn Engine,
     observer: &dyn Observer,
 ) -> Result<Linkage, LinkError> {
+    if tables.is_empty() {
+        return Err(LinkError::NoSources);
+    }
     if tables.len() > MAX_SOURCES {
         return Err(LinkError::TooManySources(MAX_SOURCES));
     }
@@ -320,6 +327,9 @@ pub fn link(
 
     begin(Stage::Assign)?;
     decided.apply(&mut candidates, &order, &encoded);
+    if within {
+        add_copies(&mut candidates, &order, &encoded, &decided);
+    }
     let mut joining = Joining::new(&encoded, &scorer, &models, &decided, settings.thresholds);
     let attached = choose(&encoded, &joining.duplicates, &mut candidates, within);
     joining.join(&candidates, &attached);
@@ -439,6 +449,22 @@ fn compare(
     blocker.note(&proposed);
     Ok(proposed)
 }
+
+/// Rows that stand twice in the one source are compared and linked, whatever the rules proposed and the model made of them.
+fn add_copies(candidates: &mut Vec<Candidate>, order: &Order, encoded: &Encoded, decided: &Decided) {
+    let copies: FxHashSet<(u32, u32)> = Own::of(encoded).copies(encoded).into_iter().collect();
+    if copies.is_empty() {
+        return;
+    }
+    let key = |c: &Candidate| (c.pair.left, c.pair.right);
+    candidates.retain(|c| !copies.contains(&key(c)));
+    let free = copies.into_iter().filter(|pair| !decided.different.contains(pair));
+    candidates.extend(free.map(|(a, b)| Candidate::new(Pair::new(a, b, COPIES_RULE, pattern(encoded, a, b)), CERTAIN)));
+    order.sort(candidates);
+}
+
+/// Rule under which copies stand: the sharpest, by whose key they agree where they have one.
+const COPIES_RULE: usize = 0;
 
 /// Pairs found by a former name are pairs of the rows themselves; of several for two rows the likeliest stays.
 fn by_either_name(candidates: &mut Vec<Candidate>, encoded: &Encoded) {

@@ -262,3 +262,121 @@ fn a_former_name_finds_the_child() {
     };
     assert_ne!(name_level(&with_former(false), 7), name_level(&r, 7), "the name is now evidence for the link");
 }
+
+/// A county's families without twins, and `planted` multiples of `each` children of one birthday and sex of whom only the first is at
+/// school, without the number.
+fn with_multiples(families: usize, planted: usize, each: usize, seed: usize) -> (Vec<Row>, Vec<Row>, Vec<usize>, Vec<usize>) {
+    const GIVEN: [&str; 24] = [
+        "浩然", "子轩", "欣怡", "梓涵", "思琪", "俊杰", "雨桐", "佳怡", "文博", "诗涵", "天宇", "若曦", "明哲", "可馨", "博文",
+        "语嫣", "宇航", "一诺", "子墨", "雅琴", "建平", "小雨", "志远", "晓峰",
+    ];
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    let (mut there, mut missing) = (Vec::new(), Vec::new());
+    for family in 0..families {
+        let birth = (2008 + (family % 8) as u32, 1 + (family / 8 % 12) as u32, 1 + (family * 7 % 28) as u32);
+        let row = child(left.len(), family, birth, GIVEN[(family + seed) % 24]);
+        left.push(row.clone());
+        right.push(row);
+    }
+    for i in 0..planted {
+        let family = families + i;
+        let birth = (2009 + (i % 6) as u32, 1 + (i % 12) as u32, 1 + (i * 5 % 28) as u32);
+        for k in 0..each {
+            // the numbers of children of one birthday and sex follow one another
+            let mut row = child(left.len(), family, birth, GIVEN[(i * 5 + k * 7 + seed) % 24]);
+            row.fields[1] = check_digit(&format!("528801{}{:02}{:02}{:03}", birth.0, birth.1, birth.2, 201 + 2 * k));
+            row.fields[3] = "男".to_owned();
+            if k == 0 {
+                let mut at_school = row.clone();
+                at_school.fields[1].clear();
+                right.push(at_school);
+                there.push(row.person);
+            } else {
+                missing.push(row.person);
+            }
+            left.push(row);
+        }
+    }
+    (left, right, there, missing)
+}
+
+/// Two rows of one register with different sound numbers are two children, at any size, whatever the model has learned of twins.
+#[test]
+fn nobody_is_swallowed_by_a_twin() {
+    for (families, planted, each) in [(30, 1, 2), (100, 2, 2), (150, 3, 3), (400, 5, 2), (3_000, 7, 3)] {
+        for seed in 0..4 {
+            let (left, right, there, missing) = with_multiples(families, planted, each, seed);
+            let r = run(&left, &right, &[]);
+            let ids = |people: &[usize]| people.iter().map(|p| id_of(&left, "L", *p)).collect::<Vec<_>>();
+            let alone = r.unmatched(0);
+            assert_eq!(alone, ids(&missing), "{families} families, {planted} times {each}, seed {seed}");
+            let linked: Vec<String> = r.links().into_iter().map(|l| l.0).collect();
+            assert!(ids(&there).iter().all(|id| linked.contains(id)));
+            assert!(r.linkage.clusters.iter().all(|c| c.len() == 2));
+        }
+    }
+}
+
+/// What stands twice in one register is one child, though nobody else has it: by number and name, or alike in everything. A brother who
+/// was given the number, a namesake and a sister are not.
+#[test]
+fn two_rows_of_one_child_are_one_though_nobody_else_has_it() {
+    for size in [20, 200, 351] {
+        let mut left: Vec<Row> = children().into_iter().take(size).collect();
+        let right: Vec<Row> = left.clone();
+        let singles = left.len();
+        let lone = |n: usize, given: &str| child(9_000 + n, 290 + n, (2012, 1 + n as u32 % 12, 3), given);
+        // the same row twice; another telephone; without a number, alike in everything
+        let (first, second) = (lone(1, "宇航"), lone(2, "一诺"));
+        let mut third = lone(3, "子墨");
+        third.fields[1].clear();
+        let mut moved = second.clone();
+        moved.fields[5] = "12999999999".into();
+        left.extend([first.clone(), first, second, moved, third.clone(), third]);
+        // a brother with the same number, a namesake with another one, a namesake without one who was born elsewhere
+        let one = lone(4, "雅琴");
+        let mut brother = one.clone();
+        brother.fields[0] = one.fields[0].replace("雅琴", "建平");
+        let mut namesake = one.clone();
+        namesake.fields[1] = check_digit("52880120120303777");
+        left.extend([one, brother, namesake]);
+        let r = run(&left, &right, &[]);
+        let id = |i: usize| format!("L{:05}", singles + i);
+        let mut twice: Vec<Vec<String>> = r
+            .linkage
+            .clusters
+            .iter()
+            .filter(|c| c.iter().all(|m| m.source == 0))
+            .map(|c| c.iter().map(|m| r.tables[0].id(m.row as usize).to_owned()).collect())
+            .collect();
+        twice.iter_mut().for_each(|c| c.sort());
+        twice.sort();
+        assert_eq!(twice, [[id(0), id(1)], [id(2), id(3)], [id(4), id(5)]], "{size}");
+        // a person may say otherwise
+        let apart = Decision { left: (0, id(0)), right: (0, id(1)), judgement: Judgement::Different };
+        let r = run(&left, &right, &[apart]);
+        let together = r.linkage.clusters.iter().filter(|c| c.iter().all(|m| m.source == 0)).count();
+        assert_eq!(together, 2);
+    }
+}
+
+/// One file of which nearly all rows are copies.
+#[test]
+fn copies_in_one_file_are_found() {
+    let s = settings();
+    for copies in [2, 5, 40] {
+        let rows: Vec<Row> = children().into_iter().take(12).flat_map(|r| vec![r; copies]).collect();
+        let encoder = Encoder::new(&s);
+        let mut tables = vec![table(&encoder, &s, "一份", "A", &rows, &[])];
+        let linkage = link(encoder, &mut tables, &s, &[], &InProcess, &()).unwrap();
+        assert_eq!(linkage.clusters.iter().map(<[_]>::len).collect::<Vec<_>>(), vec![copies; 12]);
+        assert_eq!(linkage.links.len(), 12 * copies * (copies - 1) / 2);
+        assert!(linkage.unmatched[0].is_empty());
+    }
+}
+
+#[test]
+fn nothing_to_compare_is_refused() {
+    let s = settings();
+    assert_eq!(link(Encoder::new(&s), &mut [], &s, &[], &InProcess, &()).err(), Some(LinkError::NoSources));
+}

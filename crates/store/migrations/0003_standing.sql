@@ -112,6 +112,22 @@ ALTER TABLE child_profile ADD COLUMN reason_token BIGINT NOT NULL DEFAULT 0;
 -- the run since which only withdrawn rosters tell of the child
 ALTER TABLE child ADD COLUMN void_since_run BIGINT;
 
+-- 学校认作: what rosters call a school besides its name
+CREATE TABLE school_alias (
+  id {id},
+  scope_path {path} NOT NULL,
+  name TEXT NOT NULL,
+  school_path {path} NOT NULL,
+  recorded_at BIGINT NOT NULL,
+  recorded_by BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX school_alias_name ON school_alias (scope_path, name);
+
+-- 补充, 只替换, 整份替换: what of the rosters before it a batch takes the place of
+ALTER TABLE batch ADD COLUMN mode TEXT NOT NULL DEFAULT 'whole';
+-- the batch whose rows a spreadsheet of mended rows puts right
+ALTER TABLE batch ADD COLUMN mends BIGINT;
+
 -- a run that would lose more than a tenth of the children asks first
 ALTER TABLE run ADD COLUMN accepts_gone BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN question TEXT;

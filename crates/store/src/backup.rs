@@ -13,7 +13,7 @@ use crate::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 32] = [
+const TABLES: [&str; 33] = [
     "account",
     "role_grant",
     "roll_over",
@@ -24,6 +24,7 @@ const TABLES: [&str; 32] = [
     "setting",
     "batch",
     "heading_mapping",
+    "school_alias",
     "run",
     "run_batch",
     "run_report",

@@ -86,6 +86,10 @@ pub struct Batch {
     pub handed_over_by: String,
     /// On which day.
     pub handed_over_on: String,
+    /// What of the rosters before it it takes the place of: a code.
+    pub mode: String,
+    /// The batch whose rows it puts right.
+    pub mends: Option<i64>,
     /// When it was read.
     pub staged_at: i64,
     /// By whom.
@@ -132,7 +136,7 @@ pub struct NewBatch {
 }
 
 const COLUMNS: &str = "id, scope_path, source, state, file_name, digest, original, roster, good_rows, rejected_rows, passed_over_rows, counts, \
-                       preview, mapping, department, handed_over_by, handed_over_on, staged_at, staged_by, loaded_at, withdrawn_at";
+                       preview, mapping, department, handed_over_by, handed_over_on, staged_at, staged_by, loaded_at, withdrawn_at, mode, mends";
 
 fn batch(vault: &Vault, r: &Row) -> Result<Batch> {
     Ok(Batch {
@@ -157,6 +161,8 @@ fn batch(vault: &Vault, r: &Row) -> Result<Batch> {
         staged_by: r.int(18)?,
         loaded_at: r.opt_int(19)?,
         withdrawn_at: r.opt_int(20)?,
+        mode: r.text(21)?,
+        mends: r.opt_int(22)?,
     })
 }
 
@@ -209,6 +215,14 @@ impl Store {
         rows.iter().map(|r| Ok((r.text(0)?, r.text(1)?))).collect()
     }
 
+    /// What a county's rosters call schools: name, path of the school.
+    pub async fn school_aliases(&self, scope: &str) -> Result<Vec<(String, String)>> {
+        let mut c = Clause::new();
+        c.below("scope_path", scope);
+        let sql = format!("SELECT name, school_path FROM school_alias{} ORDER BY name", c.sql());
+        self.all(&sql, c.values).await?.iter().map(|r| Ok((r.text(0)?, r.text(1)?))).collect()
+    }
+
     /// All that a county said of headings: source, heading, field.
     pub async fn heading_mappings(&self, scope: &str) -> Result<Vec<(String, String, String)>> {
         let sql = "SELECT source, heading, field FROM heading_mapping WHERE scope_path = $1 ORDER BY source, heading";
@@ -252,10 +266,19 @@ impl Tx {
         row.map_or(Ok(0), |r| r.int(0))
     }
 
-    /// Loads a staged batch. With `replace`, the rosters of its source that were in use are replaced by it. False if it is no longer staged.
-    pub async fn load_batch(&mut self, id: i64, replace: bool, now: i64, by: i64) -> Result<bool> {
-        let sql = "UPDATE batch SET state = 'loaded', loaded_at = $1, loaded_by = $2 WHERE id = $3 AND state = 'staged'";
-        if self.run(sql, binds![now, by, id]).await? == 0 {
+    /// Loads a staged batch. With `replace`, the rosters of its source that were in use are replaced by it; `mode` says what of those that stay
+    /// in use it takes the place of. False if it is no longer staged.
+    pub async fn load_batch(
+        &mut self,
+        id: i64,
+        replace: bool,
+        mode: &str,
+        mends: Option<i64>,
+        now: i64,
+        by: i64,
+    ) -> Result<bool> {
+        let sql = "UPDATE batch SET state = 'loaded', loaded_at = $1, loaded_by = $2, mode = $4, mends = $5 WHERE id = $3 AND state = 'staged'";
+        if self.run(sql, binds![now, by, id, mode, mends]).await? == 0 {
             return Ok(false);
         }
         if replace {
@@ -268,8 +291,9 @@ impl Tx {
 
     /// Withdraws a batch; the one that it replaced is in use again. False if it was withdrawn already.
     pub async fn withdraw_batch(&mut self, store: &Store, id: i64, now: i64, by: i64) -> Result<bool> {
-        let before = self.one("SELECT state FROM batch WHERE id = $1", binds![id]).await?;
-        let was_loaded = before.map(|r| r.text(0)).transpose()?.as_deref() == Some("loaded");
+        let before = self.one("SELECT state, mode FROM batch WHERE id = $1", binds![id]).await?;
+        let before = before.map(|r| Ok::<_, crate::StoreError>((r.text(0)?, r.text(1)?))).transpose()?;
+        let was_loaded = before.is_some_and(|(state, mode)| state == "loaded" && mode == "whole");
         let sql =
             "UPDATE batch SET state = 'withdrawn', withdrawn_at = $1, withdrawn_by = $2 WHERE id = $3 AND state <> 'withdrawn'";
         if self.run(sql, binds![now, by, id]).await? == 0 {
@@ -289,6 +313,14 @@ impl Tx {
         let children: Vec<i64> = children.iter().map(|r| r.int(0)).collect::<Result<_>>()?;
         self.project_standings(store, &children, now).await?;
         Ok(true)
+    }
+
+    /// Remembers what a county's rosters call a school.
+    pub async fn call_school(&mut self, scope: &str, name: &str, school: &str, now: i64, by: i64) -> Result<()> {
+        let sql = "INSERT INTO school_alias (scope_path, name, school_path, recorded_at, recorded_by) VALUES ($1, $2, $3, $4, $5)
+                   ON CONFLICT (scope_path, name) DO UPDATE SET school_path = $3, recorded_at = $4, recorded_by = $5";
+        self.run(sql, binds![scope, name, school, now, by]).await?;
+        Ok(())
     }
 
     /// Remembers what a heading of a source means; an empty field forgets it.

@@ -103,6 +103,20 @@ impl Store {
         self.all(&sql, c.values).await?.iter().map(place).collect()
     }
 
+    /// Every name that schools below a path have or had: code, name, whether it is the present one.
+    pub async fn school_names(&self, path: &str, on: Date) -> Result<Vec<(String, String, bool)>> {
+        let mut c = Clause::new();
+        c.below("path", path);
+        c.one_of("kind", ["school", "teaching-point"]);
+        let day = c.bind(on);
+        let sql = format!(
+            "SELECT code, name, CASE WHEN kind = 'school' AND (valid_to IS NULL OR valid_to > {day}) THEN 1 ELSE 0 END FROM place{}
+             ORDER BY valid_from DESC, id DESC",
+            c.sql()
+        );
+        self.all(&sql, c.values).await?.iter().map(|r| Ok((r.text(0)?, r.text(1)?, r.flag(2)?))).collect()
+    }
+
     /// The place at a path on a day.
     pub async fn place_at(&self, path: &PlacePath, on: Date) -> Result<Option<Place>> {
         let sql = format!(

@@ -206,6 +206,25 @@ impl Store {
         self.one(&sql, binds![scope]).await?.as_ref().map(run).transpose()
     }
 
+    /// The newest finished run of a place, where rosters were loaded or withdrawn since: its number and day.
+    pub async fn outdated_run(&self, scope: &str) -> Result<Option<(i64, String)>> {
+        let last = self.one(
+            "SELECT id, as_of FROM run WHERE scope_path = $1 AND state = 'finished' ORDER BY id DESC LIMIT 1",
+            binds![scope],
+        );
+        let Some(last) = last.await? else { return Ok(None) };
+        let (id, as_of) = (last.int(0)?, last.text(1)?);
+        let mut c = Clause::new();
+        let run = c.bind(id);
+        c.below("b.scope_path", scope);
+        let sql = format!(
+            "SELECT b.id FROM batch b LEFT JOIN run_batch x ON x.batch_id = b.id AND x.run_id = {run}{}
+               AND ((b.state = 'loaded' AND x.run_id IS NULL) OR (b.state <> 'loaded' AND x.run_id IS NOT NULL)) LIMIT 1",
+            c.sql()
+        );
+        Ok(self.one(&sql, c.values).await?.map(|_| (id, as_of)))
+    }
+
     /// How a run came to its result; runs of earlier versions have none.
     pub async fn run_report(&self, run: i64) -> Result<Option<String>> {
         self.one("SELECT body FROM run_report WHERE run_id = $1", binds![run]).await?.map(|r| r.text(0)).transpose()

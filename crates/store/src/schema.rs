@@ -68,6 +68,8 @@ const PLACES: &[(&str, &str, OnRelocation)] = &[
     ("role_grant", "path", OnRelocation::Own),
     ("roll_over", "scope_path", OnRelocation::Stay),
     ("run", "scope_path", OnRelocation::Stay),
+    ("school_alias", "school_path", OnRelocation::Follow),
+    ("school_alias", "scope_path", OnRelocation::Stay),
     ("session", "place_path", OnRelocation::Own),
     ("setting", "scope_path", OnRelocation::Stay),
 ];

@@ -56,6 +56,18 @@ impl PlacePath {
         Self(format!("{}{step}/", self.0))
     }
 
+    /// Of a school or anything in it: the school.
+    pub fn school(&self) -> Self {
+        let mut at = self.clone();
+        while at.depth() > 2 {
+            match at.parent() {
+                Some(p) => at = p,
+                None => break,
+            }
+        }
+        at
+    }
+
     /// The place above.
     pub fn parent(&self) -> Option<Self> {
         let cut = self.0.trim_end_matches('/').rfind('/')?;

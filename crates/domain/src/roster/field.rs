@@ -38,7 +38,7 @@ fields! {
     OutOfSchoolReason = "out-of-school-reason", PostponedReason = "postponed-reason", PostponedUntil = "postponed-until",
     ApprovedBy = "approved-by", ExamNumber = "exam-number", ExamAbsence = "exam-absence", Disposition = "disposition",
     ResidencePermit = "residence-permit", FoundOn = "found-on", CaseStage = "case-stage", VisitedOn = "visited-on",
-    VisitKind = "visit-kind", VisitResult = "visit-result", PersuadedBy = "persuaded-by", Remarks = "remarks",
+    VisitKind = "visit-kind", VisitResult = "visit-result", PersuadedBy = "persuaded-by", OriginalRow = "original-row", Remarks = "remarks",
 }
 
 struct Dictionary {

@@ -84,6 +84,8 @@ issue_codes! {
     ExcelError "excel-error" Dropped "单元格是公式错误",
     RemarkInCell "remark-in-cell" Notice "单元格里的括注已移入备注",
     SameAsAbove "same-as-above" Notice "“同上”已换成上一行的内容",
+    SchoolUnknown "school-unknown" Confirm "学校不在学校名单中",
+    SchoolSpelt "school-spelt" Confirm "学校名称与登记的差一个字,已按登记的学校对应",
     ClassUnknown "class-unknown" Confirm "班级不在学籍名册中",
     CrossField "cross-field" Confirm "两列互相矛盾",
 }

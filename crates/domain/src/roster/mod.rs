@@ -14,7 +14,7 @@ mod read;
 mod row;
 mod rules;
 
-pub use classes::ClassRegister;
+pub use classes::{ClassKey, ClassRegister};
 pub use clean::{clean_text, strip_remark};
 pub use field::{Field, recognise_heading, template_heading};
 pub use issue::{IssueCode, RowIssue, Severity};

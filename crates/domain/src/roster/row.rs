@@ -57,6 +57,21 @@ impl FieldValues {
         })
     }
 
+    /// Puts a value in place of the first one of a field, or adds it.
+    pub fn set(&mut self, field: Field, value: &str) {
+        if self.get(field).is_none() {
+            return self.push(field, value);
+        }
+        let mut set = false;
+        let mut out = Self::default();
+        for (f, v) in self.iter() {
+            let first = f == field && !set;
+            set |= first;
+            out.push(f, if first { value } else { v });
+        }
+        *self = out;
+    }
+
     /// Gives back the room kept for more values.
     pub fn shrink(&mut self) {
         self.text.shrink_to_fit();

@@ -1,8 +1,10 @@
 //! 学校 (schools): codes, student numbers, school years.
 
+mod directory;
 mod grade;
 mod school_year;
 
+pub use directory::{SchoolDirectory, SchoolNamed};
 pub use grade::{Grade, leavers_mark, leavers_step};
 pub use school_year::{SchoolYear, TrackingWindow};
 

@@ -21,6 +21,10 @@ pub(crate) const LEVELS: &[Level] = &[
     level("different", 0.005, 0.03, 0.07, 0.14, 0.01, -24),
 ];
 
+/// Levels of two names that are one person's where the number is one: same, homophone, look-alike, cut short. Brothers' names are often one
+/// character apart.
+pub(crate) const IS_ONE: [u8; 4] = [1, 2, 3, 5];
+
 /// The same comparison on a guardian, who is shared by brothers and sisters and may be the father in one register
 /// and the grandmother in the next.
 pub(crate) const GUARDIAN_LEVELS: &[Level] = &[

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use baoxue_documents::write::{Column, TableSheet, Value};
-use baoxue_domain::roster::{RowIssue, Severity};
+use baoxue_domain::roster::{Field, RowIssue, Severity};
 
 use super::roster::RosterFile;
+
+/// What the title says behind the name of the file.
+pub const TITLE: &str = "——问题行";
 
 /// Whether a file has such rows.
 pub fn any(file: &RosterFile) -> bool {
@@ -25,7 +28,7 @@ pub fn sheets(file: &RosterFile) -> Vec<TableSheet<'static>> {
         }
         let source = &file.sheets[*number];
         let marked: BTreeSet<usize> = by_row.values().flatten().filter_map(|i| i.column).collect();
-        let mut columns = vec![Column::new("原行号", 8.0), Column::new("处理", 12.0)];
+        let mut columns = vec![Column::new(Field::OriginalRow.heading(), 8.0), Column::new("处理", 12.0)];
         if by_row.values().flatten().any(|i| i.column.is_none()) {
             columns.push(Column::new("整行问题", 40.0));
         }
@@ -62,7 +65,7 @@ pub fn sheets(file: &RosterFile) -> Vec<TableSheet<'static>> {
             .collect();
         out.push(TableSheet {
             name: source.name.clone(),
-            title: Some(format!("{}——问题行", file.name)),
+            title: Some(format!("{}{TITLE}", file.name)),
             subtitle: Some(("黄色单元格有问题,原因在其右侧;改正后可直接重新导入".to_owned(), String::new())),
             columns,
             rows: Box::new(rows.into_iter()),

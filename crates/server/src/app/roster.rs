@@ -1,6 +1,6 @@
 //! Reading a roster file: bytes → sheets → layout → rows and problems.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -9,6 +9,7 @@ use baoxue_domain::roster::{
     ClassRegister, Field, Grid, IssueCode, KindGuess, Layout, Mapping, RawCell, RawKind, ReadRoster, RowIssue, SheetContext,
     SourceKind, find_layout, read_rows, recognise_kind,
 };
+use baoxue_domain::school::{SchoolDirectory, SchoolNamed};
 use jiff::civil::Date;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -118,9 +119,7 @@ pub fn read_bytes(name: String, bytes: Vec<u8>, reading: &Reading) -> anyhow::Re
     let found: Vec<(usize, Layout)> =
         sheets.iter().enumerate().filter_map(|(i, s)| find_layout(&SheetGrid(s), reading.mapping).map(|l| (i, l))).collect();
     if found.is_empty() {
-        bail!(
-            "文件“{name}”里找不到表头:前 30 行没有一行同时写着“姓名”和“身份证件号”“出生日期”等列名。请补上表头,或用 --mapping 说明各列"
-        );
+        bail!("文件“{name}”里找不到表头:前 30 行没有一行同时写着“姓名”和“身份证件号”“出生日期”等列名。请补上表头再试");
     }
     let guess_of = |sheet: &Sheet, layout: &Layout| recognise_kind(&layout.fields(), &[&name, &sheet.name, &layout.title]);
     let guess = found
@@ -130,7 +129,7 @@ pub fn read_bytes(name: String, bytes: Vec<u8>, reading: &Reading) -> anyhow::Re
         .map(|(_, g)| g);
     let Some(kind) = reading.kind.or(guess.as_ref().map(|g| g.kind)) else {
         let kinds: Vec<&str> = SourceKind::ALL.iter().map(|k| k.label()).collect();
-        bail!("看不出文件“{name}”是哪一种名册({});请用 --kind 或相应的选项说明", kinds.join("、"));
+        bail!("看不出文件“{name}”是哪一种名册({});请说明它是哪一种", kinds.join("、"));
     };
     // sheets of another kind in the same file are left out, and said so
     let (layouts, others): (Vec<_>, Vec<_>) = found
@@ -160,19 +159,56 @@ impl RosterFile {
         self.sheets.iter_mut().enumerate().for_each(|(i, s)| s.keep_rows(|row| troubled.contains(&(i, row))));
     }
 
+    /// 学校对应: gives every row the code of the school that it means, by its code or one of its names, and reports those that mean none.
+    pub fn name_schools(&mut self, directory: &SchoolDirectory) {
+        if !names_schools(self.kind) {
+            return;
+        }
+        let mut known: HashMap<(Option<String>, Option<String>), SchoolNamed> = HashMap::new();
+        let mut issues = Vec::new();
+        for r in &mut self.roster.rows {
+            let key = (r.get(Field::SchoolCode).map(str::to_owned), r.get(Field::SchoolName).map(str::to_owned));
+            let named = known.entry(key).or_insert_with_key(|(code, name)| directory.find(code.as_deref(), name.as_deref()));
+            let found = r.get(Field::SchoolName).or(r.get(Field::SchoolCode)).unwrap_or("").to_owned();
+            let issue = |code, message| RowIssue {
+                sheet: r.sheet,
+                row: r.row,
+                column: column_of(&self.layouts, r.sheet, Field::SchoolName)
+                    .or_else(|| column_of(&self.layouts, r.sheet, Field::SchoolCode)),
+                field: Some(Field::SchoolName),
+                code,
+                rule: None,
+                found: found.clone(),
+                message,
+            };
+            match named {
+                SchoolNamed::Nothing => {}
+                SchoolNamed::Known(code) => r.values.set(Field::SchoolCode, code),
+                SchoolNamed::Spelt(code, name) => {
+                    let said = format!("第 {} 行“学校”“{found}”按登记的“{name}”对应;不是同一所学校的,请改正", r.row);
+                    issues.push(issue(IssueCode::SchoolSpelt, said));
+                    r.values.set(Field::SchoolCode, code);
+                }
+                SchoolNamed::Unknown => {
+                    let said = format!("第 {} 行“学校”“{found}”不在学校名单中,请核对校名或学校标识码;外县的学校不用改", r.row);
+                    issues.push(issue(IssueCode::SchoolUnknown, said));
+                }
+            }
+        }
+        self.roster.issues.extend(issues);
+        self.roster.issues.sort_by_key(|i| (i.sheet, i.row));
+    }
+
     /// Reports rows whose class the student register does not have.
     pub fn check_classes(&mut self, register: &ClassRegister) {
         let unknown = self.roster.rows.iter().filter(|r| register.has_class_of(r) == Some(false));
         let issues: Vec<RowIssue> = unknown
             .map(|r| {
-                let layout = self.layouts.iter().find(|(sheet, _)| *sheet == r.sheet).map(|(_, l)| l);
                 let class = r.get(Field::Class).unwrap_or("");
                 RowIssue {
                     sheet: r.sheet,
                     row: r.row,
-                    column: layout
-                        .and_then(|l| l.columns.iter().find(|c| c.slot.is_some_and(|s| s.field == Field::Class)))
-                        .map(|c| c.column),
+                    column: column_of(&self.layouts, r.sheet, Field::Class),
                     field: Some(Field::Class),
                     code: IssueCode::ClassUnknown,
                     rule: None,
@@ -184,6 +220,33 @@ impl RosterFile {
         self.roster.issues.extend(issues);
         self.roster.issues.sort_by_key(|i| (i.sheet, i.row));
     }
+}
+
+/// The column of a field in a sheet.
+fn column_of(layouts: &[(usize, Layout)], sheet: usize, field: Field) -> Option<usize> {
+    let layout = layouts.iter().find(|(number, _)| *number == sheet).map(|(_, l)| l)?;
+    layout.columns.iter().find(|c| c.slot.is_some_and(|s| s.field == field)).map(|c| c.column)
+}
+
+/// Whether rows of a kind stand in a school of the county. Last year's pupils and other lists may name schools of anywhere.
+fn names_schools(kind: SourceKind) -> bool {
+    matches!(kind, SourceKind::Student | SourceKind::InSchool) || SourceKind::EXAMS.contains(&kind)
+}
+
+/// Gives rows that name a school without its code the code that others give it: on the command line nothing else is known of schools.
+pub fn name_schools<'a>(files: impl Iterator<Item = &'a mut RosterFile>) {
+    let mut files: Vec<&mut RosterFile> = files.collect();
+    let mut directory = SchoolDirectory::default();
+    let rows = files.iter().filter(|f| names_schools(f.kind)).flat_map(|f| &f.roster.rows);
+    for (code, name) in rows.filter_map(|r| Some((r.get(Field::SchoolCode)?, r.get(Field::SchoolName)?))) {
+        directory.add(code, name);
+    }
+    files.par_iter_mut().for_each(|f| {
+        // a register that gives its schools' codes is itself the directory
+        if f.roster.rows.iter().any(|r| r.get(Field::SchoolCode).is_none() && r.get(Field::SchoolName).is_some()) {
+            f.name_schools(&directory);
+        }
+    });
 }
 
 /// Checks rolls of pupils against the classes that the student registers among the files have.

@@ -9,6 +9,7 @@ use baoxue_domain::access::Action;
 use super::installation::{self, block_on};
 use crate::app::office::places::read_places;
 use crate::app::office::rosters::{HandOver, Upload};
+use crate::app::office::supersede::Mode;
 
 /// 导入名册(与网页“导入名册”相同),或用 --places 导入区划学校。
 #[derive(clap::Args)]
@@ -25,6 +26,9 @@ pub struct Args {
     /// 读入后直接载入
     #[arg(long)]
     load: bool,
+    /// 怎样载入:whole 整份替换,places 只替换表中的学校(乡镇),add 补充,mend 改正的行放回
+    #[arg(long, requires = "load", value_name = "方式", value_parser = ["whole", "places", "add", "mend"])]
+    mode: Option<String>,
     /// 数量变化超过一成也载入
     #[arg(long, requires = "load")]
     confirmed: bool,
@@ -72,7 +76,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
         }
         if args.load && !ids.is_empty() {
-            office.load(&actor, &ids, args.confirmed).await?;
+            let mode = args.mode.as_deref().and_then(Mode::find);
+            let modes = ids.iter().filter_map(|id| Some((*id, mode?))).collect();
+            office.load(&actor, &ids, &modes, args.confirmed).await?;
             println!("已载入 {} 份", ids.len());
         }
         Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -9,6 +9,7 @@ use axum::extract::{Extension, Multipart, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use baoxue_domain::access::Action;
+use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, Severity, SourceKind};
 use baoxue_store::{Batch, BatchState};
 use serde::Deserialize;
@@ -19,7 +20,10 @@ use super::shell::{Shell, go, html, shell};
 use super::view::{Pager, number, url_part, when};
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
-use crate::app::office::rosters::{GUARD_PERCENT, HandOver, PreviewProblem, Staged, Upload, counts_of, preview_of, to_confirm};
+use crate::app::office::rosters::{
+    GUARD_PERCENT, HandOver, PreviewProblem, Said, Staged, Upload, counts_of, preview_of, to_confirm,
+};
+use crate::app::office::supersede::Mode;
 
 /// Excel's own type.
 pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -51,6 +55,7 @@ struct BatchView {
     department: String,
     when: String,
     digest: String,
+    mode: &'static str,
 }
 
 fn view(b: &Batch) -> BatchView {
@@ -66,7 +71,18 @@ fn view(b: &Batch) -> BatchView {
         department: b.department.clone(),
         when: when(b.loaded_at.unwrap_or(b.staged_at)),
         digest: b.digest.chars().take(12).collect(),
+        mode: Mode::find(&b.mode).filter(|m| *m != Mode::Whole).map_or("", Mode::label),
     }
+}
+
+/// What of the roster in use a staged one may take the place of.
+struct ModeChoice {
+    /// Whether there is one in use.
+    asked: bool,
+    /// Whether one of the choices is usual.
+    chosen: bool,
+    /// Code, label, whether it is what is usual.
+    choices: Vec<(&'static str, &'static str, bool)>,
 }
 
 /// A roster whose size jumps.
@@ -81,7 +97,7 @@ struct Jump {
 #[template(path = "rosters.html")]
 struct Rosters {
     shell: Shell,
-    staged: Vec<BatchView>,
+    staged: Vec<(BatchView, ModeChoice)>,
     loaded: Vec<BatchView>,
     jumps: Vec<Jump>,
     refused: Vec<(String, String)>,
@@ -99,7 +115,19 @@ async fn rosters_page(
     let county = office.area(&signed.actor, Action::ImportRosters)?;
     let staged = office.store.batches(county.as_str(), &[BatchState::Staged], 1_000, 0).await?;
     let loaded = office.store.batches(county.as_str(), &[BatchState::Loaded], 1_000, 0).await?;
-    let refs: Vec<&Batch> = staged.iter().collect();
+    let mut modes = Vec::new();
+    for b in &staged {
+        let usual = office.usual_mode(&county, b).await?;
+        let asked = loaded.iter().any(|l| l.source == b.source);
+        let choices = Mode::ALL.into_iter().filter(|m| *m != Mode::Mend || usual == Some(Mode::Mend));
+        modes.push(ModeChoice {
+            asked,
+            chosen: usual.is_some(),
+            choices: choices.map(|m| (m.code(), m.label(), usual == Some(m))).collect(),
+        });
+    }
+    // what replaces a whole roster, unless something else is chosen
+    let refs: Vec<(&Batch, Mode)> = staged.iter().map(|b| (b, Mode::Whole)).collect();
     let jumps = office.guard(&county, &refs).await?.into_iter().filter(|(_, g)| g.asks()).map(|(s, g)| Jump {
         kind: SourceKind::find(&s).map_or("", SourceKind::label),
         before: number(g.before),
@@ -109,7 +137,7 @@ async fn rosters_page(
     let page = Rosters {
         jumps: jumps.collect(),
         shell: shell(app, signed, headers, "导入名册", "/rosters").await?,
-        staged: staged.iter().map(view).collect(),
+        staged: staged.iter().map(view).zip(modes).collect(),
         can_run: loaded.len() > 1,
         loaded: loaded.iter().map(view).collect(),
         refused,
@@ -163,24 +191,18 @@ pub async fn upload(
     rosters_page(&app, &signed, &headers, refused).await
 }
 
-#[derive(Deserialize)]
-pub struct Loading {
-    #[serde(default)]
-    ids: String,
-    #[serde(default)]
-    confirmed: Option<String>,
-    #[serde(default)]
-    then_run: Option<String>,
-}
-
+/// `ids`, and for each a `mode:ID`; `confirmed`: a change of size is meant; `then_run`.
 pub async fn load(
     State(app): State<Arc<App>>,
     Extension(signed): Extension<SignedIn>,
-    Form(form): Form<Loading>,
+    Form(form): Form<BTreeMap<String, String>>,
 ) -> Result<Response, PageError> {
-    let ids: Vec<i64> = form.ids.split(',').filter_map(|t| t.trim().parse().ok()).collect();
-    let n = app.office.load(&signed.actor, &ids, form.confirmed.is_some()).await?;
-    if form.then_run.is_some() {
+    let said = |name: &str| form.get(name).map_or("", String::as_str);
+    let ids: Vec<i64> = said("ids").split(',').filter_map(|t| t.trim().parse().ok()).collect();
+    let mode = |(name, value): (&String, &String)| Some((name.strip_prefix("mode:")?.parse().ok()?, Mode::find(value)?));
+    let modes: BTreeMap<i64, Mode> = form.iter().filter_map(mode).collect();
+    let n = app.office.load(&signed.actor, &ids, &modes, form.contains_key("confirmed")).await?;
+    if form.contains_key("then_run") {
         let run = app.office.ask_for_run(&signed.actor, false).await?;
         return Ok(go(&format!("/runs/{run}"), &format!("已载入 {n} 份名册,正在比对")));
     }
@@ -219,6 +241,9 @@ struct BatchPage {
     fields: Vec<(&'static str, &'static str)>,
     passed_over: i64,
     used_by: Vec<i64>,
+    unknown_schools: Vec<(String, usize)>,
+    schools: Vec<(String, String)>,
+    mode: &'static str,
 }
 
 pub async fn batch(
@@ -263,6 +288,13 @@ pub async fn batch(
         kinds: SourceKind::ALL.iter().map(|k| (k.name(), k.long_label())).collect(),
         fields: Field::ALL.iter().map(|f| (f.name(), f.heading())).collect(),
         passed_over: b.passed_over_rows,
+        schools: if preview.unknown_schools.is_empty() || b.state != BatchState::Staged {
+            Vec::new()
+        } else {
+            schools_of(&app, &county).await?
+        },
+        unknown_schools: preview.unknown_schools,
+        mode: if b.state == BatchState::Loaded { Mode::find(&b.mode).map_or("", Mode::label) } else { "" },
         used_by: app.office.store.runs_of_batch(id).await?,
         source: b.source.clone(),
         batch: view(&b),
@@ -270,7 +302,15 @@ pub async fn batch(
     Ok(html(&page.shell, page.render()?))
 }
 
-/// `kind` and, for each heading, `heading:N` with `field:N`.
+/// Schools of a county to choose from.
+async fn schools_of(app: &App, county: &PlacePath) -> Result<Vec<(String, String)>, PageError> {
+    let prefix = county.education_prefix().unwrap_or_default();
+    let mut all = app.office.store.places_below(&prefix, app.office.clock.today(), &["school"]).await?;
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(all.into_iter().map(|s| (s.path.to_string(), s.name)).collect())
+}
+
+/// `kind`; for each heading, `heading:N` with `field:N`; for each school that is not registered, `called:N` with `school:N`.
 pub async fn reread(
     State(app): State<Arc<App>>,
     Extension(signed): Extension<SignedIn>,
@@ -290,8 +330,13 @@ pub async fn reread(
             headings.insert(heading.clone(), if field.is_empty() { "忽略".to_owned() } else { field });
         }
     }
-    let new = app.office.restage(&signed.actor, id, kind, &headings).await?;
-    Ok(go(&format!("/rosters/{new}"), "已按您说的重新读取,并记住了这些列"))
+    let mut schools = BTreeMap::new();
+    for (name, called) in form.iter().filter_map(|(n, v)| n.strip_prefix("called:").map(|n| (n, v))) {
+        let school = form.get(&format!("school:{name}")).and_then(|p| PlacePath::parse(p));
+        schools.extend(school.map(|s| (called.clone(), s)));
+    }
+    let new = app.office.restage(&signed.actor, id, &Said { kind, headings, schools }).await?;
+    Ok(go(&format!("/rosters/{new}"), "已按您说的重新读取,并记住了"))
 }
 
 pub async fn withdraw(

@@ -202,6 +202,7 @@ struct RunPage {
     new: i64,
     gone: i64,
     changed: i64,
+    void: i64,
     first: bool,
     inputs: Vec<(String, String, String, String)>,
     version: String,
@@ -287,6 +288,7 @@ pub async fn page(
         new: f.new,
         gone: f.gone,
         changed: f.changed,
+        void: f.void,
         first: f.new == f.children && f.children > 0,
         inputs: inputs
             .into_iter()

@@ -38,6 +38,10 @@ pub struct Shell {
     pub may_switch: bool,
     pub switched: bool,
     pub banner: Option<String>,
+    /// The run of before, where rosters have changed since: its number and day.
+    pub outdated: Option<(i64, String)>,
+    /// Whether one may compare anew.
+    pub may_run: bool,
     pub nav: Vec<NavItem>,
     /// Findings that wait for one's unit, and those of them that are overdue.
     pub waiting: i64,
@@ -99,6 +103,10 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
     // a village and a class have nothing below
     let leaf = |p: &PlacePath| p.depth() >= if p.is_government() { 5 } else { 4 };
     let may_switch = actor.grants.len() > 1 || actor.grants.first().is_some_and(|g| !leaf(&g.path));
+    let outdated = match app.office.compared(actor, Action::ViewLedger).await {
+        Ok(area) => app.office.store.outdated_run(area.as_str()).await?,
+        Err(_) => None,
+    };
     let said = cookie(headers, SAID).filter(|s| !s.is_empty()).map(unescape);
     Ok(Shell {
         title: title.to_owned(),
@@ -109,6 +117,8 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
         may_switch,
         switched: actor.within.is_some(),
         banner: app.banner.clone(),
+        outdated,
+        may_run: actor.may(Action::RunComparison),
         nav,
         waiting,
         overdue,

@@ -29,10 +29,10 @@ async fn staged_loaded_replaced_withdrawn() {
         let first = tx.stage_batch(p.store.vault(), &batch("household"), NOW, 1).await.unwrap();
         let second = tx.stage_batch(p.store.vault(), &batch("household"), NOW, 1).await.unwrap();
         let other = tx.stage_batch(p.store.vault(), &batch("students"), NOW, 1).await.unwrap();
-        assert!(tx.load_batch(first, true, NOW, 1).await.unwrap());
-        assert!(!tx.load_batch(first, true, NOW, 1).await.unwrap(), "a second click does nothing");
-        assert!(tx.load_batch(other, true, NOW, 1).await.unwrap());
-        assert!(tx.load_batch(second, true, NOW, 1).await.unwrap());
+        assert!(tx.load_batch(first, true, "whole", None, NOW, 1).await.unwrap());
+        assert!(!tx.load_batch(first, true, "whole", None, NOW, 1).await.unwrap(), "a second click does nothing");
+        assert!(tx.load_batch(other, true, "whole", None, NOW, 1).await.unwrap());
+        assert!(tx.load_batch(second, true, "whole", None, NOW, 1).await.unwrap());
         tx.commit().await.unwrap();
         let states = async || {
             let all = p.store.batches(COUNTY, &[], 10, 0).await.unwrap();

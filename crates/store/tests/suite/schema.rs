@@ -36,7 +36,7 @@ async fn two_processes_may_start_at_once() {
 async fn of_release_2(s: &Store) {
     let mut tx = s.begin().await.unwrap();
     for statement in [
-        "DROP TABLE event; DROP TABLE proof; DROP TABLE file; DROP TABLE establishment; DROP TABLE standing; DROP TABLE child_past",
+        "DROP TABLE school_alias; ALTER TABLE batch DROP COLUMN mode; ALTER TABLE batch DROP COLUMN mends; DROP TABLE event; DROP TABLE proof; DROP TABLE file; DROP TABLE establishment; DROP TABLE standing; DROP TABLE child_past",
         "ALTER TABLE ledger_entry DROP COLUMN since; ALTER TABLE ledger_entry DROP COLUMN near_miss",
         "ALTER TABLE child_profile DROP COLUMN reason_token; ALTER TABLE finding DROP COLUMN answer",
         "ALTER TABLE child DROP COLUMN void_since_run; ALTER TABLE run DROP COLUMN accepts_gone; ALTER TABLE run DROP COLUMN question",

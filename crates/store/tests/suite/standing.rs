@@ -69,7 +69,7 @@ async fn happen(s: &Store, acts: &[(i64, Act)]) -> Vec<Date> {
                 let run = run_over(s, &on.to_string(), &mut all, &[], &[]).await;
                 let mut tx = s.begin().await.unwrap();
                 let b = tx.stage_batch(s.vault(), &crate::batches::batch("household"), now, 1).await.unwrap();
-                tx.load_batch(b, true, now, 1).await.unwrap();
+                tx.load_batch(b, true, "whole", None, now, 1).await.unwrap();
                 let sql = "INSERT INTO run_batch (run_id, batch_id) VALUES ($1, $2)";
                 tx.run(sql, baoxue_store::binds![run.id, b]).await.unwrap();
                 tx.commit().await.unwrap();

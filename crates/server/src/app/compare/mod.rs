@@ -21,7 +21,7 @@ use rayon::prelude::*;
 
 use super::clock::peak_memory_bytes;
 use super::link::{Stages, Timing};
-use super::roster::{Reading, RosterFile, check_classes, read};
+use super::roster::{Reading, RosterFile, check_classes, name_schools, read};
 
 pub use summary::Summary;
 
@@ -66,6 +66,7 @@ pub fn run(request: &Request, engine: &dyn Engine, tell: &(dyn Fn(&str) + Sync))
     let stages = Stages::new(tell);
     stages.begin("read");
     let mut files = read_all(request)?;
+    name_schools(files.iter_mut());
     check_classes(files.iter_mut());
     files.par_iter_mut().for_each(RosterFile::keep_only_problems);
     let sources = sources::Sources::gather(&files)?;

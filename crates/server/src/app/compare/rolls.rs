@@ -15,7 +15,7 @@ const SHARE: usize = 10;
 pub struct Rolls<'a> {
     /// By their code.
     codes: FxHashSet<&'a str>,
-    /// By their name, where rolls give no code: several counties have a school of one name.
+    /// By their name, for records that give no code.
     names: FxHashSet<&'a str>,
     /// By what the student register calls them: pupils in all, pupils who stand on a roll.
     pupils: FxHashMap<&'a str, (usize, usize)>,
@@ -36,12 +36,10 @@ impl<'a> Rolls<'a> {
         let mut out = Self { codes: FxHashSet::default(), names: FxHashSet::default(), pupils: FxHashMap::default(), any: false };
         for (_, rows) in sources.iter().filter(|(k, _)| *k == SourceKind::InSchool) {
             for r in rows {
-                match (r.row.get(Field::SchoolCode), r.row.get(Field::SchoolName)) {
-                    (Some(code), _) => out.codes.insert(code),
-                    (None, Some(name)) => out.names.insert(name),
-                    (None, None) => continue,
-                };
-                out.any = true;
+                let (code, name) = (r.row.get(Field::SchoolCode), r.row.get(Field::SchoolName));
+                out.codes.extend(code);
+                out.names.extend(name);
+                out.any |= code.is_some() || name.is_some();
             }
         }
         for rows in groups {
@@ -58,8 +56,11 @@ impl<'a> Rolls<'a> {
     /// Whether a student record's school handed over no roll while others did. Rolls that name no schools speak for all.
     pub fn lack(&self, record: &RosterRow) -> bool {
         let Some(school) = key(record) else { return false };
-        let named = record.get(Field::SchoolCode).is_some_and(|c| self.codes.contains(c))
-            || record.get(Field::SchoolName).is_some_and(|n| self.names.contains(n));
+        let named = match record.get(Field::SchoolCode) {
+            // by its code, where rolls give codes: several counties have a school of one name
+            Some(code) if !self.codes.is_empty() => self.codes.contains(code),
+            _ => record.get(Field::SchoolName).is_some_and(|n| self.names.contains(n)),
+        };
         let (all, on_roll) = self.pupils.get(school).copied().unwrap_or_default();
         self.any && !named && on_roll * SHARE < all.max(1)
     }

@@ -37,8 +37,9 @@ pub struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// Puts files of one kind together.
+    /// Puts files of one kind together. No files are refused: of a comparison of nothing it would follow that nobody is there.
     pub fn gather(files: &'a [RosterFile]) -> anyhow::Result<Self> {
+        anyhow::ensure!(!files.is_empty(), "没有名册可比对");
         let mut kinds: Vec<SourceKind> = files.iter().map(|f| f.kind).collect();
         kinds.sort_unstable();
         kinds.dedup();

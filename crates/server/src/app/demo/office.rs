@@ -75,7 +75,7 @@ pub async fn prepare(office: &Office, folder: &Path) -> anyhow::Result<()> {
             Err(e) => bail!("{}:{e}", s.file_name),
         }
     }
-    office.load(&officer, &ids, true).await?;
+    office.load(&officer, &ids, &Default::default(), true).await?;
     println!("正在比对……");
     let run = office.ask_for_run(&officer, false).await?;
     let watch = crate::app::clock::Stopwatch::start();

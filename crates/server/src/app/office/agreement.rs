@@ -9,7 +9,6 @@ use baoxue_domain::school::leavers_mark;
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::ClassCount;
 
-use super::dispatch::school_of_class;
 use super::roll_over::reading_order;
 use super::{Office, OfficeError, Result};
 
@@ -84,7 +83,7 @@ impl Office {
         let mut schools: BTreeMap<String, SchoolAgreement> = BTreeMap::new();
         for (path, mut c) in classes {
             let Some(at) = PlacePath::parse(&path) else { continue };
-            let school = school_of_class(&at);
+            let school = at.school();
             let below = path.strip_prefix(school.as_str()).unwrap_or("").trim_end_matches('/').replace('/', " ");
             c.name = if below.is_empty() { "(未写班级)".to_owned() } else { below };
             c.counted = counted.remove(&path);

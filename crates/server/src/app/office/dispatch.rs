@@ -91,7 +91,7 @@ impl Office {
     pub async fn route_of(&self, county: &PlacePath, child: &ChildRow) -> Result<Route> {
         let parse = |p: &Option<String>| p.as_deref().and_then(PlacePath::parse);
         let verdict = VerdictKind::find(&child.verdict);
-        let school = parse(&child.school_path).map(|p| school_of_class(&p));
+        let school = parse(&child.school_path).map(|p| p.school());
         let residence = parse(&child.residence_path).filter(|p| p.depth() > county.depth());
         let catchments = self.store.catchments(self.clock.today()).await?;
         let catchment =
@@ -377,18 +377,6 @@ impl Office {
     }
 }
 
-/// The school of a class.
-pub fn school_of_class(path: &PlacePath) -> PlacePath {
-    let mut at = path.clone();
-    while at.depth() > 2 {
-        match at.parent() {
-            Some(p) => at = p,
-            None => break,
-        }
-    }
-    at
-}
-
 /// That a proof has expired, in words.
 pub fn expired(e: &Established) -> String {
     let until = e.rule.valid_to.map(|d| d.to_string()).unwrap_or_default();
@@ -409,7 +397,7 @@ mod tests {
 
     #[test]
     fn schools_of_classes_and_kinds_of_proof() {
-        let of = |p: &str| school_of_class(&PlacePath::parse(p).unwrap()).to_string();
+        let of = |p: &str| PlacePath::parse(p).unwrap().school().to_string();
         assert_eq!(of("e/528801/2152000001/三年级/三(1)班/"), "e/528801/2152000001/");
         assert_eq!(of("e/528801/2152000001/"), "e/528801/2152000001/");
         assert_eq!(media_type(b"\xff\xd8\xff\xe0"), Some("image/jpeg"));

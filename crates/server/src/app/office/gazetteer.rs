@@ -1,7 +1,7 @@
 //! 地名 (gazetteer): from codes, names and addresses of rows to paths in the tree of places.
 
 use baoxue_domain::place::{PlaceCode, PlacePath};
-use baoxue_domain::roster::{Field, RosterRow};
+use baoxue_domain::roster::{ClassKey, Field, RosterRow};
 use baoxue_store::Place;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -18,6 +18,8 @@ pub struct Gazetteer {
     points: FxHashMap<(String, String), PlacePath>,
     /// Schools of one name: several counties have a 城关小学.
     schools_by_name: FxHashMap<String, Vec<PlacePath>>,
+    /// Classes that are registered, by their school's path: one class is one, however a roster writes it.
+    classes: FxHashMap<String, FxHashMap<ClassKey, PlacePath>>,
 }
 
 impl Gazetteer {
@@ -31,6 +33,7 @@ impl Gazetteer {
             school_by_code: FxHashMap::default(),
             points: FxHashMap::default(),
             schools_by_name: FxHashMap::default(),
+            classes: FxHashMap::default(),
         };
         for p in places {
             out.by_path.insert(p.path.as_str().to_owned());
@@ -44,6 +47,13 @@ impl Gazetteer {
                 "teaching-point" => {
                     out.points.insert((p.code.clone(), p.name.clone()), p.path.clone());
                     out.schools_by_name.entry(p.name.clone()).or_default().push(p.path.clone());
+                }
+                "class" => {
+                    let Some(grade) = p.path.parent() else { continue };
+                    let school = grade.parent().map(|s| s.to_string()).unwrap_or_default();
+                    if let Some(key) = ClassKey::of(Some(grade.last()), p.path.last()) {
+                        out.classes.entry(school).or_default().entry(key).or_insert_with(|| p.path.clone());
+                    }
                 }
                 "school" => {
                     out.school_by_code.insert(p.code.clone(), p.path.clone());
@@ -104,8 +114,8 @@ impl Gazetteer {
         code.clone().filter(below).or_else(by_text).or(code.filter(|c| *c != self.area))
     }
 
-    /// The school of a row, down to the class.
-    pub fn school_of(&self, row: &RosterRow) -> Option<PlacePath> {
+    /// The school of a row.
+    fn school_alone(&self, row: &RosterRow) -> Option<&PlacePath> {
         let by_code = row.get(Field::SchoolCode).and_then(|c| {
             let point = row.get(Field::SchoolName).and_then(|n| self.points.get(&(c.to_owned(), n.to_owned())));
             point.or_else(|| self.school_by_code.get(c))
@@ -114,7 +124,26 @@ impl Gazetteer {
             Some([only]) => Some(only),
             _ => None,
         };
-        let school = by_code.or_else(by_name)?;
+        by_code.or_else(by_name)
+    }
+
+    /// Takes the classes of rows as they come, the first spelling of each: rows of later rosters that write them otherwise mean these.
+    pub fn learn_classes<'r>(&mut self, rows: impl Iterator<Item = &'r RosterRow>) {
+        for r in rows {
+            let (Some(school), Some(key)) = (self.school_alone(r).cloned(), ClassKey::of_row(r)) else { continue };
+            let (Some(grade), Some(class)) = (r.get(Field::Grade), r.get(Field::Class)) else { continue };
+            let path = || school.child(grade).child(class);
+            self.classes.entry(school.to_string()).or_default().entry(key).or_insert_with(path);
+        }
+    }
+
+    /// The school of a row, down to the class.
+    pub fn school_of(&self, row: &RosterRow) -> Option<PlacePath> {
+        let school = self.school_alone(row)?;
+        let registered = ClassKey::of_row(row).and_then(|key| self.classes.get(school.as_str())?.get(&key));
+        if let Some(class) = registered {
+            return Some(class.clone());
+        }
         let (grade, class) = (row.get(Field::Grade), row.get(Field::Class));
         Some(match (grade, class) {
             (Some(g), Some(c)) => school.child(g).child(c),

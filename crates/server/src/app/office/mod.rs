@@ -16,6 +16,7 @@ pub mod review;
 pub mod roll_over;
 pub mod rosters;
 pub mod settings;
+pub mod supersede;
 pub mod throttle;
 pub mod worker;
 

@@ -197,7 +197,7 @@ impl Office {
         let candidates = [PlacePath::parse(text), PlaceCode::parse(text).map(PlacePath::of_code)];
         for p in candidates.into_iter().flatten() {
             // a class may be granted before its roster has come
-            let known = if p.is_government() { p.clone() } else { super::dispatch::school_of_class(&p) };
+            let known = if p.is_government() { p.clone() } else { p.school() };
             if self.store.place_at(&known, today).await?.is_some() {
                 return Ok(Some(p));
             }

@@ -4,6 +4,7 @@ mod counties;
 mod entering;
 mod journeys;
 mod ledgers;
+mod rosters;
 mod sight;
 mod support;
 mod year;

@@ -270,7 +270,7 @@ impl TestApp {
             rosters.iter().map(|(name, text)| Upload { name: name.clone(), bytes: text.clone().into_bytes() }).collect();
         let staged = self.office.stage(&officer, uploads, &HandOver::default()).await.unwrap();
         let ids: Vec<i64> = staged.into_iter().map(|s| s.outcome.unwrap()).collect();
-        self.office.load(&officer, &ids, true).await.unwrap();
+        self.office.load(&officer, &ids, &Default::default(), true).await.unwrap();
     }
 
     /// A run, to its end.

@@ -5,7 +5,6 @@ use baoxue_domain::verdict::{Setting, VerdictGroup, VerdictKind};
 use baoxue_linkage::Linkage;
 use serde::{Deserialize, Serialize};
 
-use super::super::dispatch::school_of_class;
 use super::super::gazetteer::Gazetteer;
 use crate::app::compare::children::Child;
 use crate::app::compare::rolls::schools_without;
@@ -29,6 +28,9 @@ pub struct Figures {
     pub new: i64,
     pub gone: i64,
     pub changed: i64,
+    /// Children of whom only rosters told that were withdrawn.
+    #[serde(default)]
+    pub void: i64,
     pub findings_opened: i64,
     pub findings_withdrawn: i64,
     pub seconds: f64,
@@ -118,7 +120,7 @@ fn exams_of(children: &[Child], ids: &[i64], setting: &Setting, g: &Gazetteer) -
             continue;
         }
         let school = row.get(Field::SchoolName).unwrap_or("(未写学校)").to_owned();
-        let path = g.school_of(row).map(|p| school_of_class(&p).to_string()).unwrap_or_default();
+        let path = g.school_of(row).map(|p| p.school().to_string()).unwrap_or_default();
         let none = || at_hand.iter().map(|k| ExamCount { source: k.name().to_owned(), ..ExamCount::default() }).collect();
         // several counties have a school of one name
         let key = if path.is_empty() { school.clone() } else { path.clone() };

@@ -305,7 +305,8 @@ impl Office {
         let first = tx.child_numbers(made.new_children).await?;
         give_numbers(&mut made, first);
         made.figures.new = made.children.iter().filter(|c| c.known.is_none()).count() as i64;
-        made.figures.gone = made.gone.iter().filter(|g| g.gone_since_run.is_none()).count() as i64;
+        made.figures.void = made.void.len() as i64;
+        made.figures.gone = made.gone.iter().filter(|g| g.gone_since_run.is_none()).count() as i64 - made.figures.void;
         let other = |c: &&ChildRecord| c.known.as_ref().is_some_and(|k| k.verdict != c.verdict);
         made.figures.changed = made.children.iter().filter(other).count() as i64;
         made.figures.seconds = meter.watch.elapsed().as_secs_f64();
@@ -366,7 +367,9 @@ impl Office {
         let on = run.as_of.parse().unwrap_or_else(|_| self.clock.today());
         let mut places = self.store.places_below(county.as_str(), on, &[]).await?;
         places.extend(
-            self.store.places_below(&county.education_prefix().unwrap_or_default(), on, &["school", "teaching-point"]).await?,
+            self.store
+                .places_below(&county.education_prefix().unwrap_or_default(), on, &["school", "teaching-point", "class"])
+                .await?,
         );
         Ok(Given {
             batches,

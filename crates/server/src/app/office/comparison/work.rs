@@ -16,6 +16,7 @@ use tokio::sync::oneshot::Receiver;
 use super::super::gazetteer::Gazetteer;
 use super::super::kept;
 use super::super::reconcile::reconcile;
+use super::super::supersede;
 use super::figures::figures_of;
 use super::{Given, Known, Made, Meter};
 use crate::app::compare::children::{Child, decide_all};
@@ -31,11 +32,11 @@ fn address_of(file: &RosterFile) -> usize {
 
 pub(super) fn work(
     store: &baoxue_store::Store,
-    given: Given,
+    mut given: Given,
     known: Receiver<baoxue_store::Result<Known>>,
     meter: &Meter,
 ) -> anyhow::Result<(Made, FxHashMap<SourceKey, i64>)> {
-    let files: Vec<RosterFile> = given
+    let mut files: Vec<RosterFile> = given
         .batches
         .par_iter()
         .map(|b| {
@@ -43,9 +44,13 @@ pub(super) fn work(
             kept::load(store, &b.roster, &b.file_name, &b.digest, kind)
         })
         .collect::<anyhow::Result<_>>()?;
+    supersede::apply(&mut supersede::in_use(&mut files, &given.batches.iter().collect::<Vec<_>>()));
     let scope_of: FxHashMap<usize, PlacePath> =
         files.iter().zip(&given.batches).filter_map(|(f, b)| Some((address_of(f), PlacePath::parse(&b.scope)?))).collect();
     let batch_of: FxHashMap<usize, i64> = files.iter().zip(&given.batches).map(|(f, b)| (address_of(f), b.id)).collect();
+    for kind in [SourceKind::Student, SourceKind::InSchool] {
+        given.gazetteer.learn_classes(files.iter().filter(|f| f.kind == kind).flat_map(|f| &f.roster.rows));
+    }
     let sources = Sources::gather(&files)?;
     let (decisions, outdated) = decisions_for(&given.decisions, &sources);
     let settings = Settings { retrain: given.learn, ..sources.settings() };
