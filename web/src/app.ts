@@ -60,6 +60,21 @@ document.addEventListener("keydown", (e) => {
   if (e.key === "Escape") closePanel();
 });
 
+// 选地方:点了建议就填上
+document.addEventListener("click", (e) => {
+  const pick = (e.target as Element).closest<HTMLElement>("[data-suggest]");
+  const field = pick?.closest<HTMLElement>("[data-place-field]");
+  if (!pick || !field) return;
+  one<HTMLInputElement>("input[name=place]", field)!.value = pick.textContent ?? "";
+  one<HTMLInputElement>("input[type=hidden]", field)!.value = pick.dataset.suggest ?? "";
+  one<HTMLElement>(".found", field)!.replaceChildren();
+});
+document.addEventListener("input", (e) => {
+  const field = (e.target as Element).closest<HTMLElement>("[data-place-field]");
+  const picked = field && one<HTMLInputElement>("input[type=hidden]", field);
+  if (picked && e.target !== picked) picked.value = "";
+});
+
 // 先问一句
 document.addEventListener("submit", (e) => {
   const form = e.target as HTMLFormElement;

@@ -112,6 +112,11 @@ ALTER TABLE child_profile ADD COLUMN reason_token BIGINT NOT NULL DEFAULT 0;
 -- the run since which only withdrawn rosters tell of the child
 ALTER TABLE child ADD COLUMN void_since_run BIGINT;
 
+-- 人工认定: which two rows they were, sealed; who took it back; the run that no longer found one of the rows
+ALTER TABLE decision ADD COLUMN sides {bytes};
+ALTER TABLE decision ADD COLUMN undone_by BIGINT;
+ALTER TABLE decision ADD COLUMN lost_in_run BIGINT;
+
 -- 学校认作: what rosters call a school besides its name
 CREATE TABLE school_alias (
   id {id},

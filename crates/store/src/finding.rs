@@ -77,6 +77,19 @@ impl Finding {
     }
 }
 
+/// That a unit handed a finding back.
+#[derive(Debug, Clone)]
+pub struct Returned {
+    /// The unit.
+    pub unit_path: Option<String>,
+    /// When.
+    pub at: i64,
+    /// Name of who did it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// A finding as it was known at a moment, for a ledger of that day.
 #[derive(Debug, Clone)]
 pub struct FindingThen {
@@ -258,6 +271,39 @@ impl Store {
         c.add("NOT EXISTS (SELECT 1 FROM finding n WHERE n.child_id = f.child_id AND n.id > f.id)");
         let sql = format!("SELECT {COLUMNS} FROM finding f JOIN child c ON c.id = f.child_id{}", c.sql());
         self.all(&sql, c.values).await?.iter().map(|r| finding(&self.vault, r)).collect()
+    }
+
+    /// 退回 (returns): which units handed findings back, when and why, the oldest first.
+    pub async fn returns_of(&self, findings: &[i64]) -> Result<FxHashMap<i64, Vec<Returned>>> {
+        let mut out: FxHashMap<i64, Vec<Returned>> = FxHashMap::default();
+        for part in findings.chunks(CHILDREN_AT_ONCE) {
+            let mut c = Clause::new();
+            c.one_of("e.subject_id", part.iter().copied());
+            c.equal("e.subject_kind", "finding");
+            c.one_of("e.kind", ["dispatch", "hand-back"]);
+            let sql = format!(
+                "SELECT e.subject_id, e.kind, e.at, a.name, e.unit_path, e.detail FROM event e LEFT JOIN account a ON a.id = e.account_id{}
+                 ORDER BY e.id",
+                c.sql()
+            );
+            let mut with: FxHashMap<i64, Option<String>> = FxHashMap::default();
+            for r in self.all(&sql, c.values).await? {
+                let id = r.int(0)?;
+                if r.text(1)? == "dispatch" {
+                    with.insert(id, r.opt_text(4)?);
+                    continue;
+                }
+                let reason = self.vault.open_text(&Subject::Finding(id).place(), &r.bytes(5)?)?;
+                let unit_path = with.get(&id).cloned().flatten();
+                out.entry(id).or_default().push(Returned {
+                    unit_path,
+                    at: r.int(2)?,
+                    by: r.opt_text(3)?.unwrap_or_default(),
+                    reason,
+                });
+            }
+        }
+        Ok(out)
     }
 
     /// Of each of these children the newest finding as it was known at a moment. What was written down before events told where they

@@ -1,7 +1,12 @@
 //! 待人工认定 (clerical review): pairs that only a person can decide, and what people decided.
 
-use crate::error::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, StoreError};
 use crate::{Clause, Row, Store, Tx, Value, binds};
+
+/// Decisions of one statement.
+const LOST_AT_ONCE: usize = 500;
 
 /// A pair to be decided, as a run found it.
 #[derive(Debug, Clone)]
@@ -43,23 +48,59 @@ pub struct ReviewPair {
     pub right_child: Option<i64>,
 }
 
+/// One of the two rows of a decision.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// Stable name of the source.
+    pub source: String,
+    /// The batch in which it stood.
+    pub batch: i64,
+    /// File and row, for people.
+    pub place: String,
+    /// 姓名
+    pub name: String,
+    /// 出生日期
+    pub birth_date: String,
+}
+
 /// What a person decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// Its number.
     pub id: i64,
-    /// One row.
+    /// Fingerprint of one row.
     pub left: String,
-    /// The other.
+    /// Of the other.
     pub right: String,
+    /// The rows themselves; decisions of earlier releases have none.
+    pub sides: Option<[Side; 2]>,
     /// same, different, ask.
     pub judgement: String,
     /// Who.
     pub by: String,
     /// When.
     pub at: i64,
-    /// When it was taken back.
-    pub undone_at: Option<i64>,
+    /// When it was taken back, and by whom.
+    pub undone: Option<(i64, String)>,
+    /// The run that no longer found one of the rows.
+    pub lost_in_run: Option<i64>,
+}
+
+/// Which decisions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecisionFilter {
+    /// 有效: in force, whether they bind or not.
+    InForce,
+    /// 失去依据: in force, and a row of them is in no roster any more.
+    Lost,
+    /// 已撤回
+    Undone,
+    /// All.
+    All,
+}
+
+fn decision_place(id: i64) -> String {
+    format!("decision:{id}")
 }
 
 const COLUMNS: &str = "id, run_id, left_source, left_fingerprint, left_batch, right_source, right_fingerprint, right_batch, \
@@ -109,50 +150,59 @@ impl Store {
     }
 
     /// Decisions in force (same or different) of a place and of all below it, for its next run.
-    pub async fn decisions_in_force(&self, scope: &str) -> Result<Vec<(String, String, bool)>> {
-        let mut c = Clause::new();
-        c.below("d.scope_path", scope);
-        // of several about one pair the last one holds
-        c.add(
-            "undone_at IS NULL AND judgement <> 'ask' AND NOT EXISTS (SELECT 1 FROM decision n WHERE n.left_fingerprint = d.left_fingerprint
-               AND n.right_fingerprint = d.right_fingerprint AND n.undone_at IS NULL AND n.id > d.id)",
-        );
-        let sql = format!("SELECT left_fingerprint, right_fingerprint, judgement FROM decision d{} ORDER BY id", c.sql());
-        let rows = self.all(&sql, c.values).await?;
-        rows.iter().map(|r| Ok((r.text(0)?, r.text(1)?, r.text(2)? == "same"))).collect()
+    pub async fn decisions_in_force(&self, scope: &str) -> Result<Vec<Decision>> {
+        let mut all = self.decisions(scope, DecisionFilter::InForce, i64::MAX).await?;
+        all.reverse();
+        Ok(all)
     }
 
-    /// Decisions of a place and of all below it about rows with these fingerprints, or the newest of all.
-    pub async fn decisions(&self, scope: &str, fingerprints: Option<&[String]>, limit: i64) -> Result<Vec<Decision>> {
+    /// Decisions (same or different) of a place and of all below it, the newest first. Of several in force about one pair the last one holds.
+    pub async fn decisions(&self, scope: &str, filter: DecisionFilter, limit: i64) -> Result<Vec<Decision>> {
         let mut c = Clause::new();
         c.below("d.scope_path", scope);
-        if let Some(all) = fingerprints {
-            let names: Vec<String> = all.iter().map(|f| c.bind(f)).collect();
-            let list = names.join(",");
-            c.add(if all.is_empty() {
-                "1 = 0".to_owned()
-            } else {
-                format!("(left_fingerprint IN ({list}) OR right_fingerprint IN ({list}))")
-            });
+        c.add("d.judgement <> 'ask'");
+        let newest = "d.undone_at IS NULL AND NOT EXISTS (SELECT 1 FROM decision n WHERE n.left_fingerprint = d.left_fingerprint
+               AND n.right_fingerprint = d.right_fingerprint AND n.undone_at IS NULL AND n.judgement <> 'ask' AND n.id > d.id)";
+        match filter {
+            DecisionFilter::InForce => c.add(newest),
+            DecisionFilter::Lost => c.add(format!("{newest} AND d.lost_in_run IS NOT NULL")),
+            DecisionFilter::Undone => c.add("d.undone_at IS NOT NULL"),
+            DecisionFilter::All => {}
         }
         let limit = c.bind(limit);
         let sql = format!(
-            "SELECT d.id, left_fingerprint, right_fingerprint, judgement, a.name, decided_at, undone_at
-             FROM decision d LEFT JOIN account a ON a.id = d.decided_by{} ORDER BY d.id DESC LIMIT {limit}",
+            "SELECT d.id, d.left_fingerprint, d.right_fingerprint, d.judgement, a.name, d.decided_at, d.undone_at, u.name, d.sides, d.lost_in_run
+             FROM decision d LEFT JOIN account a ON a.id = d.decided_by LEFT JOIN account u ON u.id = d.undone_by{} ORDER BY d.id DESC LIMIT {limit}",
             c.sql()
         );
         let row = |r: &Row| {
+            let id = r.int(0)?;
+            let sides = match r.opt_bytes(8)? {
+                Some(sealed) => serde_json::from_slice(&self.vault.open(&decision_place(id), &sealed)?).ok(),
+                None => None,
+            };
+            let undone_by = r.opt_text(7)?.unwrap_or_default();
             Ok(Decision {
-                id: r.int(0)?,
+                id,
                 left: r.text(1)?,
                 right: r.text(2)?,
+                sides,
                 judgement: r.text(3)?,
                 by: r.opt_text(4)?.unwrap_or_default(),
                 at: r.int(5)?,
-                undone_at: r.opt_int(6)?,
+                undone: r.opt_int(6)?.map(|at| (at, undone_by)),
+                lost_in_run: r.opt_int(9)?,
             })
         };
         self.all(&sql, c.values).await?.iter().map(row).collect()
+    }
+
+    /// Where the rows of a decision of an earlier release stood: source and batch of each.
+    pub async fn rows_of_decision(&self, d: &Decision) -> Result<Option<[(String, i64); 2]>> {
+        let sql = "SELECT left_source, left_batch, right_source, right_batch FROM review_pair
+                   WHERE left_fingerprint = $1 AND right_fingerprint = $2 ORDER BY id DESC LIMIT 1";
+        let row = self.one(sql, binds![&d.left, &d.right]).await?;
+        row.map(|r| Ok([(r.text(0)?, r.int(1)?), (r.text(2)?, r.int(3)?)])).transpose()
     }
 }
 
@@ -195,29 +245,62 @@ impl Tx {
     }
 
     /// Decides a pair that is still open. False if another person was faster.
-    pub async fn decide(&mut self, scope: &str, pair: &ReviewPair, judgement: &str, now: i64, by: i64) -> Result<bool> {
+    #[allow(clippy::too_many_arguments, reason = "the columns of a decision")]
+    pub async fn decide(
+        &mut self,
+        store: &Store,
+        scope: &str,
+        pair: &ReviewPair,
+        sides: &[Side; 2],
+        judgement: &str,
+        now: i64,
+        by: i64,
+    ) -> Result<bool> {
         let sql = "UPDATE review_pair SET state = $1 WHERE id = $2 AND state IN ('open', 'ask')";
         if self.run(sql, binds![judgement, pair.id]).await? == 0 {
             return Ok(false);
         }
         let sql = "INSERT INTO decision (scope_path, left_fingerprint, right_fingerprint, judgement, decided_by, decided_at)
-                   VALUES ($1, $2, $3, $4, $5, $6)";
-        self.run(sql, binds![scope, &pair.left.1, &pair.right.1, judgement, by, now]).await?;
+                   VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+        let id =
+            self.one(sql, binds![scope, &pair.left.1, &pair.right.1, judgement, by, now]).await?.map_or(Ok(0), |r| r.int(0))?;
+        let sealed = store.vault().seal(&decision_place(id), &serde_json::to_vec(sides).map_err(|_| StoreError::Damaged)?)?;
+        self.run("UPDATE decision SET sides = $1 WHERE id = $2", binds![sealed, id]).await?;
         Ok(true)
     }
 
-    /// Takes back what was decided of a pair; false if there was nothing to take back.
-    pub async fn undo_decision(&mut self, scope: &str, pair: &ReviewPair, now: i64) -> Result<bool> {
+    /// Takes a decision of a place back; whatever else was decided of its pair goes with it. False if there was nothing to take back.
+    pub async fn undo_decision(&mut self, scope: &str, id: i64, now: i64, by: i64) -> Result<bool> {
         let mut c = Clause::new();
-        let now = c.bind(now);
-        c.equal("left_fingerprint", &pair.left.1);
-        c.equal("right_fingerprint", &pair.right.1);
+        c.equal("id", id);
         c.below("scope_path", scope);
         c.add("undone_at IS NULL");
-        if self.run(&format!("UPDATE decision SET undone_at = {now}{}", c.sql()), c.values).await? == 0 {
-            return Ok(false);
-        }
-        self.run("UPDATE review_pair SET state = 'open' WHERE id = $1", binds![pair.id]).await?;
+        let sql = format!("SELECT left_fingerprint, right_fingerprint FROM decision{}", c.sql());
+        let Some(r) = self.one(&sql, c.values).await? else { return Ok(false) };
+        let (left, right) = (r.text(0)?, r.text(1)?);
+        let mut c = Clause::new();
+        let (now, by) = (c.bind(now), c.bind(by));
+        c.equal("left_fingerprint", &left);
+        c.equal("right_fingerprint", &right);
+        c.below("scope_path", scope);
+        c.add("undone_at IS NULL");
+        self.run(&format!("UPDATE decision SET undone_at = {now}, undone_by = {by}{}", c.sql()), c.values).await?;
+        let sql = "UPDATE review_pair SET state = 'open' WHERE left_fingerprint = $1 AND right_fingerprint = $2";
+        self.run(sql, binds![left, right]).await?;
         Ok(true)
+    }
+
+    /// Notes which decisions of a place found a row no longer in a run, and which did.
+    pub async fn mark_lost_decisions(&mut self, scope: &str, lost: &[i64], run: i64) -> Result<()> {
+        let mut c = Clause::new();
+        c.below("scope_path", scope);
+        self.run(&format!("UPDATE decision SET lost_in_run = NULL{} AND lost_in_run IS NOT NULL", c.sql()), c.values).await?;
+        for part in lost.chunks(LOST_AT_ONCE) {
+            let mut c = Clause::new();
+            let run = c.bind(run);
+            c.one_of("id", part.iter().copied());
+            self.run(&format!("UPDATE decision SET lost_in_run = {run}{}", c.sql()), c.values).await?;
+        }
+        Ok(())
     }
 }

@@ -25,6 +25,11 @@ impl Jurisdiction {
         Self { prefixes: kept }
     }
 
+    /// All places: for what acts for the installation itself, on the command line.
+    pub fn everywhere() -> Self {
+        Self { prefixes: vec!["e/".to_owned(), "g/".to_owned()] }
+    }
+
     /// Prefixes of paths, none inside another.
     pub fn prefixes(&self) -> &[String] {
         &self.prefixes

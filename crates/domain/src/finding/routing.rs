@@ -11,7 +11,8 @@ pub struct Route {
 }
 
 /// 派单 (routing): what a school knows best goes to the school, the rest to where the child lives, else to the school of the catchment, else
-/// to where the child is registered. Nothing stays without an owner: the county is the last one.
+/// to where the child is registered. Whoever has returned it does not get it again. Nothing stays without an owner: the county is the last one.
+#[allow(clippy::too_many_arguments, reason = "what is known of where a child belongs")]
 pub fn route(
     verdict: VerdictKind,
     school: Option<&PlacePath>,
@@ -19,6 +20,7 @@ pub fn route(
     catchment_school: Option<&PlacePath>,
     register: Option<&PlacePath>,
     county: &PlacePath,
+    returned_by: &[PlacePath],
 ) -> Route {
     let at_school = matches!(
         verdict,
@@ -29,7 +31,7 @@ pub fn route(
             | VerdictKind::IdentityMismatch
             | VerdictKind::RecordNoHousehold
     );
-    let to = |unit: Option<&PlacePath>, why| unit.map(|u| Route { unit: u.clone(), why });
+    let to = |unit: Option<&PlacePath>, why| unit.filter(|u| !returned_by.contains(u)).map(|u| Route { unit: u.clone(), why });
     let school = to(school, "学籍或在校名册所在学校");
     let home = to(residence, "居住地");
     let chosen = if at_school { school.or(home) } else { home.or(school) };
@@ -51,7 +53,7 @@ mod tests {
         use VerdictKind as V;
         let check =
             |v, s: Option<&PlacePath>, h: Option<&PlacePath>, c: Option<&PlacePath>, r: Option<&PlacePath>, to: &PlacePath| {
-                assert_eq!(&route(v, s, h, c, r, &county).unit, to, "{v:?}");
+                assert_eq!(&route(v, s, h, c, r, &county, &[]).unit, to, "{v:?}");
             };
         let all = (Some(&school), Some(&village), Some(&catchment), Some(&register));
         check(V::EnrolledNotPresent, all.0, all.1, all.2, all.3, &school);
@@ -60,5 +62,9 @@ mod tests {
         check(V::HouseholdNoRecord, None, None, all.2, all.3, &catchment);
         check(V::HouseholdNoRecord, None, None, None, all.3, &register);
         check(V::NeverEnrolled, None, None, None, None, &county);
+        let after = |returned: &[PlacePath]| route(V::HouseholdNoRecord, all.0, all.1, all.2, all.3, &county, returned).unit;
+        assert_eq!(after(std::slice::from_ref(&village)), school);
+        assert_eq!(after(&[village.clone(), school.clone()]), catchment);
+        assert_eq!(after(&[village.clone(), school.clone(), catchment.clone(), register.clone()]), county);
     }
 }

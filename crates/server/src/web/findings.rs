@@ -24,6 +24,7 @@ use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::comparison::LAPSED;
 use crate::app::office::dispatch::{Answer, MAX_PROOF_BYTES, Proof, answer_label};
+use crate::app::office::find_place::Sought;
 
 /// Findings of a page.
 const PAGE: i64 = 50;
@@ -40,13 +41,17 @@ struct Line {
     left: String,
     overdue: bool,
     answer: String,
+    /// Who returned it and why.
+    returned: String,
 }
 
 async fn lines(app: &App, actor: &Actor, findings: Vec<Finding>, own: bool) -> Result<Vec<Line>, PageError> {
     let office = &app.office;
     let ids: Vec<i64> = findings.iter().map(|f| f.child).collect();
     let everything = office.store.children_by_number(&ids, None).await?;
+    let returns = office.store.returns_of(&findings.iter().map(|f| f.id).collect::<Vec<_>>()).await?;
     let mut paths: Vec<String> = everything.iter().filter_map(|c| c.residence_path.clone()).collect();
+    paths.extend(returns.values().flatten().filter_map(|r| r.unit_path.clone()));
     paths.extend(findings.iter().filter_map(|f| f.unit_path.clone()));
     let trails = office.trails(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let (now, now_ms) = (office.clock.now(), office.now());
@@ -73,6 +78,13 @@ async fn lines(app: &App, actor: &Actor, findings: Vec<Finding>, own: bool) -> R
                 left: f.deadline_at.filter(|_| pending).map(|d| time_left(civil(d), now)).unwrap_or_default(),
                 overdue: pending && f.deadline_at.is_some_and(|d| d < now_ms),
                 answer: answer_label(f.disposition.as_deref()),
+                returned: returns
+                    .get(&f.id)
+                    .into_iter()
+                    .flatten()
+                    .map(|r| format!("{}退回:{}", last(&r.unit_path), r.reason))
+                    .collect::<Vec<_>>()
+                    .join(";"),
             })
         })
         .collect())
@@ -108,7 +120,6 @@ struct Findings {
     state: String,
     can_dispatch: bool,
     days: i64,
-    units: Vec<(String, String)>,
 }
 
 pub async fn list(
@@ -147,17 +158,6 @@ pub async fn list(
         2,
         Tab { label: "逾期", href: "/findings?state=overdue".into(), count: number(late), active: state == "overdue" },
     );
-    let county = office.area(&signed.actor, Action::Dispatch)?;
-    let today = office.clock.today();
-    let mut units: Vec<(String, String)> = Vec::new();
-    if let Some(prefix) = county.education_prefix() {
-        units.extend(
-            office.store.places_below(&prefix, today, &["school"]).await?.into_iter().map(|p| (p.path.to_string(), p.name)),
-        );
-    }
-    units.extend(
-        office.store.places_below(county.as_str(), today, &["town"]).await?.into_iter().map(|p| (p.path.to_string(), p.name)),
-    );
     let page = Findings {
         shell: shell(&app, &signed, &headers, "交办核实", "/findings").await?,
         tabs,
@@ -171,7 +171,6 @@ pub async fn list(
         can_dispatch: matches!(state.as_str(), "open" | "dispatched" | "overdue" | "answered" | "confirmed"),
         state,
         days: office.number("deadline-days", signed.actor.home()).await?,
-        units,
     };
     Ok(html(&page.shell, page.render()?))
 }
@@ -187,8 +186,11 @@ pub struct DispatchForm {
     verdict: String,
     #[serde(default)]
     state: String,
+    /// The unit as it was picked, or as it was written.
     #[serde(default)]
     unit: String,
+    #[serde(default)]
+    place: String,
     #[serde(default)]
     days: String,
 }
@@ -208,7 +210,15 @@ pub async fn dispatch(
         };
         ids = app.office.store.findings(&f, &j, 5_000, 0).await?.0.iter().map(|f| f.id).collect();
     }
-    let unit = PlacePath::parse(&form.unit);
+    let unit = match (PlacePath::parse(&form.unit), form.place.trim()) {
+        (Some(picked), _) => Some(picked),
+        (None, "") => None,
+        (None, written) => {
+            let j = signed.actor.jurisdiction(Action::Dispatch)?;
+            let found = app.office.place_meant(&j, written, Sought::Units).await?;
+            Some(found.ok_or_else(|| OfficeError::Input(format!("没有“{written}”这个村(社区)、学校或乡镇")))?)
+        }
+    };
     let days = form.days.parse().ok().filter(|d| (1..=60).contains(d));
     let n = app.office.dispatch(&signed.actor, &ids, unit.as_ref(), days).await?;
     let back = if form.state.is_empty() { "open" } else { form.state.as_str() };

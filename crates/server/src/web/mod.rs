@@ -16,6 +16,7 @@ mod ledgers;
 mod me;
 mod people;
 mod place;
+mod place_search;
 mod places;
 mod review;
 mod rosters;

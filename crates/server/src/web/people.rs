@@ -18,6 +18,7 @@ use super::shell::{Shell, go, html, shell};
 use super::view::when;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
+use crate::app::office::people::sample;
 
 struct PersonView {
     login: String,
@@ -91,15 +92,20 @@ pub struct NewPerson {
     name: String,
     role: String,
     place: String,
+    #[serde(default)]
+    place_path: String,
 }
 
-async fn role_at(app: &App, actor: &Actor, role: &str, place: &str) -> Result<(Role, PlacePath), PageError> {
+/// `place` as it was written, or `path` as it was picked.
+async fn role_at(app: &App, actor: &Actor, role: &str, place: &str, path: &str) -> Result<(Role, PlacePath), PageError> {
     let role = Role::find(role).ok_or_else(|| OfficeError::Input("请选择角色".into()))?;
-    let path = app
-        .office
-        .place_named(Some(actor), place.trim())
-        .await?
-        .ok_or_else(|| OfficeError::Input(format!("没有“{}”这个范围;请写区划代码、学校标识码或学校名称", place.trim())))?;
+    let path =
+        app.office.place_named(Some(actor), if path.is_empty() { place } else { path }.trim()).await?.ok_or_else(|| {
+            OfficeError::Input(format!(
+                "您的管辖范围内没有“{}”;可以写村、学校、班级的名称或代码,例如“柳林镇石桥村”“柳林小学 三(1)班”",
+                place.trim()
+            ))
+        })?;
     Ok((role, path))
 }
 
@@ -109,7 +115,7 @@ pub async fn add(
     headers: HeaderMap,
     Form(form): Form<NewPerson>,
 ) -> Result<Response, PageError> {
-    let grant = role_at(&app, &signed.actor, &form.role, &form.place).await?;
+    let grant = role_at(&app, &signed.actor, &form.role, &form.place, &form.place_path).await?;
     let password = app.office.add_person(Some(&signed.actor), &form.login, &form.name, &[grant]).await?;
     people_page(&app, &signed, &headers, Some((form.login, password))).await
 }
@@ -122,6 +128,11 @@ pub async fn add_sheet(
     let (name, bytes, _) = one_file(form).await?;
     let out = app.office.add_people(&signed.actor, &name, bytes).await?;
     Ok(file("新账号初始密码.xlsx", XLSX, out))
+}
+
+/// The sample sheet.
+pub async fn sample_sheet() -> Result<Response, PageError> {
+    Ok(file("人员样表.xlsx", XLSX, sample()?))
 }
 
 struct GrantView {
@@ -203,6 +214,8 @@ pub struct PersonStep {
     #[serde(default)]
     place: String,
     #[serde(default)]
+    place_path: String,
+    #[serde(default)]
     grant: Option<i64>,
 }
 
@@ -216,7 +229,7 @@ pub async fn step(
     let back = format!("/people/{}", super::view::url_part(&login));
     match form.step.as_str() {
         "grant" => {
-            let (role, path) = role_at(&app, &signed.actor, &form.role, &form.place).await?;
+            let (role, path) = role_at(&app, &signed.actor, &form.role, &form.place, &form.place_path).await?;
             app.office.grant(&signed.actor, &login, role, &path).await?;
             Ok(go(&back, "已授权,自今天起"))
         }

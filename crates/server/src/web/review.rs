@@ -7,26 +7,55 @@ use axum::Form;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Response};
-use baoxue_domain::access::Action;
+use baoxue_domain::access::{Action, mask_name};
+use baoxue_domain::roster::SourceKind;
+use baoxue_store::{Decision, DecisionFilter};
 use serde::Deserialize;
 
 use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
-use super::view::when;
+use super::view::{Pager, when};
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::review::SideBySide;
 
+/// Decisions of a page.
+const PAGE: usize = 50;
 /// Decisions listed under the pair.
 const RECENT: i64 = 10;
 
 struct Said {
+    id: i64,
     word: &'static str,
+    left: String,
+    right: String,
     by: String,
     at: String,
-    undone: bool,
-    pair: Option<i64>,
+    /// When and by whom it was taken back; empty while it is in force.
+    undone: String,
+    /// The run that no longer found one of the rows.
+    lost: Option<i64>,
+}
+
+/// A decision in words: names are masked, as in every list.
+fn said(d: &Decision) -> Said {
+    let side = |i: usize| {
+        let Some(s) = d.sides.as_ref().map(|s| &s[i]) else { return "(名册已不在)".to_owned() };
+        let source = SourceKind::find(&s.source).map_or("", SourceKind::label);
+        let name = if s.name.is_empty() { "(名册已不在)".to_owned() } else { mask_name(&s.name) };
+        format!("{source} {name} {}", s.birth_date)
+    };
+    Said {
+        id: d.id,
+        word: if d.judgement == "same" { "同一人" } else { "不是同一人" },
+        left: side(0),
+        right: side(1),
+        by: d.by.clone(),
+        at: when(d.at),
+        undone: d.undone.as_ref().map(|(at, by)| format!("{} {by}撤回", when(*at))).unwrap_or_default(),
+        lost: d.lost_in_run,
+    }
 }
 
 #[derive(Template)]
@@ -86,19 +115,8 @@ async fn next(app: &Arc<App>, signed: &SignedIn, ask: bool) -> Result<Next, Page
         Some(p) => Some(office.side_by_side(&signed.actor, run.id, p.id).await?),
         None => None,
     };
-    let mut pairs = office.store.review_pairs(run.id, "same", 1_000).await?;
-    pairs.extend(office.store.review_pairs(run.id, "different", 1_000).await?);
-    let recent = office.store.decisions(county.as_str(), None, RECENT).await?.into_iter().map(|d| Said {
-        word: match d.judgement.as_str() {
-            "same" => "同一人",
-            "different" => "不是同一人",
-            _ => "待问",
-        },
-        at: when(d.at),
-        undone: d.undone_at.is_some(),
-        pair: pairs.iter().find(|p| p.left.1 == d.left && p.right.1 == d.right && d.undone_at.is_none()).map(|p| p.id),
-        by: d.by,
-    });
+    let newest = office.store.decisions(county.as_str(), DecisionFilter::All, RECENT).await?;
+    let recent = newest.iter().map(said);
     Ok(Next {
         run: Some(run.id),
         pair,
@@ -159,12 +177,88 @@ pub async fn decide(
     }
 }
 
+#[derive(Deserialize)]
+pub struct UndoForm {
+    #[serde(default)]
+    back: String,
+}
+
 pub async fn undo(
     State(app): State<Arc<App>>,
     Extension(signed): Extension<SignedIn>,
     headers: HeaderMap,
-    Path((run, pair)): Path<(i64, i64)>,
+    Path(id): Path<i64>,
+    Form(form): Form<UndoForm>,
 ) -> Result<Response, PageError> {
-    app.office.undo_decision(&signed.actor, run, pair).await?;
+    app.office.undo_decision(&signed.actor, id).await?;
+    if form.back == "decisions" {
+        return Ok(go("/decisions", "已撤回,下次比对起不再采用"));
+    }
     after(&app, &signed, &headers, false, "已撤回认定").await
+}
+
+/// What stands in the address of the list of decisions.
+#[derive(Deserialize, Default)]
+pub struct DecisionsQuery {
+    #[serde(default)]
+    show: String,
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    page: Option<i64>,
+}
+
+struct DecisionTab {
+    label: &'static str,
+    href: &'static str,
+    active: bool,
+}
+
+#[derive(Template)]
+#[template(path = "decisions.html")]
+struct Decisions {
+    shell: Shell,
+    tabs: Vec<DecisionTab>,
+    show: String,
+    q: String,
+    lines: Vec<Said>,
+    pager: Pager,
+}
+
+/// All decisions, with both names, who and when; each can be taken back at any time.
+pub async fn decisions(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Query(q): Query<DecisionsQuery>,
+) -> Result<Response, PageError> {
+    let filter = match q.show.as_str() {
+        "" => DecisionFilter::InForce,
+        "lost" => DecisionFilter::Lost,
+        "undone" => DecisionFilter::Undone,
+        "all" => DecisionFilter::All,
+        _ => return Err(OfficeError::NotFound.into()),
+    };
+    let mut all = app.office.decisions(&signed.actor, filter).await?;
+    let typed = q.q.trim();
+    if !typed.is_empty() {
+        all.retain(|d| d.by.contains(typed) || d.sides.iter().flatten().any(|s| s.name.contains(typed)));
+    }
+    let pager = Pager::new(q.page.unwrap_or(1), PAGE as i64, all.len() as i64, "/decisions", &[("show", &q.show), ("q", &q.q)]);
+    let from = (pager.page as usize - 1) * PAGE;
+    let tab = |label, href, show: &str| DecisionTab { label, href, active: q.show == show };
+    let page = Decisions {
+        shell: shell(&app, &signed, &headers, "人工认定记录", "/review").await?,
+        tabs: vec![
+            tab("有效的", "/decisions", ""),
+            tab("失去依据的", "/decisions?show=lost", "lost"),
+            tab("已撤回的", "/decisions?show=undone", "undone"),
+            tab("全部", "/decisions?show=all", "all"),
+        ],
+        lines: all.iter().skip(from).take(PAGE).map(said).collect(),
+        pager,
+        show: q.show,
+        q: q.q,
+    };
+    Ok(html(&page.shell, page.render()?))
 }

@@ -11,7 +11,7 @@ use baoxue_domain::access::Action;
 
 use super::{
     App, agreement, assets, audit, checks, children, entering, events, findings, guard, help, home, ledgers, me, people, place,
-    places, review, rosters, runs, settings,
+    place_search, places, review, rosters, runs, settings,
 };
 
 /// What a route asks of the person.
@@ -122,7 +122,8 @@ pub fn all(app: &Arc<App>) -> Routes {
         .get("/runs/{id}/report", May(A::ViewRuns), runs::report)
         .get("/review", May(A::DecideReview), review::page)
         .post("/review/{run}/{pair}", May(A::DecideReview), review::decide)
-        .post("/review/{run}/{pair}/undo", May(A::DecideReview), review::undo)
+        .get("/decisions", May(A::DecideReview), review::decisions)
+        .post("/decisions/{id}/withdrawal", May(A::DecideReview), review::undo)
         .get("/checks", May(A::ViewChecks), checks::page)
         .get("/classes", MayAny(&[A::ViewChecks, A::CountClasses]), agreement::page)
         .post("/classes", May(A::CountClasses), agreement::count)
@@ -163,6 +164,8 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/settings", May(A::ManageSettings), settings::set)
         .get("/people", May(A::ManageUsers), people::page)
         .post("/people", May(A::ManageUsers), people::add)
+        .get("/people/sample.xlsx", May(A::ManageUsers), people::sample_sheet)
+        .get("/place-search", MayAny(&[A::Dispatch, A::ManageUsers]), place_search::suggest)
         .upload("/people/sheet", May(A::ManageUsers), ANSWER_BYTES, people::add_sheet)
         .get("/people/{login}", May(A::ManageUsers), people::person)
         .post("/people/{login}/steps", May(A::ManageUsers), people::step)

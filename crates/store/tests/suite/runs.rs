@@ -1,5 +1,8 @@
 use baoxue_domain::roster::SourceKind;
-use baoxue_store::{AsOf, ChildRecord, Dialect, LedgerQuery, NewPair, NewRun, Order, Profile, Run, RunResult, SourceKey, Store};
+use baoxue_store::{
+    AsOf, ChildRecord, DecisionFilter, Dialect, LedgerQuery, NewPair, NewRun, Order, Profile, Run, RunResult, Side, SourceKey,
+    Store,
+};
 use rustc_hash::FxHashMap;
 
 use crate::{COUNTY, NOW, places, within};
@@ -205,26 +208,42 @@ async fn reviews_are_decided_once_and_taken_back() {
         )
         .await;
         let open = s.review_pairs(run.id, "open", 10).await.unwrap();
+        let side = |name: &str| Side { source: "household".into(), batch: 1, name: name.into(), ..Side::default() };
+        let sides = [side("王浩然"), side("王浩燃")];
         assert_eq!(open.iter().map(|p| p.left.1.as_str()).collect::<Vec<_>>(), ["l2", "l1"]);
         let mut tx = s.begin().await.unwrap();
-        assert!(tx.decide(COUNTY, &open[0], "same", NOW, 1).await.unwrap());
-        assert!(!tx.decide(COUNTY, &open[0], "different", NOW, 1).await.unwrap(), "the second officer sees that it is done");
-        assert!(tx.decide(COUNTY, &open[1], "ask", NOW, 1).await.unwrap());
-        assert!(tx.decide(COUNTY, &open[1], "different", NOW, 1).await.unwrap(), "what was asked about can be decided");
+        assert!(tx.decide(s, COUNTY, &open[0], &sides, "same", NOW, 1).await.unwrap());
+        assert!(
+            !tx.decide(s, COUNTY, &open[0], &sides, "different", NOW, 1).await.unwrap(),
+            "the second officer sees that it is done"
+        );
+        assert!(tx.decide(s, COUNTY, &open[1], &sides, "ask", NOW, 1).await.unwrap());
+        assert!(
+            tx.decide(s, COUNTY, &open[1], &sides, "different", NOW, 1).await.unwrap(),
+            "what was asked about can be decided"
+        );
         tx.commit().await.unwrap();
-        let mut said = s.decisions_in_force(COUNTY).await.unwrap();
-        said.sort();
-        assert_eq!(said, [("l1".into(), "r1".into(), false), ("l2".into(), "r2".into(), true)]);
+        let said = s.decisions_in_force(COUNTY).await.unwrap();
+        let words: Vec<(&str, &str, &str)> =
+            said.iter().map(|d| (d.left.as_str(), d.right.as_str(), d.judgement.as_str())).collect();
+        assert_eq!(words, [("l2", "r2", "same"), ("l1", "r1", "different")]);
+        assert_eq!(said[0].sides.as_ref().map(|s| s[0].name.as_str()), Some("王浩然"));
         let mut tx = s.begin().await.unwrap();
-        assert!(tx.undo_decision(COUNTY, &open[0], NOW).await.unwrap());
-        assert!(!tx.undo_decision(COUNTY, &open[0], NOW).await.unwrap());
+        tx.mark_lost_decisions(COUNTY, &[said[1].id], run.id).await.unwrap();
+        tx.commit().await.unwrap();
+        let ids = async |f| s.decisions(COUNTY, f, 10).await.unwrap().into_iter().map(|d| d.id).collect::<Vec<_>>();
+        assert_eq!(ids(DecisionFilter::Lost).await, [said[1].id]);
+        let mut tx = s.begin().await.unwrap();
+        assert!(tx.undo_decision(COUNTY, said[0].id, NOW, 1).await.unwrap());
+        assert!(!tx.undo_decision(COUNTY, said[0].id, NOW, 1).await.unwrap());
+        assert!(!tx.undo_decision("g/52/5288/528802/", said[1].id, NOW, 1).await.unwrap(), "another county's is not found");
         tx.commit().await.unwrap();
         assert_eq!(s.decisions_in_force(COUNTY).await.unwrap().len(), 1);
         assert_eq!(s.decisions_in_force("g/52/").await.unwrap().len(), 1, "a larger place honours what its counties decided");
         assert!(s.decisions_in_force("g/52/5288/528802/").await.unwrap().is_empty());
         assert_eq!(s.review_pairs(run.id, "open", 10).await.unwrap().len(), 1);
-        let who = s.decisions(COUNTY, Some(&["l2".to_owned()]), 10).await.unwrap();
-        assert_eq!((who[0].by.as_str(), who[0].undone_at), ("张经办", Some(NOW)));
+        let undone = s.decisions(COUNTY, DecisionFilter::Undone, 10).await.unwrap();
+        assert_eq!((undone[0].by.as_str(), undone[0].undone.clone()), ("张经办", Some((NOW, "张经办".to_owned()))));
     }
 }
 

@@ -36,6 +36,7 @@ async fn two_processes_may_start_at_once() {
 async fn of_release_2(s: &Store) {
     let mut tx = s.begin().await.unwrap();
     for statement in [
+        "ALTER TABLE decision DROP COLUMN sides; ALTER TABLE decision DROP COLUMN undone_by; ALTER TABLE decision DROP COLUMN lost_in_run",
         "DROP TABLE school_alias; ALTER TABLE batch DROP COLUMN mode; ALTER TABLE batch DROP COLUMN mends; DROP TABLE event; DROP TABLE proof; DROP TABLE file; DROP TABLE establishment; DROP TABLE standing; DROP TABLE child_past",
         "ALTER TABLE ledger_entry DROP COLUMN since; ALTER TABLE ledger_entry DROP COLUMN near_miss",
         "ALTER TABLE child_profile DROP COLUMN reason_token; ALTER TABLE finding DROP COLUMN answer",

@@ -88,7 +88,7 @@ fn changed(f: &Finding) -> OfficeError {
 
 impl Office {
     /// Where a finding about a child goes.
-    pub async fn route_of(&self, county: &PlacePath, child: &ChildRow) -> Result<Route> {
+    pub async fn route_of(&self, county: &PlacePath, child: &ChildRow, returned_by: &[PlacePath]) -> Result<Route> {
         let parse = |p: &Option<String>| p.as_deref().and_then(PlacePath::parse);
         let verdict = VerdictKind::find(&child.verdict);
         let school = parse(&child.school_path).map(|p| p.school());
@@ -104,12 +104,13 @@ impl Office {
             catchment.as_ref(),
             register.as_ref(),
             county,
+            returned_by,
         ))
     }
 
     /// The same, where the child's school lies in another county.
-    async fn route_at_home(&self, county: &PlacePath, child: &ChildRow) -> Result<Route> {
-        self.route_of(county, &ChildRow { school_path: None, ..child.clone() }).await
+    async fn route_at_home(&self, county: &PlacePath, child: &ChildRow, returned_by: &[PlacePath]) -> Result<Route> {
+        self.route_of(county, &ChildRow { school_path: None, ..child.clone() }, returned_by).await
     }
 
     /// Sends findings out, each to where it belongs or all to one unit, and says how many went.
@@ -129,17 +130,27 @@ impl Office {
         }
         let days = days.unwrap_or(self.number("deadline-days", Some(&county)).await? as u32);
         let deadline = moment(Workdays::national().deadline(self.clock.today(), days));
+        let returns = self.store.returns_of(ids).await?;
         let mut planned = Vec::new();
         for id in ids {
             let f = self.store.finding(*id, Some(&j), None).await?.ok_or(OfficeError::NotFound)?;
             f.state.after(Step::Dispatch)?;
             let child = self.store.child(f.child, &j).await?.ok_or(OfficeError::NotFound)?;
+            let returned = returns.get(id).map(Vec::as_slice).unwrap_or_default();
+            let by: Vec<PlacePath> = returned.iter().filter_map(|r| r.unit_path.as_deref().and_then(PlacePath::parse)).collect();
             let route = match to {
-                Some(unit) => Route { unit: unit.clone(), why: "指定单位" },
+                Some(unit) => {
+                    if let Some(r) = returned.iter().find(|r| r.unit_path.as_deref() == Some(unit.as_str())) {
+                        let name = self.store.place_names(&[unit.as_str()]).await?.remove(unit.as_str()).unwrap_or_default();
+                        let said = format!("{name}已退回过这一条(原因:{}),请交给别的单位", r.reason);
+                        return Err(OfficeError::Input(said));
+                    }
+                    Route { unit: unit.clone(), why: "指定单位" }
+                }
                 None => {
-                    let found = self.route_of(&county, &child).await?;
+                    let found = self.route_of(&county, &child, &by).await?;
                     // never to a school of another county: its officers are not ours to task
-                    if j.covers(found.unit.as_str()) { found } else { self.route_at_home(&county, &child).await? }
+                    if j.covers(found.unit.as_str()) { found } else { self.route_at_home(&county, &child, &by).await? }
                 }
             };
             planned.push((f, route));

@@ -5,6 +5,7 @@ pub mod agreement;
 pub mod checks;
 pub mod comparison;
 pub mod dispatch;
+pub mod find_place;
 pub mod gazetteer;
 pub mod heads;
 pub mod kept;

@@ -1,13 +1,16 @@
 //! 人员和授权 (people and their roles): who may do what where, one by one or from a sheet, inside one's own places.
 
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
-use baoxue_domain::access::{Action, Actor, Role};
-use baoxue_domain::place::{PlaceCode, PlacePath};
+use baoxue_domain::access::{Action, Actor, Jurisdiction, Role};
+use baoxue_domain::place::PlacePath;
 use baoxue_store::{Account, NewAccount};
 
 use super::accounts::{hash, new_password};
+use super::find_place::Sought;
 use super::{Office, OfficeError, Result};
 
+/// Bad rows that a refusal names.
+const SAID_ROWS: usize = 20;
 /// Rows of a sheet of people.
 const MAX_PEOPLE: usize = 5_000;
 
@@ -131,8 +134,8 @@ impl Office {
         Ok(())
     }
 
-    /// People from a spreadsheet: 登录名, 姓名, 角色, 范围 (a place's code, a school's code, or a path). All or none; the answer is the same sheet with
-    /// the first passwords.
+    /// People from a spreadsheet: 登录名, 姓名, 角色, 范围. Good rows become accounts; the answer is a workbook with their first passwords, and the rows
+    /// that could not be used with the reason beside each.
     pub async fn add_people(&self, actor: &Actor, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
         actor.jurisdiction(Action::ManageUsers)?;
         let sheets = baoxue_documents::read::read(name, bytes).map_err(|e| OfficeError::Input(e.to_string()))?;
@@ -148,70 +151,147 @@ impl Office {
             return Err(OfficeError::Input(format!("一次最多 {MAX_PEOPLE} 人")));
         }
         let mut people: Vec<NewPerson> = Vec::new();
+        let mut bad: Vec<BadRow> = Vec::new();
         for r in head + 1..sheet.height() {
             let cell = |c: usize| sheet.cell(r, c).text.trim().to_owned();
             if sheet.row(r).all(|c| c.text.trim().is_empty()) {
                 continue;
             }
-            let at = |what: String| OfficeError::Input(format!("第 {} 行{what};全部没有保存", r + 1));
-            let kind = Role::find(&cell(role)).ok_or_else(|| at(format!("角色“{}”不存在", cell(role))))?;
-            let path =
-                self.place_named(Some(actor), &cell(place)).await?.ok_or_else(|| at(format!("范围“{}”不存在", cell(place))))?;
-            check_person(&cell(login), &cell(person)).map_err(|e| at(e.to_string()))?;
-            may_grant_at(actor, &path).map_err(|e| at(e.to_string()))?;
-            if self.store.account_by_login(&cell(login)).await?.is_some() {
-                return Err(at(format!("登录名“{}”已有人用", cell(login))));
-            }
-            // one person with several roles stands on several rows
-            match people.iter_mut().find(|p| p.login == cell(login)) {
-                Some(p) => p.grants.push((kind, path)),
-                None => people.push(NewPerson { login: cell(login), name: cell(person), grants: vec![(kind, path)] }),
+            let row = [cell(login), cell(person), cell(role), cell(place)];
+            match self.person_of(actor, &row).await {
+                // one person with several roles stands on several rows
+                Ok(new) => match people.iter_mut().find(|p| p.login == new.login) {
+                    Some(p) => p.grants.extend(new.grants),
+                    None => people.push(new),
+                },
+                Err(OfficeError::Input(why)) => bad.push(BadRow { number: r + 1, row, why }),
+                Err(e) => return Err(e),
             }
         }
-        for p in &people {
-            check_apart(&[], &p.grants).map_err(|e| OfficeError::Input(format!("“{}”:{e};全部没有保存", p.login)))?;
+        // a person one of whose rows cannot be used is not made by halves
+        let (halves, people): (Vec<_>, Vec<_>) = people.into_iter().partition(|p| bad.iter().any(|b| b.row[0] == p.login));
+        for p in halves {
+            let roles: Vec<&str> = p.grants.iter().map(|g| g.0.label()).collect();
+            let row = [p.login, p.name, roles.join("、"), String::new()];
+            bad.push(BadRow { number: 0, row, why: "同一人的另一行有问题,改正后一起导入".into() });
         }
         let mut out: Vec<Vec<Value>> = Vec::new();
         for NewPerson { login, name, grants } in &people {
-            let password = self.add_person(Some(actor), login, name, grants).await?;
             let roles: Vec<&str> = grants.iter().map(|g| g.0.label()).collect();
-            out.push(vec![login.as_str().into(), name.as_str().into(), roles.join("、").into(), password.into()]);
-        }
-        let columns =
-            [("登录名", 18.0), ("姓名", 12.0), ("角色", 30.0), ("初始密码", 20.0)].map(|(h, w)| Column::new(h, w)).to_vec();
-        let sheet = TableSheet {
-            name: "初始密码".into(),
-            title: Some("新账号初始密码".into()),
-            subtitle: Some(("首次登录须修改。请分别当面或电话告知本人,然后删除本文件".into(), String::new())),
-            columns,
-            rows: Box::new(out.into_iter()),
-            notes: Vec::new(),
-        };
-        workbook(vec![sheet]).map_err(|e| OfficeError::Input(e.to_string()))
-    }
-
-    /// A place by what people write: a code of a place or school, a path, or the name of a school inside one's own places, if only one
-    /// bears it. `by` is nobody on the command line.
-    pub async fn place_named(&self, by: Option<&Actor>, text: &str) -> Result<Option<PlacePath>> {
-        let today = self.clock.today();
-        let candidates = [PlacePath::parse(text), PlaceCode::parse(text).map(PlacePath::of_code)];
-        for p in candidates.into_iter().flatten() {
-            // a class may be granted before its roster has come
-            let known = if p.is_government() { p.clone() } else { p.school() };
-            if self.store.place_at(&known, today).await?.is_some() {
-                return Ok(Some(p));
+            match self.add_person(Some(actor), login, name, grants).await {
+                Ok(password) => {
+                    out.push(vec![login.as_str().into(), name.as_str().into(), roles.join("、").into(), password.into()]);
+                }
+                Err(OfficeError::Input(why)) => {
+                    bad.push(BadRow { number: 0, row: [login.clone(), name.clone(), roles.join("、"), String::new()], why });
+                }
+                Err(e) => return Err(e),
             }
         }
-        let j = by.map(|a| a.jurisdiction(Action::ManageUsers)).transpose()?;
-        let mut schools = self.store.places_below("e/", today, &["school", "teaching-point"]).await?;
-        schools.retain(|s| (s.code == text && s.kind == "school") || s.name == text);
-        schools.retain(|s| j.as_ref().is_none_or(|j| j.covers(s.path.as_str())));
-        match schools.as_slice() {
-            [] => Ok(None),
-            [one] => Ok(Some(one.path.clone())),
-            several => Err(OfficeError::Input(format!("有 {} 所学校叫“{text}”,请写学校标识码", several.len()))),
+        if out.is_empty() {
+            let some: Vec<String> = bad.iter().take(SAID_ROWS).map(BadRow::said).collect();
+            let said = if some.is_empty() { "表里没有人".to_owned() } else { some.join(";") };
+            return Err(OfficeError::Input(format!("没有新建账号:{said}")));
+        }
+        people_workbook(out, bad)
+    }
+
+    /// A person as a row of a sheet says.
+    async fn person_of(&self, actor: &Actor, [login, name, role, place]: &[String; 4]) -> Result<NewPerson> {
+        let role = Role::find(role).ok_or_else(|| OfficeError::Input(format!("角色“{role}”不存在")))?;
+        let path = self.place_named(Some(actor), place).await?;
+        let path = path.ok_or_else(|| OfficeError::Input(format!("范围“{place}”没有找到")))?;
+        check_person(login, name)?;
+        may_grant_at(actor, &path)?;
+        if self.store.account_by_login(login).await?.is_some() {
+            return Err(OfficeError::Input(format!("登录名“{login}”已有人用")));
+        }
+        Ok(NewPerson { login: login.clone(), name: name.clone(), grants: vec![(role, path)] })
+    }
+
+    /// A place by what people write: a code, a path, or a name with or without what it lies in, inside one's own places. `by` is nobody on the
+    /// command line.
+    pub async fn place_named(&self, by: Option<&Actor>, text: &str) -> Result<Option<PlacePath>> {
+        let j = match by {
+            Some(a) => a.jurisdiction(Action::ManageUsers)?,
+            None => Jurisdiction::everywhere(),
+        };
+        self.place_meant(&j, text, Sought::Anything).await
+    }
+}
+
+/// A row that could not be used; 0 for what is not one row.
+struct BadRow {
+    number: usize,
+    row: [String; 4],
+    why: String,
+}
+
+impl BadRow {
+    fn said(&self) -> String {
+        match self.number {
+            0 => format!("“{}”:{}", self.row[0], self.why),
+            n => format!("第 {n} 行{}", self.why),
         }
     }
+}
+
+/// First passwords, and the rows that could not be used.
+fn people_workbook(made: Vec<Vec<Value>>, mut bad: Vec<BadRow>) -> Result<Vec<u8>> {
+    let columns = |all: &[(&str, f64)]| all.iter().map(|(h, w)| Column::new(h, *w)).collect::<Vec<_>>();
+    let mut sheets = vec![TableSheet {
+        name: "初始密码".into(),
+        title: Some("新账号初始密码".into()),
+        subtitle: Some(("首次登录须修改。请分别当面或电话告知本人,然后删除本文件".into(), String::new())),
+        columns: columns(&[("登录名", 18.0), ("姓名", 12.0), ("角色", 30.0), ("初始密码", 20.0)]),
+        rows: Box::new(made.into_iter()),
+        notes: Vec::new(),
+    }];
+    bad.sort_by_key(|b| b.number);
+    if !bad.is_empty() {
+        let rows = bad.into_iter().map(|b| {
+            let number = if b.number == 0 { String::new() } else { b.number.to_string() };
+            let [login, name, role, place] = b.row;
+            vec![number.into(), login.into(), name.into(), role.into(), place.into(), Value::Marked(b.why)]
+        });
+        sheets.push(TableSheet {
+            name: "没有新建的行".into(),
+            title: Some("没有新建的行".into()),
+            subtitle: Some(("改正后可单独再导入".into(), String::new())),
+            columns: columns(&[
+                ("原行号", 8.0),
+                ("登录名", 18.0),
+                ("姓名", 12.0),
+                ("角色", 16.0),
+                ("范围", 30.0),
+                ("原因", 40.0),
+            ]),
+            rows: Box::new(rows.collect::<Vec<_>>().into_iter()),
+            notes: Vec::new(),
+        });
+    }
+    workbook(sheets).map_err(|e| OfficeError::Input(e.to_string()))
+}
+
+/// The sample sheet of people.
+pub fn sample() -> Result<Vec<u8>> {
+    let row = |all: [&str; 4]| all.map(Value::from).to_vec();
+    let rows = vec![
+        row(["t001", "示例甲", "班主任", "柳林中心小学 三(1)班"]),
+        row(["t001", "示例甲", "学籍管理员", "柳林中心小学"]),
+        row(["c001", "示例乙", "乡镇·村居干部", "柳林镇石桥村"]),
+    ];
+    let roles: Vec<Vec<Value>> = Role::ALL.iter().map(|r| vec![Value::from(r.label())]).collect();
+    let sheet = |name: &str, heads: &[&str], rows: Vec<Vec<Value>>| TableSheet {
+        name: name.into(),
+        title: None,
+        subtitle: None,
+        columns: heads.iter().map(|h| Column::new(h, 24.0)).collect(),
+        rows: Box::new(rows.into_iter()),
+        notes: Vec::new(),
+    };
+    let all = vec![sheet("人员", &["登录名", "姓名", "角色", "范围"], rows), sheet("可用的角色", &["角色"], roles)];
+    workbook(all).map_err(|e| OfficeError::Input(e.to_string()))
 }
 
 /// Rights are given inside one's own place only.

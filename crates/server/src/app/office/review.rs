@@ -1,11 +1,15 @@
 //! 人工认定 (clerical review): two rows side by side, and what a person says of them.
 
 use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, RosterRow, SourceKind};
 use baoxue_linkage::differing_chars;
-use baoxue_store::ReviewPair;
+use baoxue_store::{Decision, DecisionFilter, ReviewPair, Side};
 
 use super::{Office, OfficeError, Result, kept};
+
+/// Decisions that a list reads: a county decides some hundreds a year.
+const MAX_DECISIONS: i64 = 20_000;
 
 /// A field of two rows, cut where they differ.
 pub struct Compared {
@@ -157,8 +161,9 @@ impl Office {
             "ask" => "待问",
             _ => return Err(OfficeError::Input("请选“同一人”“不是同一人”或“待问”".into())),
         };
+        let sides = self.sides_of(&area, &pair).await?;
         let mut tx = self.store.begin().await?;
-        if !tx.decide(area.as_str(), &pair, judgement, self.now(), actor.account).await? {
+        if !tx.decide(&self.store, area.as_str(), &pair, &sides, judgement, self.now(), actor.account).await? {
             return Err(OfficeError::Conflict("这一对刚由别人认定过,已为您跳到下一对".into()));
         }
         self.audit(&mut tx, actor, "decide-review", &format!("pair:{}", pair.id), word).await?;
@@ -166,18 +171,50 @@ impl Office {
         Ok(())
     }
 
-    /// Takes back what was said of a pair.
-    pub async fn undo_decision(&self, actor: &Actor, run: i64, pair: i64) -> Result<()> {
+    /// Takes a decision back, at any time: the next comparison no longer goes by it.
+    pub async fn undo_decision(&self, actor: &Actor, decision: i64) -> Result<()> {
         let area = self.area(actor, Action::DecideReview)?;
-        self.store.run(area.as_str(), run).await?.ok_or(OfficeError::NotFound)?;
-        let pair = self.store.review_pair(run, pair).await?.ok_or(OfficeError::NotFound)?;
         let mut tx = self.store.begin().await?;
-        if !tx.undo_decision(area.as_str(), &pair, self.now()).await? {
-            return Err(OfficeError::Conflict("这一对没有可撤回的认定".into()));
+        if !tx.undo_decision(area.as_str(), decision, self.now(), actor.account).await? {
+            return Err(OfficeError::Conflict("这条认定不存在,或已经撤回".into()));
         }
-        self.audit(&mut tx, actor, "undo-review", &format!("pair:{}", pair.id), "").await?;
+        self.audit(&mut tx, actor, "undo-review", &format!("decision:{decision}"), "").await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Decisions with their rows, the newest first; of those of earlier releases as far as their rows are still kept.
+    pub async fn decisions(&self, actor: &Actor, filter: DecisionFilter) -> Result<Vec<Decision>> {
+        let area = self.area(actor, Action::DecideReview)?;
+        let mut all = self.store.decisions(area.as_str(), filter, MAX_DECISIONS).await?;
+        for d in all.iter_mut().filter(|d| d.sides.is_none()) {
+            let Some([left, right]) = self.store.rows_of_decision(d).await? else { continue };
+            let sides =
+                [self.side_of(&area, &left.0, &d.left, left.1).await?, self.side_of(&area, &right.0, &d.right, right.1).await?];
+            d.sides = Some(sides);
+        }
+        Ok(all)
+    }
+
+    async fn sides_of(&self, area: &PlacePath, pair: &ReviewPair) -> Result<[Side; 2]> {
+        let (l, r) = (&pair.left, &pair.right);
+        Ok([self.side_of(area, &l.0, &l.1, l.2).await?, self.side_of(area, &r.0, &r.1, r.2).await?])
+    }
+
+    /// A row as a decision remembers it; without a name where it is no longer kept.
+    async fn side_of(&self, area: &PlacePath, source: &str, fingerprint: &str, batch: i64) -> Result<Side> {
+        let empty = Side { source: source.to_owned(), batch, ..Side::default() };
+        let Some(b) = self.store.batch(area.as_str(), batch).await? else { return Ok(empty) };
+        let (store, key) = (self.store.clone(), kept::key_of(fingerprint));
+        let found =
+            tokio::task::spawn_blocking(move || kept::find(&store, &b.roster, key).ok().flatten().map(|r| (r, b.file_name)));
+        let Some((row, file)) = found.await.map_err(|_| OfficeError::NotFound)? else { return Ok(empty) };
+        Ok(Side {
+            place: format!("{file} 第 {} 行", row.row.row),
+            name: row.row.name.unwrap_or_default(),
+            birth_date: row.row.birth_date.map(|d| d.to_string()).unwrap_or_default(),
+            ..empty
+        })
     }
 }
 

@@ -228,10 +228,10 @@ async fn a_persons_word_is_heard_by_the_next_run() {
         assert!(page.contains("<mark>"), "what differs is marked");
         app.post(&county, &format!("/review/1/{pair}"), &[("judgement", "maybe")]).await.is(422);
         app.post(&county, &format!("/review/1/{pair}"), &[("judgement", "different")]).await.is(303);
-        app.post(&county, &format!("/review/1/{pair}/undo"), &[]).await.is(303);
-        app.post(&county, &format!("/review/1/{pair}/undo"), &[]).await.is(409);
+        app.post(&county, "/decisions/1/withdrawal", &[]).await.is(303);
+        app.post(&county, "/decisions/1/withdrawal", &[]).await.is(409);
         app.post(&county, &format!("/review/1/{pair}"), &[("judgement", "same")]).await.is(303);
-        app.get(&county, "/review").await.says("同一人").says("不是同一人</s>(已撤回)");
+        app.get(&county, "/review").await.says("同一人").says("不是同一人</s>(2023-10-09");
         app.post(&county, "/runs", &[]).await;
         app.work().await;
         app.get(&county, "/runs/2").await.says("采用人工认定 1 条").says("href=\"/runs/2/report\"");
@@ -252,12 +252,40 @@ async fn a_persons_word_is_heard_by_the_next_run() {
         app.post(&county, "/runs", &[]).await;
         app.work().await;
         app.get(&county, "/runs/3").await.says("采用人工认定 1 条,证据的分量也从中学习");
+
+        // the decision stands in its list with both names, and binds though one of the rows was mended meanwhile
+        let masked = |i: usize| baoxue_domain::access::mask_name(&child(i).0);
+        let list = app.get(&county, "/decisions").await;
+        list.says(&masked(20)).says(&masked(18)).says("共 <b>1</b> 条").says("county").says("有效");
+        let mended = rosters()[0].1.replace(&format!("家长{}", "浩"), "家长浩浩");
+        let other = rosters()[1].1.replacen("柳林小学", "柳林小学(本部)", 100);
+        app.loaded("county", &[("户籍2.csv".into(), mended), ("学籍2.csv".into(), other)]).await;
+        app.compared_by("county").await;
+        app.get(&county, "/runs/4").await.says("采用人工认定 1 条");
+        // gone from the register, it has lost its ground, and is listed with the reason
+        let gone: String = rosters()[1].1.lines().filter(|l| !l.contains(&child(18).0)).map(|l| format!("{l}\n")).collect();
+        app.loaded("county", &[("学籍3.csv".into(), gone)]).await;
+        app.compared_by("county").await;
+        app.get(&county, "/runs/5").await.says("另有 1 条因名册已改而失效");
+        app.get(&county, "/decisions?show=lost").await.says("失去依据:第 5 次比对").says(&masked(18));
+        // taken back after all these comparisons
+        app.post(&county, "/decisions/2/withdrawal", &[("back", "decisions")]).await.is(303);
+        app.get(&county, "/decisions").await.says("这里没有认定");
+        app.get(&county, "/decisions?show=undone").await.says("county撤回");
+        let q = crate::web::view::url_part(&child(20).0);
+        app.get(&county, &format!("/decisions?show=all&q={q}")).await.says("共 <b>2</b> 条");
+        app.get(&county, "/decisions?show=all&q=zzz").await.says("没有查到认定");
+        app.loaded("county", &[rosters()[1].clone()]).await;
+        app.compared_by("county").await;
+        app.get(&county, "/runs/6").await.says("采用人工认定 0 条");
     }
 }
 
 #[tokio::test]
 async fn administrators_keep_places_people_and_settings() {
     for app in apps().await {
+        // classes come with the rosters
+        app.compared().await;
         let system = app.log_in("system").await;
         let sheet = "代码,名称\n528801100,柳林街道\n528801100202,新田村\n";
         app.upload(&system, "/places", &[("from", None, b"2023-10-09"), ("file", Some("区划.csv"), sheet.as_bytes())])
@@ -285,7 +313,16 @@ async fn administrators_keep_places_people_and_settings() {
         };
         app.post(&security, "/people", &new("newone", "cadre", "528801100")).await.is(200).says("初始密码");
         app.post(&security, "/people", &new("newone", "cadre", "528801100")).await.is(422).says("已有人用");
-        app.post(&security, "/people", &new("other", "cadre", "没有的地方")).await.is(422).says("没有“没有的地方”这个范围");
+        app.post(&security, "/people", &new("other", "cadre", "没有的地方")).await.is(422).says("没有“没有的地方”");
+        // by the names that people use, and by what they lie in
+        for (login, place) in [("t9001", "柳林小学"), ("t9002", "柳林街道上坝村"), ("t9003", "石桥镇 下坝村")] {
+            let login: &'static str = login;
+            app.post(&security, "/people", &new(login, "cadre", place)).await.is(200).says("初始密码");
+        }
+        app.get(&security, "/people/t9002").await.says("柳林街道 › 上坝村");
+        app.get(&security, "/place-search?sought=anything&place=shangba").await.says("柳林街道 › 上坝村").says("data-suggest=");
+        app.get(&security, "/place-search?sought=anything&place=zzz").await.says("没有找到“zzz”");
+        app.get(&security, "/place-search?sought=units&place=x").await.is(403);
         app.post(&security, "/people/newone/steps", &[("step", "grant"), ("role", "audit-admin"), ("place", "528801")])
             .await
             .is(422)
@@ -297,15 +334,25 @@ async fn administrators_keep_places_people_and_settings() {
         let cookie = app.log_in("school1").await;
         app.post(&security, "/people/school1/steps", &[("step", "disable")]).await.is(303);
         assert!(app.get(&cookie, "/").await.location.starts_with("/log-in"), "a closed account is out at once");
-        let people = "登录名,姓名,角色,范围\nt001,甲,班主任,2152000001\nt001,甲,学籍管理员,2152000001\nt002,乙,校长,石桥小学\n";
-        app.upload(&security, "/people/sheet", &[("file", Some("人员.csv"), people.as_bytes())])
+        // a sheet: good rows become accounts, bad ones come back with the reason
+        let people = "登录名,姓名,角色,范围\nt001,甲,班主任,柳林小学 三(1)班\nt001,甲,学籍管理员,2152000001\nt002,乙,校长大人,石桥小学\n\
+                      t003,丙,班主任,没有的学校\nt004,丁,乡镇·村居干部,石桥镇下坝村\n";
+        let out = app.upload(&security, "/people/sheet", &[("file", Some("人员.csv"), people.as_bytes())]).await;
+        let sheets = baoxue_documents::read::read("x.xlsx", out.is(200).bytes.clone()).unwrap();
+        let text = |s: &baoxue_documents::Sheet, r: usize| s.row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>().join("|");
+        assert!(text(&sheets[0], 3).starts_with("t001|甲|班主任、学籍管理员|"), "{}", text(&sheets[0], 3));
+        assert!(text(&sheets[0], 4).starts_with("t004|丁|乡镇·村居干部|"));
+        assert_eq!(sheets[0].height(), 5);
+        assert_eq!(text(&sheets[1], 3), "4|t002|乙|校长大人|石桥小学|角色“校长大人”不存在");
+        assert!(text(&sheets[1], 4).ends_with("范围“没有的学校”没有找到"), "{}", text(&sheets[1], 4));
+        let none = "登录名,姓名,角色,范围\nt009,甲,班主任,没有的学校\n";
+        app.upload(&security, "/people/sheet", &[("file", Some("人员.csv"), none.as_bytes())])
             .await
             .is(422)
-            .says("第 4 行角色“校长”不存在;全部没有保存");
-        let people = people.replace(",校长,", ",principal,");
-        let out = app.upload(&security, "/people/sheet", &[("file", Some("人员.csv"), people.as_bytes())]).await;
-        let sheets = baoxue_documents::read::read("x.xlsx", out.bytes).unwrap();
-        assert_eq!(sheets[0].row(3).nth(2).unwrap().text, "班主任、学籍管理员");
+            .says("第 2 行范围“没有的学校”没有找到");
+        let sample = app.get(&security, "/people/sample.xlsx").await;
+        let sheets = baoxue_documents::read::read("x.xlsx", sample.bytes).unwrap();
+        assert_eq!(text(&sheets[0], 0), "登录名|姓名|角色|范围");
 
         let auditor = app.log_in("auditor").await;
         app.get(&auditor, "/audit").await.says("授权").says("修改参数");
@@ -344,10 +391,10 @@ async fn rights_are_managed_inside_ones_own_county() {
             app.post(&neighbour, "/people/county/steps", &[("step", step)]).await.is(404);
         }
         let grant = [("step", "grant"), ("role", "cadre"), ("place", "528801100")];
-        app.post(&neighbour, "/people/village1/steps", &grant).await.is(422).says("不在您的管辖范围内");
+        app.post(&neighbour, "/people/village1/steps", &grant).await.is(422).says("您的管辖范围内没有“528801100”");
         app.post(&neighbour, "/people/village1/steps", &[("step", "end-grant"), ("grant", "5")]).await.is(404);
         let new = [("login", "spy"), ("name", "某人"), ("role", "county-officer"), ("place", "528801")];
-        app.post(&neighbour, "/people", &new).await.is(422).says("不在您的管辖范围内");
+        app.post(&neighbour, "/people", &new).await.is(422).says("您的管辖范围内没有“528801”");
         let people = "登录名,姓名,角色,范围\ngood1,甲,安全管理员,g/52/5288/528802/\nspy,乙,县教育局经办人,528801\n";
         let place = baoxue_store::NewPlace {
             kind: "county".into(),
@@ -359,8 +406,49 @@ async fn rights_are_managed_inside_ones_own_county() {
         let mut tx = app.office.store.begin().await.unwrap();
         tx.put_places(&[place], jiff::civil::date(2020, 1, 1)).await.unwrap();
         tx.commit().await.unwrap();
-        app.upload(&neighbour, "/people/sheet", &[("file", Some("人员.csv"), people.as_bytes())]).await.is(422).says("第 3 行");
-        assert!(app.office.store.account_by_login("good1").await.unwrap().is_none(), "all or none");
+        let out = app.upload(&neighbour, "/people/sheet", &[("file", Some("人员.csv"), people.as_bytes())]).await;
+        let sheets = baoxue_documents::read::read("x.xlsx", out.is(200).bytes.clone()).unwrap();
+        assert!(sheets[1].row(3).any(|c| c.text == "spy"), "another county's place is not found");
+        assert!(app.office.store.account_by_login("spy").await.unwrap().is_none());
         app.log_in("county").await;
+    }
+}
+
+/// What was returned shows by whom and why, never goes back there, and can be given to any village, school or town by search.
+#[tokio::test]
+async fn returned_findings_go_elsewhere() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open")]).await.is(303);
+        let village = app.log_in("village1").await;
+        let inbox = app.get(&village, "/inbox").await.text();
+        let id = inbox.split("href=\"/findings/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let back = [("step", "hand-back"), ("version", "2"), ("note", "全家已搬到石桥镇")];
+        app.post(&village, &format!("/findings/{id}/steps"), &back).await.is(303);
+        app.get(&county, "/findings?state=open").await.says("上坝村退回:全家已搬到石桥镇");
+        // by rule it goes elsewhere
+        app.post(&county, "/findings/dispatch", &[("ids", &id), ("state", "open")]).await.is(303);
+        let page = app.get(&county, &format!("/findings/{id}")).await;
+        page.says("核实单位").says("改交");
+        assert!(
+            !app.get(&village, "/inbox").await.text().contains(&format!("/findings/{id}\"")),
+            "not to the village that returned it"
+        );
+        // to where the officer says, with a deadline; not to the village that returned it
+        let to = |place: &'static str| [("ids", id.clone()), ("place", place.to_owned()), ("days", "3".to_owned())];
+        let post = async |place: &'static str| {
+            let form = to(place);
+            let form: Vec<(&str, &str)> = form.iter().map(|(n, v)| (*n, v.as_str())).collect();
+            app.post(&county, "/findings/dispatch", &form).await
+        };
+        post("柳林镇上坝村").await.is(422).says("上坝村已退回过这一条(原因:全家已搬到石桥镇)");
+        post("没有的村").await.is(422).says("没有“没有的村”这个村(社区)、学校或乡镇");
+        post("石桥镇下坝村").await.is(303);
+        app.get(&county, &format!("/findings/{id}")).await.says("下坝村").says("10月12日 17:00 前");
+        app.get(&county, "/place-search?sought=units&place=下坝").await.says("石桥镇 › 下坝村");
+        app.get(&county, "/place-search?sought=anything&place=下坝").await.is(403);
+        post("柳林镇").await.is(303);
+        app.get(&county, &format!("/findings/{id}")).await.says("柳林镇");
     }
 }

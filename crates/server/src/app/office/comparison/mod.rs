@@ -1,5 +1,6 @@
 //! 比对任务 (a run): from the rosters in use to verdicts, ledgers, findings and pairs for people.
 
+mod binding;
 mod figures;
 mod work;
 
@@ -21,6 +22,7 @@ use baoxue_store::{
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
+use binding::{Ended, InForce};
 pub use figures::Figures;
 use work::work;
 
@@ -119,7 +121,7 @@ impl Observer for Meter {
 /// Everything that the blocking part of a run needs from the database to begin.
 struct Given {
     batches: Vec<Batch>,
-    decisions: Vec<(String, String, bool)>,
+    decisions: Vec<InForce>,
     /// Whether the weights learn from them.
     learn: bool,
     gazetteer: Gazetteer,
@@ -148,6 +150,8 @@ struct Made {
     settings: String,
     report: String,
     new_children: i64,
+    /// Decisions that found a row of theirs no longer.
+    lost_decisions: Vec<i64>,
 }
 
 impl Office {
@@ -327,6 +331,7 @@ impl Office {
             report: &made.report,
         };
         tx.finish_run(&self.store, &run, &result, now).await?;
+        tx.mark_lost_decisions(county.as_str(), &made.lost_decisions, id).await?;
         let on = run.as_of.parse().unwrap_or_else(|_| self.clock.today());
         tx.add_places(&classes_of(&made.children), on).await?;
         tx.end_job(lease, JobState::Finished, None, self.now()).await?;
@@ -373,7 +378,7 @@ impl Office {
         );
         Ok(Given {
             batches,
-            decisions: self.store.decisions_in_force(county.as_str()).await?,
+            decisions: self.in_force(county).await?,
             learn: self.number(LEARN, Some(county)).await? == 1,
             gazetteer: Gazetteer::new(county, &places),
             year: i16::try_from(run.school_year)
@@ -381,6 +386,36 @@ impl Office {
                 .and_then(|y| SchoolYear::starting(y).ok())
                 .unwrap_or_else(|| SchoolYear::of(on)),
         })
+    }
+
+    /// Decisions in force, with where their rows stood.
+    async fn in_force(&self, area: &PlacePath) -> Result<Vec<InForce>> {
+        let mut rosters: FxHashMap<i64, Option<String>> = FxHashMap::default();
+        let mut out = Vec::new();
+        for d in self.store.decisions_in_force(area.as_str()).await? {
+            let rows = match &d.sides {
+                Some(sides) => Some(sides.each_ref().map(|s| (s.source.clone(), s.batch))),
+                None => self.store.rows_of_decision(&d).await?,
+            };
+            for (_, batch) in rows.iter().flatten() {
+                if !rosters.contains_key(batch) {
+                    let roster = self.store.batch(area.as_str(), *batch).await?.map(|b| b.roster);
+                    rosters.insert(*batch, roster);
+                }
+            }
+            let stood = |i: usize| {
+                let (source, batch) = rows.as_ref().map(|r| r[i].clone())?;
+                Some((source, rosters.get(&batch).cloned().flatten()?))
+            };
+            let (left, right) = (stood(0), stood(1));
+            out.push(InForce {
+                id: d.id,
+                same: d.judgement == "same",
+                left: Ended { fingerprint: d.left, stood: left },
+                right: Ended { fingerprint: d.right, stood: right },
+            });
+        }
+        Ok(out)
     }
 
     async fn known(&self, county: &PlacePath) -> baoxue_store::Result<Known> {

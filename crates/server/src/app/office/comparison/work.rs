@@ -7,7 +7,7 @@ use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, SourceKind};
 use baoxue_domain::school::TrackingWindow;
 use baoxue_domain::verdict::Setting;
-use baoxue_linkage::{Decision, Encoder, InProcess, Judgement, Linkage, Settings, Table, link, pinyin_syllables};
+use baoxue_linkage::{Encoder, InProcess, Linkage, Settings, Table, link, pinyin_syllables};
 use baoxue_store::{ChildRecord, KnownChild, NewPair, Profile, SearchKind, SourceKey, StoreError};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -17,6 +17,7 @@ use super::super::gazetteer::Gazetteer;
 use super::super::kept;
 use super::super::reconcile::reconcile;
 use super::super::supersede;
+use super::binding::{Bound, bind};
 use super::figures::figures_of;
 use super::{Given, Known, Made, Meter};
 use crate::app::compare::children::{Child, decide_all};
@@ -52,7 +53,9 @@ pub(super) fn work(
         given.gazetteer.learn_classes(files.iter().filter(|f| f.kind == kind).flat_map(|f| &f.roster.rows));
     }
     let sources = Sources::gather(&files)?;
-    let (decisions, outdated) = decisions_for(&given.decisions, &sources);
+    let old =
+        |roster: &str, fingerprint: &str| kept::find(store, roster, kept::key_of(fingerprint)).ok().flatten().map(|r| r.row);
+    let Bound { decisions, lost } = bind(&given.decisions, &sources, old);
     let settings = Settings { retrain: given.learn, ..sources.settings() };
     let encoder = Encoder::new(&settings);
     let mut tables = sources.tables(&encoder)?;
@@ -130,8 +133,16 @@ pub(super) fn work(
         numbers.merged.iter().map(|(kept, other)| (*kept, *other, "merged")).collect();
     events.extend(numbers.split.iter().map(|(group, from)| (ids[*group], *from, "split")));
     let pairs = pairs_of(&linkage, &sources, &tables, &children, &ids, &batch_of);
-    let mut figures =
-        figures_of(&children, &ids, &linkage, &transitions, &setting, decisions.len() as i64, outdated, &given.gazetteer);
+    let mut figures = figures_of(
+        &children,
+        &ids,
+        &linkage,
+        &transitions,
+        &setting,
+        decisions.len() as i64,
+        lost.len() as i64,
+        &given.gazetteer,
+    );
     let kinds = children.iter().map(|c| c.verdict.kind).collect();
     // no row is named: the page has no personal data
     let names: Vec<&str> = sources.kinds().iter().map(|k| k.label()).collect();
@@ -152,30 +163,9 @@ pub(super) fn work(
         settings,
         report,
         new_children,
+        lost_decisions: lost,
     };
     Ok((made, known.sources))
-}
-
-/// Decisions about rows that are still there, and how many are about others.
-fn decisions_for(all: &[(String, String, bool)], sources: &Sources) -> (Vec<Decision>, i64) {
-    let named: FxHashSet<&str> = all.iter().flat_map(|(left, right, _)| [left.as_str(), right.as_str()]).collect();
-    let mut where_is: FxHashMap<&str, usize> = FxHashMap::default();
-    for (i, (_, rows)) in sources.iter().enumerate().filter(|_| !named.is_empty()) {
-        where_is.extend(rows.iter().map(|r| r.fingerprint.as_str()).filter(|f| named.contains(f)).map(|f| (f, i)));
-    }
-    let mut out = Vec::new();
-    let mut outdated = 0;
-    for (left, right, same) in all {
-        match (where_is.get(left.as_str()), where_is.get(right.as_str())) {
-            (Some(l), Some(r)) => out.push(Decision {
-                left: (*l, left.clone()),
-                right: (*r, right.clone()),
-                judgement: if *same { Judgement::Same } else { Judgement::Different },
-            }),
-            _ => outdated += 1,
-        }
-    }
-    (out, outdated)
 }
 
 fn profile_of(c: &Child) -> Profile {

@@ -1,0 +1,48 @@
+//! 选地方: suggestions beside a field in which a place is written.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Extension, Query, State};
+use axum::response::{Html, IntoResponse, Response};
+use baoxue_domain::access::Action;
+use serde::Deserialize;
+
+use super::App;
+use super::error::PageError;
+use crate::app::office::OfficeError;
+use crate::app::office::accounts::SignedIn;
+use crate::app::office::find_place::{FoundPlace, Sought};
+
+/// Suggestions at a time.
+const SUGGESTED: usize = 12;
+
+#[derive(Deserialize)]
+pub struct PlaceQuery {
+    #[serde(default)]
+    place: String,
+    #[serde(default)]
+    sought: String,
+}
+
+#[derive(Template)]
+#[template(path = "place_suggestions.html")]
+struct Suggestions {
+    typed: String,
+    found: Vec<FoundPlace>,
+}
+
+pub async fn suggest(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Query(q): Query<PlaceQuery>,
+) -> Result<Response, PageError> {
+    let sought = Sought::find(&q.sought).ok_or(OfficeError::NotFound)?;
+    let action = match sought {
+        Sought::Units => Action::Dispatch,
+        Sought::Anything => Action::ManageUsers,
+    };
+    let j = signed.actor.jurisdiction(action)?;
+    let found = app.office.find_places(&j, &q.place, sought, SUGGESTED).await?;
+    Ok(Html(Suggestions { typed: q.place, found }.render()?).into_response())
+}
