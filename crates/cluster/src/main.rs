@@ -69,6 +69,9 @@ struct CompareArgs {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = baoxue::serve_if_asked() {
+        return code;
+    }
     let cli: Cli = match baoxue::parse() {
         Ok(cli) => cli,
         Err(code) => return code,

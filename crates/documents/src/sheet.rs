@@ -1,5 +1,7 @@
 //! A sheet in memory: all text in one piece, so that two million cells cost no two million allocations.
 
+use std::io::{Read, Write};
+
 /// What a cell was in the file. Numbers and dates carry their text form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellKind {
@@ -100,6 +102,71 @@ impl Sheet {
         };
         let len = (s.len_kind & ((1 << LEN_BITS) - 1)) as usize;
         Cell { kind, text: &self.text[s.start as usize..s.start as usize + len] }
+    }
+}
+
+/// Most bytes of a name on the wire.
+const MAX_NAME: u64 = 1 << 16;
+
+impl Sheet {
+    /// Writes the sheet for another process of the same program.
+    pub fn write_to(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let number = |out: &mut dyn Write, n: usize| out.write_all(&(n as u64).to_le_bytes());
+        for (n, bytes) in [(self.name.len(), self.name.as_bytes()), (self.text.len(), self.text.as_bytes())] {
+            number(out, n)?;
+            out.write_all(bytes)?;
+        }
+        number(out, self.width)?;
+        number(out, self.row_ends.len())?;
+        self.row_ends.iter().try_for_each(|e| out.write_all(&e.to_le_bytes()))?;
+        number(out, self.cells.len())?;
+        self.cells.iter().try_for_each(|c| {
+            out.write_all(&c.start.to_le_bytes())?;
+            out.write_all(&c.len_kind.to_le_bytes())
+        })
+    }
+
+    /// Reads what [`Sheet::write_to`] wrote. Whatever the other process says, the sheet holds together.
+    pub fn read_from(from: &mut impl Read) -> std::io::Result<Self> {
+        let wrong = || std::io::Error::from(std::io::ErrorKind::InvalidData);
+        let number = |from: &mut dyn Read, most: u64| -> std::io::Result<usize> {
+            let mut bytes = [0; 8];
+            from.read_exact(&mut bytes)?;
+            let n = u64::from_le_bytes(bytes);
+            if n > most { Err(wrong()) } else { Ok(n as usize) }
+        };
+        let words = |from: &mut dyn Read, n: usize| -> std::io::Result<Vec<u32>> {
+            let mut out = Vec::with_capacity(n.min(1 << 20));
+            let mut buffer = [0u8; 1 << 14];
+            while out.len() < n {
+                let part = &mut buffer[..((n - out.len()) * 4).min(1 << 14)];
+                from.read_exact(part)?;
+                out.extend(part.chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]])));
+            }
+            Ok(out)
+        };
+        let text = |from: &mut dyn Read, most: u64| -> std::io::Result<String> {
+            let n = number(from, most)?;
+            let mut bytes = Vec::with_capacity(n.min(1 << 20));
+            from.take(n as u64).read_to_end(&mut bytes)?;
+            if bytes.len() == n { String::from_utf8(bytes).map_err(|_| wrong()) } else { Err(wrong()) }
+        };
+        let name = text(from, MAX_NAME)?;
+        let all = text(from, u64::from(u32::MAX))?;
+        let width = number(from, super::read::MAX_COLUMNS as u64)?;
+        let rows = number(from, super::read::MAX_ROWS as u64)?;
+        let row_ends = words(from, rows)?;
+        let n = number(from, super::read::MAX_CELLS as u64)?;
+        let cells: Vec<Stored> = words(from, n * 2)?.chunks_exact(2).map(|c| Stored { start: c[0], len_kind: c[1] }).collect();
+        let sound = |c: &Stored| {
+            let (start, len) = (c.start as usize, (c.len_kind & ((1 << LEN_BITS) - 1)) as usize);
+            all.get(start..start + len).is_some()
+        };
+        let ordered = row_ends.is_sorted() && row_ends.last().is_none_or(|e| *e as usize <= cells.len());
+        if !ordered || !cells.iter().all(sound) {
+            return Err(wrong());
+        }
+        Ok(Self { name, cells, row_ends, text: all, width })
     }
 }
 
@@ -249,6 +316,33 @@ mod tests {
         assert_eq!(s.cell(2, 0), Cell::EMPTY);
         assert_eq!(s.cell(99, 99), Cell::EMPTY);
         assert_eq!(s.row(2).len(), 0);
+    }
+
+    #[test]
+    fn a_sheet_arrives_as_it_was_or_not_at_all() {
+        let mut b = SheetBuilder::new("表一");
+        b.put(0, 0, CellKind::Text, "姓名").unwrap();
+        b.put(2, 3, CellKind::Number, "5").unwrap();
+        b.put(2, 5, CellKind::Date, "2015-03-02").unwrap();
+        let s = b.finish();
+        let mut wire = Vec::new();
+        s.write_to(&mut wire).unwrap();
+        let back = Sheet::read_from(&mut wire.as_slice()).unwrap();
+        assert_eq!((back.name.as_str(), back.height(), back.width()), ("表一", 3, 6));
+        for r in 0..3 {
+            assert_eq!(back.row(r).collect::<Vec<_>>(), s.row(r).collect::<Vec<_>>());
+        }
+        // cut at any place, or with any byte changed, it is refused or holds together
+        for cut in 0..wire.len() {
+            assert!(Sheet::read_from(&mut &wire[..cut]).is_err(), "{cut}");
+        }
+        for at in 0..wire.len() {
+            let mut other = wire.clone();
+            other[at] ^= 0xff;
+            if let Ok(s) = Sheet::read_from(&mut other.as_slice()) {
+                (0..s.height()).for_each(|r| s.row(r).for_each(|c| assert!(c.text.len() < 100)));
+            }
+        }
     }
 
     #[test]

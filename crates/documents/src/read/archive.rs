@@ -21,17 +21,17 @@ pub(super) fn read(bytes: Vec<u8>, open_parcels: bool) -> Result<Vec<Sheet>, Rea
         return excel::read_xlsb(bytes);
     }
     if has("word/document.xml") {
-        return Err(ReadError::NotSpreadsheet("Word 文档"));
+        return Err(ReadError::NotSpreadsheet("Word 文档".into()));
     }
     if has("ppt/presentation.xml") {
-        return Err(ReadError::NotSpreadsheet("幻灯片"));
+        return Err(ReadError::NotSpreadsheet("幻灯片".into()));
     }
     if has("content.xml") && has("mimetype") {
         inspect(&mut zip)?;
         return excel::read_ods(bytes);
     }
     if !open_parcels {
-        return Err(ReadError::NotSpreadsheet("压缩包里的压缩包(请只压缩一层)"));
+        return Err(ReadError::NotSpreadsheet("压缩包里的压缩包(请只压缩一层)".into()));
     }
     parcel(zip)
 }
@@ -52,7 +52,7 @@ fn parcel(mut zip: ZipArchive<Cursor<&[u8]>>) -> Result<Vec<Sheet>, ReadError> {
             continue;
         }
         let mut bytes = Vec::new();
-        (&mut member).take(left + 1).read_to_end(&mut bytes).map_err(|e| ReadError::Damaged(e.to_string()))?;
+        (&mut member).take(left + 1).read_to_end(&mut bytes).map_err(|_| damage())?;
         left = left.checked_sub(bytes.len() as u64).ok_or(ReadError::Bomb)?;
         match read_any(&path, bytes, false) {
             Ok(of_member) => sheets.extend(of_member.into_iter().map(|mut s| {
@@ -67,7 +67,7 @@ fn parcel(mut zip: ZipArchive<Cursor<&[u8]>>) -> Result<Vec<Sheet>, ReadError> {
     }
     match refused {
         Some(e) if sheets.is_empty() => Err(e),
-        _ if sheets.is_empty() => Err(ReadError::NotSpreadsheet("空的压缩包")),
+        _ if sheets.is_empty() => Err(ReadError::NotSpreadsheet("空的压缩包".into())),
         _ => Ok(sheets),
     }
 }
@@ -92,7 +92,7 @@ fn inspect(zip: &mut ZipArchive<Cursor<&[u8]>>) -> Result<bool, ReadError> {
         let is_sheet = member.name().is_ok_and(|n| n.starts_with("xl/worksheets/"));
         let mut kept = 0;
         loop {
-            let n = member.read(&mut buffer[kept..]).map_err(|e| ReadError::Damaged(e.to_string()))?;
+            let n = member.read(&mut buffer[kept..]).map_err(|_| damage())?;
             if n == 0 {
                 break;
             }
@@ -122,10 +122,14 @@ fn find(haystack: &[u8], needle: &[u8]) -> bool {
     false
 }
 
+fn damage() -> ReadError {
+    ReadError::Damaged("压缩内容缺了一截或被改动".into())
+}
+
 fn damaged(e: ZipError) -> ReadError {
     match e {
         ZipError::UnsupportedArchive(m) if m.contains("assword") => ReadError::Encrypted,
         ZipError::InvalidPassword => ReadError::Encrypted,
-        e => ReadError::Damaged(e.to_string()),
+        _ => damage(),
     }
 }

@@ -29,7 +29,9 @@ pub(super) fn read(name: &str, text: &str) -> Result<Sheet, ReadError> {
         match reader.read_record(&mut record) {
             Ok(false) => return Ok(sheet.finish()),
             Ok(true) => {}
-            Err(e) => return Err(ReadError::Damaged(format!("文本第 {} 行", e.position().map_or(0, csv::Position::line)))),
+            Err(e) => {
+                return Err(ReadError::Damaged(format!("文本第 {} 行", e.position().map_or(0, csv::Position::line)).into()));
+            }
         }
         // the line in the file, so that addresses are those that people see
         let row = record.position().map_or(0, |p| {

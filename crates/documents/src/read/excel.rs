@@ -59,16 +59,16 @@ pub(super) fn read_xls(bytes: Vec<u8>) -> Result<Vec<Sheet>, ReadError> {
         return Err(ReadError::Encrypted);
     }
     if has("WordDocument") {
-        return Err(ReadError::NotSpreadsheet("Word 文档"));
+        return Err(ReadError::NotSpreadsheet("Word 文档".into()));
     }
     let mut book = Xls::new(Cursor::new(bytes)).map_err(|e| match e {
         XlsError::Password => ReadError::Encrypted,
-        e => ReadError::Damaged(e.to_string()),
+        _ => damage(),
     })?;
     let epoch_1904 = book.has_1904_epoch();
     let mut sheets = Vec::new();
     for name in visible(&book) {
-        let range = book.worksheet_range(&name).map_err(|e| ReadError::Damaged(e.to_string()))?;
+        let range = book.worksheet_range(&name).map_err(|_| damage())?;
         let sheet = from_range(&name, &range, epoch_1904)?;
         let regions: Vec<_> = book.merge_cells_by_sheet_name(&name).unwrap_or_default().iter().map(region).collect();
         sheets.push(if regions.is_empty() { sheet } else { spread_merged(&sheet, &regions)? });
@@ -77,19 +77,13 @@ pub(super) fn read_xls(bytes: Vec<u8>) -> Result<Vec<Sheet>, ReadError> {
 }
 
 pub(super) fn read_xlsb(bytes: Vec<u8>) -> Result<Vec<Sheet>, ReadError> {
-    let mut book: Xlsb<_> = Xlsb::new(Cursor::new(bytes)).map_err(|e| ReadError::Damaged(e.to_string()))?;
-    visible(&book)
-        .into_iter()
-        .map(|name| from_range(&name, &book.worksheet_range(&name).map_err(|e| ReadError::Damaged(e.to_string()))?, false))
-        .collect()
+    let mut book: Xlsb<_> = Xlsb::new(Cursor::new(bytes)).map_err(|_| damage())?;
+    visible(&book).into_iter().map(|name| from_range(&name, &book.worksheet_range(&name).map_err(|_| damage())?, false)).collect()
 }
 
 pub(super) fn read_ods(bytes: Vec<u8>) -> Result<Vec<Sheet>, ReadError> {
-    let mut book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(|e| ReadError::Damaged(e.to_string()))?;
-    visible(&book)
-        .into_iter()
-        .map(|name| from_range(&name, &book.worksheet_range(&name).map_err(|e| ReadError::Damaged(e.to_string()))?, false))
-        .collect()
+    let mut book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(|_| damage())?;
+    visible(&book).into_iter().map(|name| from_range(&name, &book.worksheet_range(&name).map_err(|_| damage())?, false)).collect()
 }
 
 fn from_range(name: &str, range: &Range<Data>, epoch_1904: bool) -> Result<Sheet, ReadError> {
@@ -131,10 +125,15 @@ fn serial_date(serial: f64, epoch_1904: bool) -> Option<Date> {
     date(1899, 12, 30).checked_add((days + shift).days()).ok()
 }
 
+/// What the parsers say of damage is English, and tells nobody how to mend it.
+fn damage() -> ReadError {
+    ReadError::Damaged("表格内部结构不对".into())
+}
+
 fn xlsx_error(e: XlsxError) -> ReadError {
     match e {
         XlsxError::Password => ReadError::Encrypted,
-        e => ReadError::Damaged(e.to_string()),
+        _ => damage(),
     }
 }
 

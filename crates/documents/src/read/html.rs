@@ -147,7 +147,7 @@ pub(super) fn read(name: &str, text: &str) -> Result<Vec<Sheet>, ReadError> {
     if let Some(t) = table {
         sheets.push(t.finish(sheet_name(name, sheets.len()), next_row)?);
     }
-    if sheets.is_empty() { Err(ReadError::NotSpreadsheet("没有表格的网页")) } else { Ok(sheets) }
+    if sheets.is_empty() { Err(ReadError::NotSpreadsheet("没有表格的网页".into())) } else { Ok(sheets) }
 }
 
 fn sheet_name(name: &str, number: usize) -> String {

@@ -4,9 +4,12 @@
 //! zip is opened. What cannot be read is refused with the way out.
 
 mod archive;
+mod compound;
 mod delimited;
 mod excel;
 mod html;
+
+use std::borrow::Cow;
 
 use thiserror::Error;
 
@@ -36,16 +39,19 @@ pub enum ReadError {
     NoContent,
     /// Something else than a table.
     #[error("这是{0},不是电子表格。请用 Excel 或 WPS 打开原始数据,另存为 .xlsx 后再试")]
-    NotSpreadsheet(&'static str),
+    NotSpreadsheet(Cow<'static, str>),
     /// Password.
     #[error("文件设有打开密码。请在 Excel 中打开,在“文件-信息-保护工作簿”里去掉密码,另存后再试")]
     Encrypted,
     /// Cut off or damaged.
     #[error("文件不完整或已损坏({0})。请重新下载或让对方重新发送,不要用改扩展名的办法")]
-    Damaged(String),
+    Damaged(Cow<'static, str>),
     /// Unpacks to far more than it should.
     #[error("压缩内容展开后超过 {} MB,拒绝打开。正常名册不会这样,请核对文件来源", MAX_UNPACKED_BYTES >> 20)]
     Bomb,
+    /// Took more memory or time than any honest file.
+    #[error("读取这个文件占用的内存或时间超过上限,已停止。文件可能已损坏;确认无误的,请按乡镇或学校拆成几份,或另存为 .xlsx 再试")]
+    TooMuch,
     /// Too large.
     #[error("文件超过上限({} MB、每表 {MAX_ROWS} 行、{MAX_COLUMNS} 列)。请按乡镇或学校拆成几份", MAX_FILE_BYTES >> 20)]
     TooLarge,
@@ -61,6 +67,7 @@ impl ReadError {
             Self::Encrypted => "file-encrypted",
             Self::Damaged(_) => "file-damaged",
             Self::Bomb => "file-bomb",
+            Self::TooMuch => "file-too-much",
             Self::TooLarge => "file-too-large",
         }
     }
@@ -70,6 +77,11 @@ impl From<TooLarge> for ReadError {
     fn from(_: TooLarge) -> Self {
         Self::TooLarge
     }
+}
+
+/// Whether a file is read by parsers of packed or binary formats: these may take any time and memory over a damaged one.
+pub fn is_packed(bytes: &[u8]) -> bool {
+    matches!(sniff(bytes), Format::Zip | Format::Compound)
 }
 
 /// What the first bytes say.
@@ -136,15 +148,18 @@ fn read_any(name: &str, bytes: Vec<u8>, open_archives: bool) -> Result<Vec<Sheet
     }
     match sniff(&bytes) {
         Format::Zip => archive::read(bytes, open_archives),
-        Format::Compound => excel::read_xls(bytes),
+        Format::Compound => {
+            compound::check(&bytes)?;
+            excel::read_xls(bytes)
+        }
         Format::Html | Format::XmlSpreadsheet => {
-            let text = crate::text::decode(bytes).map_err(|_| ReadError::NotSpreadsheet("无法识别的文件"))?;
+            let text = crate::text::decode(bytes).map_err(|_| ReadError::NotSpreadsheet("无法识别的文件".into()))?;
             html::read(name, &text)
         }
         Format::Text => {
-            let text = crate::text::decode(bytes).map_err(|_| ReadError::NotSpreadsheet("无法识别的二进制文件"))?;
+            let text = crate::text::decode(bytes).map_err(|_| ReadError::NotSpreadsheet("无法识别的二进制文件".into()))?;
             Ok(vec![delimited::read(name, &text)?])
         }
-        Format::Other(what) => Err(ReadError::NotSpreadsheet(what)),
+        Format::Other(what) => Err(ReadError::NotSpreadsheet(what.into())),
     }
 }

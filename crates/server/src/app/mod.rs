@@ -6,5 +6,6 @@ pub mod compare;
 pub mod demo;
 pub mod link;
 pub mod office;
+pub mod reader;
 pub mod roster;
 pub mod template;

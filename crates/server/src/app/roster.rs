@@ -115,7 +115,7 @@ pub fn read(path: &Path, reading: &Reading) -> anyhow::Result<RosterFile> {
 pub fn read_bytes(name: String, bytes: Vec<u8>, reading: &Reading) -> anyhow::Result<RosterFile> {
     let place = || format!("文件“{name}”");
     let digest = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
-    let sheets = baoxue_documents::read::read(&name, bytes).with_context(place)?;
+    let sheets = crate::app::reader::read(&name, bytes).with_context(place)?;
     let found: Vec<(usize, Layout)> =
         sheets.iter().enumerate().filter_map(|(i, s)| find_layout(&SheetGrid(s), reading.mapping).map(|l| (i, l))).collect();
     if found.is_empty() {

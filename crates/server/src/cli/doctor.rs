@@ -22,6 +22,9 @@ pub struct Args {
     /// 也检查这个证书
     #[arg(long, value_name = "文件")]
     tls_cert: Option<PathBuf>,
+    /// 也逐人重算台账去留(百万儿童约需几十秒)
+    #[arg(long)]
+    ledgers: bool,
 }
 
 struct Report {
@@ -46,7 +49,7 @@ impl Report {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut r = Report { bad: false };
     keys(&args.installation, &mut r);
-    block_on(database(&args.installation, &mut r))?;
+    block_on(database(args, &mut r))?;
     disk(&args.installation.data, &mut r);
     clock(&mut r);
     fonts(&r);
@@ -73,7 +76,8 @@ fn keys(i: &installation::Args, r: &mut Report) {
     }
 }
 
-async fn database(i: &installation::Args, r: &mut Report) -> anyhow::Result<()> {
+async fn database(args: &Args, r: &mut Report) -> anyhow::Result<()> {
+    let i = &args.installation;
     let Ok(vault) = i.vault() else { return Ok(()) };
     match Store::open(&i.database_url(), &i.data, vault).await {
         Ok(store) => {
@@ -91,6 +95,13 @@ async fn database(i: &installation::Args, r: &mut Report) -> anyhow::Result<()> 
             }
             if store.schema_version().await.is_ok_and(|v| v == Store::newest_schema()) {
                 missing_files(&store, r).await;
+                if args.ledgers {
+                    match store.wrong_standings().await {
+                        Ok(wrong) if wrong.is_empty() => r.good("台账与判定、认定逐人一致"),
+                        Ok(wrong) => r.bad(&format!("{} 名儿童的台账与判定、认定不一致;请保全数据库并报告", wrong.len())),
+                        Err(e) => r.bad(&format!("台账:{e}")),
+                    }
+                }
                 match store.verify_audit().await {
                     Ok(v) if v.broken.is_none() => r.good(&format!("审计日志完整(已封存 {} 条)", v.sealed)),
                     Ok(_) => r.bad("审计日志被改动过;请运行 baoxue audit verify"),

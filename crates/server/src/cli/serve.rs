@@ -53,7 +53,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         println!("已生成密钥文件 {}。请另存一份到离线介质,与备份分开保管", args.installation.key_path().display());
     }
     if !web::are_built() {
-        eprintln!("提醒:页面样式没有编译进程序(web/dist 为空),页面能用但不好看;请用 make build 编译");
+        anyhow::bail!("页面样式没有编译进程序,页面会不能用:请用 make build 重新编译后再启动(单用 cargo build 不会生成样式)");
     }
     block_on(serve(args))
 }

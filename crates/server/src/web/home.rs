@@ -73,6 +73,8 @@ pub async fn page(
     };
     todo("逾期未答复", shell.overdue, "/inbox?overdue=1", true, "已提醒上级,请尽快核实");
     todo("待我核实", shell.waiting, "/inbox", false, "交到本单位的核实任务");
+    let uncounted = office.uncounted_classes(actor).await?;
+    todo("班级清点未填", uncounted as i64, "/classes", false, "本月的作业本、点名册、座次表人数");
     let mut last_run = None;
     if let Ok(j) = actor.jurisdiction(Action::Dispatch) {
         let counts = office.store.finding_counts(&j, office.now()).await?;

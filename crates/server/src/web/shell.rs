@@ -23,9 +23,15 @@ pub struct NavItem {
     pub icon: &'static str,
     pub active: bool,
     pub badge: i64,
-    /// Also a tab at the bottom of a phone.
+    /// Also a tab at the bottom of a phone: everything else is one tap further.
     pub tab: bool,
 }
+
+/// Tabs at the bottom of a phone, beside 更多.
+const TABS: usize = 4;
+/// Which pages are tabs where a role has them: what she comes for first.
+const TAB_ORDER: [&str; 9] =
+    ["/", "/inbox", "/findings", "/classes", "/ledgers/suspected", "/checks", "/rosters", "/people", "/audit"];
 
 /// The frame of a page.
 pub struct Shell {
@@ -52,24 +58,24 @@ pub struct Shell {
     pub js: String,
 }
 
-/// Label, address, icon, what the role needs, whether a phone has it as a tab.
-const NAV: [(&str, &str, &str, Option<Action>, bool); 16] = [
-    ("工作台", "/", "home", None, true),
-    ("待核实", "/inbox", "inbox", Some(Action::AnswerFinding), true),
-    ("导入名册", "/rosters", "upload", Some(Action::ImportRosters), false),
-    ("比对", "/runs", "compare", Some(Action::ViewRuns), false),
-    ("人工认定", "/review", "review", Some(Action::DecideReview), false),
-    ("台账", "/ledgers/suspected", "ledger", Some(Action::ViewLedger), true),
-    ("交办核实", "/findings", "send", Some(Action::Dispatch), false),
-    ("专项核查", "/checks", "check", Some(Action::ViewChecks), false),
-    ("班级清点", "/classes", "check", Some(Action::CountClasses), false),
-    ("名册交接", "/hand-overs", "log", Some(Action::ViewHandOvers), false),
-    ("区划学校", "/places", "place", Some(Action::ManagePlaces), false),
-    ("名册来源", "/sources", "source", Some(Action::ManageSources), false),
-    ("参数", "/settings", "gear", Some(Action::ManageSettings), false),
-    ("人员授权", "/people", "people", Some(Action::ManageUsers), false),
-    ("审计日志", "/audit", "audit", Some(Action::ViewAudit), false),
-    ("帮助", "/help", "help", None, false),
+/// Label, address, icon, what the role needs.
+const NAV: &[(&str, &str, &str, Option<Action>)] = &[
+    ("工作台", "/", "home", None),
+    ("待核实", "/inbox", "inbox", Some(Action::AnswerFinding)),
+    ("导入名册", "/rosters", "upload", Some(Action::ImportRosters)),
+    ("比对", "/runs", "compare", Some(Action::ViewRuns)),
+    ("人工认定", "/review", "review", Some(Action::DecideReview)),
+    ("台账", "/ledgers/suspected", "ledger", Some(Action::ViewLedger)),
+    ("交办核实", "/findings", "send", Some(Action::Dispatch)),
+    ("专项核查", "/checks", "check", Some(Action::ViewChecks)),
+    ("班级清点", "/classes", "check", Some(Action::CountClasses)),
+    ("名册交接", "/hand-overs", "log", Some(Action::ViewHandOvers)),
+    ("区划学校", "/places", "place", Some(Action::ManagePlaces)),
+    ("名册来源", "/sources", "source", Some(Action::ManageSources)),
+    ("参数", "/settings", "gear", Some(Action::ManageSettings)),
+    ("人员授权", "/people", "people", Some(Action::ManageUsers)),
+    ("审计日志", "/audit", "audit", Some(Action::ViewAudit)),
+    ("帮助", "/help", "help", None),
 ];
 
 /// The frame of a page at `here`.
@@ -77,16 +83,16 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
     let actor = &signed.actor;
     let (waiting, overdue) = app.office.inbox_counts(actor).await?;
     let first = |path: &str| path.split('/').nth(1).unwrap_or("").to_owned();
-    let nav = NAV
-        .iter()
-        .filter(|n| n.3.is_none_or(|a| actor.may(a)))
-        .map(|(label, href, icon, _, tab)| NavItem {
+    let allowed = || NAV.iter().filter(|n| n.3.is_none_or(|a| actor.may(a)));
+    let tabs: Vec<&str> = TAB_ORDER.into_iter().filter(|t| allowed().any(|n| n.1 == *t)).take(TABS).collect();
+    let nav = allowed()
+        .map(|(label, href, icon, _)| NavItem {
             href,
             label,
             icon,
             active: first(href) == first(here),
             badge: if *href == "/inbox" { waiting } else { 0 },
-            tab: *tab,
+            tab: tabs.contains(href),
         })
         .collect();
     let mut trail = match actor.home() {

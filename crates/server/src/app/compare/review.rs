@@ -63,7 +63,7 @@ pub fn read_decisions(files: &[PathBuf], sources: &Sources) -> anyhow::Result<Sa
 fn read_file(path: &Path) -> anyhow::Result<Vec<(String, String, Option<Judgement>)>> {
     let name = path.display();
     let bytes = std::fs::read(path).with_context(|| format!("无法读取认定表 {name}"))?;
-    let sheets = baoxue_documents::read::read(&name.to_string(), bytes).with_context(|| format!("认定表 {name}"))?;
+    let sheets = crate::app::reader::read(&name.to_string(), bytes).with_context(|| format!("认定表 {name}"))?;
     let sheet = &sheets[0];
     let head = (0..sheet.height().min(10)).find(|r| sheet.row(*r).any(|c| c.text == LEFT));
     let column = |heading: &str| head.and_then(|h| sheet.row(h).position(|c| c.text == heading));

@@ -104,6 +104,15 @@ impl Office {
             .collect())
     }
 
+    /// Classes of one's own that have counted nothing this month.
+    pub async fn uncounted_classes(&self, actor: &Actor) -> Result<usize> {
+        let Ok(j) = actor.jurisdiction(Action::CountClasses) else { return Ok(0) };
+        let month = this_month(self.clock.today());
+        let schools = self.agreement(actor, &month).await?;
+        let classes = schools.iter().flat_map(|s| &s.classes).filter(|c| j.covers(&c.path));
+        Ok(classes.filter(|c| c.counted.is_none()).count())
+    }
+
     /// Writes down what classes counted this month. Whoever may not count for one of them writes nothing.
     pub async fn count_classes(&self, actor: &Actor, month: &str, counts: &[Counted]) -> Result<usize> {
         let j = actor.jurisdiction(Action::CountClasses)?;

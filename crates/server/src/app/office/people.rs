@@ -138,7 +138,7 @@ impl Office {
     /// that could not be used with the reason beside each.
     pub async fn add_people(&self, actor: &Actor, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
         actor.jurisdiction(Action::ManageUsers)?;
-        let sheets = baoxue_documents::read::read(name, bytes).map_err(|e| OfficeError::Input(e.to_string()))?;
+        let sheets = crate::app::reader::read(name, bytes).map_err(|e| OfficeError::Input(e.to_string()))?;
         let sheet = &sheets[0];
         let head = (0..sheet.height().min(10)).find(|r| sheet.row(*r).any(|c| c.text.trim() == "登录名"));
         let column = |h: &str| head.and_then(|r| sheet.row(r).position(|c| c.text.trim() == h));

@@ -36,7 +36,7 @@ pub struct PlacesRead {
 /// Reads a workbook with the sheets 区划 (代码, 名称), 学校 (学校标识码, 学校名称, 所在乡镇代码) and 划片 (村代码, 学校标识码), in any order
 /// of columns; any of them may be missing. A further row with a school's code is a teaching point of it.
 pub fn read_places(name: &str, bytes: Vec<u8>) -> Result<PlacesRead> {
-    let sheets = baoxue_documents::read::read(name, bytes).map_err(|e| OfficeError::Input(e.to_string()))?;
+    let sheets = crate::app::reader::read(name, bytes).map_err(|e| OfficeError::Input(e.to_string()))?;
     let mut out = PlacesRead::default();
     let mut schools: BTreeMap<String, PlacePath> = BTreeMap::new();
     let mut late = Vec::new();
