@@ -47,6 +47,33 @@ fn what_is_no_roster_is_refused_with_the_way_out() {
     assert!(bad(f.path(), &["template", "花名册"]).contains("household(户籍)"));
 }
 
+/// A compound file (the container of .xls) whose table of sectors points back at itself: a reader that follows it never ends.
+fn endless_xls() -> Vec<u8> {
+    let mut file = vec![0xFF; 512 * 3];
+    file[..8].copy_from_slice(&[0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1]);
+    file[8..76].fill(0);
+    file[24..32].copy_from_slice(&[0x3E, 0, 3, 0, 0xFE, 0xFF, 9, 0]);
+    file[32] = 6;
+    file[44] = 1;
+    file[48] = 1;
+    file[57] = 0x10;
+    file[60..64].copy_from_slice(&[0xFE, 0xFF, 0xFF, 0xFF]);
+    file[68..72].copy_from_slice(&[0xFE, 0xFF, 0xFF, 0xFF]);
+    file[76..80].fill(0);
+    file[512..516].copy_from_slice(&[0xFD, 0xFF, 0xFF, 0xFF]);
+    file[516..520].copy_from_slice(&[1, 0, 0, 0]);
+    file
+}
+
+#[test]
+fn a_file_that_leads_in_a_circle_is_refused_with_a_sentence() {
+    let dir = folder();
+    std::fs::write(dir.path().join("在校.xls"), endless_xls()).expect("written");
+    let said = bad(dir.path(), &["check", "在校.xls"]);
+    assert!(said.contains("在校.xls") && said.contains("损坏"), "{said}");
+    assert!(!said.contains("panicked") && !said.contains("sector"), "{said}");
+}
+
 #[test]
 fn check_says_where_and_how_to_mend() {
     let f = folder();
