@@ -71,11 +71,13 @@ test("drop → compare → dispatch → answer on a phone → clear → export",
   await officer.click("#lines tbody a >> nth=0");
   await officer.waitForSelector(".proofs img");
   await officer.click("button:has-text('核销')");
-  await officer.waitForSelector("text=已核销,佐证留存备查");
+  await officer.waitForSelector("text=已核销,当日起不在疑似辍学台账");
 
   await officer.goto(`${place.base}/ledgers/suspected`);
-  const [download] = await Promise.all([officer.waitForEvent("download"), officer.click("text=导出 Excel")]);
-  assert.match(download.suggestedFilename(), /^疑似辍学台账-2023-10-09\.xlsx$/);
+  assert.ok(!(await officer.textContent("table.ledger, .empty")).includes("已核销"), "who is cleared is on another list");
+  await officer.click("summary:has-text('导出 Excel')");
+  const [download] = await Promise.all([officer.waitForEvent("download"), officer.click("text=导出隐去姓名证件的")]);
+  assert.match(download.suggestedFilename(), /^疑似辍学台账.*2023-10-09.*\.xlsx$/);
 });
 
 test("filters stay in the address, the search finds by initials and tails, revealing asks why", async () => {
