@@ -147,7 +147,7 @@ async function begin(what, i, place) {
         const now = (await place.ask("xian", `/findings/${id}`)).text;
         const events = (now.match(/<b>交办<\/b>/g) ?? []).length;
         assert.ok(events === before || events === before + 1 || (acknowledged && events >= 1));
-        if (acknowledged) assert.ok(now.includes("待核实"));
+        if (acknowledged) assert.ok(now.includes("已交办未答复"));
       } };
     }
     case "answer": {

@@ -110,7 +110,7 @@ impl Store {
         c.one_of("kind", ["school", "teaching-point"]);
         let day = c.bind(on);
         let sql = format!(
-            "SELECT code, name, CASE WHEN kind = 'school' AND (valid_to IS NULL OR valid_to > {day}) THEN 1 ELSE 0 END FROM place{}
+            "SELECT code, name, CASE WHEN kind = 'school' AND (valid_to IS NULL OR valid_to > {day}) THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END FROM place{}
              ORDER BY valid_from DESC, id DESC",
             c.sql()
         );
