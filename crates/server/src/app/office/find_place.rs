@@ -179,20 +179,8 @@ fn steps_of<'a>(place: &'a Place, names: &FxHashMap<&str, &'a str>) -> Vec<&'a s
 
 #[cfg(test)]
 mod tests {
+    use super::super::gazetteer::tests::place;
     use super::*;
-
-    fn place(kind: &str, code: &str, name: &str, path: &str) -> Place {
-        Place {
-            id: 0,
-            kind: kind.into(),
-            code: code.into(),
-            name: name.into(),
-            path: PlacePath::parse(path).unwrap(),
-            town_path: None,
-            valid_from: String::new(),
-            valid_to: None,
-        }
-    }
 
     #[test]
     fn what_people_write() {

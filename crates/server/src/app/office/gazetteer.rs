@@ -159,10 +159,10 @@ impl Gazetteer {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn place(kind: &str, code: &str, name: &str, path: &str) -> Place {
+    pub fn place(kind: &str, code: &str, name: &str, path: &str) -> Place {
         Place {
             id: 0,
             kind: kind.into(),

@@ -149,3 +149,34 @@ async fn revealing_leaves_a_trace() {
         app.get(&auditor, "/audit?action=reveal").await.says("核实去向:家访").says(&format!("child:{id}"));
     }
 }
+
+/// What is a tab at the bottom of a phone, and what is behind 更多.
+fn on_a_phone(page: &str) -> (Vec<String>, Vec<String>) {
+    let menu = page.split("tabs-bottom").nth(1).and_then(|m| m.split("</nav>").next()).expect("a menu for phones");
+    let (tabs, more) = menu.split_once("<details").expect("more behind 更多");
+    (links(tabs), links(more))
+}
+
+#[tokio::test]
+async fn a_phone_has_each_roles_own_work_as_tabs_and_the_rest_behind_more() {
+    for app in apps().await {
+        for (login, first) in [
+            ("teacher1", &["/", "/inbox", "/classes", "/ledgers/suspected"][..]),
+            ("village1", &["/", "/inbox", "/ledgers/suspected"]),
+            ("school1", &["/", "/inbox", "/classes", "/ledgers/suspected"]),
+            ("county", &["/", "/findings", "/ledgers/suspected", "/checks"]),
+            ("security", &["/", "/people"]),
+            ("auditor", &["/", "/audit"]),
+        ] {
+            let cookie = app.log_in(login).await;
+            let page = app.get(&cookie, "/").await.text();
+            let (tabs, more) = on_a_phone(&page);
+            assert_eq!(tabs.iter().map(String::as_str).collect::<BTreeSet<_>>(), first.iter().copied().collect(), "{login}");
+            let side = page.split("<nav").nth(1).and_then(|m| m.split("</nav>").next()).expect("a menu at the side");
+            for l in links(side) {
+                assert!(tabs.contains(&l) != more.contains(&l), "{login}: {l} is reached once on a phone");
+            }
+            assert!(more.contains(&"/me".to_owned()), "{login}");
+        }
+    }
+}
