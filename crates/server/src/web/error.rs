@@ -1,7 +1,7 @@
 //! Errors as pages: a sentence in Chinese, a way on, never an inner detail. Logged once, here.
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use baoxue_store::StoreError;
 
@@ -89,6 +89,26 @@ impl IntoResponse for PageError {
         let html = ErrorPage { title, said: &self.said }.render().unwrap_or_else(|_| self.said.clone());
         (self.status, Html(html)).into_response()
     }
+}
+
+/// What the framework refuses by itself, before a handler sees it, it says in English: here it becomes a page like any other error.
+pub async fn refusals_as_pages(answer: Response) -> Response {
+    let status = answer.status();
+    let is_page = answer.headers().get(header::CONTENT_TYPE).is_some_and(|t| !t.as_bytes().starts_with(b"text/plain"));
+    if !status.is_client_error() || is_page {
+        return answer;
+    }
+    let said = match status {
+        StatusCode::NOT_FOUND => "没有这个页面",
+        StatusCode::METHOD_NOT_ALLOWED => "这个网址不能这样打开。请回到上一页,从页面上的按钮办理",
+        StatusCode::PAYLOAD_TOO_LARGE => "提交的内容太大,没有保存。请分几次提交",
+        _ => "提交的内容或网址不完整,没有办理。请回到上一页刷新后再试",
+    };
+    let mut page = PageError::plain(status, said).into_response();
+    if let Some(allowed) = answer.headers().get(header::ALLOW) {
+        page.headers_mut().insert(header::ALLOW, allowed.clone());
+    }
+    page
 }
 
 pub async fn not_found() -> PageError {

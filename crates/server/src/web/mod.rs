@@ -56,6 +56,7 @@ pub fn site(app: App) -> Router {
     routes
         .router
         .fallback(error::not_found)
+        .layer(middleware::map_response(error::refusals_as_pages))
         .layer(middleware::from_fn_with_state(tls, guard::headers))
         .layer(CompressionLayer::new())
         .with_state(app)

@@ -1,3 +1,5 @@
+use axum::body::Body;
+use axum::http::Request;
 use baoxue_domain::access::Role;
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::SourceKind;
@@ -450,5 +452,36 @@ async fn returned_findings_go_elsewhere() {
         app.get(&county, "/place-search?sought=anything&place=下坝").await.is(403);
         post("柳林镇").await.is(303);
         app.get(&county, &format!("/findings/{id}")).await.says("柳林镇");
+    }
+}
+
+#[tokio::test]
+async fn what_the_framework_refuses_is_said_in_chinese_too() {
+    for app in apps().await {
+        let cookie = app.log_in("county").await;
+        let ask = |method: &str, path: &str| {
+            let request = Request::builder()
+                .method(method)
+                .uri(path)
+                .header("host", "localhost")
+                .header("cookie", &cookie)
+                .header("sec-fetch-site", "same-origin");
+            app.ask(request.body(Body::empty()).unwrap())
+        };
+        for (method, path, status, says) in [
+            ("POST", "/runs", 415, "没有办理"),
+            ("GET", "/children/abc", 400, "没有办理"),
+            ("GET", "/ledgers/suspected?page=x", 400, "没有办理"),
+            ("PUT", "/rosters", 405, "这个网址不能这样打开"),
+            ("GET", "/nowhere", 404, "没有这个页面"),
+        ] {
+            let answer = ask(method, path).await;
+            answer.is(status).says(says);
+            let page = answer.text();
+            assert!(
+                !page.contains("Content-Type") && !page.contains("deserialize") && page.contains("<html"),
+                "{method} {path}: {page}"
+            );
+        }
     }
 }
