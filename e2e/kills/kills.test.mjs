@@ -113,7 +113,7 @@ async function begin(what, i, place) {
       if (!place.staged) return null;
       const id = place.staged;
       place.staged = null;
-      const done = place.form("xian", "/rosters/loading", { ids: id, confirmed: "1" });
+      const done = place.form("xian", "/rosters/loading", { ids: id, [`mode:${id}`]: "whole", confirmed: "1" });
       return { done, async check(acknowledged) {
         const page = (await place.ask("xian", `/rosters/${id}`)).text;
         const state = ["在用", "待载入"].find((s) => page.includes(`名册 · ${s}`));

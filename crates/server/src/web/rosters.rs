@@ -18,12 +18,12 @@ use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
 use super::view::{Pager, number, url_part, when};
-use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::rosters::{
     GUARD_PERCENT, HandOver, PreviewProblem, Said, Staged, Upload, counts_of, preview_of, to_confirm,
 };
 use crate::app::office::supersede::Mode;
+use crate::app::office::{Office, OfficeError};
 
 /// Excel's own type.
 pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -117,14 +117,7 @@ async fn rosters_page(
     let loaded = office.store.batches(county.as_str(), &[BatchState::Loaded], 1_000, 0).await?;
     let mut modes = Vec::new();
     for b in &staged {
-        let usual = office.usual_mode(&county, b).await?;
-        let asked = loaded.iter().any(|l| l.source == b.source);
-        let choices = Mode::ALL.into_iter().filter(|m| *m != Mode::Mend || usual == Some(Mode::Mend));
-        modes.push(ModeChoice {
-            asked,
-            chosen: usual.is_some(),
-            choices: choices.map(|m| (m.code(), m.label(), usual == Some(m))).collect(),
-        });
+        modes.push(mode_choice(office, &county, b, &loaded).await?);
     }
     // what replaces a whole roster, unless something else is chosen
     let refs: Vec<(&Batch, Mode)> = staged.iter().map(|b| (b, Mode::Whole)).collect();
@@ -209,6 +202,17 @@ pub async fn load(
     Ok(go("/rosters", &format!("已载入 {n} 份名册,下次比对即采用")))
 }
 
+/// How a staged roster may be loaded beside those in use.
+async fn mode_choice(office: &Office, county: &PlacePath, b: &Batch, loaded: &[Batch]) -> Result<ModeChoice, PageError> {
+    let usual = office.usual_mode(county, b).await?;
+    let choices = Mode::ALL.into_iter().filter(|m| *m != Mode::Mend || usual == Some(Mode::Mend));
+    Ok(ModeChoice {
+        asked: loaded.iter().any(|l| l.source == b.source),
+        chosen: usual.is_some(),
+        choices: choices.map(|m| (m.code(), m.label(), usual == Some(m))).collect(),
+    })
+}
+
 struct ColumnView {
     sheet: String,
     heading: String,
@@ -244,6 +248,8 @@ struct BatchPage {
     unknown_schools: Vec<(String, usize)>,
     schools: Vec<(String, String)>,
     mode: &'static str,
+    /// Where it waits to be loaded: how it may be.
+    choice: Option<ModeChoice>,
 }
 
 pub async fn batch(
@@ -267,7 +273,14 @@ pub async fn batch(
         heading: c.heading,
         field: c.field,
     });
+    let choice = if b.state == BatchState::Staged {
+        let loaded = app.office.store.batches(county.as_str(), &[BatchState::Loaded], 1_000, 0).await?;
+        Some(mode_choice(&app.office, &county, &b, &loaded).await?)
+    } else {
+        None
+    };
     let page = BatchPage {
+        choice,
         shell: shell(&app, &signed, &headers, &b.file_name, "/rosters").await?,
         staged: b.state == BatchState::Staged,
         withdrawable: b.state != BatchState::Withdrawn,

@@ -399,8 +399,7 @@ impl Office {
             let b = self.staged(&county, *id).await?;
             let mode = match modes.get(id) {
                 Some(m) => Some(*m),
-                // confirmed without a choice: the roster is replaced
-                None => self.usual_mode(&county, &b).await?.or(confirmed.then_some(Mode::Whole)),
+                None => self.usual_mode(&county, &b).await?,
             };
             let Some(mode) = mode else {
                 let label = SourceKind::find(&b.source).map_or("", SourceKind::label);

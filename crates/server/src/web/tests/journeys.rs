@@ -124,17 +124,24 @@ async fn a_roster_that_jumps_is_asked_about_and_an_undone_one_is_as_if_it_never_
         let page = app.get(&county, "/rosters").await;
         page.says("相差 45%").says("数量变化属实");
         let ids = ids_on(&page.text());
-        app.post(&county, "/rosters/loading", &[("ids", &ids)])
-            .await
-            .is(409)
-            .says("请选择是整份替换、只替换表中的学校(乡镇),还是补充");
+        // a tick alone is no choice: a part of a roster must not take the place of the whole unsaid
+        for tick in [&[][..], &[("confirmed", "1")]] {
+            app.post(&county, "/rosters/loading", &[&[("ids", ids.as_str())], tick].concat())
+                .await
+                .is(409)
+                .says("请选择是整份替换、只替换表中的学校(乡镇),还是补充");
+        }
+        app.get(&county, &format!("/rosters/{ids}")).await.says("怎样载入").says("只替换表中的学校(乡镇)").says(" required>");
         let whole = format!("mode:{ids}");
         app.post(&county, "/rosters/loading", &[("ids", &ids), (&whole, "whole")])
             .await
             .is(409)
             .says("学籍名册要替换掉的现有 44 行,这次 24 行");
-        app.post(&county, "/rosters/loading", &[("ids", &ids), ("confirmed", "1")]).await.is(303);
-        app.post(&county, "/rosters/loading", &[("ids", &ids), ("confirmed", "1")]).await.is(409).says("已是“在用”");
+        app.post(&county, "/rosters/loading", &[("ids", &ids), (&whole, "whole"), ("confirmed", "1")]).await.is(303);
+        app.post(&county, "/rosters/loading", &[("ids", &ids), (&whole, "whole"), ("confirmed", "1")])
+            .await
+            .is(409)
+            .says("已是“在用”");
         app.post(&county, "/runs", &[]).await;
         app.work().await;
         app.get(&county, "/runs/2").await.says("在校待建学籍");

@@ -15,6 +15,7 @@ use crate::app::clock::Clock;
 use crate::app::office::Office;
 use crate::app::office::places::PlacesRead;
 use crate::app::office::rosters::{HandOver, Upload};
+use crate::app::office::supersede::Mode;
 use crate::web::{App, site};
 
 pub const PASSWORD: &str = "test-password-1";
@@ -270,7 +271,8 @@ impl TestApp {
             rosters.iter().map(|(name, text)| Upload { name: name.clone(), bytes: text.clone().into_bytes() }).collect();
         let staged = self.office.stage(&officer, uploads, &HandOver::default()).await.unwrap();
         let ids: Vec<i64> = staged.into_iter().map(|s| s.outcome.unwrap()).collect();
-        self.office.load(&officer, &ids, &Default::default(), true).await.unwrap();
+        let whole = ids.iter().map(|id| (*id, Mode::Whole)).collect();
+        self.office.load(&officer, &ids, &whole, true).await.unwrap();
     }
 
     /// A run, to its end.
