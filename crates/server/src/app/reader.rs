@@ -28,7 +28,9 @@ pub fn serve_if_asked() -> Option<ExitCode> {
     if std::env::args_os().nth(1).is_some_and(|a| a == READER) {
         return Some(serve());
     }
-    if let Ok(program) = std::env::current_exe() {
+    // the program that runs, even where another version has been put in its place since
+    let running = PathBuf::from("/proc/self/exe");
+    if let Some(program) = if running.exists() { Some(running) } else { std::env::current_exe().ok() } {
         let _ = PROGRAM.set(program);
     }
     None
