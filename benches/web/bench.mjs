@@ -49,7 +49,7 @@ async function ask(who, path, options = {}) {
   return { status: a.status, location: a.headers.get("location"), cookie: a.headers.get("set-cookie"), text: await a.text() };
 }
 const form = (who, path, fields) => ask(who, path, { method: "POST", body: new URLSearchParams(fields) });
-async function logIn(login) { cookies[login] = (await form(login, "/log-in", { login, password: "qinghe-2023" })).cookie.split(";")[0]; }
+async function logIn(login) { cookies[login] = (await form(login, "/log-in", { login, password: "qinghe-2023-yanshi" })).cookie.split(";")[0]; }
 async function finished(run) {
   for (;;) {
     const page = (await ask("xian", run)).text;

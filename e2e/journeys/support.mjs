@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 const root = new URL("../..", import.meta.url).pathname;
 export const program = ["release", "debug"].map((p) => join(root, "target", p, "baoxue")).filter(existsSync)
   .sort((a, b) => Number(execFileSync("stat", ["-c", "%Y", b])) - Number(execFileSync("stat", ["-c", "%Y", a])))[0];
-export const PASSWORD = "qinghe-2023";
+export const PASSWORD = "qinghe-2023-yanshi";
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
 

@@ -5,7 +5,7 @@ use baoxue_domain::place::PlacePath;
 use jiff::civil::Date;
 
 use crate::error::Result;
-use crate::{Row, Store, Tx, binds};
+use crate::{Row, Store, Tx, Vault, binds};
 
 /// An account as log-in needs it.
 #[derive(Debug, Clone)]
@@ -24,10 +24,8 @@ pub struct Account {
     pub totp_secret: Option<String>,
     /// Last time step whose code was used: a code works once.
     pub totp_last_step: i64,
-    /// Failures since the last success.
-    pub failed_log_ins: i64,
-    /// Until when no password is looked at.
-    pub locked_until: i64,
+    /// Until when a password that somebody else has seen can be used.
+    pub first_until: Option<i64>,
     /// When it was closed.
     pub disabled_at: Option<i64>,
     /// When it was made.
@@ -43,8 +41,8 @@ pub struct NewAccount<'a> {
     pub name: &'a str,
     /// Argon2 hash.
     pub password_hash: &'a str,
-    /// Whether the first log-in asks for another password.
-    pub must_change_password: bool,
+    /// Until when the first password can be used: the first log-in asks for another one.
+    pub first_until: i64,
 }
 
 /// A grant with its dates.
@@ -87,8 +85,8 @@ pub struct Session {
     pub place: Option<String>,
 }
 
-const COLUMNS: &str = "account.id, login, name, password_hash, must_change_password, totp_secret, totp_last_step, failed_log_ins, \
-                       locked_until, disabled_at, account.created_at";
+const COLUMNS: &str = "account.id, login, name, password_hash, must_change_password, totp_secret, totp_last_step, \
+                       first_until, disabled_at, account.created_at";
 const SESSION: &str =
     "token_digest, account_id, session.created_at, seen_at, expires_at, second_factor, user_agent, address, place_path";
 
@@ -119,10 +117,9 @@ impl Store {
             must_change_password: r.flag(at + 4)?,
             totp_secret: secret.map(|s| self.vault.open_text(&format!("totp:{id}"), &s)).transpose()?,
             totp_last_step: r.int(at + 6)?,
-            failed_log_ins: r.int(at + 7)?,
-            locked_until: r.int(at + 8)?,
-            disabled_at: r.opt_int(at + 9)?,
-            created_at: r.int(at + 10)?,
+            first_until: r.opt_int(at + 7)?,
+            disabled_at: r.opt_int(at + 8)?,
+            created_at: r.int(at + 9)?,
         })
     }
 
@@ -181,6 +178,25 @@ impl Store {
         Ok(Some((session(&r)?, self.account_of(&r, 9)?)))
     }
 
+    /// Whether a browser, by the digest of its cookie, has logged in to the account before.
+    pub async fn knows_device(&self, account: i64, digest: &[u8]) -> Result<bool> {
+        let sql = "SELECT 1 FROM device WHERE digest = $1 AND account_id = $2";
+        Ok(self.one(sql, binds![digest.to_vec(), account]).await?.is_some())
+    }
+
+    /// The sealed secret of a second factor that a session offers.
+    pub async fn totp_offer(&self, digest: &[u8]) -> Result<Option<Vec<u8>>> {
+        let row = self.one("SELECT totp_offer FROM session WHERE token_digest = $1", binds![digest.to_vec()]).await?;
+        row.map_or(Ok(None), |r| r.opt_bytes(0))
+    }
+
+    /// What an account's owner was told and has not read: when, what.
+    pub async fn notices(&self, account: i64) -> Result<Vec<(i64, String)>> {
+        let sql = "SELECT at, text FROM account_notice WHERE account_id = $1 AND read_at IS NULL ORDER BY id DESC LIMIT 20";
+        let rows = self.all(sql, binds![account]).await?;
+        rows.iter().map(|r| Ok((r.int(0)?, self.vault.open_text(&notice_place(account), &r.bytes(1)?)?))).collect()
+    }
+
     /// An account's sessions, the newest first.
     pub async fn sessions_of(&self, account: i64) -> Result<Vec<Session>> {
         let sql = format!("SELECT {SESSION} FROM session WHERE account_id = $1 ORDER BY seen_at DESC");
@@ -188,34 +204,76 @@ impl Store {
     }
 }
 
+/// Where a notice is sealed.
+fn notice_place(account: i64) -> String {
+    format!("notice:{account}")
+}
+
 impl Tx {
     /// Makes an account and gives its number.
     pub async fn add_account(&mut self, new: &NewAccount<'_>, now: i64) -> Result<i64> {
-        let sql = "INSERT INTO account (login, name, password_hash, must_change_password, totp_last_step, failed_log_ins, locked_until, created_at)
-                   VALUES ($1, $2, $3, $4, 0, 0, 0, $5) RETURNING id";
-        let row = self.one(sql, binds![new.login, new.name, new.password_hash, new.must_change_password, now]).await?;
+        let sql =
+            "INSERT INTO account (login, name, password_hash, must_change_password, totp_last_step, first_until, created_at)
+                   VALUES ($1, $2, $3, 1, 0, $4, $5) RETURNING id";
+        let row = self.one(sql, binds![new.login, new.name, new.password_hash, new.first_until, now]).await?;
         row.map_or(Ok(0), |r| r.int(0))
     }
 
-    /// Replaces a password; all sessions end but the one that is kept.
-    pub async fn set_password(&mut self, account: i64, hash: &str, must_change: bool, keep: Option<&[u8]>) -> Result<()> {
-        let sql = "UPDATE account SET password_hash = $1, must_change_password = $2, failed_log_ins = 0, locked_until = 0 WHERE id = $3";
-        self.run(sql, binds![hash, must_change, account]).await?;
+    /// Replaces a password; all sessions end but the one that is kept. With `first_until` it is a first password, good until then.
+    pub async fn set_password(&mut self, account: i64, hash: &str, first_until: Option<i64>, keep: Option<&[u8]>) -> Result<()> {
+        let sql = "UPDATE account SET password_hash = $1, must_change_password = $2, first_until = $3 WHERE id = $4";
+        self.run(sql, binds![hash, first_until.is_some(), first_until, account]).await?;
         let sql = "DELETE FROM session WHERE account_id = $1 AND token_digest <> $2";
         self.run(sql, binds![account, keep.unwrap_or_default().to_vec()]).await?;
         Ok(())
     }
 
-    /// Notes a wrong password or code.
-    pub async fn note_failed_log_in(&mut self, account: i64, locked_until: i64) -> Result<()> {
-        let sql = "UPDATE account SET failed_log_ins = failed_log_ins + 1, locked_until = $1 WHERE id = $2";
-        self.run(sql, binds![locked_until, account]).await?;
+    /// Forgets in which browsers an account has logged in.
+    pub async fn forget_devices(&mut self, account: i64) -> Result<()> {
+        self.run("DELETE FROM device WHERE account_id = $1", binds![account]).await?;
         Ok(())
     }
 
-    /// Forgets failures after a success.
-    pub async fn forget_failures(&mut self, account: i64) -> Result<()> {
-        self.run("UPDATE account SET failed_log_ins = 0, locked_until = 0 WHERE id = $1", binds![account]).await?;
+    /// Remembers a browser in which an account has logged in; the oldest ones beyond `most` are forgotten.
+    pub async fn know_device(&mut self, account: i64, digest: &[u8], most: i64, now: i64) -> Result<()> {
+        let sql = "INSERT INTO device (digest, account_id, seen_at) VALUES ($1, $2, $3)
+                   ON CONFLICT (digest) DO UPDATE SET account_id = $2, seen_at = $3";
+        self.run(sql, binds![digest.to_vec(), account, now]).await?;
+        let sql = "DELETE FROM device WHERE account_id = $1 AND digest NOT IN
+                     (SELECT digest FROM device WHERE account_id = $1 ORDER BY seen_at DESC LIMIT $2)";
+        self.run(sql, binds![account, most]).await?;
+        Ok(())
+    }
+
+    /// Ends the oldest sessions of an account beyond `most`.
+    pub async fn end_oldest_sessions(&mut self, account: i64, most: i64) -> Result<u64> {
+        let sql = "DELETE FROM session WHERE account_id = $1 AND token_digest NOT IN
+                     (SELECT token_digest FROM session WHERE account_id = $1 ORDER BY seen_at DESC, created_at DESC LIMIT $2)";
+        self.run(sql, binds![account, most]).await
+    }
+
+    /// Ends all sessions of an account but one.
+    pub async fn end_other_sessions(&mut self, account: i64, keep: &[u8]) -> Result<u64> {
+        self.run("DELETE FROM session WHERE account_id = $1 AND token_digest <> $2", binds![account, keep.to_vec()]).await
+    }
+
+    /// Keeps the sealed secret that a session offers to set up.
+    pub async fn offer_totp(&mut self, digest: &[u8], sealed: Vec<u8>) -> Result<()> {
+        self.run("UPDATE session SET totp_offer = $1 WHERE token_digest = $2", binds![sealed, digest.to_vec()]).await?;
+        Ok(())
+    }
+
+    /// Tells the owner of an account something at her next log-in.
+    pub async fn tell(&mut self, vault: &Vault, account: i64, text: &str, now: i64) -> Result<()> {
+        let sql = "INSERT INTO account_notice (account_id, at, text) VALUES ($1, $2, $3)";
+        self.run(sql, binds![account, now, vault.seal_text(&notice_place(account), text)?]).await?;
+        Ok(())
+    }
+
+    /// Notes that the owner has read what she was told.
+    pub async fn notices_read(&mut self, account: i64, now: i64) -> Result<()> {
+        self.run("UPDATE account_notice SET read_at = $1 WHERE account_id = $2 AND read_at IS NULL", binds![now, account])
+            .await?;
         Ok(())
     }
 
@@ -299,8 +357,9 @@ impl Tx {
         Ok(self.run(sql, binds![account, digest.to_vec()]).await? == 1)
     }
 
-    /// Removes sessions that have run out.
-    pub async fn sweep_sessions(&mut self, now: i64, idle_since: i64) -> Result<u64> {
+    /// Removes sessions that have run out, and browsers not seen for long.
+    pub async fn sweep_sessions(&mut self, now: i64, idle_since: i64, devices_since: i64) -> Result<u64> {
+        self.run("DELETE FROM device WHERE seen_at < $1", binds![devices_since]).await?;
         self.run("DELETE FROM session WHERE expires_at < $1 OR seen_at < $2", binds![now, idle_since]).await
     }
 }

@@ -51,6 +51,8 @@ pub struct AuditFilter {
     pub login: Option<String>,
     /// Of this action.
     pub action: Option<String>,
+    /// Of one of these actions; of any when empty.
+    pub actions: Vec<String>,
     /// About this subject.
     pub subject: Option<String>,
     /// From this moment.
@@ -117,6 +119,9 @@ impl Store {
             if let Some(v) = value {
                 c.equal(column, v);
             }
+        }
+        if !f.actions.is_empty() {
+            c.one_of("action", f.actions.iter().map(String::as_str));
         }
         if let Some(from) = f.from {
             let v = c.bind(from);

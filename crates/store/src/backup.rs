@@ -13,8 +13,11 @@ use crate::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 33] = [
+const TABLES: [&str; 36] = [
     "account",
+    "account_request",
+    "account_notice",
+    "device",
     "role_grant",
     "roll_over",
     "session",
@@ -23,7 +26,7 @@ const TABLES: [&str; 33] = [
     "class_count",
     "setting",
     "batch",
-    "heading_mapping",
+    "heading",
     "school_alias",
     "run",
     "run_batch",

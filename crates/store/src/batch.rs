@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::{Clause, Row, Store, Tx, Vault, binds};
+
+/// Where headings are sealed, and the kind of their tokens.
+const HEADING: &str = "heading";
 
 /// State of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,16 +138,26 @@ pub struct NewBatch {
     pub handed_over_on: String,
 }
 
-const COLUMNS: &str = "id, scope_path, source, state, file_name, digest, original, roster, good_rows, rejected_rows, passed_over_rows, counts, \
-                       preview, mapping, department, handed_over_by, handed_over_on, staged_at, staged_by, loaded_at, withdrawn_at, mode, mends";
+const COLUMNS: &str = "id, scope_path, source, state, said, digest, original, roster, good_rows, rejected_rows, passed_over_rows, counts, \
+                       preview, department, handed_over_on, staged_at, staged_by, loaded_at, withdrawn_at, mode, mends";
+
+/// What people wrote beside a roster, in one sealed column: the file's name, who handed it over, what was said of its columns.
+pub(crate) fn seal_said(vault: &Vault, file: &str, by: &str, mapping: &str) -> Result<Vec<u8>> {
+    vault.seal_text("batch", &serde_json::json!([file, by, mapping]).to_string())
+}
+
+fn open_said(vault: &Vault, sealed: &[u8]) -> Result<[String; 3]> {
+    serde_json::from_str(&vault.open_text("batch", sealed)?).map_err(|_| StoreError::Damaged)
+}
 
 fn batch(vault: &Vault, r: &Row) -> Result<Batch> {
+    let [file_name, handed_over_by, mapping] = open_said(vault, &r.bytes(4)?)?;
     Ok(Batch {
         id: r.int(0)?,
         scope: r.text(1)?,
         source: r.text(2)?,
         state: BatchState::find(&r.text(3)?),
-        file_name: r.text(4)?,
+        file_name,
         digest: r.text(5)?,
         original: r.text(6)?,
         roster: r.text(7)?,
@@ -153,16 +166,16 @@ fn batch(vault: &Vault, r: &Row) -> Result<Batch> {
         passed_over_rows: r.int(10)?,
         counts: r.text(11)?,
         preview: vault.open_text("batch", &r.bytes(12)?)?,
-        mapping: r.text(13)?,
-        department: r.text(14)?,
-        handed_over_by: r.text(15)?,
-        handed_over_on: r.text(16)?,
-        staged_at: r.int(17)?,
-        staged_by: r.int(18)?,
-        loaded_at: r.opt_int(19)?,
-        withdrawn_at: r.opt_int(20)?,
-        mode: r.text(21)?,
-        mends: r.opt_int(22)?,
+        mapping,
+        department: r.text(13)?,
+        handed_over_by,
+        handed_over_on: r.text(14)?,
+        staged_at: r.int(15)?,
+        staged_by: r.int(16)?,
+        loaded_at: r.opt_int(17)?,
+        withdrawn_at: r.opt_int(18)?,
+        mode: r.text(19)?,
+        mends: r.opt_int(20)?,
     })
 }
 
@@ -210,9 +223,9 @@ impl Store {
 
     /// What a county said of a source's headings: heading → field.
     pub async fn heading_mapping(&self, scope: &str, source: &str) -> Result<BTreeMap<String, String>> {
-        let sql = "SELECT heading, field FROM heading_mapping WHERE scope_path = $1 AND source = $2";
+        let sql = "SELECT said, field FROM heading WHERE scope_path = $1 AND source = $2";
         let rows = self.all(sql, binds![scope, source]).await?;
-        rows.iter().map(|r| Ok((r.text(0)?, r.text(1)?))).collect()
+        rows.iter().map(|r| Ok((self.vault.open_text(HEADING, &r.bytes(0)?)?, r.text(1)?))).collect()
     }
 
     /// What a county's rosters call schools: name, path of the school.
@@ -225,9 +238,11 @@ impl Store {
 
     /// All that a county said of headings: source, heading, field.
     pub async fn heading_mappings(&self, scope: &str) -> Result<Vec<(String, String, String)>> {
-        let sql = "SELECT source, heading, field FROM heading_mapping WHERE scope_path = $1 ORDER BY source, heading";
-        let rows = self.all(sql, binds![scope]).await?;
-        rows.iter().map(|r| Ok((r.text(0)?, r.text(1)?, r.text(2)?))).collect()
+        let rows = self.all("SELECT source, said, field FROM heading WHERE scope_path = $1", binds![scope]).await?;
+        let said = |r: &Row| Ok((r.text(0)?, self.vault.open_text(HEADING, &r.bytes(1)?)?, r.text(2)?));
+        let mut out: Vec<(String, String, String)> = rows.iter().map(said).collect::<Result<_>>()?;
+        out.sort_unstable();
+        Ok(out)
     }
 
     /// The runs that used a batch and finished.
@@ -240,13 +255,13 @@ impl Store {
 impl Tx {
     /// Stages a batch and gives its number.
     pub async fn stage_batch(&mut self, vault: &Vault, b: &NewBatch, now: i64, by: i64) -> Result<i64> {
-        let sql = "INSERT INTO batch (scope_path, source, state, file_name, digest, original, roster, good_rows, rejected_rows, passed_over_rows,
-                     counts, preview, mapping, department, handed_over_by, handed_over_on, staged_at, staged_by)
-                   VALUES ($1, $2, 'staged', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id";
+        let sql = "INSERT INTO batch (scope_path, source, state, said, digest, original, roster, good_rows, rejected_rows, passed_over_rows,
+                     counts, preview, department, handed_over_on, staged_at, staged_by)
+                   VALUES ($1, $2, 'staged', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id";
         let values = binds![
             &b.scope,
             &b.source,
-            &b.file_name,
+            seal_said(vault, &b.file_name, &b.handed_over_by, &b.mapping)?,
             &b.digest,
             &b.original,
             &b.roster,
@@ -255,9 +270,7 @@ impl Tx {
             b.passed_over_rows,
             &b.counts,
             vault.seal_text("batch", &b.preview)?,
-            &b.mapping,
             &b.department,
-            &b.handed_over_by,
             &b.handed_over_on,
             now,
             by
@@ -292,7 +305,7 @@ impl Tx {
     /// Withdraws a batch; the one that it replaced is in use again. False if it was withdrawn already.
     pub async fn withdraw_batch(&mut self, store: &Store, id: i64, now: i64, by: i64) -> Result<bool> {
         let before = self.one("SELECT state, mode FROM batch WHERE id = $1", binds![id]).await?;
-        let before = before.map(|r| Ok::<_, crate::StoreError>((r.text(0)?, r.text(1)?))).transpose()?;
+        let before = before.map(|r| Ok::<_, StoreError>((r.text(0)?, r.text(1)?))).transpose()?;
         let was_loaded = before.is_some_and(|(state, mode)| state == "loaded" && mode == "whole");
         let sql =
             "UPDATE batch SET state = 'withdrawn', withdrawn_at = $1, withdrawn_by = $2 WHERE id = $3 AND state <> 'withdrawn'";
@@ -326,19 +339,22 @@ impl Tx {
     /// Remembers what a heading of a source means; an empty field forgets it.
     pub async fn map_heading(
         &mut self,
+        vault: &Vault,
         (scope, source, heading): (&str, &str, &str),
         field: &str,
         now: i64,
         by: i64,
     ) -> Result<()> {
+        let token = vault.token(HEADING, heading);
         if field.is_empty() {
-            let sql = "DELETE FROM heading_mapping WHERE scope_path = $1 AND source = $2 AND heading = $3";
-            self.run(sql, binds![scope, source, heading]).await?;
+            let sql = "DELETE FROM heading WHERE scope_path = $1 AND source = $2 AND token = $3";
+            self.run(sql, binds![scope, source, token]).await?;
             return Ok(());
         }
-        let sql = "INSERT INTO heading_mapping (scope_path, source, heading, field, recorded_at, recorded_by) VALUES ($1, $2, $3, $4, $5, $6)
-                   ON CONFLICT (scope_path, source, heading) DO UPDATE SET field = $4, recorded_at = $5, recorded_by = $6";
-        self.run(sql, binds![scope, source, heading, field, now, by]).await?;
+        let sql = "INSERT INTO heading (scope_path, source, token, said, field, recorded_at, recorded_by) VALUES ($1, $2, $3, $4, $5, $6, $7)
+                   ON CONFLICT (scope_path, source, token) DO UPDATE SET field = $5, recorded_at = $6, recorded_by = $7";
+        let said = vault.seal_text(HEADING, heading)?;
+        self.run(sql, binds![scope, source, token, said, field, now, by]).await?;
         Ok(())
     }
 }

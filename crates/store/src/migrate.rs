@@ -2,8 +2,10 @@
 
 use baoxue_domain::ledger::DROPPED_OUT;
 
+use crate::batch::seal_said;
 use crate::error::{Result, StoreError};
 use crate::event::answer_place;
+use crate::run::RUN_ROSTERS;
 use crate::{NewEstablishment, NewFile, Store, Subject, Tx, binds};
 
 /// In order; a migration that was released never changes.
@@ -11,6 +13,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../migrations/0001_base.sql")),
     (2, include_str!("../migrations/0002_run_report.sql")),
     (3, include_str!("../migrations/0003_standing.sql")),
+    (4, include_str!("../migrations/0004_accounts.sql")),
 ];
 
 /// Any number that nothing else locks.
@@ -57,8 +60,10 @@ impl Store {
             if mine == 1 {
                 let text = tx.dialect().migration(text);
                 tx.script(&text).await?;
-                if *version == 3 {
-                    self.seal_answers(&mut tx).await?;
+                match version {
+                    3 => self.seal_answers(&mut tx).await?,
+                    4 => self.seal_names(&mut tx).await?,
+                    _ => {}
                 }
                 applied.push(*version);
             }
@@ -110,6 +115,28 @@ impl Store {
         // the next run writes what children are found by anew: dots count no more
         tx.run("UPDATE child_profile SET profile_digest = $1", binds![Vec::<u8>::new()]).await?;
         tx.script("DROP TABLE attachment; ALTER TABLE finding DROP COLUMN disposition").await
+    }
+
+    /// Of version 4 what needs the keys: names of files, of people and of columns are sealed.
+    async fn seal_names(&self, tx: &mut Tx) -> Result<()> {
+        for r in tx.all("SELECT id, file_name, handed_over_by, mapping FROM batch ORDER BY id", vec![]).await? {
+            let sealed = seal_said(&self.vault, &r.text(1)?, &r.text(2)?, &r.text(3)?)?;
+            tx.run("UPDATE batch SET said = $1 WHERE id = $2", binds![sealed, r.int(0)?]).await?;
+        }
+        for r in tx.all("SELECT id, inputs FROM run ORDER BY id", vec![]).await? {
+            let sealed = self.vault.seal_text(RUN_ROSTERS, &r.text(1)?)?;
+            tx.run("UPDATE run SET rosters = $1 WHERE id = $2", binds![sealed, r.int(0)?]).await?;
+        }
+        let sql = "SELECT scope_path, source, heading, field, recorded_at, recorded_by FROM heading_mapping";
+        for r in tx.all(sql, vec![]).await? {
+            let (scope, source, heading) = (r.text(0)?, r.text(1)?, r.text(2)?);
+            tx.map_heading(&self.vault, (&scope, &source, &heading), &r.text(3)?, r.int(4)?, r.int(5)?).await?;
+        }
+        tx.script(
+            "ALTER TABLE batch DROP COLUMN file_name; ALTER TABLE batch DROP COLUMN handed_over_by; ALTER TABLE batch DROP COLUMN mapping;
+             ALTER TABLE run DROP COLUMN inputs; DROP TABLE heading_mapping",
+        )
+        .await
     }
 
     /// Tables with their columns: name, column, kind of type, whether it may be absent. The same on both databases (test).

@@ -1,12 +1,13 @@
 //! 变迁 (relocation): places that become others, with everybody and everything that stands in them: a class moves up, a school is merged
 //! into another, a village is renumbered.
 
+use baoxue_domain::access::Role;
 use baoxue_domain::place::PlacePath;
 use jiff::civil::Date;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::{Result, StoreError};
-use crate::{Clause, OnRelocation, Row, Store, Tx, Value, binds, columns_of_places};
+use crate::{Clause, NewRequest, OnRelocation, REQUEST_MS, RequestKind, Row, Store, Tx, Value, binds, columns_of_places};
 
 /// A place that becomes another; what lies below goes along.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +31,15 @@ pub struct Relocated {
     pub children: usize,
     /// Roles that went along, and roles that ended.
     pub grants: usize,
+    /// Roles that would see more than before: they wait for a second person.
+    pub waiting: usize,
 }
 
 /// All of one act: they happen at once, so that 三(1)班 may become 四(1)班 while that one becomes 五(1)班.
 struct Moves<'a> {
     by_path: FxHashMap<&'a str, &'a Relocation>,
+    /// Those that go into a place that is there already and stays.
+    merging: FxHashSet<&'a str>,
 }
 
 impl<'a> Moves<'a> {
@@ -79,18 +84,22 @@ impl Tx {
     }
 
     /// Moves places from a day on. What was stays on record under its old path: places and grants are dated.
-    pub async fn relocate(&mut self, moves: &[Relocation], from: Date, now: i64, by: i64) -> Result<Relocated> {
+    pub async fn relocate(&mut self, store: &Store, moves: &[Relocation], from: Date, now: i64, by: i64) -> Result<Relocated> {
         if let Some(bad) = moves.iter().find(|m| !m.to.is_sound()) {
             return Err(StoreError::BadPlace(bad.name.clone()));
         }
-        let moves = Moves { by_path: moves.iter().map(|m| (m.from.as_str(), m)).collect() };
+        let mut moves = Moves { by_path: moves.iter().map(|m| (m.from.as_str(), m)).collect(), merging: FxHashSet::default() };
+        for m in moves.by_path.values().filter(|m| !m.leaves && !moves.by_path.contains_key(m.to.as_str())) {
+            if self.one("SELECT 1 FROM place WHERE path = $1 AND valid_to IS NULL", binds![m.to.as_str()]).await?.is_some() {
+                moves.merging.insert(m.from.as_str());
+            }
+        }
         self.move_counts(&moves).await?;
         self.children_changed().await?;
-        Ok(Relocated {
-            places: self.move_places(&moves, from).await?,
-            children: self.move_children(&moves, now).await?,
-            grants: self.move_grants(&moves, from, now, by).await?,
-        })
+        let places = self.move_places(&moves, from).await?;
+        let children = self.move_children(&moves, now).await?;
+        let (grants, waiting) = self.move_grants(store, &moves, from, now, by).await?;
+        Ok(Relocated { places, children, grants, waiting })
     }
 
     /// Rows whose `column` lies below one of the moves.
@@ -206,17 +215,28 @@ impl Tx {
         Ok(touched)
     }
 
-    async fn move_grants(&mut self, moves: &Moves<'_>, from: Date, now: i64, by: i64) -> Result<usize> {
+    /// How many roles went along or ended, and how many wait: in a place that is there already a role would see more than it was given for.
+    async fn move_grants(&mut self, store: &Store, moves: &Moves<'_>, from: Date, now: i64, by: i64) -> Result<(usize, usize)> {
         let select = "SELECT id, account_id, role, path, valid_from, valid_to FROM role_grant";
         let rows = self.rows_below(moves, select, "path", "").await?;
         let day = from.to_string();
-        let mut touched = 0;
+        let (mut touched, mut waiting) = (0, 0);
         for r in &rows {
             let Some((m, to)) = moves.of(&r.text(3)?) else { continue };
             if r.opt_text(5)?.is_some_and(|end| end <= day) {
                 continue;
             }
             self.run("UPDATE role_grant SET valid_to = $1 WHERE id = $2", binds![from, r.int(0)?]).await?;
+            if moves.merging.contains(m.from.as_str()) {
+                let (Some(role), Some(path)) = (Role::find(&r.text(2)?), PlacePath::parse(&to)) else { continue };
+                let grants = [(role, path)];
+                let expires_at = now + REQUEST_MS;
+                let new =
+                    NewRequest { account: r.int(1)?, grants: &grants, vouched_by: Some(by), expires_at, ..NewRequest::default() };
+                self.request(store, RequestKind::Grant, &new, now).await?;
+                waiting += 1;
+                continue;
+            }
             touched += 1;
             if !m.leaves {
                 let sql = "INSERT INTO role_grant (account_id, role, path, valid_from, valid_to, granted_by, granted_at)
@@ -230,7 +250,7 @@ impl Tx {
         for r in &gone {
             self.switch_place(&r.bytes(0)?, None).await?;
         }
-        Ok(touched)
+        Ok((touched, waiting))
     }
 }
 
@@ -246,7 +266,7 @@ mod tests {
             relocation("e/528801/1/三年级/", "e/528801/1/四年级/"),
             relocation("e/528801/1/三年级/三(1)班/", "e/528801/1/四年级/四(1)班/"),
         ];
-        let moves = Moves { by_path: all.iter().map(|m| (m.from.as_str(), m)).collect() };
+        let moves = Moves { by_path: all.iter().map(|m| (m.from.as_str(), m)).collect(), merging: FxHashSet::default() };
         let to = |p: &str| moves.of(p).map(|m| m.1);
         assert_eq!(to("e/528801/1/三年级/三(1)班/").as_deref(), Some("e/528801/1/四年级/四(1)班/"));
         assert_eq!(to("e/528801/1/三年级/三(2)班/").as_deref(), Some("e/528801/1/四年级/三(2)班/"));

@@ -166,9 +166,12 @@ fn past_of(k: &KnownChild, now: i64) -> Vec<Value> {
     binds![k.id, residence, register, school, k.gone_since_run, None::<i64>, now]
 }
 
-const COLUMNS: &str = "id, scope_path, state, school_year, as_of, started_at, started_by, finished_at, inputs, settings, version, summary, problem, accepts_gone, question";
+/// Where the names of a run's rosters are sealed.
+pub(crate) const RUN_ROSTERS: &str = "run";
 
-fn run(r: &Row) -> Result<Run> {
+const COLUMNS: &str = "id, scope_path, state, school_year, as_of, started_at, started_by, finished_at, rosters, settings, version, summary, problem, accepts_gone, question";
+
+fn run(vault: &Vault, r: &Row) -> Result<Run> {
     let state = match r.text(2)?.as_str() {
         "running" => RunState::Running,
         "finished" => RunState::Finished,
@@ -183,7 +186,7 @@ fn run(r: &Row) -> Result<Run> {
         started_at: r.int(5)?,
         started_by: r.int(6)?,
         finished_at: r.opt_int(7)?,
-        inputs: r.text(8)?,
+        inputs: vault.open_text(RUN_ROSTERS, &r.bytes(8)?)?,
         settings: r.text(9)?,
         version: r.text(10)?,
         summary: r.opt_text(11)?,
@@ -197,13 +200,13 @@ impl Store {
     /// A run of a county.
     pub async fn run(&self, scope: &str, id: i64) -> Result<Option<Run>> {
         let sql = format!("SELECT {COLUMNS} FROM run WHERE id = $1 AND scope_path = $2");
-        self.one(&sql, binds![id, scope]).await?.as_ref().map(run).transpose()
+        self.one(&sql, binds![id, scope]).await?.map(|r| run(&self.vault, &r)).transpose()
     }
 
     /// The newest finished run of a county.
     pub async fn last_run(&self, scope: &str) -> Result<Option<Run>> {
         let sql = format!("SELECT {COLUMNS} FROM run WHERE scope_path = $1 AND state = 'finished' ORDER BY id DESC LIMIT 1");
-        self.one(&sql, binds![scope]).await?.as_ref().map(run).transpose()
+        self.one(&sql, binds![scope]).await?.map(|r| run(&self.vault, &r)).transpose()
     }
 
     /// The newest finished run of a place, where rosters were loaded or withdrawn since: its number and day.
@@ -233,7 +236,7 @@ impl Store {
     /// Runs of a county, the newest first.
     pub async fn runs(&self, scope: &str, limit: i64) -> Result<Vec<Run>> {
         let sql = format!("SELECT {COLUMNS} FROM run WHERE scope_path = $1 ORDER BY id DESC LIMIT $2");
-        self.all(&sql, binds![scope, limit]).await?.iter().map(run).collect()
+        self.all(&sql, binds![scope, limit]).await?.iter().map(|r| run(&self.vault, r)).collect()
     }
 
     /// The places that were compared, each with its newest run.
@@ -429,10 +432,11 @@ impl Tx {
     }
 
     /// Begins a run and gives its number.
-    pub async fn start_run(&mut self, new: &NewRun, now: i64, by: i64) -> Result<i64> {
-        let sql = "INSERT INTO run (scope_path, state, school_year, as_of, started_at, started_by, inputs, settings, version, accepts_gone)
+    pub async fn start_run(&mut self, vault: &Vault, new: &NewRun, now: i64, by: i64) -> Result<i64> {
+        let sql = "INSERT INTO run (scope_path, state, school_year, as_of, started_at, started_by, rosters, settings, version, accepts_gone)
                    VALUES ($1, 'running', $2, $3, $4, $5, $6, '', $7, $8) RETURNING id";
-        let values = binds![&new.scope, new.school_year, &new.as_of, now, by, &new.inputs, &new.version, new.accepts_gone];
+        let rosters = vault.seal_text(RUN_ROSTERS, &new.inputs)?;
+        let values = binds![&new.scope, new.school_year, &new.as_of, now, by, rosters, &new.version, new.accepts_gone];
         let id = self.one(sql, values).await?.map_or(Ok(0), |r| r.int(0))?;
         let rows = new.batches.iter().map(|b| binds![id, *b]).collect();
         self.insert_many("run_batch", &["run_id", "batch_id"], rows).await?;

@@ -62,7 +62,7 @@ const PLACES: &[(&str, &str, OnRelocation)] = &[
     ("establishment", "unit_path", OnRelocation::Follow),
     ("event", "unit_path", OnRelocation::Stay),
     ("finding", "unit_path", OnRelocation::Follow),
-    ("heading_mapping", "scope_path", OnRelocation::Stay),
+    ("heading", "scope_path", OnRelocation::Stay),
     ("place", "path", OnRelocation::Own),
     ("place", "town_path", OnRelocation::Own),
     ("role_grant", "path", OnRelocation::Own),

@@ -126,6 +126,11 @@ impl Store {
     }
 }
 
+/// Whether somebody searches by a number: an ID, a telephone, the end of one.
+pub fn asks_for_number(typed: &str) -> bool {
+    words_of(typed).iter().any(|w| w.bytes().filter(u8::is_ascii_digit).count() > 0)
+}
+
 /// Words that narrow each other: dots are nothing, and pinyin written apart is written together.
 fn words_of(typed: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();

@@ -63,6 +63,8 @@ actions! {
     ManageSources "维护名册来源" false,
     /// Accounts and roles.
     ManageUsers "维护账号和授权" false,
+    /// Confirm what another administrator did to accounts.
+    ConfirmAccounts "复核账号和授权" false,
     /// The audit log.
     ViewAudit "查看审计日志" false,
 }

@@ -9,9 +9,10 @@ pub fn mask_name(name: &str) -> String {
     }
 }
 
-/// 5288**********2517: four at each end.
+/// `5288**************`: the prefecture. The birth date stands beside it, so that any further digit would lead to the number: its check
+/// digit leaves one of eleven, and the last but one tells the sex.
 pub fn mask_id(id: &str) -> String {
-    ends(id, 4, 4)
+    ends(id, 4, 0)
 }
 
 /// 138****2231.
@@ -47,6 +48,25 @@ fn ends(text: &str, first: usize, last: usize) -> String {
 mod tests {
     use super::*;
 
+    /// Whoever sees a masked row has at least a thousand numbers to choose from, whatever stands beside the number.
+    #[test]
+    fn a_masked_row_does_not_tell_the_number() {
+        use crate::person::NationalId;
+        let masked = mask_id("528801201503022517");
+        // what the row shows besides: born on 2015-03-02, a boy
+        let mut fitting = 0;
+        for county in 0..100 {
+            for order in (1..1000).step_by(2) {
+                let first = format!("5288{county:02}20150302{order:03}");
+                let id = NationalId::complete(&first).unwrap().to_string();
+                let fits = masked.chars().zip(id.chars()).all(|(m, c)| m == '*' || m == c);
+                fitting += usize::from(fits && masked.chars().count() == 18);
+            }
+        }
+        assert!(fitting >= 1_000, "{fitting}");
+        assert_eq!(mask_phone("12812342231").matches('*').count(), 4, "ten thousand");
+    }
+
     #[test]
     fn masks() {
         for (f, from, to) in [
@@ -54,8 +74,8 @@ mod tests {
             (mask_name, "王浩", "王*"),
             (mask_name, "阿依古丽·买买提", "阿***提"),
             (mask_name, "", ""),
-            (mask_id, "528801201503022517", "5288**********2517"),
-            (mask_id, "1234567", "*******"),
+            (mask_id, "528801201503022517", "5288**************"),
+            (mask_id, "123", "***"),
             (mask_phone, "12812342231", "128****2231"),
             (mask_address, "青禾县柳林镇石桥村3组12号", "青禾县柳林镇石桥村***"),
             (mask_address, "解放路12号", "解放路***"),

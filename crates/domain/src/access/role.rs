@@ -87,10 +87,10 @@ roles! {
         [ViewLedger],
     /// System administrator.
     SystemAdmin "system-admin" "系统管理员" Administration
-        [ManagePlaces, ManageSettings, ManageSources],
+        [ManagePlaces, ManageSettings, ManageSources, ConfirmAccounts],
     /// Security administrator.
     SecurityAdmin "security-admin" "安全管理员" Administration
-        [ManageUsers],
+        [ManageUsers, ConfirmAccounts],
     /// Audit administrator.
     AuditAdmin "audit-admin" "审计管理员" Administration
         [ViewAudit],
@@ -102,9 +102,9 @@ impl Role {
         Self::ALL.iter().copied().find(|r| r.code() == text || r.label() == text)
     }
 
-    /// Administrators and county officers log in with a second factor.
+    /// Administrators, and whoever may see what is masked or take lists away, log in with a second factor.
     pub fn needs_second_factor(self) -> bool {
-        self.group() == RoleGroup::Administration || self == Self::CountyOfficer
+        self.group() == RoleGroup::Administration || self.may(Action::Reveal) || self.may(Action::Export)
     }
 
     /// The role's own children stand unmasked: a teacher's class, a principal's school, a cadre's village.

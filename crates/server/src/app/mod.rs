@@ -6,6 +6,7 @@ pub mod compare;
 pub mod demo;
 pub mod link;
 pub mod office;
+pub mod process;
 pub mod reader;
 pub mod roster;
 pub mod template;

@@ -25,6 +25,7 @@ static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
 /// Called first of all: where the program was started as a reader, it reads and gives how it ended.
 pub fn serve_if_asked() -> Option<ExitCode> {
+    super::process::keep_to_itself();
     if std::env::args_os().nth(1).is_some_and(|a| a == READER) {
         return Some(serve());
     }

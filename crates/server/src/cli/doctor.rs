@@ -7,6 +7,7 @@ use baoxue_store::Store;
 
 use super::installation::{self, block_on};
 use crate::app::clock::Clock;
+use crate::app::process;
 
 /// Least room on the disk, in MiB: a county's year of rosters.
 const LEAST_ROOM_MIB: u64 = 2_048;
@@ -49,6 +50,7 @@ impl Report {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut r = Report { bad: false };
     keys(&args.installation, &mut r);
+    modes(&args.installation, &mut r);
     block_on(database(args, &mut r))?;
     disk(&args.installation.data, &mut r);
     clock(&mut r);
@@ -64,15 +66,32 @@ fn keys(i: &installation::Args, r: &mut Report) {
         Ok(v) => r.good(&format!("密钥可用,当前用“{}”加密", v.active())),
         Err(e) => r.bad(&format!("密钥:{e:#}")),
     }
-    #[cfg(unix)]
-    if let Ok(m) = std::fs::metadata(i.key_path()) {
-        use std::os::unix::fs::PermissionsExt;
-        if m.permissions().mode() & 0o077 != 0 {
-            r.bad(&format!("密钥文件别人也能读;请运行 chmod 600 {}", i.key_path().display()));
-        }
+    if let Ok(open) = process::open_to_others(&i.key_path())
+        && !open.is_empty()
+    {
+        r.bad(&format!("密钥文件别人也能读;请运行 chmod 600 {}", i.key_path().display()));
     }
-    if i.key_path().starts_with(&i.data) && i.key_path().exists() {
-        r.warn("密钥与数据在同一个文件夹;请另存一份到别处,备份时不要放在一起");
+    if i.key_lies_with_data() {
+        r.bad("密钥与数据在同一个文件夹:拿走数据的人也拿走了钥匙。请移到别处,用 --key-file 或 systemd 的凭据(LoadCredential)指给程序");
+    }
+}
+
+/// What others on this machine could read.
+fn modes(i: &installation::Args, r: &mut Report) {
+    match process::open_to_others(&i.data) {
+        Ok(open) if open.is_empty() => r.good("数据文件夹只有本用户可读"),
+        Ok(open) => r.bad(&format!(
+            "数据文件夹里有 {} 处别人也能读(例如 {});请运行 chmod -R go= {}",
+            open.len(),
+            open[0].display(),
+            i.data.display()
+        )),
+        Err(e) => r.bad(&format!("数据文件夹 {} 看不了:{e}", i.data.display())),
+    }
+    if process::dumps_memory() {
+        r.bad("程序出错时系统会把内存写成文件,里面有个人信息;请关闭核心转储(ulimit -c 0)");
+    } else {
+        r.good("出错时不会把内存写成文件");
     }
 }
 

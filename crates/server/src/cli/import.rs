@@ -20,7 +20,7 @@ pub struct Args {
     /// 名册文件
     #[arg(required = true, value_name = "文件")]
     files: Vec<PathBuf>,
-    /// 以谁的名义导入(登录名),须有相应权限;在审计日志中记为此人
+    /// 以谁的名义导入(登录名),须有相应权限;在审计日志中记为“登录名(命令行)”
     #[arg(long, value_name = "登录名")]
     r#as: String,
     /// 读入后直接载入
@@ -41,7 +41,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     block_on(async {
         let office = args.installation.office().await?;
         let account = office.store.account_by_login(&args.r#as).await?.with_context(|| format!("没有“{}”这个账号", args.r#as))?;
-        let actor = office.store.actor(&account, office.clock.today()).await?;
+        if account.disabled_at.is_some() || account.must_change_password {
+            bail!("“{}”已停用,或还没有本人登录改过初始密码,不能以其名义导入", args.r#as);
+        }
+        let mut actor = office.store.actor(&account, office.clock.today()).await?;
+        // the log does not take a command line for a person who was there
+        actor.login = format!("{}(命令行)", actor.login);
         let mut uploads = Vec::new();
         for path in &args.files {
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();

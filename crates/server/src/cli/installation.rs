@@ -8,6 +8,7 @@ use baoxue_store::{Store, Vault};
 
 use crate::app::clock::Clock;
 use crate::app::office::Office;
+use crate::app::process;
 
 /// 建立或升级数据库。
 #[derive(clap::Args, Clone)]
@@ -25,13 +26,27 @@ pub struct Args {
     pub key_file: Option<PathBuf>,
 }
 
+/// Name of the key file.
+const KEY_FILE: &str = "baoxue.key";
+
 impl Args {
     pub fn database_url(&self) -> String {
         self.database.clone().unwrap_or_else(|| format!("sqlite:{}", self.data.join("baoxue.db").display()))
     }
 
+    /// Where the key file lies: as said, as a credential that systemd gives, or beside the data.
     pub fn key_path(&self) -> PathBuf {
-        self.key_file.clone().unwrap_or_else(|| self.data.join("baoxue.key"))
+        let credential = || {
+            let file = PathBuf::from(std::env::var_os("CREDENTIALS_DIRECTORY")?).join(KEY_FILE);
+            file.exists().then_some(file)
+        };
+        self.key_file.clone().or_else(credential).unwrap_or_else(|| self.data.join(KEY_FILE))
+    }
+
+    /// Whether whoever takes the data folder takes the key with it.
+    pub fn key_lies_with_data(&self) -> bool {
+        let whole = |p: &std::path::Path| std::fs::canonicalize(p).unwrap_or_else(|_| p.to_owned());
+        std::env::var_os("BAOXUE_KEY").is_none() && whole(&self.key_path()).starts_with(whole(&self.data))
     }
 
     /// The keys: from `BAOXUE_KEY` (the text of a key file) or from the file.
@@ -49,6 +64,8 @@ impl Args {
     /// Makes folder and key where there are none yet. A key is never made beside a database that was used with another one.
     pub fn prepare(&self) -> anyhow::Result<bool> {
         std::fs::create_dir_all(&self.data).with_context(|| format!("无法建立数据文件夹 {}", self.data.display()))?;
+        process::close_to_others(&self.data)
+            .with_context(|| format!("不能把数据文件夹 {} 设成只有本用户可读", self.data.display()))?;
         let path = self.key_path();
         if std::env::var_os("BAOXUE_KEY").is_some() || path.exists() {
             return Ok(false);

@@ -15,6 +15,7 @@ use crate::app::clock::Clock;
 use crate::app::demo::office as demo_office;
 use crate::app::office::Office;
 use crate::web;
+use crate::web::connections::{self, Door};
 
 /// How long requests under way may still take when the program is told to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -34,6 +35,9 @@ pub struct Args {
     /// TLS 私钥(PEM)
     #[arg(long, value_name = "文件", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// 前面有反向代理(由它终止 TLS):从它给的 X-Forwarded-For 取网络地址,Cookie 只走 HTTPS
+    #[arg(long, conflicts_with = "tls_cert")]
+    proxy: bool,
     /// 审计日志的最新封印每分钟追加到这个文件;最好在另一台机器或只能追加的盘上。默认在数据文件夹
     #[arg(long, value_name = "文件", env = "BAOXUE_AUDIT_HEADS")]
     audit_heads: Option<PathBuf>,
@@ -81,10 +85,15 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         }
         _ => None,
     };
-    if tls.is_none() && !args.listen.ip().is_loopback() {
+    if tls.is_none() && !args.proxy && !args.listen.ip().is_loopback() {
         eprintln!("提醒:在 {} 上监听而没有证书,口令和个人信息会明文经过网络;请给 --tls-cert 和 --tls-key", args.listen);
     }
-    let app = web::App { office: office.clone(), tls: tls.is_some(), banner };
+    let mut cautions = Vec::new();
+    if args.installation.key_lies_with_data() && args.demo.is_none() {
+        cautions
+            .push("密钥与数据在同一个文件夹:拿走数据的人也拿走了钥匙。请把密钥文件移到别处,用 --key-file 指给程序".to_owned());
+    }
+    let app = web::App { office: office.clone(), tls: tls.is_some() || args.proxy, proxy: args.proxy, cautions, banner };
     let site = web::site(app).into_make_service_with_connect_info::<SocketAddr>();
     let listener = std::net::TcpListener::bind(args.listen)
         .with_context(|| format!("不能在 {} 上监听;端口可能被占用,可用 --listen 换一个", args.listen))?;
@@ -96,9 +105,18 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     }
     let handle = Handle::new();
     tokio::spawn(end_on_signal(handle.clone()));
+    let room = connections::room();
     match tls {
-        Some(tls) => axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(site).await?,
-        None => axum_server::from_tcp(listener)?.handle(handle).serve(site).await?,
+        Some(tls) => {
+            let mut server = axum_server::from_tcp_rustls(listener, tls)?.map(|a| Door::new(a, room)).handle(handle);
+            connections::set_times(server.http_builder());
+            server.serve(site).await?;
+        }
+        None => {
+            let mut server = axum_server::from_tcp(listener)?.map(|a| Door::new(a, room)).handle(handle);
+            connections::set_times(server.http_builder());
+            server.serve(site).await?;
+        }
     }
     office.store.close().await;
     Ok(ExitCode::SUCCESS)

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use baoxue_domain::access::Role;
 use baoxue_domain::place::PlacePath;
+use baoxue_store::RequestState;
 
 use super::installation::{self, block_on};
+use crate::app::office::confirmations::what;
 
 /// 账号:新建、重置密码、列出。最初的三员(系统、安全、审计管理员)用它建立。
 #[derive(clap::Args)]
@@ -48,6 +50,15 @@ enum Command {
         #[arg(long)]
         forget_factor: bool,
     },
+    /// 复核:列出待复核的账号事项;给编号则复核生效。本县只有一名管理员时用它
+    #[command(help_template = super::HELP)]
+    Confirm {
+        #[command(flatten)]
+        installation: installation::Args,
+        /// 要复核生效的编号
+        #[arg(value_name = "编号")]
+        requests: Vec<i64>,
+    },
     /// 列出账号
     #[command(help_template = super::HELP)]
     List {
@@ -77,8 +88,23 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
             Command::Reset { installation, login, forget_factor } => {
                 let office = installation.office().await?;
-                let password = office.reset_password(None, &login, forget_factor).await?;
+                let password = office.reset_password(&login, forget_factor).await?;
                 println!("“{login}”的新初始密码:{password}(首次登录须修改;所有设备已退出)");
+            }
+            Command::Confirm { installation, requests } => {
+                let office = installation.office().await?;
+                for id in &requests {
+                    let r = office.decide_request(None, *id, true).await?;
+                    println!("已复核生效:{}({}) {}", r.name, r.login, what(&r));
+                }
+                let left = office.store.requests(RequestState::Vouched, None, office.now()).await?;
+                if left.is_empty() {
+                    println!("没有待复核的事项");
+                }
+                for r in &left {
+                    let by = r.vouched_by.as_ref().map_or("", |v| v.1.as_str());
+                    println!("待复核 {}:{}({}) {},{by}经办", r.id, r.name, r.login, what(r));
+                }
             }
             Command::List { installation } => {
                 let office = installation.office().await?;

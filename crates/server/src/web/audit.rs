@@ -7,7 +7,7 @@ use axum::extract::{Extension, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::Action;
-use baoxue_store::AuditFilter;
+use baoxue_store::{AuditEntry, AuditFilter};
 use jiff::ToSpan;
 use serde::Deserialize;
 
@@ -52,6 +52,8 @@ struct AuditLine {
 #[template(path = "audit.html")]
 struct AuditPage {
     shell: Shell,
+    /// What opened rights in the last days.
+    rights: Vec<AuditLine>,
     lines: Vec<AuditLine>,
     pager: Pager,
     q: AuditQuery,
@@ -64,7 +66,11 @@ const WORDS: &[(&str, &str)] = &[
     ("log-in", "登录"),
     ("log-out", "退出"),
     ("failed-log-in", "密码错误"),
-    ("lock-account", "锁定账号"),
+    ("lock-account", "连续输错,须等待"),
+    ("ask-password", "申请重置密码"),
+    ("vouch-password", "核对重置申请"),
+    ("confirm-account", "复核生效"),
+    ("refuse-account", "复核退回"),
     ("second-factor", "动态码通过"),
     ("set-up-second-factor", "绑定动态码"),
     ("change-password", "修改密码"),
@@ -88,6 +94,9 @@ const WORDS: &[(&str, &str)] = &[
     ("cancel-run", "取消比对"),
     ("decide-review", "人工认定"),
     ("undo-review", "撤回认定"),
+    ("view", "查看"),
+    ("refused", "被拒的访问"),
+    ("search", "查找"),
     ("reveal", "查看完整信息"),
     ("export", "导出"),
     ("view-proof", "查看佐证"),
@@ -107,6 +116,61 @@ const WORDS: &[(&str, &str)] = &[
     ("set", "修改参数"),
 ];
 
+/// What opens rights or takes them away: it stands on top for a week.
+const RIGHTS: [&str; 11] = [
+    "add-account",
+    "grant",
+    "end-grant",
+    "ask-password",
+    "vouch-password",
+    "confirm-account",
+    "refuse-account",
+    "reset-password",
+    "enable-account",
+    "disable-account",
+    "lock-account",
+];
+const RIGHTS_DAYS: i64 = 7;
+/// Rows on top.
+const ON_TOP: i64 = 20;
+
+/// Kinds of subjects in words.
+const SUBJECTS: [(&str, &str); 12] = [
+    ("child", "学生"),
+    ("finding", "核实"),
+    ("account", "账号"),
+    ("person", "人员"),
+    ("batch", "名册"),
+    ("run", "比对"),
+    ("pair", "待认定"),
+    ("decision", "认定"),
+    ("place", "地方"),
+    ("source", "名册来源"),
+    ("setting", "参数"),
+    ("page", "页面"),
+];
+
+/// A subject in words: `child:12` is 学生 12.
+fn subject_label(subject: &str) -> String {
+    match subject {
+        "children" => return "学生".into(),
+        "places" => return "区划学校".into(),
+        _ => {}
+    }
+    let Some((kind, rest)) = subject.split_once(':') else { return subject.to_owned() };
+    let rest = match kind {
+        "setting" => crate::app::office::settings::known(rest).map_or(rest, |k| k.label),
+        _ => rest,
+    };
+    SUBJECTS.iter().find(|s| s.0 == kind).map_or(subject.to_owned(), |s| format!("{} {rest}", s.1))
+}
+
+/// The other way round, for the filter.
+fn subject_code(label: &str) -> String {
+    let found = SUBJECTS.iter().find_map(|s| label.strip_prefix(s.1).map(|rest| format!("{}:{}", s.0, rest.trim())));
+    found.unwrap_or_else(|| label.to_owned())
+}
+
 pub async fn page(
     State(app): State<Arc<App>>,
     Extension(signed): Extension<SignedIn>,
@@ -118,7 +182,8 @@ pub async fn page(
     let f = AuditFilter {
         login: some(&q.login),
         action: some(&q.action),
-        subject: some(&q.subject),
+        actions: Vec::new(),
+        subject: some(&q.subject).map(|t| subject_code(&t)),
         from: day(&q.from).map(|d| moment(d.at(0, 0, 0, 0))),
         to: day(&q.to).map(|d| moment(d.saturating_add(1.day()).at(0, 0, 0, 0))),
     };
@@ -145,23 +210,48 @@ pub async fn page(
         None => None,
     };
     let word = |code: &str| WORDS.iter().find(|w| w.0 == code).map_or(code.to_owned(), |w| w.1.to_owned());
+    let line = |e: AuditEntry| AuditLine {
+        id: e.id,
+        when: when(e.at),
+        action: word(&e.action),
+        login: e.login,
+        subject: subject_label(&e.subject),
+        detail: e.detail,
+    };
+    let filtered = f.login.is_some() || f.action.is_some() || f.subject.is_some() || f.from.is_some() || f.to.is_some();
+    let rights = if filtered || wanted > 1 {
+        Vec::new()
+    } else {
+        let since = app.office.now() - RIGHTS_DAYS * 86_400_000;
+        let f = AuditFilter {
+            actions: RIGHTS.iter().map(|a| (*a).to_owned()).collect(),
+            from: Some(since),
+            ..AuditFilter::default()
+        };
+        app.office.store.audit_page(&f, &j, ON_TOP, 0).await?.0.into_iter().map(line).collect()
+    };
     let page = AuditPage {
+        rights,
         shell: shell(&app, &signed, &headers, "审计日志", "/audit").await?,
-        lines: rows
-            .into_iter()
-            .map(|e| AuditLine {
-                id: e.id,
-                when: when(e.at),
-                action: word(&e.action),
-                login: e.login,
-                subject: e.subject,
-                detail: e.detail,
-            })
-            .collect(),
+        lines: rows.into_iter().map(line).collect(),
         pager: Pager::new(wanted, PAGE, total, "/audit", &parts),
         verified,
         actions: WORDS.to_vec(),
         q,
     };
     Ok(html(&page.shell, page.render()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_are_told_in_words_and_found_by_them() {
+        for (code, label) in [("child:12", "学生 12"), ("finding:31", "核实 31"), ("page:/inbox", "页面 /inbox")] {
+            assert_eq!(subject_label(code), label);
+            assert_eq!(subject_code(label), code);
+        }
+        assert_eq!(subject_code("child:12"), "child:12");
+    }
 }

@@ -12,10 +12,12 @@ use qrcode::QrCode;
 use qrcode::render::svg;
 use serde::Deserialize;
 
-use super::guard::COOKIE;
+use super::connections::network;
+use super::guard::{COOKIE, DEVICE, cookie};
 use super::{App, assets, error::PageError};
 use crate::app::office::OfficeError;
-use crate::app::office::accounts::SignedIn;
+use crate::app::office::accounts::{Browser, DEVICE_SECONDS, LoggedIn, SignedIn};
+use crate::app::office::password::MIN_PASSWORD;
 
 #[derive(Template)]
 #[template(path = "log_in.html")]
@@ -65,29 +67,106 @@ pub async fn log_in_page(State(app): State<Arc<App>>, Query(q): Query<Next>) -> 
     page(&app, &q.next, "", None).await
 }
 
+/// From where a request comes: behind a proxy, as the proxy says.
+fn browser(app: &App, peer: Option<Extension<ConnectInfo<SocketAddr>>>, headers: &HeaderMap) -> Browser {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let told = text(header::HeaderName::from_static("x-forwarded-for")).rsplit(',').next().and_then(|a| a.trim().parse().ok());
+    let address = if app.proxy { told } else { None }.or(peer.map(|p| p.0.0.ip()));
+    Browser {
+        agent: text(header::USER_AGENT).to_owned(),
+        network: address.map(|a| network(a).to_string()).unwrap_or_default(),
+        device: cookie(headers, DEVICE).map(str::to_owned),
+    }
+}
+
+/// Sets the cookies of a log-in.
+fn with_cookies(app: &App, mut response: Response, done: &LoggedIn) -> Response {
+    let secure = if app.tls { "; Secure" } else { "" };
+    let mut set = |name: &str, value: &str, seconds: i64| {
+        let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+        if let Ok(v) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(header::SET_COOKIE, v);
+        }
+    };
+    set(COOKIE, &done.token, done.seconds);
+    if let Some(d) = &done.device {
+        set(DEVICE, d, DEVICE_SECONDS);
+    }
+    response
+}
+
 pub async fn log_in(
     State(app): State<Arc<App>>,
-    address: Option<Extension<ConnectInfo<SocketAddr>>>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
     Form(form): Form<LogIn>,
 ) -> Result<Response, PageError> {
-    let browser = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or("");
-    let address = address.map_or(String::new(), |a| a.0.0.ip().to_string());
-    match app.office.log_in(&form.login, &form.password, browser, &address).await {
-        Ok(done) => {
-            let mut response = Redirect::to(inside(&form.next)).into_response();
-            let secure = if app.tls { "; Secure" } else { "" };
-            let cookie = format!("{COOKIE}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}", done.token, done.seconds);
-            if let Ok(v) = HeaderValue::from_str(&cookie) {
-                response.headers_mut().append(header::SET_COOKIE, v);
-            }
-            Ok(response)
-        }
+    let from = browser(&app, peer, &headers);
+    match app.office.log_in(&form.login, &form.password, &from).await {
+        Ok(done) => Ok(with_cookies(&app, Redirect::to(inside(&form.next)).into_response(), &done)),
         Err(OfficeError::Input(said)) => {
             let mut response = page(&app, &form.next, &form.login, Some(said)).await?;
             *response.status_mut() = axum::http::StatusCode::UNAUTHORIZED;
             Ok(response)
         }
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "forgotten.html")]
+struct ForgottenPage {
+    css: String,
+    js: String,
+    bureau: String,
+    least: usize,
+    login: String,
+    problem: Option<String>,
+    code: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Forgotten {
+    login: String,
+    new: String,
+    again: String,
+    #[serde(default)]
+    factor: Option<String>,
+}
+
+async fn forgotten_form(app: &App, login: &str, problem: Option<String>, code: Option<String>) -> Result<Response, PageError> {
+    let page = ForgottenPage {
+        css: assets::address("app.css"),
+        js: assets::address("app.js"),
+        bureau: app.office.setting("bureau", None).await?,
+        least: MIN_PASSWORD,
+        login: login.to_owned(),
+        problem,
+        code,
+    };
+    Ok(Html(page.render()?).into_response())
+}
+
+/// 忘记密码或换了手机: whoever it is chooses a new password, which takes effect when two administrators have heard from the owner.
+pub async fn forgotten_page(State(app): State<Arc<App>>) -> Result<Response, PageError> {
+    forgotten_form(&app, "", None, None).await
+}
+
+pub async fn forgotten(
+    State(app): State<Arc<App>>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
+    Form(form): Form<Forgotten>,
+) -> Result<Response, PageError> {
+    let from = browser(&app, peer, &headers);
+    let asked = if form.new == form.again {
+        app.office.ask_for_password(&form.login, &form.new, form.factor.is_some(), &from).await
+    } else {
+        Err(OfficeError::Input("两次输入的新密码不一样".into()))
+    };
+    match asked {
+        Ok(code) => forgotten_form(&app, &form.login, None, Some(format!("{} {}", &code[..3], &code[3..]))).await,
+        Err(OfficeError::Input(said)) => forgotten_form(&app, &form.login, Some(said), None).await,
         Err(e) => Err(e.into()),
     }
 }
@@ -114,8 +193,6 @@ struct SecondFactorPage {
 #[derive(Deserialize)]
 pub struct Code {
     code: String,
-    #[serde(default)]
-    secret: String,
 }
 
 async fn factor_page(app: &App, setup: Option<(String, String)>, problem: Option<String>) -> Result<Response, PageError> {
@@ -139,7 +216,7 @@ pub async fn second_factor(
     Form(form): Form<Code>,
 ) -> Result<Response, PageError> {
     match app.office.give_code(&signed, &form.code).await {
-        Ok(()) => Ok(Redirect::to("/").into_response()),
+        Ok(done) => Ok(with_cookies(&app, Redirect::to("/").into_response(), &done)),
         Err(OfficeError::Input(said)) => factor_page(&app, None, Some(said)).await,
         Err(e) => Err(e.into()),
     }
@@ -161,12 +238,20 @@ fn address_of(issuer: &str, login: &str, secret: &str) -> String {
 }
 
 pub async fn setup_page(State(app): State<Arc<App>>, Extension(signed): Extension<SignedIn>) -> Result<Response, PageError> {
+    // a first password is changed before anything is bound to it
+    if signed.must_change_password {
+        return Ok(Redirect::to("/me/password").into_response());
+    }
     if !signed.second_factor_unset {
         return Ok(Redirect::to("/second-factor").into_response());
     }
-    let secret = app.office.new_totp()?;
-    let url = address_of(&issuer(&app).await?, &signed.actor.login, &secret);
-    factor_page(&app, Some((picture(&url), secret)), None).await
+    setup_form(&app, &signed, None).await
+}
+
+async fn setup_form(app: &App, signed: &SignedIn, problem: Option<String>) -> Result<Response, PageError> {
+    let secret = app.office.offered_totp(signed).await?;
+    let url = address_of(&issuer(app).await?, &signed.actor.login, &secret);
+    factor_page(app, Some((picture(&url), secret)), problem).await
 }
 
 pub async fn setup(
@@ -177,12 +262,9 @@ pub async fn setup(
     if !signed.second_factor_unset {
         return Ok(Redirect::to("/second-factor").into_response());
     }
-    match app.office.set_up_totp(&signed, &form.secret, &form.code).await {
-        Ok(()) => Ok(super::shell::go("/", "动态码已绑定,以后登录请用手机上的 6 位动态码")),
-        Err(OfficeError::Input(said)) => {
-            let url = address_of(&issuer(&app).await?, &signed.actor.login, &form.secret);
-            factor_page(&app, Some((picture(&url), form.secret)), Some(said)).await
-        }
+    match app.office.set_up_totp(&signed, &form.code).await {
+        Ok(done) => Ok(with_cookies(&app, super::shell::go("/", "动态码已绑定,以后登录请用手机上的 6 位动态码"), &done)),
+        Err(OfficeError::Input(said)) => setup_form(&app, &signed, Some(said)).await,
         Err(e) => Err(e.into()),
     }
 }

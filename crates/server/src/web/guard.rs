@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -14,6 +15,8 @@ use crate::app::office::accounts::SignedIn;
 
 /// Name of the session's cookie.
 pub const COOKIE: &str = "baoxue";
+/// Name of the cookie of a browser that is known.
+pub const DEVICE: &str = "baoxue-device";
 
 /// Value of a cookie.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -21,23 +24,34 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     all.flat_map(|v| v.split(';')).find_map(|c| c.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
-/// The page that sent an unsafe request must be ours: the browser says so (Fetch Metadata), an old one by Origin.
-fn same_site(headers: &HeaderMap) -> bool {
+/// The part of an address that names who serves it: `https://bx.example/log-in` gives `https` and `bx.example`.
+fn origin_of(address: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = address.split_once("://")?;
+    Some((scheme, rest.split(['/', '?', '#']).next().unwrap_or(rest)))
+}
+
+/// The page that sent an unsafe request must be ours. Every sign that the browser gives has to say so: Fetch Metadata, Origin (scheme and host), and
+/// for browsers that know neither the Referer, which our pages always send. A request without any sign is nobody's page.
+fn same_site(headers: &HeaderMap, uri: &Uri, tls: bool) -> bool {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-    match text("sec-fetch-site") {
-        Some(site) => matches!(site, "same-origin" | "none"),
-        None => match (text("origin"), text("host")) {
-            (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, o)| o == host),
-            // neither: no browser, and so nobody's cookie is misused
-            (None, _) => true,
-            _ => false,
-        },
-    }
+    // HTTP/2 has no Host: it says :authority
+    let Some(host) = uri.authority().map(Authority::as_str).or_else(|| text("host")) else { return false };
+    // behind a proxy that ends TLS the scheme is not known here
+    let ours = |address: &str| origin_of(address).is_some_and(|(s, h)| h.eq_ignore_ascii_case(host) && (!tls || s == "https"));
+    let site = text("sec-fetch-site").map(|s| matches!(s, "same-origin" | "none"));
+    let origin = text("origin").map(ours);
+    let referer = text("referer").map(ours);
+    let known: Vec<bool> = [site, origin, referer].into_iter().flatten().collect();
+    !known.is_empty() && known.into_iter().all(|k| k)
 }
 
 /// Lets a request pass that fulfils the need of its route.
-pub async fn check(State((app, need)): State<(Arc<App>, Need)>, mut request: Request, next: Next) -> Response {
-    if !request.method().is_safe() && !same_site(request.headers()) {
+pub async fn check(
+    State((app, need, route)): State<(Arc<App>, Need, &'static str)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if !request.method().is_safe() && !same_site(request.headers(), request.uri(), app.tls) {
         let said = "这个请求不是从本系统的页面发出的,已拒绝".to_owned();
         return PageError::plain(StatusCode::FORBIDDEN, &said).into_response();
     }
@@ -45,32 +59,91 @@ pub async fn check(State((app, need)): State<(Arc<App>, Need)>, mut request: Req
         return next.run(request).await;
     }
     let token = cookie(request.headers(), COOKIE).unwrap_or("").to_owned();
-    let signed = match app.office.signed_in(&token).await {
+    let device = cookie(request.headers(), DEVICE).map(str::to_owned);
+    let signed = match app.office.signed_in(&token, device.as_deref()).await {
         Ok(s) => s,
         Err(e) => return PageError::from(e).into_response(),
     };
     let Some(signed) = signed else {
         return enter(&request);
     };
-    if need != Need::Entering {
-        if signed.must_change_password {
-            return Redirect::to("/me/password").into_response();
-        }
-        if signed.second_factor_missing {
-            let to = if signed.second_factor_unset { "/second-factor/setup" } else { "/second-factor" };
-            return Redirect::to(to).into_response();
-        }
+    if let Some(to) = next_step(&signed, need) {
+        return Redirect::to(to).into_response();
     }
     let refused = match need {
         Need::May(a) => signed.actor.jurisdiction(a).err(),
         Need::MayAny(all) if !all.iter().any(|a| signed.actor.may(*a)) => signed.actor.jurisdiction(all[0]).err(),
         _ => None,
     };
-    if let Some(refusal) = refused {
-        return PageError::from(OfficeError::from(refusal)).into_response();
+    let actor = signed.actor.clone();
+    let path = request.uri().path().to_owned();
+    let response = match refused {
+        Some(refusal) => PageError::from(OfficeError::from(refusal)).into_response(),
+        None => {
+            request.extensions_mut().insert::<SignedIn>(signed);
+            next.run(request).await
+        }
+    };
+    if let Some(what) = told(route, response.status())
+        && let Err(e) = app.office.note(&actor, what, &subject_of(route, &path), "").await
+    {
+        // a log that cannot be written (a full disk) stops changes; it does not stop looking up
+        eprintln!("审计日志没有写入:{e}");
     }
-    request.extensions_mut().insert::<SignedIn>(signed);
-    next.run(request).await
+    response
+}
+
+/// Routes that show people as they are: names, numbers, telephones of children, or what others did.
+const CLEAR: [&str; 13] = [
+    "/children/{id}",
+    "/children/{id}/panel",
+    "/children/{id}/rows",
+    "/findings/{id}",
+    "/findings",
+    "/inbox",
+    "/review",
+    "/checks/{run}/{check}",
+    "/ledgers/{ledger}",
+    "/decisions",
+    "/people",
+    "/people/{login}",
+    "/audit",
+];
+
+/// What the log is told of an answer: that people were shown, or that somebody asked for what is not hers.
+fn told(route: &str, status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Some("refused"),
+        s if s.is_success() && CLEAR.contains(&route) => Some("view"),
+        _ => None,
+    }
+}
+
+/// What an address is about, as the log names it: `child:12`, or the page itself.
+fn subject_of(route: &str, path: &str) -> String {
+    let second = path.split('/').nth(2).unwrap_or("").chars().take(64).collect::<String>();
+    match route.split('/').nth(1) {
+        Some("children") => format!("child:{second}"),
+        Some("findings") if !second.is_empty() => format!("finding:{second}"),
+        Some("people") if !second.is_empty() => format!("person:{second}"),
+        Some("rosters") if !second.is_empty() => format!("batch:{second}"),
+        Some("runs") if !second.is_empty() => format!("run:{second}"),
+        _ => format!("page:{}", path.chars().take(80).collect::<String>()),
+    }
+}
+
+/// What a person who is half logged in has to do first: a second factor that is set up, then a password of her own, then setting a second factor
+/// up. Who has only the password changes nothing with it, unless it is a first one.
+fn next_step(s: &SignedIn, need: Need) -> Option<&'static str> {
+    let asked = s.second_factor_missing;
+    match need {
+        Need::Entering => None,
+        _ if asked && !s.second_factor_unset => Some("/second-factor"),
+        Need::Password if s.must_change_password => None,
+        _ if s.must_change_password => Some("/me/password"),
+        _ if asked => Some("/second-factor/setup"),
+        _ => None,
+    }
 }
 
 /// To the log-in page, and back afterwards; a fragment or an upload is told to reload.
@@ -120,6 +193,24 @@ pub async fn headers(State(tls): State<bool>, request: Request, next: Next) -> R
 mod tests {
     use super::*;
 
+    /// A new page that shows people has to say so here.
+    #[test]
+    fn what_the_log_is_told() {
+        assert_eq!(told("/children/{id}", StatusCode::OK), Some("view"));
+        assert_eq!(told("/children/{id}", StatusCode::SEE_OTHER), None);
+        assert_eq!(told("/rosters", StatusCode::NOT_FOUND), Some("refused"));
+        assert_eq!(told("/settings", StatusCode::OK), None);
+        for (route, path, subject) in [
+            ("/children/{id}/rows", "/children/12/rows", "child:12"),
+            ("/findings/{id}", "/findings/3", "finding:3"),
+            ("/findings", "/findings", "page:/findings"),
+            ("/ledgers/{ledger}", "/ledgers/dropout", "page:/ledgers/dropout"),
+            ("/people/{login}", "/people/xian", "person:xian"),
+        ] {
+            assert_eq!(subject_of(route, path), subject);
+        }
+    }
+
     #[test]
     fn cookies_and_sites() {
         let headers = |all: &[(&'static str, &'static str)]| {
@@ -131,17 +222,40 @@ mod tests {
         };
         assert_eq!(cookie(&headers(&[("cookie", "a=1; baoxue=xyz; said=2")]), "baoxue"), Some("xyz"));
         assert_eq!(cookie(&headers(&[("cookie", "baoxuex=1")]), "baoxue"), None);
+        let evil = "https://evil.example";
         for (all, same) in [
-            (&[("sec-fetch-site", "same-origin")][..], true),
-            (&[("sec-fetch-site", "none")], true),
-            (&[("sec-fetch-site", "cross-site")], false),
-            (&[("sec-fetch-site", "same-site")], false),
+            (&[("host", "bx.example"), ("sec-fetch-site", "same-origin")][..], true),
+            (&[("host", "bx.example"), ("sec-fetch-site", "none")], true),
+            (&[("host", "bx.example"), ("sec-fetch-site", "cross-site")], false),
+            (&[("host", "bx.example"), ("sec-fetch-site", "same-site")], false),
             (&[("origin", "https://bx.example"), ("host", "bx.example")], true),
-            (&[("origin", "https://evil.example"), ("host", "bx.example")], false),
+            (&[("origin", "https://bx.example"), ("host", "bx.example"), ("sec-fetch-site", "same-origin")], true),
+            (&[("origin", evil), ("host", "bx.example")], false),
             (&[("origin", "null"), ("host", "bx.example")], false),
-            (&[], true),
+            // another scheme is another site
+            (&[("origin", "http://bx.example"), ("host", "bx.example")], false),
+            (&[("origin", "https://bx.example:8443"), ("host", "bx.example")], false),
+            // one sign against it is enough
+            (&[("origin", evil), ("host", "bx.example"), ("sec-fetch-site", "none")], false),
+            (&[("origin", "https://bx.example"), ("host", "bx.example"), ("referer", "https://evil.example/a")], false),
+            (&[("referer", "https://bx.example/log-in?next=/"), ("host", "bx.example")], true),
+            (&[("referer", "https://bx.example.evil.example/"), ("host", "bx.example")], false),
+            // no sign at all: no page of ours
+            (&[("host", "bx.example")], false),
+            (&[], false),
         ] {
-            assert_eq!(same_site(&headers(all)), same, "{all:?}");
+            assert_eq!(same_site(&headers(all), &Uri::from_static("/runs"), true), same, "{all:?}");
         }
+        // over HTTP/2 the host stands in the address
+        let h2 = Uri::from_static("https://bx.example/runs");
+        assert!(same_site(&headers(&[("origin", "https://bx.example")]), &h2, true));
+        assert!(!same_site(&headers(&[("origin", evil)]), &h2, true));
+        assert!(!same_site(&headers(&[]), &h2, true));
+        // a proxy in front that ends TLS
+        assert!(same_site(
+            &headers(&[("origin", "https://bx.example"), ("host", "bx.example")]),
+            &Uri::from_static("/runs"),
+            false
+        ));
     }
 }

@@ -48,6 +48,9 @@ struct Count {
 #[template(path = "home.html")]
 struct Home {
     shell: Shell,
+    cautions: Vec<String>,
+    /// What the owner is told of her account: when, what.
+    notices: Vec<(String, String)>,
     todos: Vec<Todo>,
     tasks: Vec<Task>,
     ledgers: Vec<Count>,
@@ -73,6 +76,8 @@ pub async fn page(
     };
     todo("逾期未答复", shell.overdue, "/inbox?overdue=1", true, "已提醒上级,请尽快核实");
     todo("待我核实", shell.waiting, "/inbox", false, "交到本单位的核实任务");
+    let pending = office.pending_count(actor).await?;
+    todo("账号和授权待复核", pending, "/confirmations", false, "另一名管理员经办,等您复核后生效");
     let uncounted = office.uncounted_classes(actor).await?;
     todo("班级清点未填", uncounted as i64, "/classes", false, "本月的作业本、点名册、座次表人数");
     let mut last_run = None;
@@ -112,7 +117,9 @@ pub async fn page(
     }
     let tasks = tasks(&app, &signed).await?;
     let ledgers = ledgers(&app, &signed).await?;
-    let home = Home { shell, todos, tasks, ledgers, last_run, area: area_of(actor) };
+    let notices = office.store.notices(actor.account).await?.into_iter().map(|(at, text)| (when(at), text)).collect();
+    let cautions = if actor.may(Action::ManageSettings) { app.cautions.clone() } else { Vec::new() };
+    let home = Home { shell, cautions, notices, todos, tasks, ledgers, last_run, area: area_of(actor) };
     Ok(html(&home.shell, home.render()?))
 }
 

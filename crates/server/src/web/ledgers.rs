@@ -143,7 +143,7 @@ async fn listing(app: &App, signed: &SignedIn, list: List, a: &LedgerAddress) ->
     let store = &app.office.store;
     let today = app.office.clock.today();
     let verdict = VerdictKind::find(&a.verdict);
-    let ids = if a.q.trim().is_empty() { None } else { Some(store.search(&a.q, &j).await?) };
+    let ids = if a.q.trim().is_empty() { None } else { Some(app.office.search(&signed.actor, &a.q, &j).await?) };
     let day: Option<jiff::civil::Date> = match a.on.as_str() {
         "" => None,
         text => Some(text.parse().map_err(|_| OfficeError::Input("日期写成 2026-11-21".into()))?),
@@ -521,7 +521,7 @@ pub async fn search(
     Query(s): Query<SearchQuery>,
 ) -> Result<Response, PageError> {
     let j = signed.actor.jurisdiction(Action::ViewChild)?;
-    let ids = app.office.store.search(&s.q, &j).await?;
+    let ids = app.office.search(&signed.actor, &s.q, &j).await?;
     let more = ids.len() > FOUND;
     // the search has asked already whether one may see them
     let mut rows = app.office.store.children_by_number(&ids[..ids.len().min(FOUND)], Some(&j)).await?;

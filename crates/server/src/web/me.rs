@@ -13,7 +13,7 @@ use super::shell::{Shell, go, html, shell};
 use super::view::when;
 use super::{App, assets, error::PageError};
 use crate::app::office::OfficeError;
-use crate::app::office::accounts::{MIN_PASSWORD, SignedIn, session_name};
+use crate::app::office::accounts::{SignedIn, session_name};
 
 struct SessionView {
     name: String,
@@ -84,6 +84,19 @@ pub async fn end_session(
     Ok(go("/me", "已退出那台设备"))
 }
 
+pub async fn end_other_sessions(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+) -> Result<Response, PageError> {
+    let n = app.office.end_other_sessions(&signed).await?;
+    Ok(go("/me", &format!("已退出其他设备 {n} 台")))
+}
+
+pub async fn notices_read(State(app): State<Arc<App>>, Extension(signed): Extension<SignedIn>) -> Result<Response, PageError> {
+    app.office.notices_read(&signed).await?;
+    Ok(go("/", "已知道"))
+}
+
 #[derive(Template)]
 #[template(path = "password.html")]
 struct PasswordPage {
@@ -103,12 +116,13 @@ pub struct Passwords {
 }
 
 async fn password_form(app: &App, signed: &SignedIn, problem: Option<String>) -> Result<Response, PageError> {
+    let account = app.office.store.account(signed.actor.account).await?.ok_or(OfficeError::NotFound)?;
     let page = PasswordPage {
         css: assets::address("app.css"),
         js: assets::address("app.js"),
         bureau: app.office.setting("bureau", signed.actor.home()).await?,
         forced: signed.must_change_password,
-        least: MIN_PASSWORD,
+        least: app.office.least_password(&account).await?,
         problem,
     };
     Ok(Html(page.render()?).into_response())

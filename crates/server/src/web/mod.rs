@@ -5,6 +5,8 @@ mod assets;
 mod audit;
 mod checks;
 mod children;
+mod confirmations;
+pub mod connections;
 mod entering;
 mod error;
 mod events;
@@ -44,6 +46,10 @@ pub struct App {
     pub office: Office,
     /// Cookies are only sent over TLS.
     pub tls: bool,
+    /// A proxy stands in front, which tells from where somebody comes.
+    pub proxy: bool,
+    /// What the system administrator has to put right, in red on her first page.
+    pub cautions: Vec<String>,
     /// A line on every page: that this is a demonstration.
     pub banner: Option<String>,
 }
@@ -58,6 +64,7 @@ pub fn site(app: App) -> Router {
         .fallback(error::not_found)
         .layer(middleware::map_response(error::refusals_as_pages))
         .layer(middleware::from_fn_with_state(tls, guard::headers))
+        .layer(middleware::from_fn(connections::pace))
         .layer(CompressionLayer::new())
         .with_state(app)
 }

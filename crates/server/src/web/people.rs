@@ -9,6 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::{Action, Actor, Role};
 use baoxue_domain::place::PlacePath;
+use baoxue_store::RequestState;
 use serde::Deserialize;
 
 use super::App;
@@ -18,6 +19,7 @@ use super::shell::{Shell, go, html, shell};
 use super::view::when;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
+use crate::app::office::confirmations::what;
 use crate::app::office::people::sample;
 
 struct PersonView {
@@ -25,7 +27,7 @@ struct PersonView {
     name: String,
     roles: String,
     disabled: bool,
-    locked: bool,
+    waits: bool,
     second_factor: bool,
 }
 
@@ -33,6 +35,8 @@ struct PersonView {
 #[template(path = "people.html")]
 struct People {
     shell: Shell,
+    /// Whoever asks for a new password and has to be called: log-in, name, when, network.
+    asked: Vec<(String, String, String, String)>,
     people: Vec<PersonView>,
     roles: Vec<(&'static str, &'static str)>,
     password: Option<(String, String)>,
@@ -51,9 +55,24 @@ async fn people_page(
     let mut people = store.accounts().await?;
     let theirs =
         |a: &baoxue_store::Account| grants.iter().filter(|g| g.account == a.id).map(|g| j.covers(&g.path)).collect::<Vec<_>>();
-    people.retain(|a| Some(theirs(a)).is_some_and(|g| !g.is_empty() && g.iter().all(|own| *own)));
+    let wished = store.requests(RequestState::Vouched, None, app.office.now()).await?;
+    let wished = |a: &baoxue_store::Account| {
+        let of = wished.iter().filter(|r| r.account == a.id);
+        of.flat_map(|r| r.grants.iter()).map(|g| j.covers(g.1.as_str())).collect::<Vec<_>>()
+    };
+    people.retain(|a| {
+        let all = [theirs(a), wished(a)].concat();
+        !all.is_empty() && all.iter().all(|own| *own)
+    });
+    let now = app.office.now();
+    let mut waiting = store.requests(RequestState::Vouched, None, now).await?;
+    let asked = store.requests(RequestState::Asked, None, now).await?;
+    waiting.extend(asked.iter().cloned());
+    let asked = asked.iter().filter(|r| people.iter().any(|a| a.id == r.account));
+    let asked = asked.map(|r| (r.login.clone(), r.name.clone(), when(r.asked_at), r.address.clone())).collect();
     let page = People {
         shell: shell(app, signed, headers, "人员和授权", "/people").await?,
+        asked,
         people: people
             .into_iter()
             .map(|a| {
@@ -65,7 +84,7 @@ async fn people_page(
                 PersonView {
                     roles: roles.join("、"),
                     disabled: a.disabled_at.is_some(),
-                    locked: a.locked_until > app.office.now(),
+                    waits: waiting.iter().any(|r| r.account == a.id),
                     second_factor: a.totp_secret.is_some(),
                     login: a.login,
                     name: a.name,
@@ -151,31 +170,43 @@ struct Person {
     login: String,
     name: String,
     disabled: bool,
-    second_factor: bool,
     created: String,
     grants: Vec<GrantView>,
     roles: Vec<(&'static str, &'static str)>,
     sessions: usize,
-    password: Option<String>,
+    /// What waits for a second person.
+    waiting: Vec<String>,
+    /// What the owner asked for and nobody has vouched for.
+    asked: Vec<String>,
 }
 
-async fn person_page(
-    app: &Arc<App>,
-    signed: &SignedIn,
-    headers: &HeaderMap,
-    login: &str,
-    password: Option<String>,
+pub async fn person(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+    Path(login): Path<String>,
 ) -> Result<Response, PageError> {
     let store = &app.office.store;
-    let a = app.office.managed(&signed.actor, login).await?;
+    let a = app.office.managed(&signed.actor, &login).await?;
+    let now = app.office.now();
+    let waiting = store.requests(RequestState::Vouched, Some(a.id), now).await?;
+    let asked = store.requests(RequestState::Asked, Some(a.id), now).await?;
     let grants = store.grants(Some(a.id)).await?;
-    let paths: Vec<&str> = grants.iter().map(|g| g.path.as_str()).collect();
+    let mut paths: Vec<&str> = grants.iter().map(|g| g.path.as_str()).collect();
+    paths.extend(waiting.iter().flat_map(|r| r.grants.iter().map(|g| g.1.as_str())));
     let trails = app.office.trails(&paths).await?;
     let today = app.office.clock.today().to_string();
     let page = Person {
-        shell: shell(app, signed, headers, &a.name, "/people").await?,
+        shell: shell(&app, &signed, &headers, &a.name, "/people").await?,
+        waiting: waiting
+            .iter()
+            .map(|r| {
+                let at = r.grants.iter().map(|g| trails.get(g.1.as_str()).cloned().unwrap_or_default()).collect::<Vec<_>>();
+                format!("{} {},{} 提出", what(r), at.join(";"), when(r.asked_at))
+            })
+            .collect(),
+        asked: asked.iter().map(|r| format!("{},{} 从网络 {} 提出", what(r), when(r.asked_at), r.address)).collect(),
         disabled: a.disabled_at.is_some(),
-        second_factor: a.totp_secret.is_some(),
         created: when(a.created_at),
         sessions: store.sessions_of(a.id).await?.len(),
         grants: grants
@@ -192,18 +223,8 @@ async fn person_page(
         roles: Role::ALL.iter().map(|r| (r.code(), r.label())).collect(),
         login: a.login,
         name: a.name,
-        password,
     };
     Ok(html(&page.shell, page.render()?))
-}
-
-pub async fn person(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(login): Path<String>,
-) -> Result<Response, PageError> {
-    person_page(&app, &signed, &headers, &login, None).await
 }
 
 #[derive(Deserialize)]
@@ -217,12 +238,13 @@ pub struct PersonStep {
     place_path: String,
     #[serde(default)]
     grant: Option<i64>,
+    #[serde(default)]
+    code: String,
 }
 
 pub async fn step(
     State(app): State<Arc<App>>,
     Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
     Path(login): Path<String>,
     Form(form): Form<PersonStep>,
 ) -> Result<Response, PageError> {
@@ -231,19 +253,26 @@ pub async fn step(
         "grant" => {
             let (role, path) = role_at(&app, &signed.actor, &form.role, &form.place, &form.place_path).await?;
             app.office.grant(&signed.actor, &login, role, &path).await?;
-            Ok(go(&back, "已授权,自今天起"))
+            Ok(go(&back, "已提交;另一名管理员复核后生效"))
         }
         "end-grant" => {
             app.office.end_grant(&signed.actor, &login, form.grant.unwrap_or(0)).await?;
             Ok(go(&back, "已终止授权"))
         }
-        "reset-password" | "reset-all" => {
-            let password = app.office.reset_password(Some(&signed.actor), &login, form.step == "reset-all").await?;
-            person_page(&app, &signed, &headers, &login, Some(password)).await
+        "vouch" => {
+            app.office.vouch_for_password(&signed.actor, &login, &form.code).await?;
+            Ok(go(&back, "已核对;另一名管理员复核后,对方的新密码生效"))
         }
         "disable" | "enable" => {
             app.office.set_disabled(&signed.actor, &login, form.step == "disable").await?;
-            Ok(go(&back, if form.step == "disable" { "已停用,登录已全部退出" } else { "已启用" }))
+            Ok(go(
+                &back,
+                if form.step == "disable" {
+                    "已停用,登录已全部退出"
+                } else {
+                    "已提交;另一名管理员复核后启用"
+                },
+            ))
         }
         _ => Err(OfficeError::NotFound.into()),
     }

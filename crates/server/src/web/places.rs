@@ -138,7 +138,11 @@ pub async fn close(
 }
 
 fn moved(done: &Relocated) -> String {
-    format!("已办理:{} 处变更,{} 名儿童和 {} 项授权随同转移", done.places, done.children, done.grants)
+    let said = format!("已办理:{} 处变更,{} 名儿童和 {} 项授权随同转移", done.places, done.children, done.grants);
+    match done.waiting {
+        0 => said,
+        n => format!("{said};{n} 项授权并入后范围会变大,已中止,等安全管理员复核后生效"),
+    }
 }
 
 struct ClassView {

@@ -10,8 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use baoxue_domain::access::Action;
 
 use super::{
-    App, agreement, assets, audit, checks, children, entering, events, findings, guard, help, home, ledgers, me, people, place,
-    place_search, places, review, rosters, runs, settings,
+    App, agreement, assets, audit, checks, children, confirmations, entering, events, findings, guard, help, home, ledgers, me,
+    people, place, place_search, places, review, rosters, runs, settings,
 };
 
 /// What a route asks of the person.
@@ -21,6 +21,8 @@ pub enum Need {
     Nobody,
     /// Logged in, perhaps without the second factor or with a first password.
     Entering,
+    /// Logged in; with a first password, which has to be changed, not further than that.
+    Password,
     /// Logged in.
     SignedIn,
     /// A role that allows this.
@@ -36,6 +38,7 @@ impl Need {
         match self {
             Self::Nobody => "不需登录".into(),
             Self::Entering => "正在登录".into(),
+            Self::Password => "已登录或持初始密码".into(),
             Self::SignedIn => "已登录".into(),
             Self::May(a) => a.label().into(),
             Self::MayAny(all) => all.iter().map(|a| a.label()).collect::<Vec<_>>().join(" 或 "),
@@ -60,7 +63,7 @@ const ANSWER_BYTES: usize = 64 << 20;
 impl Routes {
     fn add(mut self, method: &'static str, path: &'static str, need: Need, handler: MethodRouter<Arc<App>>) -> Self {
         self.table.push((method, path, need));
-        let guarded = handler.layer(middleware::from_fn_with_state((self.app.clone(), need), guard::check));
+        let guarded = handler.layer(middleware::from_fn_with_state((self.app.clone(), need, path), guard::check));
         self.router = self.router.route(path, guarded);
         self
     }
@@ -81,9 +84,10 @@ impl Routes {
 /// Makes all routes.
 pub fn all(app: &Arc<App>) -> Routes {
     use Action as A;
-    use Need::{Entering, May, MayAny, Nobody, SignedIn};
+    use Need::{Entering, May, MayAny, Nobody, Password, SignedIn};
     const LISTS: Need = May(A::ViewLedger);
     const FINDINGS: Need = MayAny(&[A::Dispatch, A::AnswerFinding, A::CloseFinding]);
+    const SETTINGS: Need = MayAny(&[A::ManageSettings, A::ManageUsers]);
     let routes = Routes { router: Router::new(), table: Vec::new(), app: app.clone() };
     routes
         .get("/assets/{*path}", Nobody, assets::serve)
@@ -95,10 +99,14 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/second-factor", Entering, entering::second_factor)
         .get("/second-factor/setup", Entering, entering::setup_page)
         .post("/second-factor/setup", Entering, entering::setup)
-        .get("/me/password", Entering, me::password_page)
-        .post("/me/password", Entering, me::password)
+        .get("/forgotten", Nobody, entering::forgotten_page)
+        .post("/forgotten", Nobody, entering::forgotten)
+        .get("/me/password", Password, me::password_page)
+        .post("/me/password", Password, me::password)
         .get("/me", SignedIn, me::page)
         .post("/me/sessions/{name}/end", SignedIn, me::end_session)
+        .post("/me/sessions/end-others", SignedIn, me::end_other_sessions)
+        .post("/me/notices", SignedIn, me::notices_read)
         .get("/place", SignedIn, place::page)
         .post("/place", SignedIn, place::switch)
         .get("/", SignedIn, home::page)
@@ -160,8 +168,8 @@ pub fn all(app: &Arc<App>) -> Routes {
         .get("/places/sample.xlsx", May(A::ManagePlaces), places::sample_sheet)
         .get("/sources", May(A::ManageSources), settings::sources)
         .post("/sources/forget", May(A::ManageSources), settings::forget_heading)
-        .get("/settings", May(A::ManageSettings), settings::page)
-        .post("/settings", May(A::ManageSettings), settings::set)
+        .get("/settings", SETTINGS, settings::page)
+        .post("/settings", SETTINGS, settings::set)
         .get("/people", May(A::ManageUsers), people::page)
         .post("/people", May(A::ManageUsers), people::add)
         .get("/people/sample.xlsx", May(A::ManageUsers), people::sample_sheet)
@@ -169,5 +177,7 @@ pub fn all(app: &Arc<App>) -> Routes {
         .upload("/people/sheet", May(A::ManageUsers), ANSWER_BYTES, people::add_sheet)
         .get("/people/{login}", May(A::ManageUsers), people::person)
         .post("/people/{login}/steps", May(A::ManageUsers), people::step)
+        .get("/confirmations", May(A::ConfirmAccounts), confirmations::page)
+        .post("/confirmations", May(A::ConfirmAccounts), confirmations::decide)
         .get("/audit", May(A::ViewAudit), audit::page)
 }

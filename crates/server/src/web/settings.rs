@@ -66,7 +66,8 @@ pub async fn forget_heading(
     let office = &app.office;
     let area = office.area(&signed.actor, Action::ManageSources)?;
     let mut tx = office.store.begin().await?;
-    tx.map_heading((area.as_str(), &form.source, &form.heading), "", office.now(), signed.actor.account).await?;
+    tx.map_heading(office.store.vault(), (area.as_str(), &form.source, &form.heading), "", office.now(), signed.actor.account)
+        .await?;
     office.audit(&mut tx, &signed.actor, "forget-heading", &format!("source:{}", form.source), &form.heading).await?;
     tx.commit().await?;
     Ok(go("/sources", "已忘记这一列的对应"))
@@ -95,9 +96,9 @@ pub async fn page(
     Extension(signed): Extension<SignedIn>,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
-    let place = app.office.settings_place(&signed.actor)?;
     let mut all = Vec::new();
-    for k in KNOWN {
+    for k in KNOWN.iter().filter(|k| signed.actor.may(k.action)) {
+        let place = app.office.settings_place(&signed.actor, k.action)?;
         all.push(SettingView {
             name: k.name,
             label: k.label,
@@ -107,9 +108,11 @@ pub async fn page(
             question: k.is_question(),
         });
     }
-    let history = app.office.store.setting_history(&signed.actor.jurisdiction(Action::ManageSettings)?).await?;
+    let own = if signed.actor.may(Action::ManageSettings) { Action::ManageSettings } else { Action::ManageUsers };
+    let mut history = app.office.store.setting_history(&signed.actor.jurisdiction(own)?).await?;
+    history.retain(|s| known(&s.name).is_none_or(|k| signed.actor.may(k.action)));
     let page = Settings {
-        shell: shell(&app, &signed, &headers, "参数", "/settings").await?,
+        shell: shell(&app, &signed, &headers, if own == Action::ManageUsers { "登录规则" } else { "参数" }, "/settings").await?,
         settings: all,
         history: history
             .into_iter()

@@ -30,8 +30,8 @@ pub struct NavItem {
 /// Tabs at the bottom of a phone, beside 更多.
 const TABS: usize = 4;
 /// Which pages are tabs where a role has them: what she comes for first.
-const TAB_ORDER: [&str; 9] =
-    ["/", "/inbox", "/findings", "/classes", "/ledgers/suspected", "/checks", "/rosters", "/people", "/audit"];
+const TAB_ORDER: [&str; 10] =
+    ["/", "/inbox", "/findings", "/classes", "/ledgers/suspected", "/checks", "/rosters", "/people", "/confirmations", "/audit"];
 
 /// The frame of a page.
 pub struct Shell {
@@ -74,6 +74,8 @@ const NAV: &[(&str, &str, &str, Option<Action>)] = &[
     ("名册来源", "/sources", "source", Some(Action::ManageSources)),
     ("参数", "/settings", "gear", Some(Action::ManageSettings)),
     ("人员授权", "/people", "people", Some(Action::ManageUsers)),
+    ("待复核", "/confirmations", "check", Some(Action::ConfirmAccounts)),
+    ("登录规则", "/settings", "gear", Some(Action::ManageUsers)),
     ("审计日志", "/audit", "audit", Some(Action::ViewAudit)),
     ("帮助", "/help", "help", None),
 ];
@@ -82,6 +84,7 @@ const NAV: &[(&str, &str, &str, Option<Action>)] = &[
 pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title: &str, here: &str) -> Result<Shell> {
     let actor = &signed.actor;
     let (waiting, overdue) = app.office.inbox_counts(actor).await?;
+    let pending = app.office.pending_count(actor).await?;
     let first = |path: &str| path.split('/').nth(1).unwrap_or("").to_owned();
     let allowed = || NAV.iter().filter(|n| n.3.is_none_or(|a| actor.may(a)));
     let tabs: Vec<&str> = TAB_ORDER.into_iter().filter(|t| allowed().any(|n| n.1 == *t)).take(TABS).collect();
@@ -91,7 +94,11 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
             label,
             icon,
             active: first(href) == first(here),
-            badge: if *href == "/inbox" { waiting } else { 0 },
+            badge: match *href {
+                "/inbox" => waiting,
+                "/confirmations" => pending,
+                _ => 0,
+            },
             tab: tabs.contains(href),
         })
         .collect();

@@ -43,7 +43,7 @@ async fn sessions_end_with_password_and_account() {
         for n in 1..=3 {
             tx.add_session(&session(n)).await.unwrap();
         }
-        tx.set_password(1, "new", false, Some(&[2; 32])).await.unwrap();
+        tx.set_password(1, "new", None, Some(&[2; 32])).await.unwrap();
         tx.commit().await.unwrap();
         let left: Vec<_> = p.store.sessions_of(1).await.unwrap().into_iter().map(|s| s.digest[0]).collect();
         assert_eq!(left, [2]);

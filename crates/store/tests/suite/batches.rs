@@ -57,13 +57,13 @@ async fn staged_loaded_replaced_withdrawn() {
 async fn headings_are_remembered_by_source() {
     for p in places().await {
         let mut tx = p.store.begin().await.unwrap();
-        tx.map_heading((COUNTY, "household", "娃名"), "name", NOW, 1).await.unwrap();
-        tx.map_heading((COUNTY, "household", "娃名"), "guardian", NOW, 1).await.unwrap();
-        tx.map_heading((COUNTY, "students", "娃名"), "name", NOW, 1).await.unwrap();
+        tx.map_heading(p.store.vault(), (COUNTY, "household", "娃名"), "name", NOW, 1).await.unwrap();
+        tx.map_heading(p.store.vault(), (COUNTY, "household", "娃名"), "guardian", NOW, 1).await.unwrap();
+        tx.map_heading(p.store.vault(), (COUNTY, "students", "娃名"), "name", NOW, 1).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(p.store.heading_mapping(COUNTY, "household").await.unwrap()["娃名"], "guardian");
         let mut tx = p.store.begin().await.unwrap();
-        tx.map_heading((COUNTY, "household", "娃名"), "", NOW, 1).await.unwrap();
+        tx.map_heading(p.store.vault(), (COUNTY, "household", "娃名"), "", NOW, 1).await.unwrap();
         tx.commit().await.unwrap();
         assert!(p.store.heading_mapping(COUNTY, "household").await.unwrap().is_empty());
         assert_eq!(p.store.heading_mappings(COUNTY).await.unwrap().len(), 1);

@@ -71,7 +71,7 @@ pub(crate) async fn places() -> Vec<Place> {
     for p in &out {
         p.store.migrate().await.unwrap();
         let mut tx = p.store.begin().await.unwrap();
-        let new = NewAccount { login: "zhang", name: "张经办", password_hash: "-", must_change_password: false };
+        let new = NewAccount { login: "zhang", name: "张经办", password_hash: "-", first_until: NOW };
         assert_eq!(tx.add_account(&new, NOW).await.unwrap(), 1);
         tx.commit().await.unwrap();
     }

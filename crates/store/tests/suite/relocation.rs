@@ -1,6 +1,6 @@
 use baoxue_domain::access::Role;
 use baoxue_domain::place::PlacePath;
-use baoxue_store::{LedgerQuery, NewEvent, NewPlace, Order, Placed, Relocated, Relocation, Store};
+use baoxue_store::{LedgerQuery, NewEvent, NewPlace, Order, Placed, Relocated, Relocation, RequestState, Store};
 use jiff::civil::date;
 
 use crate::runs::{record, run_over};
@@ -56,8 +56,8 @@ async fn classes_move_up_at_once_with_their_children_teachers_and_tasks() {
         let left = path(SCHOOL).child("2024届离校").child("六(1)班");
         let day = date(2024, 9, 1);
         let moves = [to(&five, &six, false), to(&six, &left, true)];
-        let done = tx.relocate(&moves, day, NOW, 1).await.unwrap();
-        assert_eq!(done, Relocated { places: 2, children: 2, grants: 2 });
+        let done = tx.relocate(&p.store, &moves, day, NOW, 1).await.unwrap();
+        assert_eq!(done, Relocated { places: 2, children: 2, grants: 2, waiting: 0 });
         assert!(tx.roll_over(COUNTY, 2024, NOW, 1).await.unwrap());
         assert!(!tx.roll_over(COUNTY, 2024, NOW, 1).await.unwrap(), "once a school year");
         tx.commit().await.unwrap();
@@ -102,10 +102,13 @@ async fn a_village_and_a_school_that_are_merged_take_everything_along() {
         tx.put_catchments(&[(old.clone(), small.clone())], date(2020, 1, 1)).await.unwrap();
         tx.grant(1, Role::Principal, &small, date(2022, 9, 1), None, NOW).await.unwrap();
         let day = date(2024, 7, 1);
-        tx.relocate(&[to(&old, &new, false)], day, NOW, 1).await.unwrap();
-        let done = tx.relocate(&[to(&small, &large, false)], day, NOW, 1).await.unwrap();
+        tx.relocate(&p.store, &[to(&old, &new, false)], day, NOW, 1).await.unwrap();
+        let done = tx.relocate(&p.store, &[to(&small, &large, false)], day, NOW, 1).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!((done.children, done.grants), (1, 1));
+        // the principal of the small school would see all of the large one: she waits for a second person
+        assert_eq!((done.children, done.grants, done.waiting), (1, 0, 1));
+        let waits = s.requests(RequestState::Vouched, Some(1), NOW).await.unwrap();
+        assert_eq!(waits[0].grants, [(Role::Principal, large.clone())]);
         let child = s.child(1, &within(&[COUNTY])).await.unwrap().unwrap();
         assert_eq!(child.residence_path.as_deref(), Some(new.as_str()));
         assert_eq!(child.school_path.as_deref(), Some(large.child("一年级").as_str()));

@@ -59,7 +59,7 @@ pub async fn run_over(
     };
     let now = noon(day);
     let mut tx = store.begin().await.unwrap();
-    let id = tx.start_run(&new, now, 1).await.unwrap();
+    let id = tx.start_run(store.vault(), &new, now, 1).await.unwrap();
     tx.commit().await.unwrap();
     let run = store.run(COUNTY, id).await.unwrap().unwrap();
     let result = RunResult {

@@ -15,7 +15,7 @@ use crate::app::office::places::read_places;
 use crate::app::office::rosters::{HandOver, Upload};
 
 /// The password of all demo accounts.
-pub const PASSWORD: &str = "qinghe-2023";
+pub const PASSWORD: &str = "qinghe-2023-yanshi";
 const COUNTY: &str = "g/52/5288/528801/";
 /// Places that are chosen once it is known where there is something to do.
 const A_SCHOOL: &str = "school";
@@ -57,7 +57,7 @@ pub async fn prepare(office: &Office, folder: &Path) -> anyhow::Result<()> {
     office.put_places(&system, &read_places("区划学校划片.xlsx", bytes)?, began).await?;
     office.set(&system, "bureau", "青禾县教育局", today).await?;
     let security = actor(office, "anquan").await?;
-    add(office, &security, |place| place.starts_with("g/"), &Chosen::default()).await?;
+    add(office, [&security, &system], |place| place.starts_with("g/"), &Chosen::default()).await?;
     println!("正在导入示范县的名册……");
     let officer = actor(office, "xian").await?;
     let mut uploads = Vec::new();
@@ -89,7 +89,7 @@ pub async fn prepare(office: &Office, folder: &Path) -> anyhow::Result<()> {
         }
     }
     let chosen = dispatch_some(office, &officer).await?;
-    add(office, &security, |place| !place.starts_with("g/"), &chosen).await
+    add(office, [&security, &system], |place| !place.starts_with("g/"), &chosen).await
 }
 
 /// A school, one of its classes and a village with findings in their inbox.
@@ -99,8 +99,8 @@ struct Chosen {
     village: Option<PlacePath>,
 }
 
-/// Accounts of those whose place fits.
-async fn add(office: &Office, security: &Actor, which: fn(&str) -> bool, chosen: &Chosen) -> anyhow::Result<()> {
+/// Accounts of those whose place fits: one administrator makes them, the other one confirms.
+async fn add(office: &Office, [security, system]: [&Actor; 2], which: fn(&str) -> bool, chosen: &Chosen) -> anyhow::Result<()> {
     let administrators = [Role::SystemAdmin, Role::SecurityAdmin, Role::AuditAdmin];
     for (login, name, role, place, _) in PEOPLE.iter().filter(|p| which(p.3) && !administrators.contains(&p.2)) {
         let school = chosen.school.clone();
@@ -113,6 +113,9 @@ async fn add(office: &Office, security: &Actor, which: fn(&str) -> bool, chosen:
         let path = path.with_context(|| format!("示范县里没有给“{login}”的地方"))?;
         office.add_person(Some(security), login, name, &[(*role, path)]).await?;
         office.set_known_password(login, PASSWORD).await?;
+    }
+    for p in office.pending(system).await? {
+        office.decide_request(Some(system), p.request.id, true).await?;
     }
     Ok(())
 }

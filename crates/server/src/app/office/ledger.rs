@@ -4,7 +4,7 @@ use baoxue_documents::write::{Column, TableSheet, Value, workbook};
 use baoxue_domain::access::{Action, Actor, Jurisdiction, mask_address, mask_id, mask_name, mask_phone};
 use baoxue_domain::ledger::{Effect, LedgerKind, Standing, disposition};
 use baoxue_domain::verdict::VerdictKind;
-use baoxue_store::{ChildRow, LedgerQuery, Listed, Order};
+use baoxue_store::{ChildRow, LedgerQuery, Listed, Order, asks_for_number};
 use rustc_hash::FxHashMap;
 
 use super::dispatch::answer_label;
@@ -133,7 +133,28 @@ pub fn told(code: Option<&str>, open: bool) -> String {
     if sealed && !open { "其他".to_owned() } else { answer_label(code) }
 }
 
+/// Searches of a person in a minute: nobody types faster, and whoever tries numbers out does.
+const SEARCHES_A_MINUTE: u32 = 30;
+
 impl Office {
+    /// Numbers of the children that fit what somebody typed. By ID and telephone only for whoever may see what is masked: others would complete
+    /// it digit by digit. What was typed is logged as a keyed digest.
+    pub async fn search(&self, actor: &Actor, typed: &str, j: &Jurisdiction) -> Result<Vec<i64>> {
+        if self.throttle.too_often("search", actor.account, SEARCHES_A_MINUTE, self.now()) {
+            return Err(OfficeError::Input(format!("查找太频繁(一分钟 {SEARCHES_A_MINUTE} 次),请稍候再查")));
+        }
+        let number = asks_for_number(typed);
+        if number && !actor.may(Action::Reveal) {
+            let said = "您的角色看不到完整的证件号和电话,也就不能按它们查找。请按姓名、拼音或首字母查找";
+            return Err(OfficeError::Input(said.into()));
+        }
+        let found = self.store.search(typed, j).await?;
+        let by = if number { "按号码" } else { "按姓名" };
+        let digest = self.store.vault().token("searched", typed.trim()).cast_unsigned();
+        self.note(actor, "search", "children", &format!("{by},摘要 {digest:016x},找到 {} 人", found.len())).await?;
+        Ok(found)
+    }
+
     /// What was verified of children, as far as one may know it: as it was known on the day of a list, or now.
     pub async fn verifications(&self, actor: &Actor, q: &LedgerQuery, rows: &[ChildRow]) -> Result<FxHashMap<i64, Verification>> {
         let ids: Vec<i64> = rows.iter().filter(|c| c.held_by.is_none()).map(|c| c.id).collect();

@@ -3,10 +3,11 @@
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
 use baoxue_domain::access::{Action, Actor, Jurisdiction, Role};
 use baoxue_domain::place::PlacePath;
-use baoxue_store::{Account, NewAccount};
+use baoxue_store::{Account, NewAccount, NewRequest, RequestKind, RequestState};
 
-use super::accounts::{hash, new_password};
+use super::confirmations::{FIRST_MS, not_oneself};
 use super::find_place::Sought;
+use super::password::{hash, new_password};
 use super::{Office, OfficeError, Result};
 
 /// Bad rows that a refusal names.
@@ -22,22 +23,29 @@ struct NewPerson {
 }
 
 impl Office {
-    /// An account that a security administrator manages: everything that was ever granted to it lies inside her own place.
+    /// An account that a security administrator manages: everything that was ever granted to it, or shall be, lies inside her own place.
     pub async fn managed(&self, actor: &Actor, login: &str) -> Result<Account> {
         let j = actor.jurisdiction(Action::ManageUsers)?;
         let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
-        let grants = self.store.grants(Some(account.id)).await?;
-        if !grants.is_empty() && grants.iter().all(|g| j.covers(&g.path)) { Ok(account) } else { Err(OfficeError::NotFound) }
+        let held = self.store.grants(Some(account.id)).await?.into_iter().map(|g| g.path);
+        let asked = self.store.requests(RequestState::Vouched, Some(account.id), self.now()).await?;
+        let asked = asked.into_iter().flat_map(|r| r.grants).map(|g| g.1.to_string());
+        let reach: Vec<String> = held.chain(asked).collect();
+        if !reach.is_empty() && reach.iter().all(|p| j.covers(p)) { Ok(account) } else { Err(OfficeError::NotFound) }
     }
 
-    /// Makes an account with a role and gives its first password. `by` is nobody when the program itself makes the first ones.
+    /// Makes an account with its roles and gives its first password; it can be used when a second person has confirmed it. `by` is nobody
+    /// when the program itself makes the first ones, which can be used at once.
     pub async fn add_person(&self, by: Option<&Actor>, login: &str, name: &str, grants: &[(Role, PlacePath)]) -> Result<String> {
+        let (login, name) = (login.trim(), name.trim());
         if let Some(a) = by {
             for (_, path) in grants {
                 may_grant_at(a, path)?;
             }
+            if name == a.name {
+                return Err(OfficeError::Input("不能给自己(同名的人)建账号;请由另一名安全管理员办理".into()));
+            }
         }
-        let (login, name) = (login.trim(), name.trim());
         check_person(login, name)?;
         if self.store.account_by_login(login).await?.is_some() {
             return Err(OfficeError::Input(format!("登录名“{login}”已有人用")));
@@ -50,11 +58,21 @@ impl Office {
         check_apart(&[], grants)?;
         let password = new_password()?;
         let hashed = hash(&password)?;
+        let now = self.now();
         let mut tx = self.store.begin().await?;
-        let new = NewAccount { login, name, password_hash: &hashed, must_change_password: true };
-        let id = tx.add_account(&new, self.now()).await?;
-        for (role, path) in grants {
-            tx.grant(id, *role, path, self.clock.today(), by.map(|a| a.account), self.now()).await?;
+        let new = NewAccount { login, name, password_hash: &hashed, first_until: now + FIRST_MS };
+        let id = tx.add_account(&new, now).await?;
+        match by {
+            None => {
+                for (role, path) in grants {
+                    tx.grant(id, *role, path, self.clock.today(), None, now).await?;
+                }
+            }
+            Some(a) => {
+                tx.set_disabled(id, Some(now)).await?;
+                let new = NewRequest { account: id, grants, ..NewRequest::default() };
+                self.vouch(&mut tx, a, RequestKind::Account, new).await?;
+            }
         }
         let roles: Vec<&str> = grants.iter().map(|g| g.0.label()).collect();
         let detail = format!("{login} {}", roles.join("、"));
@@ -63,44 +81,47 @@ impl Office {
         Ok(password)
     }
 
-    /// Gives somebody a new first password and ends all of her sessions; with `forget_factor` the second factor too (lost phone).
-    pub async fn reset_password(&self, by: Option<&Actor>, login: &str, forget_factor: bool) -> Result<String> {
-        let account = match by {
-            Some(a) => self.managed(a, login).await?,
-            None => self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?,
-        };
+    /// Gives somebody a new first password and ends all of her sessions; with `forget_factor` the second factor too. On the command line only:
+    /// in the browser the owner asks, and two confirm.
+    pub async fn reset_password(&self, login: &str, forget_factor: bool) -> Result<String> {
+        let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
         let password = new_password()?;
         let hashed = hash(&password)?;
+        let now = self.now();
         let mut tx = self.store.begin().await?;
-        tx.set_password(account.id, &hashed, true, None).await?;
+        tx.set_password(account.id, &hashed, Some(now + FIRST_MS), None).await?;
+        tx.forget_devices(account.id).await?;
         if forget_factor {
             tx.set_totp(account.id, None).await?;
         }
         let detail = if forget_factor { "密码和动态码" } else { "密码" };
-        self.audit_by(&mut tx, by, "reset-password", &format!("account:{}", account.id), detail).await?;
+        tx.tell(self.store.vault(), account.id, &format!("{detail}已在服务器上用命令行重置"), now).await?;
+        self.audit_by(&mut tx, None, "reset-password", &format!("account:{}", account.id), detail).await?;
         tx.commit().await?;
         Ok(password)
     }
 
-    /// Grants a further role from today on.
+    /// Vouches for a further role, from the day on which a second person confirms it.
     pub async fn grant(&self, actor: &Actor, login: &str, role: Role, path: &PlacePath) -> Result<()> {
         may_grant_at(actor, path)?;
         let account = self.managed(actor, login).await?;
-        if account.id == actor.account {
-            return Err(OfficeError::Input("不能给自己授权".into()));
-        }
+        not_oneself(actor, &account)?;
         let today = self.clock.today();
         let held = self.store.actor(&account, today).await?;
-        let held: Vec<(Role, PlacePath)> = held.grants.into_iter().map(|g| (g.role, g.path)).collect();
+        let asked = self.store.requests(RequestState::Vouched, Some(account.id), self.now()).await?;
+        let held = held.grants.into_iter().map(|g| (g.role, g.path));
+        let held: Vec<(Role, PlacePath)> = held.chain(asked.into_iter().flat_map(|r| r.grants)).collect();
         if held.contains(&(role, path.clone())) {
-            return Err(OfficeError::Conflict("已经有这项授权".into()));
+            return Err(OfficeError::Conflict("已经有这项授权,或正待复核".into()));
         }
         check_apart(&held, &[(role, path.clone())])?;
         if self.store.place_at(path, today).await?.is_none() && path.depth() <= 2 {
             return Err(OfficeError::Input(format!("范围“{path}”不存在")));
         }
         let mut tx = self.store.begin().await?;
-        tx.grant(account.id, role, path, today, Some(actor.account), self.now()).await?;
+        let grants = [(role, path.clone())];
+        let new = NewRequest { account: account.id, grants: &grants, ..NewRequest::default() };
+        self.vouch(&mut tx, actor, RequestKind::Grant, new).await?;
         self.audit(&mut tx, actor, "grant", &format!("account:{}", account.id), &format!("{} {path}", role.label())).await?;
         tx.commit().await?;
         Ok(())
@@ -120,14 +141,24 @@ impl Office {
         Ok(())
     }
 
-    /// Closes or reopens an account.
+    /// Closes an account at once, or vouches for its being reopened.
     pub async fn set_disabled(&self, actor: &Actor, login: &str, disabled: bool) -> Result<()> {
         let account = self.managed(actor, login).await?;
         if account.id == actor.account {
             return Err(OfficeError::Input("不能停用自己的账号".into()));
         }
         let mut tx = self.store.begin().await?;
-        tx.set_disabled(account.id, disabled.then(|| self.now())).await?;
+        if disabled {
+            tx.set_disabled(account.id, Some(self.now())).await?;
+        } else {
+            not_oneself(actor, &account)?;
+            let waits = self.store.requests(RequestState::Vouched, Some(account.id), self.now()).await?;
+            if waits.iter().any(|r| matches!(r.kind, RequestKind::Account | RequestKind::Enable)) {
+                return Err(OfficeError::Conflict("已在等待复核".into()));
+            }
+            let new = NewRequest { account: account.id, ..NewRequest::default() };
+            self.vouch(&mut tx, actor, RequestKind::Enable, new).await?;
+        }
         let what = if disabled { "disable-account" } else { "enable-account" };
         self.audit(&mut tx, actor, what, &format!("account:{}", account.id), login).await?;
         tx.commit().await?;
@@ -242,7 +273,10 @@ fn people_workbook(made: Vec<Vec<Value>>, mut bad: Vec<BadRow>) -> Result<Vec<u8
     let mut sheets = vec![TableSheet {
         name: "初始密码".into(),
         title: Some("新账号初始密码".into()),
-        subtitle: Some(("首次登录须修改。请分别当面或电话告知本人,然后删除本文件".into(), String::new())),
+        subtitle: Some((
+            "由另一名管理员复核后可用,7 天内有效,首次登录须修改。请分别当面或电话告知本人,然后删除本文件".into(),
+            String::new(),
+        )),
         columns: columns(&[("登录名", 18.0), ("姓名", 12.0), ("角色", 30.0), ("初始密码", 20.0)]),
         rows: Box::new(made.into_iter()),
         notes: Vec::new(),

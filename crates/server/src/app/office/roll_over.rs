@@ -155,7 +155,7 @@ impl Office {
         if !tx.roll_over(area.as_str(), year, self.now(), actor.account).await? {
             return Err(OfficeError::Conflict(format!("{year}学年的升级刚由别人办过")));
         }
-        let done = tx.relocate(&moves, self.clock.today(), self.now(), actor.account).await?;
+        let done = tx.relocate(&self.store, &moves, self.clock.today(), self.now(), actor.account).await?;
         let detail = format!("{year}学年,{} 个年级班级,{} 名学生,{} 项授权", done.places, done.children, done.grants);
         self.audit(&mut tx, actor, "roll-over", &format!("place:{area}"), &detail).await?;
         tx.commit().await?;
@@ -200,7 +200,7 @@ impl Office {
         let mut tx = self.store.begin().await?;
         let subject = format!("place:{}", relocation.from);
         let detail = format!("改为{},{}", relocation.name, relocation.to);
-        let done = tx.relocate(&[relocation], self.clock.today(), self.now(), actor.account).await?;
+        let done = tx.relocate(&self.store, &[relocation], self.clock.today(), self.now(), actor.account).await?;
         self.audit(&mut tx, actor, "relocate-place", &subject, &detail).await?;
         tx.commit().await?;
         Ok(done)

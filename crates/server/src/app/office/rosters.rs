@@ -289,7 +289,7 @@ impl Office {
         let new = self.read_batch(&county, upload, Some(kind), &by, Arc::new(known)).await?;
         let mut tx = self.store.begin().await?;
         for (heading, field) in &said.headings {
-            tx.map_heading((county.as_str(), kind.name(), heading), field, self.now(), actor.account).await?;
+            tx.map_heading(self.store.vault(), (county.as_str(), kind.name(), heading), field, self.now(), actor.account).await?;
         }
         for (name, school) in &said.schools {
             tx.call_school(county.as_str(), name, school.as_str(), self.now(), actor.account).await?;

@@ -18,6 +18,8 @@ pub struct Known {
     pub default: &'static str,
     /// Bounds of a number; `None` for text.
     pub bounds: Option<(i64, i64)>,
+    /// Who sets it: rules of log-in are the security administrator's.
+    pub action: Action,
 }
 
 /// Bounds of a question: 0 is no, 1 is yes.
@@ -46,6 +48,7 @@ pub const KNOWN: &[Known] = &[
         about: "写在台账和页面上,例如“青禾县教育科技局”",
         default: "县教育局",
         bounds: None,
+        action: Action::ManageSettings,
     },
     Known {
         name: "deadline-days",
@@ -53,27 +56,23 @@ pub const KNOWN: &[Known] = &[
         about: "交办后学校、村(社区)几个工作日内答复",
         default: "2",
         bounds: Some((1, 60)),
+        action: Action::ManageSettings,
     },
     Known {
         name: "idle-minutes",
         label: "无操作退出(分钟)",
         about: "登录后多久不操作须重新登录",
-        default: "120",
-        bounds: Some((5, 1440)),
+        default: "30",
+        bounds: Some((5, 30)),
+        action: Action::ManageUsers,
     },
     Known {
         name: "session-hours",
         label: "登录有效(小时)",
         about: "一次登录最长有效多久",
         default: "12",
-        bounds: Some((1, 720)),
-    },
-    Known {
-        name: "lock-failures",
-        label: "密码错几次锁定",
-        about: "连续输错密码达到次数后锁定 15 分钟",
-        default: "5",
-        bounds: Some((3, 20)),
+        bounds: Some((1, 12)),
+        action: Action::ManageUsers,
     },
     Known {
         name: LEARN,
@@ -81,6 +80,7 @@ pub const KNOWN: &[Known] = &[
         about: "否:认定只约束它说到的那几对;是:各项证据的分量也从认定中学习,用了的比对会写明",
         default: "0",
         bounds: YES_OR_NO,
+        action: Action::ManageSettings,
     },
 ];
 
@@ -146,16 +146,16 @@ impl Office {
     }
 
     /// The place for which a person sets values: the county of where she is, or a larger place.
-    pub fn settings_place(&self, actor: &Actor) -> Result<PlacePath> {
-        let at = actor.places(Action::ManageSettings)?.into_iter().next().ok_or(OfficeError::NotFound)?;
+    pub fn settings_place(&self, actor: &Actor, action: Action) -> Result<PlacePath> {
+        let at = actor.places(action)?.into_iter().next().ok_or(OfficeError::NotFound)?;
         // a county's values hold for all of it
         Ok(at.county().unwrap_or(at))
     }
 
     /// Sets a value of one's place from a day on, today at the earliest: what held before is on record.
     pub async fn set(&self, actor: &Actor, name: &str, value: &str, from: Date) -> Result<()> {
-        let place = self.settings_place(actor)?;
         let k = known(name).ok_or(OfficeError::NotFound)?;
+        let place = self.settings_place(actor, k.action)?;
         let value = value.trim();
         if let Some((least, most)) = k.bounds {
             let n: Option<i64> = value.parse().ok();

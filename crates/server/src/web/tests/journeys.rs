@@ -396,7 +396,7 @@ async fn rights_are_managed_inside_ones_own_county() {
         let neighbour = app.log_in("security9").await;
         assert!(!app.get(&neighbour, "/people").await.text().contains("/people/county"));
         app.get(&neighbour, "/people/county").await.is(404);
-        for step in ["reset-password", "reset-all", "disable"] {
+        for step in ["vouch", "enable", "disable"] {
             app.post(&neighbour, "/people/county/steps", &[("step", step)]).await.is(404);
         }
         let grant = [("step", "grant"), ("role", "cadre"), ("place", "528801100")];

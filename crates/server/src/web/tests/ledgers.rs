@@ -15,7 +15,11 @@ const PHOTO: &[u8] = b"\xff\xd8\xff\xe0 a photo";
 fn on(app: &TestApp, day: jiff::civil::Date) -> TestApp {
     let mut office = app.office.clone();
     office.clock = Clock::starting_at(day.at(10, 0, 0, 0));
-    TestApp { site: site(App { office: office.clone(), tls: false, banner: None }), office, _folder: None }
+    TestApp {
+        site: site(App { office: office.clone(), tls: false, proxy: false, cautions: Vec::new(), banner: None }),
+        office,
+        _folder: None,
+    }
 }
 
 /// The finding about child `i`, sent to where the child lives or learns.
@@ -187,6 +191,7 @@ async fn whoever_answered_does_not_decide() {
         let village = baoxue_domain::place::PlacePath::parse("g/52/5288/528801/528801100/528801100201/").unwrap();
         let security = actor_of(&app.office, "security").await;
         app.office.grant(&security, "county", baoxue_domain::access::Role::Cadre, &village).await.unwrap();
+        app.confirm_all().await;
         let (id, _) = finding_of(&app, 20).await;
         app.office.dispatch(&officer, &[id], None, None).await.unwrap();
         let both = actor_of(&app.office, "county").await;

@@ -1,5 +1,6 @@
 //! The site over HTTP, as each person uses it, on both databases.
 
+mod accounts;
 mod counties;
 mod entering;
 mod journeys;

@@ -127,6 +127,55 @@ async fn guessed_addresses_are_not_found() {
     }
 }
 
+/// Every look at people leaves a row, and so does every look that was refused; what was searched for is not written down.
+#[tokio::test]
+async fn looking_leaves_a_trace() {
+    for app in apps().await {
+        app.compared().await;
+        let (county, village) = (app.log_in("county").await, app.log_in("village1").await);
+        let typed = crate::web::view::url_part(&child(4).0);
+        let id = app.get(&county, &format!("/search?q={typed}")).await.text();
+        let id = id.split("/children/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        app.get(&county, &format!("/children/{id}")).await.is(200);
+        app.get(&village, "/children/40").await.is(404);
+        app.get(&village, "/runs/1").await.is(403);
+        let teacher = app.log_in("teacher1").await;
+        app.get(&teacher, "/ledgers/school-age").await.is(200);
+        let auditor = app.log_in("auditor").await;
+        app.get(&auditor, "/audit?action=view&login=county").await.says(&format!("学生 {id}"));
+        app.get(&auditor, &format!("/audit?subject=学生 {id}").replace(' ', "%20")).await.says("查看");
+        app.get(&auditor, "/audit?action=view&login=teacher1").await.says("页面 /ledgers/school-age");
+        app.get(&auditor, "/audit?action=refused&login=village1").await.says("学生 40").says("比对 1");
+        app.get(&auditor, "/audit?action=view&login=auditor").await.says("页面 /audit");
+        let searched = app.get(&auditor, "/audit?action=search").await;
+        searched.says("按姓名,摘要");
+        assert!(!searched.text().contains(&child(4).0), "what was typed is a digest");
+    }
+}
+
+/// A number is not completed digit by digit, and nobody searches as fast as a program.
+#[tokio::test]
+async fn searching_completes_nothing_that_is_masked() {
+    for app in apps().await {
+        app.compared().await;
+        let village = app.log_in("village1").await;
+        for typed in ["12800000004", "0004", &child(4).2, &child(4).2[14..], "1234X"] {
+            let said = app.get(&village, &format!("/search?q={typed}")).await;
+            said.is(422).says("也就不能按它们查找");
+            app.get(&village, &format!("/ledgers/school-age?q={typed}")).await.is(422);
+        }
+        let county = app.log_in("county").await;
+        app.get(&county, &format!("/search?q={}", child(4).2)).await.says("/children/");
+        for _ in 0..29 {
+            app.get(&county, "/search?q=wang").await.is(200);
+        }
+        app.get(&county, "/search?q=wang").await.is(422).says("查找太频繁");
+        app.get(&village, "/search?q=wang").await.is(200);
+        let auditor = app.log_in("auditor").await;
+        app.get(&auditor, "/audit?action=search").await.says("按号码,摘要");
+    }
+}
+
 /// Revealing asks for a reason, is written down, lasts for this session and this child only.
 #[tokio::test]
 async fn revealing_leaves_a_trace() {
@@ -146,7 +195,7 @@ async fn revealing_leaves_a_trace() {
         let next: i64 = id.parse::<i64>().unwrap() % 48 + 1;
         assert!(!app.get(&cookie, &format!("/children/{next}?{ticket}")).await.text().contains("显示 10 分钟后"));
         let auditor = app.log_in("auditor").await;
-        app.get(&auditor, "/audit?action=reveal").await.says("核实去向:家访").says(&format!("child:{id}"));
+        app.get(&auditor, "/audit?action=reveal").await.says("核实去向:家访").says(&format!("学生 {id}"));
     }
 }
 
@@ -165,7 +214,7 @@ async fn a_phone_has_each_roles_own_work_as_tabs_and_the_rest_behind_more() {
             ("village1", &["/", "/inbox", "/ledgers/suspected"]),
             ("school1", &["/", "/inbox", "/classes", "/ledgers/suspected"]),
             ("county", &["/", "/findings", "/ledgers/suspected", "/checks"]),
-            ("security", &["/", "/people"]),
+            ("security", &["/", "/people", "/confirmations"]),
             ("auditor", &["/", "/audit"]),
         ] {
             let cookie = app.log_in(login).await;

@@ -127,7 +127,7 @@ pub async fn apps_with(set_up: fn(&mut Office)) -> Vec<TestApp> {
             }
             office.set_known_password(login, PASSWORD).await.unwrap();
         }
-        let app = App { office: office.clone(), tls: false, banner: None };
+        let app = App { office: office.clone(), tls: false, proxy: false, cautions: Vec::new(), banner: None };
         out.push(TestApp { site: site(app), office, _folder: Some(folder) });
     }
     out
@@ -238,6 +238,14 @@ impl TestApp {
         self.ask(request.body(Body::from(body)).unwrap()).await
     }
 
+    /// The system administrator confirms what waits.
+    pub async fn confirm_all(&self) {
+        let system = actor_of(&self.office, "system").await;
+        for p in self.office.pending(&system).await.unwrap() {
+            self.office.decide_request(Some(&system), p.request.id, true).await.unwrap();
+        }
+    }
+
     /// The cookie of a log-in.
     pub async fn log_in(&self, login: &str) -> String {
         let a = self.post("", "/log-in", &[("login", login), ("password", PASSWORD)]).await;
@@ -285,5 +293,5 @@ impl TestApp {
 
 /// The application itself, for its table of routes.
 pub fn shared(app: &TestApp) -> Arc<App> {
-    Arc::new(App { office: app.office.clone(), tls: false, banner: None })
+    Arc::new(App { office: app.office.clone(), tls: false, proxy: false, cautions: Vec::new(), banner: None })
 }

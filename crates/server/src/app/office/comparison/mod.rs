@@ -208,7 +208,7 @@ impl Office {
             accepts_gone,
         };
         let mut tx = self.store.begin().await?;
-        let run = tx.start_run(&new, self.now(), actor.account).await?;
+        let run = tx.start_run(self.store.vault(), &new, self.now(), actor.account).await?;
         tx.add_job(JOB, &payload(&county, run), self.now(), actor.account).await?;
         self.audit(&mut tx, actor, "start-run", &format!("run:{run}"), &format!("{} 份名册", batches.len())).await?;
         tx.commit().await?;

@@ -1,0 +1,106 @@
+//! 待复核 (confirmations): what another administrator did to accounts and what takes effect only with a second person's word.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Extension, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use baoxue_store::RequestKind;
+
+use super::App;
+use super::error::PageError;
+use super::shell::{Shell, go, html, shell};
+use super::view::when;
+use crate::app::office::OfficeError;
+use crate::app::office::accounts::SignedIn;
+use crate::app::office::confirmations::what;
+
+struct Line {
+    id: i64,
+    login: String,
+    name: String,
+    what: String,
+    places: String,
+    by: String,
+    asked: String,
+    network: String,
+    until: String,
+    not: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "confirmations.html")]
+struct Confirmations {
+    shell: Shell,
+    lines: Vec<Line>,
+    any: bool,
+}
+
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let pending = app.office.pending(&signed.actor).await?;
+    let mut paths: Vec<&str> = pending.iter().flat_map(|p| p.request.grants.iter().map(|g| g.1.as_str())).collect();
+    paths.dedup();
+    let trails = app.office.trails(&paths).await?;
+    let lines: Vec<Line> = pending
+        .iter()
+        .map(|p| {
+            let r = &p.request;
+            let place = |path: &str| trails.get(path).cloned().filter(|t| !t.is_empty()).unwrap_or_else(|| path.to_owned());
+            Line {
+                id: r.id,
+                login: r.login.clone(),
+                name: r.name.clone(),
+                what: what(r),
+                places: r.grants.iter().map(|g| place(g.1.as_str())).collect::<Vec<_>>().join(";"),
+                by: r.vouched_by.as_ref().map(|v| v.1.clone()).unwrap_or_default(),
+                asked: when(r.asked_at),
+                network: match (r.kind, r.address.as_str()) {
+                    (RequestKind::Password, "") => "本人申请".into(),
+                    (RequestKind::Password, from) => format!("本人申请,网络 {from}"),
+                    _ => String::new(),
+                },
+                until: when(r.expires_at),
+                not: p.not.clone(),
+            }
+        })
+        .collect();
+    let any = lines.iter().any(|l| l.not.is_none());
+    let page = Confirmations { shell: shell(&app, &signed, &headers, "待复核", "/confirmations").await?, lines, any };
+    Ok(html(&page.shell, page.render()?))
+}
+
+/// `step` is confirm or refuse, each ticked request an `id`.
+pub async fn decide(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Result<Response, PageError> {
+    let of = |name: &str| form.iter().filter(move |f| f.0 == name).map(|f| f.1.as_str()).collect::<Vec<_>>();
+    let confirmed = match of("step").as_slice() {
+        ["confirm"] => true,
+        ["refuse"] => false,
+        _ => return Err(OfficeError::NotFound.into()),
+    };
+    let ids: Vec<i64> = of("id").iter().filter_map(|id| id.parse().ok()).collect();
+    if ids.is_empty() {
+        return Err(OfficeError::Input("请先勾选要办的各项".into()).into());
+    }
+    let (mut done, mut failed) = (0, Vec::new());
+    for id in &ids {
+        match app.office.decide_request(Some(&signed.actor), *id, confirmed).await {
+            Ok(_) => done += 1,
+            Err(OfficeError::Store(e)) => return Err(OfficeError::Store(e).into()),
+            Err(e) => failed.push(e.to_string()),
+        }
+    }
+    failed.dedup();
+    let said = if confirmed { "已复核生效" } else { "已退回" };
+    let but = if failed.is_empty() { String::new() } else { format!(";没有办成的:{}", failed.join(";")) };
+    Ok(go("/confirmations", &format!("{said} {done} 项{but}")))
+}

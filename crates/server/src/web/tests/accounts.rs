@@ -1,0 +1,382 @@
+//! Accounts as somebody would attack them: each test tries what a probe did.
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, header};
+use baoxue_domain::access::Role;
+use baoxue_domain::place::PlacePath;
+use totp_rs::{Builder, Secret, Totp};
+
+use super::support::{Answer, COUNTY, PASSWORD, TestApp, actor_of, apps, apps_with};
+use crate::app::clock::Clock;
+
+const NEW: &str = "shanqiao-7-yusan";
+
+impl TestApp {
+    /// A log-in from a network, with cookies of a browser.
+    async fn try_from(&self, network: u8, cookies: &str, login: &str, password: &str) -> Answer {
+        let address = std::net::SocketAddr::from(([10, 0, 0, network], 4000));
+        let request = Request::post("/log-in")
+            .header(header::HOST, "localhost")
+            .header("sec-fetch-site", "same-origin")
+            .header(header::COOKIE, cookies)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .extension(ConnectInfo(address));
+        self.ask(request.body(Body::from(format!("login={login}&password={password}"))).unwrap()).await
+    }
+}
+
+fn cookie_of(a: &Answer, name: &str) -> String {
+    let all = a.headers.get_all(header::SET_COOKIE).iter().filter_map(|v| v.to_str().ok());
+    let found = all.filter_map(|v| v.split(';').next()).find(|v| v.starts_with(&format!("{name}=")));
+    found.unwrap_or("").to_owned()
+}
+
+async fn set_up_factor(app: &TestApp, cookie: &str) -> (Totp, String, String) {
+    let page = app.get(cookie, "/second-factor/setup").await.text();
+    let secret = page.split("<code>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let totp = Builder::new().with_secret(Secret::try_from_base32(&secret).unwrap()).build().unwrap();
+    let used = totp.generate((app.office.now() / 1000) as u64).to_string();
+    let a = app.post(cookie, "/second-factor/setup", &[("code", &used)]).await;
+    a.is(303);
+    (totp, used, cookie_of(&a, "baoxue"))
+}
+
+/// A wrong name and a wrong password sound the same, at every number of tries, and the owner's own browser is never kept out.
+#[tokio::test]
+async fn nobody_keeps_the_owner_out_and_nobody_learns_who_exists() {
+    for app in apps().await {
+        let own = app.try_from(1, "", "county", PASSWORD).await;
+        let known = cookie_of(&own, "baoxue-device");
+        assert!(known.len() > 64, "{known}");
+        for i in 0..8 {
+            let (a, b) = (app.try_from(2, "", "county", "x").await, app.try_from(2, "", "nobody", "x").await);
+            assert_eq!(a.status, b.status);
+            assert_eq!(a.text().replace("county", ""), b.text().replace("nobody", ""), "{i}");
+            a.says(if i < 5 { "登录名或密码不对" } else { "连续输错多次,请 1 分钟后再试" });
+        }
+        app.try_from(2, "", "county", PASSWORD).await.is(401).says("请 1 分钟后再试");
+        app.try_from(2, &known, "county", PASSWORD).await.is(303);
+        app.try_from(3, "", "county", PASSWORD).await.is(303);
+        app.try_from(2, "", "school1", PASSWORD).await.is(303);
+        // the cookie of one person's browser opens no other's door
+        let other = cookie_of(&app.try_from(4, "", "school2", PASSWORD).await, "baoxue-device");
+        app.try_from(2, &other, "county", PASSWORD).await.is(401);
+        // the owner is told
+        let cookie = app.log_in("county").await;
+        app.get(&cookie, "/").await.says("有人用您的登录名连续输错密码或动态码(网络地址 10.0.0.2)");
+        app.post(&cookie, "/me/notices", &[]).await.is(303);
+        assert!(!app.get(&cookie, "/").await.text().contains("连续输错"));
+    }
+}
+
+/// The security administrator alone becomes nobody: not by a new account, not by a role, not by a reset, not by opening a closed one.
+#[tokio::test]
+async fn one_administrator_alone_opens_nothing() {
+    for app in apps().await {
+        let security = app.log_in("security").await;
+        let page = app
+            .post(&security, "/people", &[("login", "spy"), ("name", "某人"), ("role", "county-officer"), ("place", "528801")])
+            .await;
+        page.is(200).says("等另一名管理员复核后可用");
+        let first = page.text().split("初始密码 <code>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+        app.post("", "/log-in", &[("login", "spy"), ("password", &first)]).await.is(401);
+        // she cannot confirm it herself
+        let page = app.get(&security, "/confirmations").await;
+        page.says("您是经办人,须由另一名管理员复核");
+        let id = app.office.pending(&actor_of(&app.office, "security").await).await.unwrap()[0].request.id.to_string();
+        app.post(&security, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
+        app.post("", "/log-in", &[("login", "spy"), ("password", &first)]).await.is(401);
+        // nor an account of her own name, nor a role for herself
+        let own = [("login", "spy2"), ("name", "security"), ("role", "county-officer"), ("place", "528801")];
+        app.post(&security, "/people", &own).await.is(422).says("不能给自己(同名的人)建账号");
+        let grant = [("step", "grant"), ("role", "cadre"), ("place", "528801100")];
+        app.post(&security, "/people/security/steps", &grant).await.is(422).says("不能为自己");
+        // a role waits, and gives nothing meanwhile
+        app.post(&security, "/people/village1/steps", &grant).await.is(303);
+        let cadre = app.log_in("village1").await;
+        assert!(!app.get(&cadre, "/me").await.text().contains("柳林镇</td>"));
+        // an account that was closed is not opened by one person
+        app.post(&security, "/people/school1/steps", &[("step", "disable")]).await.is(303);
+        app.post(&security, "/people/school1/steps", &[("step", "enable")]).await.is(303);
+        app.post("", "/log-in", &[("login", "school1"), ("password", PASSWORD)]).await.is(401);
+        // nobody else confirms, and the auditor does not either
+        for who in ["auditor", "county"] {
+            let cookie = app.log_in(who).await;
+            app.post(&cookie, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(403);
+        }
+        // the second administrator does, and then it works
+        let system = app.log_in("system").await;
+        app.get(&system, "/").await.says("账号和授权待复核");
+        let pending = app.office.pending(&actor_of(&app.office, "system").await).await.unwrap();
+        assert_eq!(pending.len(), 3);
+        let ids: Vec<String> = pending.iter().map(|p| p.request.id.to_string()).collect();
+        let form: Vec<(&str, &str)> =
+            std::iter::once(("step", "confirm")).chain(ids.iter().map(|id| ("id", id.as_str()))).collect();
+        app.post(&system, "/confirmations", &form).await.is(303);
+        app.post("", "/log-in", &[("login", "spy"), ("password", &first)]).await.is(303);
+        app.post("", "/log-in", &[("login", "school1"), ("password", PASSWORD)]).await.is(303);
+        app.get(&cadre, "/me").await.says("柳林镇");
+        // the owner is told who gave it to her
+        app.get(&cadre, "/").await.says("security申请、系统复核");
+        // the second click decides nothing twice
+        app.post(&system, "/confirmations", &form).await.is(303);
+        assert_eq!(app.office.store.grants(None).await.unwrap().len(), 11);
+    }
+}
+
+/// 忘记密码: the owner chooses, the security administrator hears the code, another one confirms; no administrator ever sees a password.
+#[tokio::test]
+async fn a_forgotten_password_takes_two_administrators_and_is_seen_by_none() {
+    for app in apps().await {
+        let ask = async |login: &str| {
+            let form = [("login", login), ("new", NEW), ("again", NEW), ("factor", "1")];
+            let page = app.post("", "/forgotten", &form).await;
+            page.is(200).says("还差一个电话");
+            page.text().split("aria-label=\"核对码\">").nth(1).unwrap().split('<').next().unwrap().to_owned()
+        };
+        let (code, nobody) = (ask("county").await, ask("nobody").await);
+        assert_eq!(code.len(), nobody.len(), "whether a name exists is not told");
+        let before = app.log_in("county").await;
+        let security = app.log_in("security").await;
+        app.get(&security, "/people").await.says("申请重置密码的").says("county");
+        let page = app.get(&security, "/people/county").await;
+        page.says("本人申请重置密码");
+        assert!(!page.text().contains(&code), "the administrator has to hear it");
+        let vouch = async |code: &str| app.post(&security, "/people/county/steps", &[("step", "vouch"), ("code", code)]).await;
+        vouch("000000").await.is(422).says("核对码不对");
+        vouch(&code).await.is(303);
+        app.post("", "/log-in", &[("login", "county"), ("password", NEW)]).await.is(401);
+        app.get(&before, "/").await.is(200);
+        // the same person does not confirm it
+        let id = app.office.pending(&actor_of(&app.office, "system").await).await.unwrap()[0].request.id.to_string();
+        app.post(&security, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
+        app.post("", "/log-in", &[("login", "county"), ("password", NEW)]).await.is(401);
+        let system = app.log_in("system").await;
+        app.get(&system, "/confirmations").await.says("重置密码和动态码").says("本人申请");
+        app.post(&system, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
+        assert!(app.get(&before, "/").await.location.starts_with("/log-in"), "who was logged in is out");
+        app.post("", "/log-in", &[("login", "county"), ("password", PASSWORD)]).await.is(401);
+        let a = app.post("", "/log-in", &[("login", "county"), ("password", NEW)]).await;
+        a.is(303);
+        app.get(&cookie_of(&a, "baoxue"), "/").await.says("security核对、系统复核").says("不是您本人申请的");
+        // five wrong codes end a wish; a weak password does not begin one
+        ask("school1").await;
+        for _ in 0..5 {
+            app.post(&security, "/people/school1/steps", &[("step", "vouch"), ("code", "000000")]).await.is(422);
+        }
+        let a = app.post(&security, "/people/school1/steps", &[("step", "vouch"), ("code", "000000")]).await;
+        a.is(422).says("没有待核对的申请");
+        let weak = [("login", "school1"), ("new", "woaini1314520"), ("again", "woaini1314520")];
+        app.post("", "/forgotten", &weak).await.is(200).says("太容易猜到");
+    }
+}
+
+/// A first password that lies about is worth nothing after a week.
+#[tokio::test]
+async fn first_passwords_run_out() {
+    for app in apps().await {
+        let first = app.office.reset_password("county", false).await.unwrap();
+        let mut late = app.office.clone();
+        late.clock = Clock::starting_at(jiff::civil::date(2023, 10, 17).at(9, 0, 0, 0));
+        let browser = Default::default();
+        let said = late.log_in("county", &first, &browser).await.err().unwrap().to_string();
+        assert!(said.contains("初始密码已过期"), "{said}");
+        assert!(app.office.log_in("county", &first, &browser).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn county_officers_give_a_second_factor_and_a_code_works_once() {
+    for app in apps_with(|office| office.second_factor = true).await {
+        let cookie = app.log_in("county").await;
+        assert_eq!(app.get(&cookie, "/").await.location, "/second-factor/setup");
+        app.post(&cookie, "/second-factor/setup", &[("code", "000000")]).await.is(200).says("动态码不对");
+        // the secret is the program's own: one that is sent along is not looked at
+        let mine = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+        let totp = Builder::new().with_secret(Secret::try_from_base32(mine).unwrap()).build().unwrap();
+        let code = totp.generate((app.office.now() / 1000) as u64).to_string();
+        app.post(&cookie, "/second-factor/setup", &[("secret", mine), ("code", &code)]).await.is(200).says("动态码不对");
+        let (totp, used, raised) = set_up_factor(&app, &cookie).await;
+        let code = |ms: i64| totp.generate((ms / 1000) as u64).to_string();
+        assert_ne!(raised, cookie, "the session has a new token");
+        app.get(&raised, "/rosters").await.is(200);
+        assert!(app.get(&cookie, "/rosters").await.location.starts_with("/log-in"), "the old one is worth nothing");
+        // another log-in asks again, and the same code does not do
+        let again = app.log_in("county").await;
+        assert_eq!(app.get(&again, "/").await.location, "/second-factor");
+        app.post(&again, "/second-factor", &[("code", &used)]).await.is(200).says("已经用过");
+        // a clock that is half a minute off is forgiven, one that is two minutes off is not
+        app.post(&again, "/second-factor", &[("code", &code(app.office.now() + 120_000))]).await.is(200).says("动态码不对");
+        let a = app.post(&again, "/second-factor", &[("code", &code(app.office.now() + 30_000))]).await;
+        a.is(303);
+        app.get(&cookie_of(&a, "baoxue"), "/rosters").await.is(200);
+        // whoever may reveal or export is asked; a teacher is not
+        let school = app.log_in("school1").await;
+        assert_eq!(app.get(&school, "/").await.location, "/second-factor/setup");
+        let teacher = app.log_in("teacher1").await;
+        app.get(&teacher, "/").await.is(200);
+    }
+}
+
+/// Who has stolen the password only changes nothing with it.
+#[tokio::test]
+async fn the_first_factor_alone_does_not_change_the_password() {
+    for app in apps_with(|office| office.second_factor = true).await {
+        let cookie = app.log_in("county").await;
+        let form = [("old", PASSWORD), ("new", NEW), ("again", NEW)];
+        assert_eq!(app.post(&cookie, "/me/password", &form).await.location, "/second-factor/setup", "not set up");
+        let (_, _, raised) = set_up_factor(&app, &cookie).await;
+        let thief = app.log_in("county").await;
+        assert_eq!(app.get(&thief, "/me/password").await.location, "/second-factor");
+        assert_eq!(app.post(&thief, "/me/password", &form).await.location, "/second-factor");
+        assert_eq!(app.get(&thief, "/second-factor/setup").await.location, "/second-factor", "nor binds a phone");
+        app.get(&raised, "/").await.is(200);
+        app.log_in("county").await;
+    }
+}
+
+/// Whoever has the password must not guess codes without end by logging in anew.
+#[tokio::test]
+async fn wrong_codes_count_across_log_ins() {
+    for app in apps_with(|office| office.second_factor = true).await {
+        let cookie = app.log_in("county").await;
+        set_up_factor(&app, &cookie).await;
+        let mut last = String::new();
+        for _ in 0..5 {
+            last = app.log_in("county").await;
+            app.post(&last, "/second-factor", &[("code", "000000")]).await.is(200);
+        }
+        assert!(app.get(&last, "/second-factor").await.location.starts_with("/log-in"), "the session has ended");
+        let a = app.post("", "/log-in", &[("login", "county"), ("password", PASSWORD)]).await;
+        a.is(401).says("连续输错多次");
+    }
+}
+
+/// Old passwords guessed in a stolen session end that session, and count against nobody else.
+#[tokio::test]
+async fn guessing_the_old_password_ends_the_session() {
+    for app in apps().await {
+        let (stolen, own) = (app.log_in("village1").await, app.log_in("village1").await);
+        let guess = async |cookie: &str| app.post(cookie, "/me/password", &[("old", "x"), ("new", NEW), ("again", NEW)]).await;
+        for _ in 0..5 {
+            guess(&stolen).await.is(200).says("原密码不对");
+        }
+        guess(&stolen).await.is(401).says("登录已过期");
+        app.get(&own, "/").await.is(200);
+        app.log_in("village1").await;
+        app.log_in("school1").await;
+    }
+}
+
+#[tokio::test]
+async fn sessions_of_an_account_are_few_and_end_together() {
+    for app in apps().await {
+        let first = app.log_in("school1").await;
+        let mut all = Vec::new();
+        for _ in 0..10 {
+            all.push(app.log_in("school1").await);
+        }
+        assert!(app.get(&first, "/").await.location.starts_with("/log-in"), "the eleventh ends the oldest");
+        let here = all.pop().unwrap();
+        app.get(&here, "/me").await.says("退出其他所有设备");
+        app.post(&here, "/me/sessions/end-others", &[]).await.is(303);
+        for other in all {
+            assert!(app.get(&other, "/").await.location.starts_with("/log-in"));
+        }
+        app.get(&here, "/").await.is(200);
+    }
+}
+
+/// Rules of log-in are the security administrator's, within the bounds of the standard; the system administrator does not widen them.
+#[tokio::test]
+async fn rules_of_log_in_have_bounds_and_one_owner() {
+    for app in apps().await {
+        let (system, security) = (app.log_in("system").await, app.log_in("security").await);
+        let set = async |who: &str, name: &str, value: &str| {
+            app.post(who, "/settings", &[("name", name), ("value", value), ("from", "2023-10-09")]).await
+        };
+        assert!(!app.get(&system, "/settings").await.text().contains("idle-minutes"));
+        set(&system, "idle-minutes", "10").await.is(403);
+        app.get(&security, "/settings").await.says("无操作退出").says("登录规则");
+        set(&security, "idle-minutes", "31").await.is(422).says("5 到 30");
+        set(&security, "session-hours", "13").await.is(422).says("1 到 12");
+        set(&security, "idle-minutes", "10").await.is(303);
+        set(&security, "deadline-days", "9").await.is(403);
+        // and they hold
+        let school = app.log_in("school1").await;
+        let token = school.split('=').nth(1).unwrap();
+        let at = async |minutes: i8| {
+            let mut later = app.office.clone();
+            later.clock = Clock::starting_at(jiff::civil::date(2023, 10, 9).at(9, minutes, 30, 0));
+            later.signed_in(token, None).await.unwrap().is_some()
+        };
+        assert!(at(9).await);
+        assert!(!at(21).await, "ten minutes without a request");
+    }
+}
+
+/// A role that is taken away is gone in sessions that are open.
+#[tokio::test]
+async fn a_role_taken_away_is_gone_at_once() {
+    for app in apps().await {
+        app.compared().await;
+        let school = app.log_in("school1").await;
+        app.get(&school, "/ledgers/school-age").await.is(200);
+        let security = actor_of(&app.office, "security").await;
+        let account = app.office.store.account_by_login("school1").await.unwrap().unwrap();
+        let grant = app.office.store.grants(Some(account.id)).await.unwrap()[0].id;
+        app.office.end_grant(&security, "school1", grant).await.unwrap();
+        app.get(&school, "/ledgers/school-age").await.is(403);
+    }
+}
+
+/// Merging schools gives nobody more children than before without a second person.
+#[tokio::test]
+async fn merged_schools_widen_nobodys_rights() {
+    for app in apps().await {
+        app.compared().await;
+        let system = app.log_in("system").await;
+        let school = app.log_in("school1").await;
+        let a = app
+            .post(
+                &system,
+                "/places/closing",
+                &[("path", "e/528801/2152000001/"), ("into", "e/528801/2152000002/"), ("from", "2023-10-09")],
+            )
+            .await;
+        a.is(303);
+        let shown = app.get(&school, "/ledgers/school-age").await;
+        assert_ne!(shown.status, 200, "{}", shown.text());
+        app.get(&system, "/confirmations").await.says("您是经办人");
+        let security = app.log_in("security").await;
+        let pending = app.office.pending(&actor_of(&app.office, "security").await).await.unwrap();
+        assert_eq!(pending.len(), 2, "the registrar and the teacher");
+        for p in &pending {
+            app.post(&security, "/confirmations", &[("step", "confirm"), ("id", &p.request.id.to_string())]).await.is(303);
+        }
+        app.get(&school, "/ledgers/school-age").await.is(200);
+    }
+}
+
+/// Another county's administrators confirm nothing here.
+#[tokio::test]
+async fn what_waits_is_decided_inside_ones_own_county() {
+    for app in apps().await {
+        let elsewhere = PlacePath::parse("g/52/5288/528802/").unwrap();
+        app.office.add_person(None, "system9", "邻县", &[(Role::SystemAdmin, elsewhere)]).await.unwrap();
+        app.office.set_known_password("system9", PASSWORD).await.unwrap();
+        let security = actor_of(&app.office, "security").await;
+        let county = PlacePath::parse(COUNTY).unwrap();
+        app.office.add_person(Some(&security), "new1", "新人", &[(Role::Cadre, county)]).await.unwrap();
+        let id = app.office.pending(&security).await.unwrap()[0].request.id;
+        let neighbour = app.log_in("system9").await;
+        app.get(&neighbour, "/confirmations").await.says("没有待复核的事项");
+        app.post(&neighbour, "/confirmations", &[("step", "confirm"), ("id", &id.to_string())]).await.is(303);
+        assert_eq!(app.office.pending(&security).await.unwrap().len(), 1);
+        // whoever vouched takes it back herself
+        let own = app.log_in("security").await;
+        app.post(&own, "/confirmations", &[("step", "refuse"), ("id", &id.to_string())]).await.is(303);
+        assert!(app.office.pending(&security).await.unwrap().is_empty());
+    }
+}
