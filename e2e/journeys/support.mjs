@@ -1,7 +1,9 @@
 // Starts the program with a small demo county on a free port, and a browser beside it.
 import { spawn, execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, existsSync } from "node:fs";
+import { randomFillSync } from "node:crypto";
 import { tmpdir } from "node:os";
+import { deflateSync } from "node:zlib";
 import { join } from "node:path";
 import { createServer } from "node:net";
 import { readFileSync } from "node:fs";
@@ -14,6 +16,34 @@ export const program = ["release", "debug"].map((p) => join(root, "target", p, "
 export const PASSWORD = "qinghe-2023-yanshi";
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
+
+/** A photo of noise, of so many pixels a side: a PNG of its three bytes a pixel. */
+export function noise(side) {
+  const table = Array.from({ length: 256 }, (_, n) => {
+    let c = n;
+    for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
+    return c >>> 0;
+  });
+  const crc = (bytes) => {
+    let c = 0xffffffff;
+    for (const b of bytes) c = table[(c ^ b) & 255] ^ (c >>> 8);
+    return (c ^ 0xffffffff) >>> 0;
+  };
+  const chunk = (kind, data) => {
+    const body = Buffer.concat([Buffer.from(kind), data]);
+    const [length, end] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    end.writeUInt32BE(crc(body));
+    return Buffer.concat([length, body, end]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(side, 0);
+  head.writeUInt32BE(side, 4);
+  head.set([8, 2, 0, 0, 0], 8);
+  const rows = Buffer.alloc(side * (side * 3 + 1));
+  for (let y = 0; y < side; y++) randomFillSync(rows, y * (side * 3 + 1) + 1, side * 3);
+  return Buffer.concat([Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]), chunk("IHDR", head), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
+}
 
 export const freePort = () => new Promise((done) => {
   const s = createServer().listen(0, "127.0.0.1", () => {

@@ -6,7 +6,7 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, PASSWORD, program } from "../journeys/support.mjs";
+import { freePort, noise, PASSWORD, program } from "../journeys/support.mjs";
 
 const KILLS = Number(process.env.BAOXUE_KILLS ?? 55);
 const LEASE = 3;
@@ -88,7 +88,7 @@ class Installation {
   }
 }
 
-const photo = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.alloc(200_000, 7)]);
+const photo = noise(260);
 const students = readFileSync(join(rosters, "中考报名.csv"));
 
 const names = ["import", "load", "run", "dispatch", "answer", "review"];

@@ -67,3 +67,9 @@ CREATE TABLE heading (
   recorded_by BIGINT NOT NULL,
   PRIMARY KEY (scope_path, source, token)
 );
+
+-- 审计: every row carries a keyed digest of itself and of the one before; how many there are is counted beside
+ALTER TABLE audit ADD COLUMN tag {bytes};
+DROP TABLE audit_seal;
+INSERT INTO counter (name, next) VALUES ('audit', 1);
+INSERT INTO counter (name, next) VALUES ('audit-heads', 0);

@@ -1,12 +1,14 @@
-//! 审计 (audit): rows written with the change they tell of; a sealer chains committed rows with a keyed digest.
+//! 审计 (audit): rows written with the change they tell of, at its end. Each carries a keyed digest of itself and of the row before: nobody without
+//! the key changes, removes or slips in one. How many there are is counted beside, and the newest digest is written to a file elsewhere.
 
 use crate::error::Result;
 use crate::{Clause, Jurisdiction, Row, Store, Tx, Value, Vault, binds};
 
-/// A row is sealed once it is this old: every transaction that was writing then has ended.
-const SETTLED_MS: i64 = 60_000;
-/// Rows of one seal at most, so that verifying can say roughly where something was changed.
-const ROWS_A_SEAL: i64 = 1_000;
+/// Rows that are verified at a time.
+const ROWS_AT_ONCE: i64 = 5_000;
+/// Name of the counter of rows, and of that of heads written elsewhere.
+const ROWS: &str = "audit";
+const HEADS: &str = "audit-heads";
 
 /// Who did what to what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,36 +66,99 @@ pub struct AuditFilter {
 /// What verifying found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
-    /// Rows under a seal.
-    pub sealed: i64,
-    /// Rows not yet sealed.
-    pub unsealed: i64,
-    /// First and last row of a seal that does not fit, if any.
-    pub broken: Option<(i64, i64)>,
-    /// The newest seal, to be kept elsewhere.
-    pub head: Option<String>,
+    /// Rows.
+    pub rows: i64,
+    /// What is wrong, if anything.
+    pub broken: Option<Broken>,
+    /// The newest row's number and digest, to be kept elsewhere.
+    pub head: Option<Head>,
 }
 
-fn row_parts(r: &Row) -> Result<Vec<Vec<u8>>> {
-    let account = r.opt_int(2)?.unwrap_or(0);
-    Ok(vec![
-        r.int(0)?.to_be_bytes().to_vec(),
-        r.int(1)?.to_be_bytes().to_vec(),
-        account.to_be_bytes().to_vec(),
-        r.text(3)?.into_bytes(),
-        r.text(4)?.into_bytes(),
-        r.text(5)?.into_bytes(),
-        r.bytes(6)?,
-        r.text(7)?.into_bytes(),
-    ])
+/// What is wrong with a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// This row, or one before it, was changed, taken away or slipped in.
+    At(i64),
+    /// Rows at the end are missing: the last one there is, and the last one there was.
+    CutOff(i64, i64),
+    /// There are accounts, and no row.
+    Emptied,
 }
 
-fn seal_of(vault: &Vault, previous: &[u8], rows: &[Row]) -> Result<Vec<u8>> {
-    let mut parts: Vec<Vec<u8>> = vec![previous.to_vec()];
-    for r in rows {
-        parts.extend(row_parts(r)?);
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::At(id) => write!(f, "第 {id} 条或它之前的记录被改动、删除或插入过"),
+            Self::CutOff(last, was) => write!(f, "第 {last} 条之后的记录被删除过:应有到第 {was} 条"),
+            Self::Emptied => write!(f, "日志被清空:有账号而没有一条记录"),
+        }
     }
-    Ok(vault.audit_seal(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+}
+
+/// The end of the log at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Number of the newest row.
+    pub id: i64,
+    /// Its digest, in hexadecimal form.
+    pub tag: String,
+}
+
+impl std::fmt::Display for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.id, self.tag)
+    }
+}
+
+impl std::str::FromStr for Head {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        let (id, tag) = text.split_once(':').ok_or(())?;
+        Ok(Self { id: id.parse().map_err(|_| ())?, tag: tag.to_owned() })
+    }
+}
+
+/// A row that a transaction writes at its end.
+pub(crate) struct Told {
+    vault: Vault,
+    place: String,
+    at: i64,
+    account: Option<i64>,
+    login: String,
+    action: String,
+    subject: String,
+    detail: Vec<u8>,
+}
+
+impl Told {
+    fn tag(&self, id: i64, before: &[u8]) -> Vec<u8> {
+        let account = self.account.unwrap_or(0);
+        self.vault.audit_seal(&[
+            before,
+            &id.to_be_bytes(),
+            &self.at.to_be_bytes(),
+            &account.to_be_bytes(),
+            self.login.as_bytes(),
+            self.action.as_bytes(),
+            self.subject.as_bytes(),
+            &self.detail,
+            self.place.as_bytes(),
+        ])
+    }
+
+    fn of(vault: &Vault, r: &Row) -> Result<Self> {
+        Ok(Self {
+            vault: vault.clone(),
+            at: r.int(1)?,
+            account: r.opt_int(2)?,
+            login: r.text(3)?,
+            action: r.text(4)?,
+            subject: r.text(5)?,
+            detail: r.bytes(6)?,
+            place: r.text(7)?,
+        })
+    }
 }
 
 const COLUMNS: &str = "id, at, account_id, login, action, subject, detail, place_path";
@@ -148,81 +213,68 @@ impl Store {
         Ok((self.all(&sql, c.values).await?.iter().map(entry).collect::<Result<_>>()?, count))
     }
 
-    /// Seals rows that are settled; says how many. One process at a time: the last seal's row is the lock.
-    pub async fn seal_audit(&self, now: i64) -> Result<i64> {
-        let mut sealed = 0;
+    /// Checks the whole log: nothing was changed, taken away or put in between, nor cut off at its end.
+    pub async fn verify_audit(&self) -> Result<Verification> {
+        let mut out = Verification { rows: 0, broken: None, head: None };
+        let (mut before, mut after): (Vec<u8>, i64) = (Vec::new(), 0);
+        // as it is now: others write meanwhile
+        let mut tx = self.snapshot().await?;
         loop {
-            let mut tx = self.begin().await?;
-            let last = tx.one("SELECT id, last_audit, seal FROM audit_seal ORDER BY id DESC LIMIT 1", vec![]).await?;
-            let (id, after, previous) = match &last {
-                Some(r) => (r.int(0)?, r.int(1)?, r.bytes(2)?),
-                None => (0, 0, Vec::new()),
-            };
-            let sql = format!("SELECT {COLUMNS} FROM audit WHERE id > $1 ORDER BY id LIMIT $2");
-            let mut rows = tx.all(&sql, binds![after, ROWS_A_SEAL]).await?;
-            let mut settled = 0;
+            let sql = format!("SELECT {COLUMNS}, tag FROM audit WHERE id > $1 ORDER BY id LIMIT $2");
+            let rows = tx.all(&sql, binds![after, ROWS_AT_ONCE]).await?;
             for r in &rows {
-                if r.int(1)? > now - SETTLED_MS {
-                    break;
+                let (id, tag) = (r.int(0)?, r.opt_bytes(8)?.unwrap_or_default());
+                if Told::of(&self.vault, r)?.tag(id, &before) != tag {
+                    out.broken = Some(Broken::At(id));
+                    return Ok(out);
                 }
-                settled += 1;
+                (before, after) = (tag, id);
+                out.rows += 1;
             }
-            rows.truncate(settled);
-            let (Some(first), Some(end)) = (rows.first(), rows.last()) else { break };
-            let (first, end) = (first.int(0)?, end.int(0)?);
-            let seal = seal_of(&self.vault, &previous, &rows)?;
-            // the number is given: of two processes that seal at once the second one fails and seals next time
-            let sql = "INSERT INTO audit_seal (id, first_audit, last_audit, rows, previous, seal, sealed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-                       ON CONFLICT (id) DO NOTHING";
-            let mine = tx.run(sql, binds![id + 1, first, end, rows.len() as i64, previous, seal, now]).await?;
-            tx.commit().await?;
-            if mine == 0 {
+            if (rows.len() as i64) < ROWS_AT_ONCE {
                 break;
             }
-            sealed += rows.len() as i64;
         }
-        Ok(sealed)
-    }
-
-    /// Checks the whole chain: nothing sealed was changed, taken away or put in between.
-    pub async fn verify_audit(&self) -> Result<Verification> {
-        let seals = self.all("SELECT first_audit, last_audit, rows, previous, seal FROM audit_seal ORDER BY id", vec![]).await?;
-        let mut out = Verification { sealed: 0, unsealed: 0, broken: None, head: None };
-        let (mut previous, mut after): (Vec<u8>, i64) = (Vec::new(), 0);
-        for s in &seals {
-            let (first, last) = (s.int(0)?, s.int(1)?);
-            let sql = format!("SELECT {COLUMNS} FROM audit WHERE id > $1 AND id <= $2 ORDER BY id");
-            let rows = self.all(&sql, binds![after, last]).await?;
-            let fits = rows.len() as i64 == s.int(2)?
-                && s.bytes(3)? == previous
-                && seal_of(&self.vault, &previous, &rows)? == s.bytes(4)?;
-            if !fits {
-                out.broken = Some((first, last));
-                return Ok(out);
-            }
-            out.sealed += rows.len() as i64;
-            previous = s.bytes(4)?;
-            after = last;
-        }
-        out.head = (!previous.is_empty()).then(|| hex(&previous));
-        let rest = self.one("SELECT COUNT(*) FROM audit WHERE id > $1", binds![after]).await?;
-        out.unsealed = rest.map_or(Ok(0), |r| r.int(0))?;
+        let next = tx.one("SELECT next FROM counter WHERE name = $1", binds![ROWS]).await?.map_or(Ok(0), |r| r.int(0))?;
+        let accounts = tx.one("SELECT COUNT(*) FROM account", vec![]).await?.map_or(Ok(0), |r| r.int(0))?;
+        out.head = (out.rows > 0).then(|| Head { id: after, tag: hex(&before) });
+        out.broken = match out.rows {
+            0 if accounts > 0 => Some(Broken::Emptied),
+            _ if next != after + 1 => Some(Broken::CutOff(after, next - 1)),
+            _ => None,
+        };
         Ok(out)
     }
 
-    /// Which of these seals (in hexadecimal form) are not in the chain.
-    pub async fn missing_seals(&self, heads: &[String]) -> Result<Vec<String>> {
-        let mut known = rustc_hash::FxHashSet::default();
-        for r in self.all("SELECT seal FROM audit_seal", vec![]).await? {
-            known.insert(hex(&r.bytes(0)?));
+    /// The first of these ends of the log, written down elsewhere, that the log does not have any more.
+    pub async fn lost_head(&self, heads: &[Head]) -> Result<Option<Head>> {
+        for h in heads {
+            let row = self.one("SELECT tag FROM audit WHERE id = $1", binds![h.id]).await?;
+            let tag = row.map_or(Ok(None), |r| r.opt_bytes(0))?;
+            if tag.is_none_or(|t| hex(&t) != h.tag) {
+                return Ok(Some(h.clone()));
+            }
         }
-        Ok(heads.iter().filter(|h| !known.contains(h.as_str())).cloned().collect())
+        Ok(None)
     }
 
-    /// The newest seal in hexadecimal form, to be kept elsewhere.
-    pub async fn audit_head(&self) -> Result<Option<String>> {
-        let row = self.one("SELECT seal FROM audit_seal ORDER BY id DESC LIMIT 1", vec![]).await?;
-        row.map(|r| Ok(hex(&r.bytes(0)?))).transpose()
+    /// The end of the log, to be kept elsewhere.
+    pub async fn audit_head(&self) -> Result<Option<Head>> {
+        let row = self.one("SELECT id, tag FROM audit ORDER BY id DESC LIMIT 1", vec![]).await?;
+        row.map(|r| Ok(Head { id: r.int(0)?, tag: hex(&r.opt_bytes(1)?.unwrap_or_default()) })).transpose()
+    }
+
+    /// How many ends of the log were written elsewhere.
+    pub async fn heads_written(&self) -> Result<i64> {
+        let row = self.one("SELECT next FROM counter WHERE name = $1", binds![HEADS]).await?;
+        row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// Notes that an end of the log was written elsewhere.
+    pub async fn head_was_written(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        tx.run("UPDATE counter SET next = next + 1 WHERE name = $1", binds![HEADS]).await?;
+        tx.commit().await
     }
 
     /// Who revealed or exported something of a subject, or logged in: an audit row of its own, for what changes nothing else.
@@ -234,13 +286,64 @@ impl Store {
 }
 
 impl Tx {
-    /// Writes an audit row in this transaction.
+    /// What the log is told of this transaction, when it is committed.
     pub async fn audit(&mut self, vault: &Vault, row: NewAudit<'_>) -> Result<()> {
-        let sql =
-            "INSERT INTO audit (place_path, at, account_id, login, action, subject, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-        let detail = vault.seal_text("audit", row.detail)?;
-        let values: Vec<Value> = binds![row.place, row.at, row.account, row.login, row.action, row.subject, detail];
-        self.run(sql, values).await?;
+        self.told.push(Told {
+            vault: vault.clone(),
+            place: row.place.to_owned(),
+            at: row.at,
+            account: row.account,
+            login: row.login.to_owned(),
+            action: row.action.to_owned(),
+            subject: row.subject.to_owned(),
+            detail: vault.seal_text("audit", row.detail)?,
+        });
+        Ok(())
+    }
+
+    /// Writes what the log is told. The counter's row is the lock: it is held from here to the end, so that rows stand in one order without gaps.
+    pub(crate) async fn write_log(&mut self) -> Result<()> {
+        let told = std::mem::take(&mut self.told);
+        if told.is_empty() {
+            return Ok(());
+        }
+        let n = told.len() as i64;
+        let next = self.one("UPDATE counter SET next = next + $1 WHERE name = $2 RETURNING next", binds![n, ROWS]).await?;
+        let first = next.map_or(Ok(n), |r| r.int(0))? - n;
+        let last = self.one("SELECT tag FROM audit ORDER BY id DESC LIMIT 1", vec![]).await?;
+        let mut before = last.map_or(Ok(None), |r| r.opt_bytes(0))?.unwrap_or_default();
+        for (id, t) in (first..).zip(told) {
+            before = t.tag(id, &before);
+            let sql = "INSERT INTO audit (id, place_path, at, account_id, login, action, subject, detail, tag)
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+            let values: Vec<Value> = binds![id, t.place, t.at, t.account, t.login, t.action, t.subject, t.detail, before.clone()];
+            self.run(sql, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts heads written elsewhere anew: a restored installation has none of its own.
+    pub(crate) async fn forget_heads(&mut self) -> Result<()> {
+        self.run("UPDATE counter SET next = 0 WHERE name = $1", binds![HEADS]).await?;
+        Ok(())
+    }
+
+    /// Of version 4: rows that stood under seals by the thousand get a digest each.
+    pub(crate) async fn chain_log(&mut self, vault: &Vault) -> Result<()> {
+        let (mut before, mut after): (Vec<u8>, i64) = (Vec::new(), 0);
+        loop {
+            let sql = format!("SELECT {COLUMNS} FROM audit WHERE id > $1 ORDER BY id LIMIT $2");
+            let rows = self.all(&sql, binds![after, ROWS_AT_ONCE]).await?;
+            for r in &rows {
+                after = r.int(0)?;
+                before = Told::of(vault, r)?.tag(after, &before);
+                self.run("UPDATE audit SET tag = $1 WHERE id = $2", binds![before.clone(), after]).await?;
+            }
+            if (rows.len() as i64) < ROWS_AT_ONCE {
+                break;
+            }
+        }
+        self.run("UPDATE counter SET next = $1 WHERE name = $2", binds![after + 1, ROWS]).await?;
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 
+use crate::audit::Told;
 use crate::error::{Result, StoreError};
 
 /// Connections that read while one writes; an office has few people at once.
@@ -261,7 +262,7 @@ impl Pools {
 
     pub async fn begin(&self) -> Result<Tx> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(Box::new(writer.begin_with("BEGIN IMMEDIATE").await?)),
+            Self::Sqlite { writer, .. } => Inner::Sqlite(Box::new(writer.begin_with("BEGIN IMMEDIATE").await?)).into(),
             Self::Postgres(pool) => begin_whole(pool, "BEGIN").await?,
         })
     }
@@ -269,7 +270,7 @@ impl Pools {
     /// A transaction that sees the database as it is now, whatever others write meanwhile.
     pub async fn snapshot(&self) -> Result<Tx> {
         Ok(match self {
-            Self::Sqlite { readers, .. } => Tx::Sqlite(Box::new(readers.begin().await?)),
+            Self::Sqlite { readers, .. } => Inner::Sqlite(Box::new(readers.begin().await?)).into(),
             Self::Postgres(pool) => begin_whole(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
         })
     }
@@ -304,7 +305,7 @@ impl Pools {
 async fn begin_whole(pool: &PgPool, statement: &'static str) -> Result<Tx> {
     let pool = pool.clone();
     let begun = tokio::spawn(async move { pool.begin_with(statement).await });
-    Ok(Tx::Postgres(Box::new(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)))
+    Ok(Inner::Postgres(Box::new(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)).into())
 }
 
 fn sqlite(values: Vec<Value>) -> Result<SqliteArguments> {
@@ -336,30 +337,42 @@ fn postgres(values: Vec<Value>) -> Result<PgArguments> {
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it never was.
-pub enum Tx {
+pub struct Tx {
+    inner: Inner,
+    /// What the log is told of it, written last of all.
+    pub(crate) told: Vec<Told>,
+}
+
+enum Inner {
     /// On SQLite's writer.
     Sqlite(Box<Transaction<'static, Sqlite>>),
     /// On PostgreSQL.
     Postgres(Box<Transaction<'static, Postgres>>),
 }
 
+impl From<Inner> for Tx {
+    fn from(inner: Inner) -> Self {
+        Self { inner, told: Vec::new() }
+    }
+}
+
 impl Tx {
     /// Which database.
     pub fn dialect(&self) -> Dialect {
-        match self {
-            Self::Sqlite(_) => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+        match &self.inner {
+            Inner::Sqlite(_) => Dialect::Sqlite,
+            Inner::Postgres(_) => Dialect::Postgres,
         }
     }
 
     /// Rows of an answer.
     pub async fn all(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
-        Ok(match self {
-            Self::Sqlite(tx) => {
+        Ok(match &mut self.inner {
+            Inner::Sqlite(tx) => {
                 let rows = sqlx::query_with(AssertSqlSafe(sql), sqlite(values)?).fetch_all(&mut ***tx).await?;
                 rows.into_iter().map(Row::Sqlite).collect()
             }
-            Self::Postgres(tx) => {
+            Inner::Postgres(tx) => {
                 let rows = sqlx::query_with(AssertSqlSafe(sql), postgres(values)?).fetch_all(&mut ***tx).await?;
                 rows.into_iter().map(Row::Postgres).collect()
             }
@@ -373,14 +386,14 @@ impl Tx {
         values: Vec<Value>,
         mut take: impl FnMut(Row) -> Result<()> + Send,
     ) -> Result<()> {
-        match self {
-            Self::Sqlite(tx) => {
+        match &mut self.inner {
+            Inner::Sqlite(tx) => {
                 let mut rows = sqlx::query_with(AssertSqlSafe(sql), sqlite(values)?).fetch(&mut ***tx);
                 while let Some(r) = rows.try_next().await? {
                     take(Row::Sqlite(r))?;
                 }
             }
-            Self::Postgres(tx) => {
+            Inner::Postgres(tx) => {
                 let mut rows = sqlx::query_with(AssertSqlSafe(sql), postgres(values)?).fetch(&mut ***tx);
                 while let Some(r) = rows.try_next().await? {
                     take(Row::Postgres(r))?;
@@ -393,7 +406,7 @@ impl Tx {
     /// After rows with given numbers were put in: the next number that the database gives is behind them.
     pub(crate) async fn continue_numbers(&mut self, table: &str) -> Result<()> {
         // SQLite's AUTOINCREMENT goes on behind the largest by itself
-        if let Self::Postgres(_) = self {
+        if let Inner::Postgres(_) = &self.inner {
             let sql = format!(
                 "SELECT CAST(setval(pg_get_serial_sequence('{table}', 'id'), GREATEST(COALESCE(MAX(id), 0), 1), COALESCE(MAX(id), 0) > 0) AS BIGINT) FROM {table}"
             );
@@ -409,9 +422,9 @@ impl Tx {
 
     /// Runs a statement and says how many rows it touched.
     pub async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
-        Ok(match self {
-            Self::Sqlite(tx) => sqlx::query_with(AssertSqlSafe(sql), sqlite(values)?).execute(&mut ***tx).await?.rows_affected(),
-            Self::Postgres(tx) => {
+        Ok(match &mut self.inner {
+            Inner::Sqlite(tx) => sqlx::query_with(AssertSqlSafe(sql), sqlite(values)?).execute(&mut ***tx).await?.rows_affected(),
+            Inner::Postgres(tx) => {
                 sqlx::query_with(AssertSqlSafe(sql), postgres(values)?).execute(&mut ***tx).await?.rows_affected()
             }
         })
@@ -419,7 +432,7 @@ impl Tx {
 
     /// Waits for every other transaction that took the same lock. SQLite's writer is alone anyway.
     pub(crate) async fn lock(&mut self, number: i64) -> Result<()> {
-        if let Self::Postgres(_) = self {
+        if let Inner::Postgres(_) = &self.inner {
             self.all("SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)", vec![Value::from(number)]).await?;
         }
         Ok(())
@@ -427,9 +440,9 @@ impl Tx {
 
     /// Runs a text of several statements without values.
     pub async fn script(&mut self, sql: &str) -> Result<()> {
-        match self {
-            Self::Sqlite(tx) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut ***tx).await.map(|_| ())?,
-            Self::Postgres(tx) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut ***tx).await.map(|_| ())?,
+        match &mut self.inner {
+            Inner::Sqlite(tx) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut ***tx).await.map(|_| ())?,
+            Inner::Postgres(tx) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut ***tx).await.map(|_| ())?,
         }
         Ok(())
     }
@@ -438,7 +451,7 @@ impl Tx {
     /// PostgreSQL sorts a full table several times faster than it keeps an index in order row by row; the tables are locked meanwhile.
     /// SQLite keeps its own: its rows come in order.
     pub(crate) async fn drop_indexes(&mut self, tables: &[&str]) -> Result<String> {
-        let Self::Postgres(_) = self else { return Ok(String::new()) };
+        let Inner::Postgres(_) = &self.inner else { return Ok(String::new()) };
         let named = tables.iter().map(|t| format!("'{t}'")).collect::<Vec<_>>().join(",");
         let of = format!("t.relname IN ({named}) AND t.relnamespace = CAST(current_schema() AS regnamespace)");
         let sql = format!(
@@ -461,8 +474,8 @@ impl Tx {
     /// Puts many rows into a table: COPY on PostgreSQL, rows by the hundred on SQLite.
     pub async fn insert_many(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<u64> {
         let mut n = 0;
-        match self {
-            Self::Postgres(tx) => {
+        match &mut self.inner {
+            Inner::Postgres(tx) => {
                 let mut copy = tx.copy_in_raw(&format!("COPY {table} ({}) FROM STDIN", columns.join(","))).await?;
                 let mut text: Vec<u8> = Vec::with_capacity(COPY_BYTES + (1 << 16));
                 for row in rows {
@@ -478,7 +491,7 @@ impl Tx {
                 }
                 copy.finish().await?;
             }
-            Self::Sqlite(_) => {
+            Inner::Sqlite(_) => {
                 let mut rows = rows.into_iter();
                 loop {
                     let part: Vec<Vec<Value>> = rows.by_ref().take(ROWS_A_STATEMENT).collect();
@@ -504,11 +517,12 @@ impl Tx {
         Ok(n)
     }
 
-    /// Makes everything since the beginning true at once.
-    pub async fn commit(self) -> Result<()> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+    /// Makes everything since the beginning true at once, and tells the log of it.
+    pub async fn commit(mut self) -> Result<()> {
+        self.write_log().await?;
+        match self.inner {
+            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ mod vault;
 use std::path::{Path, PathBuf};
 
 pub use account::{Account, GrantRow, NewAccount, Session};
-pub use audit::{AuditEntry, AuditFilter, NewAudit, Verification};
+pub use audit::{AuditEntry, AuditFilter, Broken, Head, NewAudit, Verification};
 pub use backup::Manifest;
 pub use batch::{Batch, BatchState, NewBatch};
 pub use child::{AsOf, ChildPage, ChildRow, LedgerQuery, LedgerRow, Listed, Order, Profile, SourceRowRef};

@@ -62,7 +62,10 @@ impl Store {
                 tx.script(&text).await?;
                 match version {
                     3 => self.seal_answers(&mut tx).await?,
-                    4 => self.seal_names(&mut tx).await?,
+                    4 => {
+                        self.seal_names(&mut tx).await?;
+                        tx.chain_log(&self.vault).await?;
+                    }
                     _ => {}
                 }
                 applied.push(*version);

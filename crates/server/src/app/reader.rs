@@ -1,16 +1,20 @@
-//! 读表格的隔离 (the isolated reader): packed and binary files are read by a process of their own, the same program started anew with limits on
-//! memory and time and nothing else to lose. A damaged file then costs a sentence, not the service.
+//! 读文件的隔离 (the isolated reader): packed and binary files and photos are read by a process of their own, the same program started anew with
+//! limits on memory and time and nothing else to lose. A damaged file then costs a sentence, not the service.
 
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ChildStdout, Command, ExitCode, Stdio};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 
 use baoxue_documents::Sheet;
+use baoxue_documents::photo::{self, PhotoError};
 use baoxue_documents::read::{self, ReadError};
 
 /// The word that starts the program as a reader.
-const READER: &str = "read-sheets";
+const READER: &str = "read-file";
+/// What it is asked for: the first byte that it reads.
+const SHEETS: u8 = b'S';
+const PHOTO: u8 = b'P';
 /// Address space of a reader: the widest sheet of a million rows takes two thirds of it.
 const MEMORY_BYTES: u64 = 3 << 30;
 /// Processor seconds: a million rows take ten.
@@ -56,6 +60,8 @@ fn serve() -> ExitCode {
     let done = || -> std::io::Result<()> {
         limit()?;
         let mut input = BufReader::new(std::io::stdin().lock());
+        let mut wanted = [0];
+        input.read_exact(&mut wanted)?;
         let mut length = [0; 8];
         input.read_exact(&mut length)?;
         let mut name = vec![0; u64::from_le_bytes(length).min(MAX_SAID) as usize];
@@ -63,6 +69,16 @@ fn serve() -> ExitCode {
         let mut bytes = Vec::new();
         input.read_to_end(&mut bytes)?;
         let mut out = BufWriter::with_capacity(1 << 18, std::io::stdout().lock());
+        if wanted == [PHOTO] {
+            match photo::clean(&bytes) {
+                Ok(kept) => {
+                    out.write_all(&[0])?;
+                    out.write_all(&kept)?;
+                }
+                Err(e) => out.write_all(&[photo_code(&e)])?,
+            }
+            return out.flush();
+        }
         match read::read(&String::from_utf8_lossy(&name), bytes) {
             Ok(sheets) => {
                 out.write_all(&[0])?;
@@ -106,6 +122,14 @@ fn from_wire(code: u8, said: String) -> ReadError {
     }
 }
 
+fn photo_code(e: &PhotoError) -> u8 {
+    match e {
+        PhotoError::Unknown => 1,
+        PhotoError::Damaged => 2,
+        PhotoError::TooLarge => 3,
+    }
+}
+
 /// Holds a place among the readers.
 struct Turn;
 
@@ -135,14 +159,40 @@ pub fn read(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>, ReadError> {
         // text is read row by row, in memory of the file's own size
         Some(program) if read::is_packed(&bytes) && bytes.len() <= read::MAX_FILE_BYTES => {
             let _turn = Turn::wait();
-            read_apart(program, name, bytes).unwrap_or(Err(ReadError::TooMuch))
+            apart(program, SHEETS, name, bytes, answer).unwrap_or(Err(ReadError::TooMuch))
         }
         _ => read::read(name, bytes),
     }
 }
 
+/// Decodes and encodes a photo anew. It blocks.
+pub fn clean_photo(bytes: Vec<u8>) -> Result<Vec<u8>, PhotoError> {
+    let Some(program) = PROGRAM.get() else { return photo::clean(&bytes) };
+    let _turn = Turn::wait();
+    let taken = |from: &mut BufReader<ChildStdout>| {
+        let mut code = [0];
+        from.read_exact(&mut code)?;
+        let mut kept = Vec::new();
+        from.read_to_end(&mut kept)?;
+        Ok(match code {
+            [0] => Ok(kept),
+            [1] => Err(PhotoError::Unknown),
+            [3] => Err(PhotoError::TooLarge),
+            _ => Err(PhotoError::Damaged),
+        })
+    };
+    // a reader that died of it
+    apart(program, PHOTO, "", bytes, taken).unwrap_or(Err(PhotoError::Damaged))
+}
+
 /// An outer error: the reader died.
-fn read_apart(program: &PathBuf, name: &str, bytes: Vec<u8>) -> std::io::Result<Result<Vec<Sheet>, ReadError>> {
+fn apart<T>(
+    program: &PathBuf,
+    wanted: u8,
+    name: &str,
+    bytes: Vec<u8>,
+    answer: impl FnOnce(&mut BufReader<ChildStdout>) -> std::io::Result<T>,
+) -> std::io::Result<T> {
     let mut reader = Command::new(program)
         .arg(READER)
         // neither keys nor addresses of databases
@@ -155,6 +205,7 @@ fn read_apart(program: &PathBuf, name: &str, bytes: Vec<u8>) -> std::io::Result<
     let name = name.as_bytes()[..name.len().min(MAX_SAID as usize)].to_vec();
     let feed = std::thread::spawn(move || -> std::io::Result<()> {
         let Some(mut to) = stdin else { return Ok(()) };
+        to.write_all(&[wanted])?;
         to.write_all(&(name.len() as u64).to_le_bytes())?;
         to.write_all(&name)?;
         to.write_all(&bytes)

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::anyhow;
+use baoxue_store::Head;
 
 use super::installation::{self, block_on};
-use crate::app::office::heads::{default_file, read};
 
 /// 审计日志:验证是否被改动过。
 #[derive(clap::Args)]
@@ -18,7 +18,7 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// 验证封存链:有改动、删除、插入就报告,并以非零码退出
+    /// 验证日志:有改动、删除、插入、截断就报告,并以非零码退出
     #[command(help_template = super::HELP)]
     Verify {
         #[command(flatten)]
@@ -36,32 +36,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let Command::Verify { installation, head, heads } = &args.command;
     block_on(async {
         let office = installation.office().await?;
-        office.store.seal_audit(office.now()).await?;
-        let v = office.store.verify_audit().await?;
-        if let Some((a, b)) = v.broken {
-            println!("✗ 第 {a} 至 {b} 条之间的记录被改动、删除或插入过。请立即保全数据库和备份,并报告");
-            return Ok(ExitCode::FAILURE);
-        }
-        let file = heads.clone().unwrap_or_else(|| default_file(office.store.folder()));
-        let mut known = match read(&file) {
-            Ok(known) => known,
-            // nothing was sealed yet, or the file is kept elsewhere
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && heads.is_none() => Vec::new(),
-            Err(e) => return Err(e).with_context(|| format!("读不了 {}", file.display())),
+        let head = match head {
+            Some(h) => Some(h.trim().parse::<Head>().map_err(|()| anyhow!("封印“{h}”不对,应为“编号:摘要”"))?),
+            None => None,
         };
-        let written = known.len();
-        known.extend(head.iter().map(|h| h.trim().to_owned()));
-        if let Some(lost) = office.store.missing_seals(&known).await?.first() {
-            println!("✗ 封印 {lost} 不在链中:日志曾被截断或替换。请立即保全数据库和备份,并报告");
-            return Ok(ExitCode::FAILURE);
-        }
-        if written > 0 {
-            println!("{} 中的 {written} 个封印都在链中", file.display());
-        }
-        println!("日志完整:已封存 {} 条,待封存 {} 条", v.sealed, v.unsealed);
-        if let Some(head) = v.head {
+        let c = office.check_log(heads.as_deref(), head).await?;
+        println!("{} {}", if c.good { "✓" } else { "✗" }, c.said);
+        if let Some(head) = c.head {
             println!("最新封印:{head}(请另行记下,下次用 --head 核对)");
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(if c.good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
 }

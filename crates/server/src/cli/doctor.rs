@@ -7,6 +7,8 @@ use baoxue_store::Store;
 
 use super::installation::{self, block_on};
 use crate::app::clock::Clock;
+use crate::app::office::Office;
+use crate::app::office::heads::default_file;
 use crate::app::process;
 
 /// Least room on the disk, in MiB: a county's year of rosters.
@@ -23,6 +25,9 @@ pub struct Args {
     /// 也检查这个证书
     #[arg(long, value_name = "文件")]
     tls_cert: Option<PathBuf>,
+    /// 服务追加审计封印的文件
+    #[arg(long, value_name = "文件", env = "BAOXUE_AUDIT_HEADS")]
+    audit_heads: Option<PathBuf>,
     /// 也逐人重算台账去留(百万儿童约需几十秒)
     #[arg(long)]
     ledgers: bool,
@@ -121,10 +126,15 @@ async fn database(args: &Args, r: &mut Report) -> anyhow::Result<()> {
                         Err(e) => r.bad(&format!("台账:{e}")),
                     }
                 }
-                match store.verify_audit().await {
-                    Ok(v) if v.broken.is_none() => r.good(&format!("审计日志完整(已封存 {} 条)", v.sealed)),
-                    Ok(_) => r.bad("审计日志被改动过;请运行 baoxue audit verify"),
+                let office = Office::new(store.clone(), Clock::default());
+                match office.check_log(args.audit_heads.as_deref(), None).await {
+                    Ok(c) if c.good => r.good(&c.said),
+                    Ok(c) => r.bad(&c.said),
                     Err(e) => r.bad(&format!("审计日志:{e}")),
+                }
+                let heads = args.audit_heads.clone().unwrap_or_else(|| default_file(&i.data));
+                if heads.starts_with(&i.data) {
+                    r.bad("审计封印写在数据文件夹里:能改日志的人也能改它。请用 --audit-heads 写到另一台机器或只能追加的盘上");
                 }
             }
             store.close().await;

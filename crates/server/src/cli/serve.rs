@@ -93,7 +93,14 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         cautions
             .push("密钥与数据在同一个文件夹:拿走数据的人也拿走了钥匙。请把密钥文件移到别处,用 --key-file 指给程序".to_owned());
     }
-    let app = web::App { office: office.clone(), tls: tls.is_some() || args.proxy, proxy: args.proxy, cautions, banner };
+    let app = web::App {
+        office: office.clone(),
+        tls: tls.is_some() || args.proxy,
+        proxy: args.proxy,
+        cautions,
+        uploads: web::Uploads::default(),
+        banner,
+    };
     let site = web::site(app).into_make_service_with_connect_info::<SocketAddr>();
     let listener = std::net::TcpListener::bind(args.listen)
         .with_context(|| format!("不能在 {} 上监听;端口可能被占用,可用 --listen 换一个", args.listen))?;

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::App;
 use super::error::PageError;
 use super::shell::{Shell, html, shell};
-use super::view::{Pager, number, when};
+use super::view::{Pager, when};
 use crate::app::clock::moment;
 use crate::app::office::accounts::SignedIn;
 
@@ -193,19 +193,9 @@ pub async fn page(
     let parts = [("login", q.login.as_str()), ("action", &q.action), ("subject", &q.subject), ("from", &q.from), ("to", &q.to)];
     let verified = match q.verify {
         Some(_) => {
-            let v = app.office.store.verify_audit().await?;
-            Some(match v.broken {
-                None => (
-                    true,
-                    format!(
-                        "已封存 {} 条,链条完整;另有 {} 条新记录待封存。最新封印 {}",
-                        number(v.sealed),
-                        number(v.unsealed),
-                        v.head.unwrap_or_default().chars().take(16).collect::<String>()
-                    ),
-                ),
-                Some((a, b)) => (false, format!("第 {a} 至 {b} 条之间的记录被改动、删除或插入过!请立即保全数据库并报告")),
-            })
+            let c = app.office.check_log(None, None).await?;
+            let head = c.head.map(|h| format!("。最新封印 {h}")).unwrap_or_default();
+            Some((c.good, format!("{}{head}", c.said)))
         }
         None => None,
     };

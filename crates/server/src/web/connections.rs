@@ -263,15 +263,23 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
     }
 }
 
+/// Bytes that are handed on in one breath: whoever reads takes them before more is taken off the line.
+const BREATH: usize = 1 << 20;
+
 /// A body that has to come at a least rate: what it makes the program wait is counted.
 struct Paced {
     inner: Body,
     bytes: u64,
+    breath: usize,
     waited: Duration,
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 impl Paced {
+    fn new(inner: Body) -> Self {
+        Self { inner, bytes: 0, breath: 0, waited: Duration::ZERO, waiting: None }
+    }
+
     fn allowed(&self) -> Duration {
         BODY_GRACE + Duration::from_secs(self.bytes / BODY_RATE)
     }
@@ -282,13 +290,20 @@ impl HttpBody for Paced {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.breath >= BREATH {
+            self.breath = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Ready(frame) => {
                 if let Some((since, _)) = self.waiting.take() {
                     self.waited += since.elapsed();
                 }
                 if let Some(Ok(f)) = &frame {
-                    self.bytes += f.data_ref().map_or(0, |d| d.len() as u64);
+                    let n = f.data_ref().map_or(0, Bytes::len);
+                    self.bytes += n as u64;
+                    self.breath += n;
                 }
                 Poll::Ready(frame)
             }
@@ -317,7 +332,7 @@ pub async fn pace(request: Request, next: Next) -> Response {
     if request.method() == Method::GET {
         return next.run(request).await;
     }
-    next.run(request.map(|inner| Body::new(Paced { inner, bytes: 0, waited: Duration::ZERO, waiting: None }))).await
+    next.run(request.map(|inner| Body::new(Paced::new(inner)))).await
 }
 
 #[cfg(test)]
@@ -377,7 +392,7 @@ mod tests {
                 (i < 100).then(|| (Ok::<_, io::Error>(Bytes::from(vec![0u8; bytes])), i + 1))
             });
             let inner = Body::from_stream(frames);
-            Body::new(Paced { inner, bytes: 0, waited: Duration::ZERO, waiting: None })
+            Body::new(Paced::new(inner))
         };
         let read = |b: Body| axum::body::to_bytes(b, usize::MAX);
         assert_eq!(read(drip(1_000, 1_500)).await.unwrap().len(), 150_000, "a bad line");

@@ -23,7 +23,7 @@ use crate::app::clock::civil;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::comparison::LAPSED;
-use crate::app::office::dispatch::{Answer, MAX_PROOF_BYTES, Proof, answer_label};
+use crate::app::office::dispatch::{Answer, MAX_PROOF_BYTES, MAX_PROOFS, answer_label};
 use crate::app::office::find_place::Sought;
 
 /// Findings of a page.
@@ -377,7 +377,7 @@ pub async fn page(
             .into_iter()
             .map(|p| ProofView {
                 id: p.id,
-                image: p.media_type.starts_with("image/"),
+                image: p.media_type == "image/jpeg",
                 name: p.file_name,
                 when: when(p.added_at),
                 by: p.added_by,
@@ -420,23 +420,41 @@ pub async fn answer(
     Path(id): Path<i64>,
     mut form: Multipart,
 ) -> Result<Response, PageError> {
-    let (mut version, mut code, mut note, mut proofs) = (0, String::new(), String::new(), Vec::new());
-    while let Some(field) = form.next_field().await? {
+    let office = &app.office;
+    // whoever may not answer it does not send anything either
+    office.answered_finding(&signed.actor, id, None).await?;
+    let (mut version, mut code, mut note, mut proofs) = (None, String::new(), String::new(), Vec::new());
+    while let Some(mut field) = form.next_field().await? {
         match field.name() {
-            Some("version") => version = field.text().await?.parse().unwrap_or(0),
+            Some("version") => {
+                version = field.text().await?.parse().ok();
+                office.answered_finding(&signed.actor, id, version).await?;
+            }
             Some("disposition") => code = field.text().await?,
             Some("note") => note = field.text().await?,
             Some("proofs") => {
-                let file_name = field.file_name().unwrap_or("").to_owned();
-                let bytes = field.bytes().await?;
+                let name = field.file_name().unwrap_or("").to_owned();
+                // one at a time is in memory
+                let mut bytes = Vec::new();
+                while let Some(chunk) = field.chunk().await? {
+                    if bytes.len() + chunk.len() > MAX_PROOF_BYTES {
+                        let said = format!("“{name}”超过 {} MB,请缩小后再传", MAX_PROOF_BYTES >> 20);
+                        return Err(OfficeError::Input(said).into());
+                    }
+                    bytes.extend_from_slice(&chunk);
+                }
+                if proofs.len() >= MAX_PROOFS {
+                    return Err(OfficeError::Input(format!("佐证材料最多 {MAX_PROOFS} 份")).into());
+                }
                 if !bytes.is_empty() {
-                    proofs.push(Proof { file_name, bytes: bytes.to_vec() });
+                    proofs.push(office.keep_proof(&name, bytes).await?);
                 }
             }
             _ => {}
         }
     }
-    app.office.answer(&signed.actor, Answer { finding: id, version, disposition: &code, note: &note, proofs }).await?;
+    let version = version.unwrap_or(0);
+    office.answer(&signed.actor, Answer { finding: id, version, disposition: &code, note: &note, proofs }).await?;
     Ok(go("/inbox", "已答复,等县教育局审核"))
 }
 
@@ -483,7 +501,14 @@ pub async fn proof(
     if let Ok(v) = HeaderValue::from_str(&a.media_type) {
         response.headers_mut().insert(header::CONTENT_TYPE, v);
     }
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
+    // only what this program encoded itself is shown in the page
+    let shown = match a.media_type.as_str() {
+        "image/jpeg" => "inline",
+        "application/pdf" => "attachment; filename=\"proof.pdf\"",
+        _ => "attachment",
+    };
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(shown));
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
     app.office.note(&signed.actor, "view-proof", &format!("finding:{id}"), &a.file_name).await?;
     Ok(response)
 }

@@ -1,12 +1,13 @@
 //! Who may pass: session, second factor, cross-site requests, role; and the headers of every answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use rustc_hash::FxHashMap;
 
 use super::error::PageError;
 use super::{App, Need};
@@ -146,6 +147,48 @@ fn next_step(s: &SignedIn, need: Need) -> Option<&'static str> {
     }
 }
 
+/// Uploads of one person, and of all, at a time: each may take as much memory as its files.
+const UPLOADS_OF_ONE: usize = 2;
+const UPLOADS: usize = 12;
+
+/// Uploads that are under way, by account.
+#[derive(Default)]
+pub struct Uploads(Mutex<FxHashMap<i64, usize>>);
+
+struct Uploading<'a>(&'a Uploads, i64);
+
+impl Uploads {
+    fn begin(&self, account: i64) -> Option<Uploading<'_>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = all.get(&account).copied().unwrap_or(0);
+        if own >= UPLOADS_OF_ONE || all.values().sum::<usize>() >= UPLOADS {
+            return None;
+        }
+        all.insert(account, own + 1);
+        Some(Uploading(self, account))
+    }
+}
+
+impl Drop for Uploading<'_> {
+    fn drop(&mut self) {
+        let mut all = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = all.remove(&self.1).unwrap_or(1) - 1;
+        if left > 0 {
+            all.insert(self.1, left);
+        }
+    }
+}
+
+/// A person sends a few files at a time, and not a hundred.
+pub async fn few_uploads(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let account = request.extensions().get::<SignedIn>().map_or(0, |s| s.actor.account);
+    let Some(_uploading) = app.uploads.begin(account) else {
+        let said = "正在上传的文件太多,请等前面的传完再试";
+        return PageError::plain(StatusCode::TOO_MANY_REQUESTS, said).into_response();
+    };
+    next.run(request).await
+}
+
 /// To the log-in page, and back afterwards; a fragment or an upload is told to reload.
 fn enter(request: &Request) -> Response {
     if request.headers().contains_key("hx-request") {
@@ -167,14 +210,14 @@ pub async fn headers(State(tls): State<bool>, request: Request, next: Next) -> R
     let asset = request.uri().path().starts_with("/assets/");
     let mut response = next.run(request).await;
     let h = response.headers_mut();
+    // a page may allow less than that
+    h.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; \
+         manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ));
     let mut set = |name: header::HeaderName, value: &'static str| {
         h.insert(name, HeaderValue::from_static(value));
     };
-    set(
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; \
-         manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    );
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::X_FRAME_OPTIONS, "DENY");
     set(header::REFERRER_POLICY, "same-origin");
@@ -192,6 +235,20 @@ pub async fn headers(State(tls): State<bool>, request: Request, next: Next) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_person_sends_few_files_at_a_time() {
+        let u = Uploads::default();
+        let (a, b) = (u.begin(1), u.begin(1));
+        assert!(a.is_some() && b.is_some() && u.begin(1).is_none());
+        assert!(u.begin(2).is_some(), "others go on");
+        drop(a);
+        assert!(u.begin(1).is_some());
+        let many: Vec<_> = (10..40).filter_map(|i| u.begin(i)).collect();
+        assert_eq!(many.len(), UPLOADS - 1);
+        drop((b, many));
+        assert!(u.0.lock().unwrap().is_empty());
+    }
 
     /// A new page that shows people has to say so here.
     #[test]

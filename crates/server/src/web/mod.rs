@@ -37,6 +37,7 @@ use axum::middleware;
 use tower_http::compression::CompressionLayer;
 
 pub use assets::are_built;
+pub use guard::Uploads;
 pub use routes::Need;
 
 use crate::app::office::Office;
@@ -50,6 +51,8 @@ pub struct App {
     pub proxy: bool,
     /// What the system administrator has to put right, in red on her first page.
     pub cautions: Vec<String>,
+    /// Uploads under way.
+    pub uploads: Uploads,
     /// A line on every page: that this is a demonstration.
     pub banner: Option<String>,
 }

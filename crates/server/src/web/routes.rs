@@ -77,7 +77,9 @@ impl Routes {
     }
 
     fn upload<H: Handler<T, Arc<App>>, T: 'static>(self, path: &'static str, need: Need, bytes: usize, handler: H) -> Self {
-        self.add("POST", path, need, post(handler).layer(DefaultBodyLimit::max(bytes)))
+        let handler = post(handler).layer(DefaultBodyLimit::max(bytes));
+        let few = middleware::from_fn_with_state(self.app.clone(), guard::few_uploads);
+        self.add("POST", path, need, handler.layer(few))
     }
 }
 

@@ -1,4 +1,4 @@
-use baoxue_store::{AuditFilter, NewAudit, binds};
+use baoxue_store::{AuditFilter, Broken, NewAudit};
 
 use crate::{COUNTY, NOW, places, within};
 
@@ -6,29 +6,84 @@ fn row<'a>(at: i64, action: &'a str, place: &'a str) -> NewAudit<'a> {
     NewAudit { at, place, account: Some(1), login: "zhang", action, subject: "child:1", detail: "导出台账" }
 }
 
+/// Whatever somebody does to the log who can write into the database and has no key.
 #[tokio::test]
-async fn whatever_is_changed_after_the_seal_is_found() {
-    for change in [
-        "UPDATE audit SET login = 'li' WHERE id = 7",
-        "UPDATE audit SET at = at + 1 WHERE id = 7",
-        "UPDATE audit SET place_path = 'g/53/' WHERE id = 7",
-        "DELETE FROM audit WHERE id = 7",
-        "DELETE FROM audit_seal WHERE id = 1",
+async fn whatever_is_changed_is_found_at_once() {
+    for (change, found) in [
+        ("UPDATE audit SET login = 'li' WHERE id = 7", Broken::At(7)),
+        ("UPDATE audit SET at = at + 1 WHERE id = 7", Broken::At(7)),
+        ("UPDATE audit SET place_path = 'g/53/' WHERE id = 7", Broken::At(7)),
+        ("UPDATE audit SET tag = NULL WHERE id = 7", Broken::At(7)),
+        ("DELETE FROM audit WHERE id = 7", Broken::At(8)),
+        ("DELETE FROM audit WHERE id = 1", Broken::At(2)),
+        // one that is a second old
+        ("DELETE FROM audit WHERE id = 10", Broken::CutOff(9, 10)),
+        ("DELETE FROM audit WHERE id > 4", Broken::CutOff(4, 10)),
+        ("DELETE FROM audit", Broken::Emptied),
+        ("DELETE FROM audit; UPDATE counter SET next = 1 WHERE name = 'audit'", Broken::Emptied),
+        (
+            "INSERT INTO audit (id, place_path, at, login, action, subject, detail, tag) SELECT 11, place_path, at, login, action, subject, detail, tag FROM audit WHERE id = 3",
+            Broken::At(11),
+        ),
     ] {
         for p in places().await {
             for i in 0..10 {
                 p.store.note(NewAudit { subject: &format!("child:{i}"), ..row(NOW + i, "reveal", COUNTY) }).await.unwrap();
             }
-            assert_eq!(p.store.seal_audit(NOW + 1_000).await.unwrap(), 0, "rows are sealed once they are settled");
-            assert_eq!(p.store.seal_audit(NOW + 60_004).await.unwrap(), 5);
-            assert_eq!(p.store.seal_audit(NOW + 100_000).await.unwrap(), 5);
             let good = p.store.verify_audit().await.unwrap();
-            assert_eq!((good.sealed, good.unsealed, good.broken), (10, 0, None));
+            assert_eq!((good.rows, good.broken), (10, None));
             let mut tx = p.store.begin().await.unwrap();
-            tx.run(change, binds![]).await.unwrap();
+            tx.script(change).await.unwrap();
             tx.commit().await.unwrap();
-            assert!(p.store.verify_audit().await.unwrap().broken.is_some(), "{change}");
+            assert_eq!(p.store.verify_audit().await.unwrap().broken, Some(found), "{change}");
         }
+    }
+}
+
+/// The end cut off together with the count: a head that was written elsewhere knows.
+#[tokio::test]
+async fn a_head_kept_elsewhere_finds_what_was_cut_off() {
+    for p in places().await {
+        for i in 0..5 {
+            p.store.note(row(NOW + i, "export", COUNTY)).await.unwrap();
+        }
+        let head = p.store.audit_head().await.unwrap().unwrap();
+        assert_eq!(head.to_string().parse(), Ok(head.clone()));
+        let mut tx = p.store.begin().await.unwrap();
+        tx.script("DELETE FROM audit WHERE id > 3; UPDATE counter SET next = 4 WHERE name = 'audit'").await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(p.store.verify_audit().await.unwrap().broken, None, "inside the database nothing shows it");
+        assert_eq!(p.store.lost_head(std::slice::from_ref(&head)).await.unwrap(), Some(head.clone()));
+        for i in 0..5 {
+            p.store.note(row(NOW + 9 + i, "print", COUNTY)).await.unwrap();
+        }
+        assert_eq!(p.store.lost_head(std::slice::from_ref(&head)).await.unwrap(), Some(head), "others in their place do not do");
+    }
+}
+
+/// Many write at once: the rows stand in one order, without gaps, and a transaction that is given up leaves none.
+#[tokio::test]
+async fn rows_of_many_writers_stand_in_one_order() {
+    for p in places().await {
+        let mut all = Vec::new();
+        for i in 0..40 {
+            let store = p.store.clone();
+            all.push(tokio::spawn(async move {
+                let mut tx = store.begin().await.unwrap();
+                for _ in 0..3 {
+                    tx.audit(store.vault(), row(NOW + i, "export", COUNTY)).await.unwrap();
+                }
+                tx.set_disabled(1, None).await.unwrap();
+                if i % 4 != 0 {
+                    tx.commit().await.unwrap();
+                }
+            }));
+        }
+        for one in all {
+            one.await.unwrap();
+        }
+        let v = p.store.verify_audit().await.unwrap();
+        assert_eq!((v.rows, v.broken, v.head.map(|h| h.id)), (90, None, Some(90)));
     }
 }
 

@@ -1,4 +1,7 @@
-use baoxue_store::{LedgerQuery, NewAudit, NewBatch, Order, Store};
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+
+use baoxue_store::{LedgerQuery, NewAudit, NewBatch, Order, Row, Store, Vault};
 
 use crate::runs::{record, run_over};
 use crate::{COUNTY, NOW, empty_places, places, postgres_url, within};
@@ -28,11 +31,38 @@ async fn filled(store: &Store) {
     tx.commit().await.unwrap();
     run_over(store, "2023-10-01", &mut [record(1, "王浩然", "a"), record(2, "李子轩", "b")], &[], &[]).await;
     store.note(export(NOW - 100_000)).await.unwrap();
-    store.seal_audit(NOW).await.unwrap();
+    store.head_was_written().await.unwrap();
 }
 
 fn export(at: i64) -> NewAudit<'static> {
     NewAudit { at, place: COUNTY, account: Some(1), login: "zhang", action: "export", subject: "x", detail: "导出" }
+}
+
+/// A digest of every table's rows, in an order that does not depend on the database.
+async fn tables(store: &Store) -> BTreeMap<String, (usize, u64)> {
+    let mut columns: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for (table, column, kind, _) in store.schema().await.unwrap() {
+        columns.entry(table).or_default().push((column, kind));
+    }
+    let mut out = BTreeMap::new();
+    // sessions end, and the heads of the log lie elsewhere
+    for (table, columns) in columns.into_iter().filter(|(t, _)| t != "session") {
+        let names: Vec<&str> = columns.iter().map(|c| c.0.as_str()).collect();
+        let rows = store.all(&format!("SELECT {} FROM {table}", names.join(", ")), vec![]).await.unwrap();
+        let value = |r: &Row, i: usize| match columns[i].1.as_str() {
+            "number" => format!("{:?}", r.opt_int(i).unwrap()),
+            "bytes" => format!("{:?}", r.opt_bytes(i).unwrap()),
+            _ => format!("{:?}", r.opt_text(i).unwrap()),
+        };
+        let mut all: Vec<String> =
+            rows.iter().map(|r| (0..columns.len()).map(|i| value(r, i)).collect::<Vec<_>>().join("|")).collect();
+        all.retain(|row| table != "counter" || !row.contains("audit-heads"));
+        all.sort_unstable();
+        let mut hasher = std::hash::DefaultHasher::new();
+        all.hash(&mut hasher);
+        out.insert(table, (all.len(), hasher.finish()));
+    }
+    out
 }
 
 /// From each database into an empty one of each kind: the same children, files, numbers that go on, a log that verifies.
@@ -59,7 +89,8 @@ async fn a_backup_goes_back_into_either_database() {
             let batch = to.batch(COUNTY, 1).await.unwrap().unwrap();
             assert_eq!(to.read_file(&batch.original).unwrap(), b"the sheet");
             let v = to.verify_audit().await.unwrap();
-            assert_eq!((v.sealed, v.broken), (1, None));
+            assert_eq!((v.rows, v.broken), (1, None));
+            assert_eq!(tables(&to).await, tables(&from.store).await, "every table, row by row");
             // numbers go on where they were
             let mut tx = to.begin().await.unwrap();
             assert_eq!(tx.child_numbers(1).await.unwrap(), 3);
@@ -84,6 +115,32 @@ async fn half_a_backup_or_another_key_is_refused() {
     for to in empty_places().await {
         assert!(to.store.restore(&file).await.is_err(), "another key, and half a file");
     }
+}
+
+/// A backup of before the key was changed goes back with the new key file, in which the old key still stands; without it nothing is restored.
+#[tokio::test]
+async fn a_backup_of_before_the_key_was_changed_goes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = Vault::new_key_file().unwrap();
+    let at = |name: &str| (format!("sqlite:{}", folder.path().join(format!("{name}.db")).display()), folder.path().join(name));
+    let open = async |name: &str, key: &str| {
+        let (url, data) = at(name);
+        Store::open(&url, &data, Vault::from_text(key).unwrap()).await.unwrap()
+    };
+    let from = open("from", &old).await;
+    from.migrate().await.unwrap();
+    filled(&from).await;
+    let file = folder.path().join("backup.bx");
+    from.backup(&file, NOW).await.unwrap();
+    let new = format!("k2 = {}\n", "ab".repeat(32));
+    let to = open("wrong", &new).await;
+    assert!(to.restore(&file).await.is_err());
+    assert!(to.all("SELECT 1 FROM batch", vec![]).await.map_or(true, |rows| rows.is_empty()), "nothing is half done");
+    let to = open("right", &format!("{old}{new}")).await;
+    to.restore(&file).await.unwrap();
+    let batch = to.batch(COUNTY, 1).await.unwrap().unwrap();
+    assert_eq!(batch.file_name, "户籍.xlsx");
+    assert_eq!(to.read_file(&batch.original).unwrap(), b"the sheet");
 }
 
 /// Every table is in the backup: a new one that is forgotten fails here.

@@ -3,12 +3,12 @@ use std::task::Poll;
 
 use baoxue_domain::ledger::Standing;
 use baoxue_store::{
-    Dialect, LedgerQuery, Listed, Order, Store, StoreError, Subject, binds, columns_of_children, columns_of_files,
+    Dialect, LedgerQuery, Listed, NewAudit, Order, Store, StoreError, Subject, binds, columns_of_children, columns_of_files,
     columns_of_places,
 };
 
 use crate::runs::{noon, record, run_over};
-use crate::{COUNTY, empty_places, places, within};
+use crate::{COUNTY, NOW, empty_places, places, within};
 
 #[tokio::test]
 async fn both_databases_get_the_same_schema_and_a_second_start_changes_nothing() {
@@ -42,6 +42,7 @@ async fn of_release_2(s: &Store) {
         "ALTER TABLE child_profile DROP COLUMN reason_token; ALTER TABLE finding DROP COLUMN answer",
         "ALTER TABLE child DROP COLUMN void_since_run; ALTER TABLE run DROP COLUMN accepts_gone; ALTER TABLE run DROP COLUMN question",
         "ALTER TABLE finding ADD COLUMN disposition TEXT",
+        "ALTER TABLE audit DROP COLUMN tag; DELETE FROM counter WHERE name IN ('audit', 'audit-heads'); CREATE TABLE audit_seal (id BIGINT)",
         "DROP TABLE account_request; DROP TABLE account_notice; DROP TABLE device; DROP TABLE heading",
         "ALTER TABLE account DROP COLUMN first_until; ALTER TABLE session DROP COLUMN totp_offer; ALTER TABLE batch DROP COLUMN said",
         "ALTER TABLE account ADD COLUMN failed_log_ins BIGINT NOT NULL DEFAULT 0; ALTER TABLE account ADD COLUMN locked_until BIGINT NOT NULL DEFAULT 0",
@@ -102,6 +103,9 @@ async fn an_earlier_release_is_brought_up_to_date() {
         let s = &p.store;
         let mut all: Vec<_> = (1..=3).map(|i| record(i, "王浩然", "household-no-record")).collect();
         run_over(s, "2023-10-08", &mut all, &[], &[]).await;
+        let old =
+            NewAudit { at: NOW, place: COUNTY, account: Some(1), login: "zhang", action: "export", subject: "x", detail: "" };
+        s.note(old).await.unwrap();
         of_release_2(s).await;
         assert_eq!(s.migrate().await.unwrap(), [3, 4]);
         let listed = async |standing, day: &str| {
@@ -124,6 +128,9 @@ async fn an_earlier_release_is_brought_up_to_date() {
         assert_eq!([b.file_name, b.handed_over_by, b.mapping], ["李四的名册.xlsx", "王五", "m"]);
         assert_eq!(s.heading_mapping(COUNTY, "household").await.unwrap()["张三丰"], "name");
         assert_eq!(s.run(COUNTY, 1).await.unwrap().unwrap().inputs, "[1]");
+        s.note(old).await.unwrap();
+        let log = s.verify_audit().await.unwrap();
+        assert_eq!((log.rows, log.broken), (2, None), "what stood under seals is chained now");
         assert_eq!(s.ledger_of(3).await.unwrap()[0].since, "2023-10-08");
         assert!(s.wrong_standings().await.unwrap().is_empty());
         // the schema is that of a new installation

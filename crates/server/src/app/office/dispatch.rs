@@ -1,5 +1,6 @@
 //! 交办核实 (dispatch): findings to schools and villages, answers back, an end with its proof.
 
+use baoxue_documents::photo::PhotoError;
 use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::finding::{FindingError, FindingState, Route, Step, Workdays, route};
 use baoxue_domain::ledger::{DROPPED_OUT, Lapse, disposition};
@@ -11,13 +12,14 @@ use sha2::{Digest, Sha256};
 use super::comparison::LAPSED;
 use super::{Office, OfficeError, Result};
 use crate::app::clock::moment;
+use crate::app::reader::clean_photo;
 
 /// Most findings of one dispatch: a county's September.
 const MAX_AT_ONCE: usize = 5_000;
 /// A proof at most: a phone's photo, scaled by the browser, is far below.
 pub const MAX_PROOF_BYTES: usize = 10 << 20;
 /// Proofs of a finding.
-const MAX_PROOFS: usize = 20;
+pub const MAX_PROOFS: usize = 20;
 /// Characters of a note.
 const MAX_NOTE: usize = 2_000;
 
@@ -30,19 +32,13 @@ impl From<FindingError> for OfficeError {
     }
 }
 
-/// A proof that was sent.
-pub struct Proof {
-    pub file_name: String,
-    pub bytes: Vec<u8>,
-}
-
 /// A unit's answer.
 pub struct Answer<'a> {
     pub finding: i64,
     pub version: i64,
     pub disposition: &'a str,
     pub note: &'a str,
-    pub proofs: Vec<Proof>,
+    pub proofs: Vec<KeptProof>,
 }
 
 /// The answer in words.
@@ -62,24 +58,13 @@ pub fn lapse_label(lapse: Lapse) -> String {
     }
 }
 
-/// A proof that lies in its file already.
-struct KeptProof {
+/// A proof that lies in its file already: encrypted, a photo without what a camera adds.
+pub struct KeptProof {
     name: String,
     media_type: &'static str,
     digest: String,
     stored: String,
     bytes: i64,
-}
-
-/// What the bytes of a proof are, by their beginning; `None` for what is not taken.
-pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        [b'%', b'P', b'D', b'F', ..] => Some("application/pdf"),
-        _ => None,
-    }
 }
 
 fn changed(f: &Finding) -> OfficeError {
@@ -175,15 +160,22 @@ impl Office {
         Ok(planned.len())
     }
 
-    /// 答复: what the unit found, with its proof.
-    pub async fn answer(&self, actor: &Actor, a: Answer<'_>) -> Result<()> {
+    /// The finding that somebody answers: with her unit, waiting, and as she saw it. Asked before anything of the answer is read.
+    pub async fn answered_finding(&self, actor: &Actor, id: i64, version: Option<i64>) -> Result<Finding> {
         let j = actor.jurisdiction(Action::AnswerFinding)?;
         // only the unit that has it, not everybody who may see the child
-        let f = self.store.finding(a.finding, None, Some(&j)).await?.ok_or(OfficeError::NotFound)?;
-        let state = f.state.after(Step::Answer)?;
-        if f.version != a.version {
+        let f = self.store.finding(id, None, Some(&j)).await?.ok_or(OfficeError::NotFound)?;
+        f.state.after(Step::Answer)?;
+        if version.is_some_and(|v| v != f.version) {
             return Err(changed(&f));
         }
+        Ok(f)
+    }
+
+    /// 答复: what the unit found, with its proof.
+    pub async fn answer(&self, actor: &Actor, a: Answer<'_>) -> Result<()> {
+        let f = self.answered_finding(actor, a.finding, Some(a.version)).await?;
+        let state = f.state.after(Step::Answer)?;
         let said = match a.disposition {
             "" => return Err(FindingError::DispositionMissing.into()),
             DROPPED_OUT => "确认未就读",
@@ -193,7 +185,11 @@ impl Office {
         if a.disposition == DROPPED_OUT && note.is_empty() {
             return Err(OfficeError::Input("确认未就读的,请写明孩子现在的情况".into()));
         }
-        let kept = self.keep_proofs(&f, a.proofs).await?;
+        let kept = a.proofs;
+        let before = self.store.proofs_of(Subject::Finding(f.id)).await?.len();
+        if before + kept.len() > MAX_PROOFS {
+            return Err(OfficeError::Input(format!("佐证材料最多 {MAX_PROOFS} 份")));
+        }
         let detail = if note.is_empty() { said.to_owned() } else { format!("{said}:{note}") };
         let e = NewEvent { kind: Step::Answer.code(), detail: &detail, by: Some(actor.account), at: self.now() };
         let mut tx = self.store.begin().await?;
@@ -220,27 +216,27 @@ impl Office {
         Ok(())
     }
 
-    async fn keep_proofs(&self, f: &Finding, proofs: Vec<Proof>) -> Result<Vec<KeptProof>> {
-        let before = self.store.proofs_of(Subject::Finding(f.id)).await?.len();
-        if before + proofs.len() > MAX_PROOFS {
-            return Err(OfficeError::Input(format!("佐证材料最多 {MAX_PROOFS} 份")));
-        }
-        let mut out = Vec::new();
-        for p in proofs {
-            if p.bytes.len() > MAX_PROOF_BYTES {
-                return Err(OfficeError::Input(format!("“{}”超过 {} MB,请缩小后再传", p.file_name, MAX_PROOF_BYTES >> 20)));
-            }
-            let kind = media_type(&p.bytes)
-                .ok_or_else(|| OfficeError::Input(format!("“{}”不是照片(JPG、PNG、WebP)或 PDF", p.file_name)))?;
-            let digest: String = Sha256::digest(&p.bytes).iter().map(|b| format!("{b:02x}")).collect();
-            let size = p.bytes.len() as i64;
-            let store = self.store.clone();
-            let stored = tokio::task::spawn_blocking(move || store.store_file("photo", |w| Ok(w.write_all(&p.bytes)?)));
-            let stored = stored.await.map_err(|_| OfficeError::Input("保存佐证材料时出错,请重试".into()))??;
-            let name = p.file_name.chars().take(100).collect();
-            out.push(KeptProof { name, media_type: kind, digest, stored, bytes: size });
-        }
-        Ok(out)
+    /// Puts one proof into its encrypted file: a photo decoded and encoded anew, a PDF as it is. What no answer speaks of is swept later.
+    pub async fn keep_proof(&self, file_name: &str, bytes: Vec<u8>) -> Result<KeptProof> {
+        let name: String = file_name.chars().take(100).collect();
+        let store = self.store.clone();
+        let said = name.clone();
+        let kept = tokio::task::spawn_blocking(move || {
+            let (media_type, bytes) = match bytes.as_slice() {
+                [b'%', b'P', b'D', b'F', ..] => ("application/pdf", bytes),
+                _ => match clean_photo(bytes) {
+                    Ok(kept) => ("image/jpeg", kept),
+                    Err(PhotoError::Unknown) => {
+                        return Err(OfficeError::Input(format!("“{said}”不是照片(JPG、PNG、WebP)或 PDF")));
+                    }
+                    Err(e) => return Err(OfficeError::Input(format!("“{said}”不能用:{e}。请重新拍照或另存后再传"))),
+                },
+            };
+            let digest: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+            let stored = store.store_file("photo", |w| Ok(w.write_all(&bytes)?))?;
+            Ok(KeptProof { name, media_type, digest, stored, bytes: bytes.len() as i64 })
+        });
+        kept.await.map_err(|_| OfficeError::Input("保存佐证材料时出错,请重试".into()))?
     }
 
     /// The other steps: sent back, handed back, cleared, confirmed, reopened. What is cleared or confirmed moves the ledgers that day.
@@ -407,14 +403,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schools_of_classes_and_kinds_of_proof() {
+    fn schools_of_classes_and_dispositions() {
         let of = |p: &str| PlacePath::parse(p).unwrap().school().to_string();
         assert_eq!(of("e/528801/2152000001/三年级/三(1)班/"), "e/528801/2152000001/");
         assert_eq!(of("e/528801/2152000001/"), "e/528801/2152000001/");
-        assert_eq!(media_type(b"\xff\xd8\xff\xe0"), Some("image/jpeg"));
-        assert_eq!(media_type(b"%PDF-1.7"), Some("application/pdf"));
-        assert_eq!(media_type(b"<svg onload=alert(1)>"), None);
-        assert_eq!(media_type(b""), None);
         assert_eq!(disposition("dead").map(|d| d.label.as_str()), Some("死亡"));
     }
 }

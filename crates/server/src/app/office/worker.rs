@@ -83,11 +83,11 @@ impl Office {
         Ok(())
     }
 
-    /// Seals, escalates, sweeps, once a minute.
+    /// Writes the log's head elsewhere, escalates, sweeps, once a minute.
     pub async fn keep(self) {
         loop {
             for (what, done) in [
-                ("审计封存", self.seal().await),
+                ("审计封印", self.note_head().await),
                 ("逾期提醒", self.escalate_overdue().await.map(|_| ())),
                 ("证明到期", self.reopen_expired().await.map(|_| ())),
                 ("清理文件", self.store.sweep_files(ORPHAN_AGE).await.map(|_| ()).map_err(OfficeError::from)),

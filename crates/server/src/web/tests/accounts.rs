@@ -380,3 +380,83 @@ async fn what_waits_is_decided_inside_ones_own_county() {
         assert!(app.office.pending(&security).await.unwrap().is_empty());
     }
 }
+
+/// Whoever may not answer a finding, or answers one that has moved on, sends nothing: the body is not read.
+#[tokio::test]
+async fn what_may_not_be_answered_is_not_read() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open"), ("days", "3")]).await.is(303);
+        let village = app.log_in("village1").await;
+        let mine = app.get(&village, "/inbox").await.text();
+        let mine = mine.split("/findings/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let send = async |id: &str, version: &str| {
+            let read = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+            let head = format!(
+                "--XX\r\nContent-Disposition: form-data; name=\"version\"\r\n\r\n{version}\r\n--XX\r\nContent-Disposition: form-data; name=\"proofs\"; filename=\"a.jpg\"\r\n\r\n"
+            );
+            let counted = read.clone();
+            let parts = futures_util::stream::unfold(0u32, move |i| {
+                let (counted, head) = (counted.clone(), head.clone());
+                async move {
+                    let part = if i == 0 { head.into_bytes() } else { vec![7; 1 << 20] };
+                    counted.fetch_add(part.len(), std::sync::atomic::Ordering::Relaxed);
+                    (i < 60).then(|| (Ok::<_, std::io::Error>(axum::body::Bytes::from(part)), i + 1))
+                }
+            });
+            let request = Request::post(format!("/findings/{id}/answer"))
+                .header(header::COOKIE, &village)
+                .header(header::HOST, "localhost")
+                .header("sec-fetch-site", "same-origin")
+                .header(header::CONTENT_TYPE, "multipart/form-data; boundary=XX");
+            let a = app.ask(request.body(Body::from_stream(parts)).unwrap()).await;
+            (a, read.load(std::sync::atomic::Ordering::Relaxed))
+        };
+        let (a, read) = send("999999", "1").await;
+        a.is(404);
+        assert_eq!(read, 0);
+        let (a, read) = send(&mine, "999").await;
+        a.is(409);
+        assert!(read < 4 << 20, "{read}");
+        // one that is too large is given up at its limit
+        let version = app.get(&village, &format!("/findings/{mine}")).await.text();
+        let version = version.split("name=\"version\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let (a, read) = send(&mine, &version).await;
+        a.is(422).says("超过 10 MB");
+        assert!(read < 16 << 20, "{read}");
+    }
+}
+
+/// Names in names of files and of columns do not stand in the database.
+#[tokio::test]
+async fn no_name_stands_in_the_database() {
+    let app = apps().await.remove(0);
+    app.compared().await;
+    let name = "欧阳诸葛端木";
+    let officer = app.log_in("county").await;
+    let roster = format!("姓名,性别,出生日期,身份证件号,户籍地址,{name}\n甲乙丙,男,2015-01-02,,柳林镇,1\n");
+    let parts: [(&str, Option<&str>, &[u8]); 2] =
+        [("person", None, name.as_bytes()), ("files", Some("户籍欧阳诸葛端木.csv"), roster.as_bytes())];
+    app.upload(&officer, "/rosters", &parts).await;
+    app.office
+        .keep_proof(
+            "欧阳诸葛端木死亡证明.webp",
+            b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0".to_vec(),
+        )
+        .await
+        .unwrap();
+    app.get(&officer, "/rosters").await.says(name);
+    let id: i64 = app.office.store.one("SELECT MAX(id) FROM batch", vec![]).await.unwrap().unwrap().int(0).unwrap();
+    app.post(&officer, &format!("/rosters/{id}/reading"), &[("heading:0", name), ("field:0", "remarks")]).await.is(303);
+    assert_eq!(app.office.store.heading_mapping(COUNTY, "household").await.unwrap()[name], "remarks");
+    let folder = app._folder.as_ref().unwrap().path();
+    let needle = name.as_bytes();
+    let mut looked = 0;
+    for file in ["baoxue.db", "baoxue.db-wal"] {
+        let bytes = std::fs::read(folder.join(file)).unwrap_or_default();
+        looked += bytes.len();
+        assert!(!bytes.windows(needle.len()).any(|w| w == needle), "{file}");
+    }
+    assert!(looked > 100_000);
+}

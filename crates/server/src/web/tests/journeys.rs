@@ -10,7 +10,8 @@ use crate::app::compare::sources::fingerprint;
 use crate::app::office::kept;
 
 /// A photo, as far as its first bytes say.
-const PHOTO: &[u8] = b"\xff\xd8\xff\xe0 a photo";
+/// A photo of one pixel.
+const PHOTO: &[u8] = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0";
 
 async fn upload_all(app: &TestApp, cookie: &str) {
     let files = rosters();
@@ -97,7 +98,10 @@ async fn from_dropped_files_to_a_cleared_finding() {
         app.upload(&village, &format!("/findings/{id}/answer"), &parts).await.is(303);
         let page = app.get(&county, &format!("/findings/{id}")).await;
         let proof = page.text().split(&format!("/findings/{id}/proofs/")).nth(1).unwrap().split('"').next().unwrap().to_owned();
-        assert_eq!(app.get(&county, &format!("/findings/{id}/proofs/{proof}")).await.bytes, PHOTO);
+        let shown = app.get(&county, &format!("/findings/{id}/proofs/{proof}")).await;
+        assert!(shown.bytes.starts_with(&[0xff, 0xd8, 0xff]), "what is kept is encoded by the program itself");
+        assert_eq!(shown.headers["content-type"], "image/jpeg");
+        assert!(shown.headers["content-security-policy"].to_str().unwrap().contains("sandbox"));
         let school = app.log_in("school2").await;
         app.get(&school, &format!("/findings/{id}/proofs/{proof}")).await.is(404);
         // two officers at once: the second sees what the first did
@@ -365,7 +369,7 @@ async fn administrators_keep_places_people_and_settings() {
 
         let auditor = app.log_in("auditor").await;
         app.get(&auditor, "/audit").await.says("授权").says("修改参数");
-        app.get(&auditor, "/audit?verify=1").await.says("链条完整");
+        app.get(&auditor, "/audit?verify=1").await.says("逐条相扣");
         app.get(&auditor, "/people").await.is(403);
     }
 }

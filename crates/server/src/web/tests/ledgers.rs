@@ -6,17 +6,25 @@ use jiff::civil::date;
 
 use super::support::{TestApp, actor_of, apps, child, rosters};
 use crate::app::clock::Clock;
-use crate::app::office::dispatch::{Answer, Proof};
+use crate::app::office::dispatch::Answer;
 use crate::web::{App, site};
 
-const PHOTO: &[u8] = b"\xff\xd8\xff\xe0 a photo";
+/// A photo of one pixel.
+const PHOTO: &[u8] = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0";
 
 /// The same installation on another day.
 fn on(app: &TestApp, day: jiff::civil::Date) -> TestApp {
     let mut office = app.office.clone();
     office.clock = Clock::starting_at(day.at(10, 0, 0, 0));
     TestApp {
-        site: site(App { office: office.clone(), tls: false, proxy: false, cautions: Vec::new(), banner: None }),
+        site: site(App {
+            office: office.clone(),
+            tls: false,
+            proxy: false,
+            cautions: Vec::new(),
+            uploads: Default::default(),
+            banner: None,
+        }),
         office,
         _folder: None,
     }
@@ -44,7 +52,7 @@ async fn answered(app: &TestApp, i: usize, disposition: &str) -> i64 {
     app.office.dispatch(&officer, &[id], None, None).await.unwrap();
     let village = actor_of(&app.office, "village1").await;
     let (_, version) = finding_of(app, i).await;
-    let proofs = vec![Proof { file_name: "证明.jpg".into(), bytes: PHOTO.into() }];
+    let proofs = vec![app.office.keep_proof("证明.jpg", PHOTO.into()).await.unwrap()];
     let note = "随父母在外省";
     app.office.answer(&village, Answer { finding: id, version, disposition, note, proofs }).await.unwrap();
     id
@@ -196,7 +204,7 @@ async fn whoever_answered_does_not_decide() {
         app.office.dispatch(&officer, &[id], None, None).await.unwrap();
         let both = actor_of(&app.office, "county").await;
         let (_, version) = finding_of(&app, 20).await;
-        let proofs = vec![Proof { file_name: "a.jpg".into(), bytes: PHOTO.into() }];
+        let proofs = vec![app.office.keep_proof("a.jpg", PHOTO.into()).await.unwrap()];
         let answer = Answer { finding: id, version, disposition: "nobody-found", note: "", proofs };
         app.office.answer(&both, answer).await.unwrap();
         let county = app.log_in("county").await;

@@ -127,7 +127,14 @@ pub async fn apps_with(set_up: fn(&mut Office)) -> Vec<TestApp> {
             }
             office.set_known_password(login, PASSWORD).await.unwrap();
         }
-        let app = App { office: office.clone(), tls: false, proxy: false, cautions: Vec::new(), banner: None };
+        let app = App {
+            office: office.clone(),
+            tls: false,
+            proxy: false,
+            cautions: Vec::new(),
+            uploads: Default::default(),
+            banner: None,
+        };
         out.push(TestApp { site: site(app), office, _folder: Some(folder) });
     }
     out
@@ -293,5 +300,12 @@ impl TestApp {
 
 /// The application itself, for its table of routes.
 pub fn shared(app: &TestApp) -> Arc<App> {
-    Arc::new(App { office: app.office.clone(), tls: false, proxy: false, cautions: Vec::new(), banner: None })
+    Arc::new(App {
+        office: app.office.clone(),
+        tls: false,
+        proxy: false,
+        cautions: Vec::new(),
+        uploads: Default::default(),
+        banner: None,
+    })
 }
