@@ -219,6 +219,27 @@ fn a_persons_word_is_heard_by_the_next_run() {
     assert_eq!(records(&f.path().join("o/children.csv")).len(), 41);
 }
 
+/// Names that a spreadsheet would run are text in everything that is written, and nobody else on the machine reads it.
+#[test]
+fn names_that_look_like_formulas_stay_text() {
+    let f = tempfile::tempdir().unwrap();
+    std::fs::create_dir(f.path().join("r")).unwrap();
+    let household = "姓名,性别,出生日期,身份证件号,户籍状态\n\"=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\",男,2013-04-05,,在册\n-王小明,男,2013-05-06,,在册\n@李四,女,2014-05-06,,在册\n";
+    std::fs::write(f.path().join("r/户籍.csv"), household).unwrap();
+    std::fs::write(f.path().join("r/学籍.csv"), "姓名,性别,出生日期,身份证件号,学籍状态\n张三,男,2012-01-01,,在读\n").unwrap();
+    compare(f.path(), &["r/户籍.csv", "r/学籍.csv"], &[]);
+    let text = std::fs::read_to_string(f.path().join("o/children.csv")).unwrap();
+    let names: Vec<String> = records(&f.path().join("o/children.csv")).into_iter().map(|r| r["name"].clone()).collect();
+    assert!(names.iter().any(|n| n.contains("王小明")), "{text}");
+    assert!(names.iter().all(|n| !n.starts_with(['=', '+', '-', '@', '\t', '\r'])), "{names:?}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |p: &str| std::fs::metadata(f.path().join(p)).unwrap().permissions().mode() & 0o077;
+        assert_eq!((mode("o"), mode("o/children.csv")), (0, 0), "its owner's alone");
+    }
+}
+
 /// 既有台账: a case from before the program keeps its visits, and the ledger shows them; a pupil without a record comes back as
 /// the platform's own sheet, and values that differ from the platform are listed.
 #[test]

@@ -227,7 +227,7 @@ fn lines(value: &Value, width: f64) -> u32 {
 
 /// Cells are typed as text, so Excel itself never runs them; but a table saved as CSV loses its types, and a text that
 /// begins like a formula would run then. Such text gets the apostrophe that Excel shows as nothing in the cell's edit line.
-fn guard(text: &str) -> Cow<'_, str> {
+pub fn guard(text: &str) -> Cow<'_, str> {
     const MAX_CELL_CHARS: usize = 32_767;
     let risky = text.starts_with(['=', '+', '@', '\t', '\r'])
         || (text.starts_with('-') && text.len() > 1 && !text[1..].bytes().all(|b| b.is_ascii_digit() || b == b'.'));
@@ -282,7 +282,17 @@ mod tests {
 
     #[test]
     fn guards() {
-        for (from, to) in [("-5", "-5"), ("-cmd", "'-cmd"), ("@x", "'@x"), ("王小明", "王小明"), ("a\u{0}b", "ab")] {
+        for (from, to) in [
+            ("-5", "-5"),
+            ("-cmd", "'-cmd"),
+            ("@x", "'@x"),
+            ("=1+1", "'=1+1"),
+            ("+86", "'+86"),
+            ("\tx", "'\tx"),
+            ("\rx", "'x"),
+            ("王小明", "王小明"),
+            ("a\u{0}b", "ab"),
+        ] {
             assert_eq!(guard(from), to);
         }
     }

@@ -106,12 +106,13 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("不能在 {} 上监听;端口可能被占用,可用 --listen 换一个", args.listen))?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
+    let handle = Handle::new();
+    let ending = end_on_signal(handle.clone())?;
+    tokio::spawn(ending);
     println!("保学已启动:{}://{address}", if tls.is_some() { "https" } else { "http" });
     if args.demo.is_some() {
         demo_office::print_log_ins();
     }
-    let handle = Handle::new();
-    tokio::spawn(end_on_signal(handle.clone()));
     let room = connections::room();
     match tls {
         Some(tls) => {
@@ -125,18 +126,23 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
             server.serve(site).await?;
         }
     }
+    if let Err(e) = office.note_head().await {
+        eprintln!("审计封印:{e}");
+    }
     office.store.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn end_on_signal(handle: Handle<SocketAddr>) {
-    let interrupt = tokio::signal::ctrl_c();
+/// Listens from now on: whoever is told to end right after the start ends in order too.
+fn end_on_signal(handle: Handle<SocketAddr>) -> anyhow::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
-    {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    Ok(async move {
+        let interrupt = tokio::signal::ctrl_c();
+        #[cfg(unix)]
         tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
-    }
-    #[cfg(not(unix))]
-    let _ = interrupt.await;
-    handle.graceful_shutdown(Some(GRACE));
+        #[cfg(not(unix))]
+        let _ = interrupt.await;
+        handle.graceful_shutdown(Some(GRACE));
+    })
 }

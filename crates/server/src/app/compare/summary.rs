@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Context;
+use baoxue_documents::write::guard;
 use baoxue_domain::ledger::LedgerKind;
 use baoxue_domain::roster::{Severity, SourceKind};
 use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
@@ -267,7 +268,7 @@ pub fn record(child: &Child) -> ChildRecord {
     sources.dedup();
     ChildRecord {
         key: child.key(),
-        name: child.name().to_owned(),
+        name: guard(child.name()).into_owned(),
         birth_date: child.birth_date.map(|d| d.to_string()).unwrap_or_default(),
         verdict: child.verdict.kind.code().to_owned(),
         sources: sources.join("、"),
