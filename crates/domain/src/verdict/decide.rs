@@ -90,14 +90,20 @@ impl<'a> Evidence<'a> {
         setting.has(SourceKind::InSchool) && !self.no_roll
     }
 
-    fn active_records(&self) -> impl Iterator<Item = &RosterRow> {
+    /// Student records that are on the register: neither left nor graduated nor dropped out.
+    pub(super) fn active_records(&self) -> impl Iterator<Item = &RosterRow> {
         self.of(SourceKind::Student).filter(|r| record_state(r).is_active())
+    }
+
+    /// Student records in a state.
+    pub(super) fn records_in(&self, state: RecordState) -> impl Iterator<Item = &RosterRow> {
+        self.of(SourceKind::Student).filter(move |r| record_state(r) == state)
     }
 }
 
 /// What a student record's state says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RecordState {
+pub(super) enum RecordState {
     Active,
     Suspended,
     DroppedOut,
@@ -128,11 +134,11 @@ fn record_state(row: &RosterRow) -> RecordState {
     }
 }
 
-fn is_present(row: &RosterRow) -> bool {
+pub(super) fn is_present(row: &RosterRow) -> bool {
     row.get(Field::Present).is_none_or(|p| !p.starts_with('否') && !p.contains("不在") && !p.contains("未到"))
 }
 
-fn is_placed(row: &RosterRow) -> bool {
+pub(super) fn is_placed(row: &RosterRow) -> bool {
     row.get(Field::Placement).is_some_and(|p| {
         p.contains("送教")
             || p.contains("特教")
@@ -186,7 +192,7 @@ fn with_record(record: &RosterRow, present: bool, e: &Evidence, s: &Setting) -> 
             VerdictKind::RecordWithoutChild
         };
     }
-    if differs(record, e) {
+    if !differences_of_record(record, e).is_empty() {
         return VerdictKind::IdentityMismatch;
     }
     if s.has(SourceKind::Household) && !e.has(SourceKind::Household) {
@@ -196,19 +202,23 @@ fn with_record(record: &RosterRow, present: bool, e: &Evidence, s: &Setting) -> 
     }
 }
 
-/// The student record against the household register: another number, birth date or sex.
-fn differs(record: &RosterRow, e: &Evidence) -> bool {
-    e.of(SourceKind::Household).next().is_some_and(|h| {
-        let id = matches!((record.national_id, h.national_id), (Some(a), Some(b)) if a != b);
-        let unsound = record.unsound_id.is_some() && h.national_id.is_some();
-        let birth = matches!((record.birth_date, h.birth_date), (Some(a), Some(b)) if a != b);
-        let sex = matches!((record.sex, h.sex), (Some(a), Some(b)) if a != b);
-        id || unsound || birth || sex
-    })
+/// In what the student record and the household register contradict each other: every row of the register says otherwise.
+pub(super) fn differences_of_record(record: &RosterRow, e: &Evidence) -> Vec<&'static str> {
+    let household: Vec<&RosterRow> = e.of(SourceKind::Household).collect();
+    let all = |other: &dyn Fn(&RosterRow) -> bool| !household.is_empty() && household.iter().all(|h| other(h));
+    let id = |h: &RosterRow| match (record.national_id, record.unsound_id.is_some(), h.national_id) {
+        (Some(a), _, Some(b)) => a != b,
+        (None, true, Some(_)) => true,
+        _ => false,
+    };
+    let birth = |h: &RosterRow| matches!((record.birth_date, h.birth_date), (Some(a), Some(b)) if a != b);
+    let sex = |h: &RosterRow| matches!((record.sex, h.sex), (Some(a), Some(b)) if a != b);
+    let found = [(all(&id), "身份证件号"), (all(&birth), "出生日期"), (all(&sex), "性别")];
+    found.into_iter().filter(|f| f.0).map(|f| f.1).collect()
 }
 
 fn without_record(e: &Evidence, s: &Setting) -> VerdictKind {
-    let state = e.of(SourceKind::Student).map(record_state).next();
+    let state = |s| e.records_in(s).next().is_some();
     let status = |words: &[&str]| {
         let mut any = e.of(SourceKind::Household).peekable();
         any.peek().is_some() && any.all(|r| r.get(Field::RegisterStatus).is_some_and(|t| words.iter().any(|w| t.contains(w))))
@@ -217,13 +227,13 @@ fn without_record(e: &Evidence, s: &Setting) -> VerdictKind {
         return VerdictKind::Deceased;
     }
     let out_of_school = e.of(SourceKind::Poverty).any(|r| r.get(Field::OutOfSchool).is_some_and(|v| v.starts_with('是')));
-    if state == Some(RecordState::DroppedOut) || out_of_school {
+    if state(RecordState::DroppedOut) || out_of_school {
         return VerdictKind::RecordedDropout;
     }
     if e.of(SourceKind::PastCases).any(is_open_dropout) {
         return VerdictKind::RecordedDropout;
     }
-    if state == Some(RecordState::Graduated) {
+    if state(RecordState::Graduated) {
         return VerdictKind::Graduated;
     }
     if e.of(SourceKind::InSchool).next().is_some() {
@@ -334,7 +344,37 @@ mod tests {
         check(&[(Household, &[]), (Student, &[]), (InSchool, &[]), (PastCases, &past("辍学"))], V::EnrolledPresent);
         check(&[(Births, &[])], V::UnregisteredUnseen);
         let reason = check(&[(Household, &[])], V::HouseholdNoRecord);
-        assert_eq!(reason, "户籍在册,2013-03-02 生,学籍、在校实名、卫健出生、乡村振兴名册均未见就读记录。");
+        assert_eq!(reason, "户籍在册,2013-03-02 生,学籍、在校实名名册均未见就读记录,卫健出生名册未见此人。");
+    }
+
+    /// Several rows of one source: each clause is of the row that it speaks of, in whatever order they come.
+    #[test]
+    fn several_rows_of_a_source_are_told_as_they_are() {
+        use VerdictKind as V;
+        let at = |name, state| [(Field::SchoolName, name), (Field::StudentState, state)];
+        let (left, now) = (at("石桥小学", "转出"), at("柳林小学", "在读"));
+        for rows in [[&left[..], &now], [&now, &left]] {
+            let said = check(&[(Household, &[]), (Student, rows[0]), (Student, rows[1]), (InSchool, &[])], V::EnrolledPresent);
+            assert!(said.contains("学籍(2 条)、在校实名在册") && said.contains("在柳林小学就读"), "{said}");
+        }
+        let gone = at("柳林小学", "流失");
+        for rows in [[&left[..], &gone], [&gone, &left]] {
+            let said = check(&[(Household, &[]), (Student, rows[0]), (Student, rows[1])], V::RecordedDropout);
+            assert!(said.contains("学籍状态为“流失”") && !said.contains("转出"), "{said}");
+        }
+        let said = check(
+            &[(Household, &[(Field::RegisterStatus, "迁出")]), (Household, &[(Field::RegisterStatus, "注销")])],
+            V::MovedOut,
+        );
+        assert!(said.contains("户籍(2 条)在册") && said.contains("户籍状态为“迁出”、“注销”"), "{said}");
+        let roll = [
+            [(Field::SchoolName, "石桥小学"), (Field::Present, "否")],
+            [(Field::SchoolName, "柳林小学"), (Field::Present, "是")],
+        ];
+        let said = check(&[(Household, &[]), (InSchool, &roll[0]), (InSchool, &roll[1])], V::RecordPending);
+        assert!(said.contains("柳林小学有此人"), "{said}");
+        let said = check(&[(Household, &[]), (Disability, &[(Field::Placement, "未安置")])], V::DisabledNotPlaced);
+        assert!(said.contains("登记的安置方式为“未安置”"), "{said}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use jiff::civil::Date;
 
-use super::decide::{Evidence, Setting};
+use super::decide::{Evidence, RecordState, Setting, differences_of_record, is_placed, is_present};
 use super::kind::{VerdictGroup, VerdictKind};
 use crate::roster::{Field, RosterRow, SourceKind};
 
@@ -66,10 +66,15 @@ fn differences(row: &RosterRow, child: &Evidence) -> Vec<String> {
     out
 }
 
-/// 理由 (the reason sentence) of a verdict: what is on record, what is not.
+/// 理由 (the reason sentence) of a verdict: what is on record, what is not. Every clause is a fact of the rows (tests/reasons.rs recomputes them).
 pub(super) fn sentence(kind: VerdictKind, e: &Evidence, s: &Setting) -> String {
     let mut parts: Vec<String> = Vec::new();
-    let found: Vec<&str> = SourceKind::ALL.iter().filter(|k| e.has(**k)).map(|k| k.label()).collect();
+    let found = |k: &SourceKind| match e.of(*k).count() {
+        0 => None,
+        1 => Some(k.label().to_owned()),
+        n => Some(format!("{}({n} 条)", k.label())),
+    };
+    let found: Vec<String> = SourceKind::ALL.iter().filter_map(found).collect();
     if !found.is_empty() {
         parts.push(format!("{}在册", found.join("、")));
     }
@@ -87,37 +92,42 @@ pub(super) fn sentence(kind: VerdictKind, e: &Evidence, s: &Setting) -> String {
     parts.join(",") + "。"
 }
 
-/// Which sources at hand have no row.
+/// Which sources at hand have no row. Registers of schools tell of going to school, those of people of being there; lists of a few children
+/// (disability, poverty, exams) are silent on nearly everybody: only their rows speak.
 fn absent(kind: VerdictKind, e: &Evidence, s: &Setting, parts: &mut Vec<String>) {
-    if matches!(kind, VerdictKind::EnrolledNotPresent) && e.has(SourceKind::InSchool) {
+    if matches!(kind, VerdictKind::EnrolledNotPresent) {
+        if !e.has(SourceKind::InSchool) {
+            parts.push("在校实名名册未见此人".to_owned());
+        }
         return;
     }
-    // lists of a few children (disability, exams, last year's) are silent on nearly everybody: only their rows speak
-    const SPEAKING: [SourceKind; 6] = [
-        SourceKind::Household,
-        SourceKind::Student,
-        SourceKind::InSchool,
-        SourceKind::Births,
-        SourceKind::Poverty,
-        SourceKind::Floating,
-    ];
-    let none: Vec<&str> = SPEAKING.iter().filter(|k| s.has(**k) && !e.has(**k)).map(|k| k.label()).collect();
-    if none.is_empty() {
-        return;
-    }
-    let all = if none.len() > 1 { "均" } else { "" };
-    parts.push(match kind {
-        VerdictKind::EnrolledNotPresent => "在校实名名册未见此人".to_owned(),
-        VerdictKind::RecordWithoutChild => format!("{}名册{all}未见此人", none.join("、")),
-        _ => format!("{}名册{all}未见就读记录", none.join("、")),
+    let without = |of: &[SourceKind], what: &str| {
+        let none: Vec<&str> = of.iter().filter(|k| s.has(**k) && !e.has(**k)).map(|k| k.label()).collect();
+        let all = if none.len() > 1 { "均" } else { "" };
+        (!none.is_empty()).then(|| format!("{}名册{all}未见{what}", none.join("、")))
+    };
+    let schools = if kind == VerdictKind::RecordWithoutChild { "此人" } else { "就读记录" };
+    parts.extend(without(&[SourceKind::Student, SourceKind::InSchool], schools));
+    parts.extend(without(&[SourceKind::Household, SourceKind::Births], "此人"));
+}
+
+/// What rows say, each once, in quotes.
+fn quoted<'a>(values: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut all: Vec<&str> = Vec::new();
+    values.for_each(|v| {
+        if !all.contains(&v) {
+            all.push(v)
+        }
     });
+    (!all.is_empty()).then(|| all.iter().map(|v| format!("“{v}”")).collect::<Vec<_>>().join("、"))
 }
 
 fn particulars(kind: VerdictKind, e: &Evidence, s: &Setting) -> Option<String> {
     let value = |source: SourceKind, field: Field| e.of(source).find_map(|r| r.get(field));
+    let states = |of: RecordState| quoted(e.records_in(of).filter_map(|r| r.get(Field::StudentState)));
     match kind {
         VerdictKind::EnrolledPresent | VerdictKind::RecordNoHousehold => {
-            let school = value(SourceKind::Student, Field::SchoolName).map(|n| format!("在{n}就读"));
+            let school = e.active_records().find_map(|r| r.get(Field::SchoolName)).map(|n| format!("在{n}就读"));
             let whose = if e.no_roll { "该校未交" } else { "未提供" };
             let unsure = (!e.has_roll(s)).then(|| format!("{whose}在校实名名册,是否在校未核对"));
             let elsewhere = (kind == VerdictKind::RecordNoHousehold).then(|| "本县户籍名册未见".to_owned());
@@ -125,25 +135,38 @@ fn particulars(kind: VerdictKind, e: &Evidence, s: &Setting) -> Option<String> {
             (!all.is_empty()).then(|| all.join(","))
         }
         VerdictKind::RecordPending => {
-            Some(format!("{}有此人,学籍名册未见", value(SourceKind::InSchool, Field::SchoolName).unwrap_or("学校在校名册")))
+            let school = e.of(SourceKind::InSchool).filter(|r| is_present(r)).find_map(|r| r.get(Field::SchoolName));
+            let none = if e.has(SourceKind::Student) { "学籍名册没有在籍记录" } else { "学籍名册未见" };
+            Some(format!("{}有此人,{none}", school.unwrap_or("学校在校名册")))
         }
         VerdictKind::DoubleRecord => {
-            let schools: Vec<&str> = e.of(SourceKind::Student).filter_map(|r| r.get(Field::SchoolName)).collect();
-            Some(format!("学籍名册有 {} 条在籍记录({})", e.of(SourceKind::Student).count(), schools.join("、")))
+            let schools: Vec<&str> = e.active_records().filter_map(|r| r.get(Field::SchoolName)).collect();
+            Some(format!("学籍名册有 {} 条在籍记录({})", e.active_records().count(), schools.join("、")))
         }
-        VerdictKind::IdentityMismatch => mismatch(e),
+        VerdictKind::IdentityMismatch => {
+            let all = e.active_records().next().map(|r| differences_of_record(r, e))?;
+            Some(format!("学籍与户籍的{}不一致", all.join("、")))
+        }
         VerdictKind::EnrolledNotPresent => {
             let why = value(SourceKind::InSchool, Field::AbsentReason).map(|r| format!("学校登记不在校(原因:{r})"));
             why.or_else(|| e.has(SourceKind::InSchool).then(|| "学校登记不在校".to_owned()))
         }
         VerdictKind::RecordedDropout => {
-            let state = value(SourceKind::Student, Field::StudentState).map(|t| format!("学籍状态为“{t}”"));
+            let state = states(RecordState::DroppedOut).map(|t| format!("学籍状态为{t}"));
             let reason = value(SourceKind::Poverty, Field::OutOfSchoolReason).map_or(String::new(), |r| format!("(原因:{r})"));
-            let poor = value(SourceKind::Poverty, Field::OutOfSchool).map(|_| format!("乡村振兴名册登记为失学辍学{reason}"));
-            state.or(poor)
+            let poor = e.of(SourceKind::Poverty).any(|r| r.get(Field::OutOfSchool).is_some_and(|v| v.starts_with('是')));
+            let poor = poor.then(|| format!("乡村振兴名册登记为失学辍学{reason}"));
+            let all: Vec<String> = [state, poor].into_iter().flatten().collect();
+            (!all.is_empty()).then(|| all.join(","))
         }
-        VerdictKind::Suspended => value(SourceKind::Student, Field::StudentState).map(|t| format!("学籍状态为“{t}”")),
-        VerdictKind::HomeTaught => value(SourceKind::Disability, Field::Placement).map(|p| format!("残联登记安置方式为“{p}”")),
+        VerdictKind::Suspended => states(RecordState::Suspended).map(|t| format!("学籍状态为{t}")),
+        VerdictKind::Graduated => states(RecordState::Graduated).map(|t| format!("学籍状态为{t}")),
+        VerdictKind::HomeTaught => {
+            let placed = e.of(SourceKind::Disability).filter(|r| is_placed(r)).filter_map(|r| r.get(Field::Placement));
+            let taught = e.active_records().filter_map(|r| r.get(Field::AttendanceMode)).filter(|m| m.contains("送教"));
+            let placed = quoted(placed).map(|p| format!("残联登记安置方式为{p}"));
+            placed.or_else(|| quoted(taught).map(|m| format!("学籍就读方式为{m}")))
+        }
         VerdictKind::Postponed => {
             let by = value(SourceKind::Postponed, Field::ApprovedBy).map_or(String::new(), |a| format!("经{a}批准"));
             Some(format!(
@@ -152,17 +175,20 @@ fn particulars(kind: VerdictKind, e: &Evidence, s: &Setting) -> Option<String> {
             ))
         }
         VerdictKind::MovedOut | VerdictKind::Deceased => {
-            value(SourceKind::Household, Field::RegisterStatus).map(|t| format!("户籍状态为“{t}”"))
+            let status = e.of(SourceKind::Household).filter_map(|r| r.get(Field::RegisterStatus));
+            quoted(status).map(|t| format!("户籍状态为{t}"))
         }
         VerdictKind::EnrolledElsewhere => {
-            let said =
-                value(SourceKind::Cleared, Field::Disposition).or_else(|| value(SourceKind::PastCases, Field::Disposition));
-            said.map(|d| format!("上年核实为“{d}”,本学期证明待更新"))
+            let said = |source| e.of(source).filter_map(|r| r.get(Field::Disposition)).filter(|d| d.contains("就读"));
+            quoted(said(SourceKind::Cleared).chain(said(SourceKind::PastCases)))
+                .map(|d| format!("上年核实为{d},本学期证明待更新"))
         }
-        VerdictKind::Graduated => value(SourceKind::Student, Field::StudentState).map(|t| format!("学籍状态为“{t}”")),
         VerdictKind::ReviewNeeded => Some("有一条相近的就读记录,机器不能断定是否同一人".to_owned()),
         VerdictKind::DisabledNotPlaced => {
-            value(SourceKind::Disability, Field::DisabilityKind).map(|k| format!("残疾类别“{k}”,未见安置方式"))
+            let kind = value(SourceKind::Disability, Field::DisabilityKind).map(|k| format!("残疾类别“{k}”"));
+            let placement = quoted(e.of(SourceKind::Disability).filter_map(|r| r.get(Field::Placement)));
+            let placement = placement.map_or("未见安置方式".to_owned(), |p| format!("登记的安置方式为{p}"));
+            Some([kind, Some(placement)].into_iter().flatten().collect::<Vec<_>>().join(","))
         }
         _ => None,
     }
@@ -192,20 +218,4 @@ pub fn past_visits<'a>(rows: impl Iterator<Item = &'a RosterRow>) -> Vec<String>
     out.sort();
     out.dedup();
     out
-}
-
-/// What differs between the student record and the household register.
-fn mismatch(e: &Evidence) -> Option<String> {
-    let (record, household): (&RosterRow, &RosterRow) = (e.of(SourceKind::Student).next()?, e.of(SourceKind::Household).next()?);
-    let mut all = Vec::new();
-    if !record.id_text().is_empty() && !household.id_text().is_empty() && record.id_text() != household.id_text() {
-        all.push("身份证件号");
-    }
-    if record.birth_date.is_some() && household.birth_date.is_some() && record.birth_date != household.birth_date {
-        all.push("出生日期");
-    }
-    if record.sex.is_some() && household.sex.is_some() && record.sex != household.sex {
-        all.push("性别");
-    }
-    Some(format!("学籍与户籍的{}不一致", all.join("、")))
 }
