@@ -112,5 +112,12 @@ test("TLS from a given certificate", async () => {
   assert.equal(home.status, 200);
   assert.match(home.text, /工作台/);
   await assert.rejects(fetch(`http://127.0.0.1:${place.port}/`), "nothing answers without TLS");
+  // the certificate ends in two days: its administrator reads it on her first page, others do not
+  const system = new URLSearchParams({ login: "xitong", password: PASSWORD }).toString();
+  const hers = await ask("/log-in", { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded", origin: `https://127.0.0.1:${place.port}` }, body: system });
+  assert.match((await ask("/", { headers: { cookie: hers.headers["set-cookie"][0].split(";")[0] } })).text, /HTTPS 证书 30 天内到期/);
+  assert.doesNotMatch(home.text, /HTTPS 证书/);
+  const doctor = spawnSync(program, ["doctor", "--data", join(folder, "tls"), "--tls-cert", cert], { encoding: "utf8" });
+  assert.match(doctor.stdout, /✗ 证书 30 天内到期/);
   await place.end();
 });

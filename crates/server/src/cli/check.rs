@@ -67,11 +67,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
             Err(e) => {
                 failed = true;
-                let causes: Vec<String> = e.chain().map(ToString::to_string).collect();
+                let causes = super::told(&e);
                 if args.json {
-                    all.push(json!({ "file": path.display().to_string(), "refused": causes.join(":") }));
+                    all.push(json!({ "file": path.display().to_string(), "refused": causes }));
                 } else {
-                    println!("✗ {}", causes.join(":"));
+                    println!("✗ {causes}");
                 }
             }
         }

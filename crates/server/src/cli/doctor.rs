@@ -10,11 +10,10 @@ use crate::app::clock::Clock;
 use crate::app::office::Office;
 use crate::app::office::heads::default_file;
 use crate::app::process;
+use crate::web::cautions::{CERTIFICATE_DAYS, ends_soon};
 
 /// Least room on the disk, in MiB: a county's year of rosters.
 const LEAST_ROOM_MIB: u64 = 2_048;
-/// Days before a certificate's end from which it is worth a word.
-const CERTIFICATE_SECONDS: u32 = 30 * 24 * 3600;
 
 /// 检查安装:密钥、数据库、磁盘、时钟、字体、证书,并说明怎样修。
 #[derive(clap::Args)]
@@ -69,7 +68,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn keys(i: &installation::Args, r: &mut Report) {
     match i.vault() {
         Ok(v) => r.good(&format!("密钥可用,当前用“{}”加密", v.active())),
-        Err(e) => r.bad(&format!("密钥:{e:#}")),
+        Err(e) => r.bad(&format!("密钥:{}", super::told(&e))),
     }
     if let Ok(open) = process::open_to_others(&i.key_path())
         && !open.is_empty()
@@ -192,10 +191,9 @@ fn certificate(path: &Path, r: &mut Report) {
     if std::fs::read(path).is_err() {
         return r.bad(&format!("证书 {} 读不出来", path.display()));
     }
-    let seconds = CERTIFICATE_SECONDS.to_string();
-    match Command::new("openssl").args(["x509", "-noout", "-checkend", &seconds, "-in"]).arg(path).output() {
-        Ok(o) if o.status.success() => r.good("证书 30 天内不会到期"),
-        Ok(_) => r.bad("证书 30 天内到期或不是 PEM 证书;请换新证书,否则手机会拒绝打开"),
-        Err(_) => r.warn("没有 openssl,看不出证书何时到期"),
+    match ends_soon(path) {
+        Some(false) => r.good(&format!("证书 {CERTIFICATE_DAYS} 天内不会到期")),
+        Some(true) => r.bad(&format!("证书 {CERTIFICATE_DAYS} 天内到期或不是 PEM 证书;请换新证书,否则手机会拒绝打开")),
+        None => r.warn("没有 openssl,看不出证书何时到期"),
     }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use baoxue_linkage::Engine;
 use baoxue_linkage::evaluate::Quality;
 
+use crate::app::link::report::expected;
 use crate::app::link::reviewed::{range, reliability};
 use crate::app::link::{Outcome, Request, run as run_link, without_rows};
 
@@ -89,18 +90,18 @@ fn print(o: &Outcome, request: &Request) {
     let l = &o.linkage;
     for (i, name) in o.table_names.iter().enumerate() {
         println!(
-            "{name}:{} 行,未匹配 {} 行(预计其中 {:.2}% 确实无对应记录)",
+            "{name}:{} 行,未匹配 {} 行(预计其中 {} 确实无对应记录)",
             l.counts.rows[i],
             l.unmatched[i].len(),
-            l.unmatched_precision[i] * 100.0
+            expected(l.unmatched_precision[i], l.unmatched[i].len())
         );
     }
     println!(
-        "匹配 {} 对,待人工认定 {} 对,合并为 {} 人;预计准确率 {:.2}%",
+        "匹配 {} 对,待人工认定 {} 对,合并为 {} 人;预计准确率 {}",
         l.links.len(),
         l.review.len(),
         l.clusters.len(),
-        l.estimated_precision * 100.0
+        expected(l.estimated_precision, l.links.len())
     );
     without_rows(l, &o.table_names).iter().for_each(|hint| println!("{hint}"));
     o.absent.iter().for_each(|a| println!("{}", a.sentence(&o.table_names)));

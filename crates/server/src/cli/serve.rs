@@ -15,6 +15,7 @@ use crate::app::clock::Clock;
 use crate::app::demo::office as demo_office;
 use crate::app::office::Office;
 use crate::web;
+use crate::web::cautions::Cautions;
 use crate::web::connections::{self, Door};
 
 /// How long requests under way may still take when the program is told to end.
@@ -92,6 +93,10 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     if args.installation.key_lies_with_data() && args.demo.is_none() {
         cautions
             .push("密钥与数据在同一个文件夹:拿走数据的人也拿走了钥匙。请把密钥文件移到别处,用 --key-file 指给程序".to_owned());
+    }
+    let cautions = Cautions::new(cautions);
+    if let Some(cert) = &args.tls_cert {
+        cautions.watch(cert.clone());
     }
     let app = web::App {
         office: office.clone(),

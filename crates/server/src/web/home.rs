@@ -118,7 +118,7 @@ pub async fn page(
     let tasks = tasks(&app, &signed).await?;
     let ledgers = ledgers(&app, &signed).await?;
     let notices = office.store.notices(actor.account).await?.into_iter().map(|(at, text)| (when(at), text)).collect();
-    let cautions = if actor.may(Action::ManageSettings) { app.cautions.clone() } else { Vec::new() };
+    let cautions = if actor.may(Action::ManageSettings) { app.cautions.all() } else { Vec::new() };
     let home = Home { shell, cautions, notices, todos, tasks, ledgers, last_run, area: area_of(actor) };
     Ok(html(&home.shell, home.render()?))
 }

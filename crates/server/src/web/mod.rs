@@ -3,6 +3,7 @@
 mod agreement;
 mod assets;
 mod audit;
+pub mod cautions;
 mod checks;
 mod children;
 mod confirmations;
@@ -40,6 +41,8 @@ pub use assets::are_built;
 pub use guard::Uploads;
 pub use routes::Need;
 
+use cautions::Cautions;
+
 use crate::app::office::Office;
 
 /// What handlers share.
@@ -50,7 +53,7 @@ pub struct App {
     /// A proxy stands in front, which tells from where somebody comes.
     pub proxy: bool,
     /// What the system administrator has to put right, in red on her first page.
-    pub cautions: Vec<String>,
+    pub cautions: Cautions,
     /// Uploads under way.
     pub uploads: Uploads,
     /// A line on every page: that this is a demonstration.

@@ -16,6 +16,7 @@ use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
 use super::view::{ChildView, number, of_list, verdict_class, when};
+use crate::app::link::report::expected;
 use crate::app::link::report::{JudgedLine, judged_lines};
 use crate::app::link::reviewed::Judged;
 use crate::app::office::accounts::SignedIn;
@@ -299,7 +300,7 @@ pub async fn page(
             .collect(),
         version: run.version.clone(),
         seconds: format!("{:.1}", f.seconds),
-        precision: format!("{:.2}%", f.estimated_precision * 100.0),
+        precision: expected(f.estimated_precision, usize::try_from(f.links).unwrap_or(0)),
         decisions_used: f.decisions_used,
         decisions_outdated: f.decisions_outdated,
         learned: f.learned,

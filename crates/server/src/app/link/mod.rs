@@ -69,11 +69,11 @@ impl AbsentFrom {
     /// How many, and how right the list is expected to be.
     pub fn sentence(&self, names: &[impl AsRef<str>]) -> String {
         format!(
-            "{} 里有、{} 里没有的 {} 人(预计其中 {:.2}% 确实没有),另有 {} 人待人工认定;见 {}",
+            "{} 里有、{} 里没有的 {} 人(预计其中 {} 确实没有),另有 {} 人待人工认定;见 {}",
             names[usize::from(self.base)].as_ref(),
             names[usize::from(self.source)].as_ref(),
             self.list.children.len(),
-            self.list.precision * 100.0,
+            report::expected(self.list.precision, self.list.children.len()),
             self.list.in_review,
             self.file
         )

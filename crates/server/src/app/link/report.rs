@@ -41,7 +41,7 @@ struct Body<'a> {
     remarks: Vec<String>,
     distribution: String,
     thresholds: Vec<(String, usize, String, String, String)>,
-    rules: Vec<(&'a str, &'static str, u64, usize, usize)>,
+    rules: Vec<(String, &'static str, u64, usize, usize)>,
     capped: &'a [CappedBlock],
     models: Vec<OfModel>,
     patterns: Vec<(String, usize, usize, String)>,
@@ -105,10 +105,10 @@ impl OfRun<'_> {
             ]
             .concat(),
             sources: (0..rows.len())
-                .map(|i| (self.names[i], rows[i], l.unmatched[i].len(), percent(l.unmatched_precision[i])))
+                .map(|i| (self.names[i], rows[i], l.unmatched[i].len(), expected(l.unmatched_precision[i], l.unmatched[i].len())))
                 .collect(),
             links: l.links.len(),
-            precision: percent(l.estimated_precision),
+            precision: expected(l.estimated_precision, l.links.len()),
             review: l.review.len(),
             clusters: l.clusters.len(),
             distribution: distribution(l),
@@ -143,8 +143,13 @@ pub fn write(path: &Path, outcome: &Outcome, tables: &[Table]) -> anyhow::Result
     std::fs::write(path, page.render().with_context(place)?).with_context(place)
 }
 
-fn percent(share: f64) -> String {
-    format!("{:.2}%", share * 100.0)
+/// An expected share of `n`, in words that nobody has to doubt: of nothing there is none, and none is certain.
+pub fn expected(share: f64, n: usize) -> String {
+    match share {
+        _ if n == 0 => "—".into(),
+        s if s >= 0.99995 => "高于 99.99%".into(),
+        s => format!("{:.2}%", s * 100.0),
+    }
 }
 
 fn escaped(s: &str) -> String {
@@ -196,12 +201,12 @@ fn thresholds(l: &Linkage) -> Vec<(String, usize, String, String, String)> {
         let right: f64 = all[..n].iter().sum();
         let missed = all[n..].iter().sum::<f64>().max(0.0);
         let precision = if n == 0 { 1.0 } else { right / n as f64 };
-        (format!("{t}"), n, percent(precision), format!("{:.0}", n as f64 - right), format!("{missed:.0}"))
+        (format!("{t}"), n, expected(precision, n), format!("{:.0}", n as f64 - right), format!("{missed:.0}"))
     };
     [0.3, 0.5, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999].map(row).to_vec()
 }
 
-fn rules(l: &Linkage, broad: usize) -> Vec<(&str, &'static str, u64, usize, usize)> {
+fn rules(l: &Linkage, broad: usize) -> Vec<(String, &'static str, u64, usize, usize)> {
     let mut found = vec![(0, 0); l.rules.len()];
     l.links.iter().filter_map(|x| x.rule).for_each(|r| found[usize::from(r)].0 += 1);
     l.review.iter().filter_map(|x| x.rule).for_each(|r| found[usize::from(r)].1 += 1);
@@ -213,8 +218,32 @@ fn rules(l: &Linkage, broad: usize) -> Vec<(&str, &'static str, u64, usize, usiz
     l.rules
         .iter()
         .enumerate()
-        .map(|(i, r)| (r.as_str(), stage(i), l.counts.compared_by_rule[i], found[i].0, found[i].1))
+        .map(|(i, r)| (rule_name(r), stage(i), l.counts.compared_by_rule[i], found[i].0, found[i].1))
         .collect()
+}
+
+/// A rule as people say it: `name.pinyin + birth` is 姓名读音 + 出生日期.
+fn rule_name(rule: &str) -> String {
+    let part = |p: &str| match p.split_once('.') {
+        Some((column, key)) => {
+            let what = match key {
+                "pinyin" => "读音",
+                "first" => "首字",
+                "year" => "(年)",
+                "month" => "(年月)",
+                "town" => "(乡镇)",
+                "county" => "(县)",
+                "village" => "(村)",
+                "head" => "前段",
+                "tail" => "后段",
+                "ends" => "两端",
+                other => return format!("{}.{other}", column_name(column)),
+            };
+            format!("{}{what}", column_name(column))
+        }
+        None => column_name(p).to_owned(),
+    };
+    rule.split(" + ").map(part).collect::<Vec<_>>().join(" + ")
 }
 
 /// A column of the office's comparison in the words of officials; columns of people's own files keep their headings.
@@ -227,6 +256,7 @@ fn column_name(name: &str) -> &str {
         "guardian" => "监护人",
         "phone" => "电话",
         "place" => "住址",
+        "address" => "地址",
         other => other,
     }
 }
@@ -438,4 +468,20 @@ fn largest<'a>(l: &'a Linkage, tables: &'a [Table]) -> Vec<(String, Vec<(&'a str
         (format!("第 {} 人:{} 条记录", i + 1, l.clusters.get(i).len()), members.collect())
     };
     order.into_iter().take(LARGEST).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_and_rules_are_said_in_words() {
+        assert_eq!(expected(0.5, 0), "—");
+        assert_eq!(expected(1.0, 3), "高于 99.99%");
+        assert_eq!(expected(0.999_94, 3), "99.99%");
+        assert_eq!(expected(0.912_34, 3), "91.23%");
+        assert_eq!(rule_name("name.pinyin + birth"), "姓名读音 + 出生日期");
+        assert_eq!(rule_name("name.first + birth.month + sex + place.county"), "姓名首字 + 出生日期(年月) + 性别 + 住址(县)");
+        assert_eq!(rule_name("客户号"), "客户号");
+    }
 }

@@ -21,7 +21,7 @@ fn on(app: &TestApp, day: jiff::civil::Date) -> TestApp {
             office: office.clone(),
             tls: false,
             proxy: false,
-            cautions: Vec::new(),
+            cautions: Default::default(),
             uploads: Default::default(),
             banner: None,
         }),

@@ -131,7 +131,7 @@ pub async fn apps_with(set_up: fn(&mut Office)) -> Vec<TestApp> {
             office: office.clone(),
             tls: false,
             proxy: false,
-            cautions: Vec::new(),
+            cautions: Default::default(),
             uploads: Default::default(),
             banner: None,
         };
@@ -304,7 +304,7 @@ pub fn shared(app: &TestApp) -> Arc<App> {
         office: app.office.clone(),
         tls: false,
         proxy: false,
-        cautions: Vec::new(),
+        cautions: Default::default(),
         uploads: Default::default(),
         banner: None,
     })
