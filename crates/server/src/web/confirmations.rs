@@ -7,7 +7,8 @@ use axum::Form;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use baoxue_store::RequestKind;
+use baoxue_domain::access::Role;
+use baoxue_store::{GrantRow, Request, RequestKind};
 
 use super::App;
 use super::error::PageError;
@@ -44,12 +45,27 @@ pub async fn page(
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let pending = app.office.pending(&signed.actor).await?;
-    let mut paths: Vec<&str> = pending.iter().flat_map(|p| p.request.grants.iter().map(|g| g.1.as_str())).collect();
+    // what an account opens already: a reset opens it to whoever has the new password
+    let held = app.office.store.grants(None).await?;
+    let today = app.office.clock.today().to_string();
+    let in_force = |g: &&GrantRow| g.valid_from <= today && g.valid_to.as_ref().is_none_or(|t| *t > today);
+    let opens = |r: &Request| -> Vec<(Role, String)> {
+        let asked = r.grants.iter().map(|g| (g.0, g.1.to_string()));
+        match r.kind {
+            RequestKind::Account | RequestKind::Grant => asked.collect(),
+            RequestKind::Password | RequestKind::Enable => {
+                held.iter().filter(|g| g.account == r.account).filter(in_force).map(|g| (g.role, g.path.clone())).collect()
+            }
+        }
+    };
+    let all: Vec<Vec<(Role, String)>> = pending.iter().map(|p| opens(&p.request)).collect();
+    let mut paths: Vec<&str> = all.iter().flatten().map(|g| g.1.as_str()).collect();
     paths.dedup();
     let trails = app.office.trails(&paths).await?;
     let lines: Vec<Line> = pending
         .iter()
-        .map(|p| {
+        .zip(&all)
+        .map(|(p, opens)| {
             let r = &p.request;
             let place = |path: &str| trails.get(path).cloned().filter(|t| !t.is_empty()).unwrap_or_else(|| path.to_owned());
             Line {
@@ -57,7 +73,7 @@ pub async fn page(
                 login: r.login.clone(),
                 name: r.name.clone(),
                 what: what(r),
-                places: r.grants.iter().map(|g| place(g.1.as_str())).collect::<Vec<_>>().join(";"),
+                places: opens.iter().map(|(role, at)| format!("{} {}", role.label(), place(at))).collect::<Vec<_>>().join(";"),
                 by: r.vouched_by.as_ref().map(|v| v.1.clone()).unwrap_or_default(),
                 asked: when(r.asked_at),
                 network: match (r.kind, r.address.as_str()) {

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::App;
 use super::error::PageError;
 use super::rosters::{XLSX, file};
-use super::shell::{Shell, html, shell};
+use super::shell::{Shell, html, search_by, shell};
 use super::view::{ChildView, Pager, number, of_list, url_part, verdict_class};
 use crate::app::clock::moment;
 use crate::app::office::OfficeError;
@@ -346,19 +346,16 @@ async fn nobody(app: &App, signed: &SignedIn, of: &Listing, a: &LedgerAddress) -
     Ok(match (&of.query.as_of, any, now) {
         (_, 0, 0) => "还没有数据。导入名册、比对一次之后,台账会自动生成。".into(),
         (Some(at), 0, _) => format!("{} 还没有比对过,那一天没有台账。", at.day),
-        _ if !a.q.trim().is_empty() => search_hint(&a.q),
+        _ if !a.q.trim().is_empty() => search_hint(&a.q, search_by(&signed.actor)),
         _ => "没有符合条件的儿童。".into(),
     })
 }
 
 /// What a search that found nobody says: that it found nobody, and how to search.
-fn search_hint(typed: &str) -> String {
+fn search_hint(typed: &str, by: &str) -> String {
     let chars = typed.chars().filter(|c| !c.is_whitespace()).count();
     let short = if chars == 1 { "只输一个字时按姓氏查。" } else { "" };
-    format!(
-        "按“{}”没有查到。{short}可以换姓名全称、拼音、首字母、证件号或电话后四位再试;没有查到不等于没有这名儿童。",
-        typed.trim()
-    )
+    format!("按“{}”没有查到。{short}可以换{by}再试;没有查到不等于没有这名儿童。", typed.trim())
 }
 
 /// Why full data are taken away.
@@ -528,7 +525,7 @@ pub async fn search(
     rows.sort_by_key(|c| (c.gone_since_run.is_some(), VerdictKind::find(&c.verdict), c.id));
     let page = SearchPage {
         shell: shell(&app, &signed, &headers, "查找", "/search").await?,
-        hint: search_hint(&s.q),
+        hint: search_hint(&s.q, search_by(&signed.actor)),
         q: s.q,
         rows: of_list(&app, &signed.actor, rows).await?,
         more,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use baoxue_domain::access::Action;
+use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::place::PlacePath;
 
 use super::guard::cookie;
@@ -53,6 +53,8 @@ pub struct Shell {
     pub waiting: i64,
     pub overdue: i64,
     pub can_search: bool,
+    /// By what she searches.
+    pub search_by: &'static str,
     pub said: Option<String>,
     pub css: String,
     pub js: String,
@@ -136,10 +138,20 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
         waiting,
         overdue,
         can_search: actor.may(Action::ViewChild),
+        search_by: search_by(actor),
         said,
         css: assets::address("app.css"),
         js: assets::address("app.js"),
     })
+}
+
+/// By what a person searches: numbers are for whoever may see them.
+pub fn search_by(actor: &Actor) -> &'static str {
+    if actor.may(Action::Reveal) {
+        "姓名、拼音、首字母、证件号或电话后四位"
+    } else {
+        "姓名、拼音、首字母"
+    }
 }
 
 fn escape(text: &str) -> String {

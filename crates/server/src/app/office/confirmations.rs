@@ -2,7 +2,7 @@
 //! reset take effect when a second administrator has confirmed them; a new password is chosen by its owner and seen by nobody else.
 
 use baoxue_domain::access::{Action, Actor, Jurisdiction};
-use baoxue_store::{Account, NewRequest, REQUEST_MS, Request, RequestKind, RequestState, Tx, random};
+use baoxue_store::{Account, NewAudit, NewRequest, REQUEST_MS, Request, RequestKind, RequestState, Tx, random};
 
 use super::accounts::Browser;
 use super::password::{MIN_PASSWORD, hash};
@@ -52,8 +52,20 @@ impl Office {
         };
         tx.request(&self.store, RequestKind::Password, &new, now).await?;
         tx.drop_old_requests(a.id, MOST_ASKED).await?;
+        // whoever it was, nobody was logged in
         let actor = self.store.actor(&a, self.clock.today()).await?;
-        self.audit(&mut tx, &actor, "ask-password", &format!("account:{}", a.id), &browser.network).await?;
+        let place = actor.grants.first().map_or("", |g| g.path.as_str());
+        let (subject, detail) = (format!("account:{}", a.id), format!("{} 网络 {}", a.login, browser.network));
+        let row = NewAudit {
+            at: now,
+            place,
+            account: None,
+            login: "未登录",
+            action: "ask-password",
+            subject: &subject,
+            detail: &detail,
+        };
+        tx.audit(self.store.vault(), row).await?;
         tx.commit().await?;
         Ok(code)
     }
