@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: demo build web test test-cluster cluster lint fmt bench bench-linkage bench-cluster bench-web setup setup-test clean
+.PHONY: demo build web deny test test-cluster cluster lint fmt bench bench-linkage bench-cluster bench-web setup setup-test clean
 SHELL := /bin/bash
 BAOXUE := target/release/baoxue
 DEMO := demo
@@ -31,9 +31,13 @@ setup-test: setup
 	@[ -d e2e/node_modules ] || (cd e2e && npm ci --no-audit --no-fund --loglevel=error)
 
 ## Runs linters and all tests: Rust on SQLite and PostgreSQL, then journeys in a browser.
-test: setup-test web lint
+test: setup-test web lint deny
 	tests/with-postgres.sh env BAOXUE_REQUIRE_POSTGRES=1 cargo test --locked
 	cd e2e && ../tests/with-postgres.sh npm test --silent
+
+## Licences, sources and duplicates of dependencies; with ADVISORY_DB=FOLDER (a checkout of RustSec's database) known weaknesses too.
+deny: setup
+	tests/deny.sh
 
 ## Lints and tests the cluster annex (DataFusion: some minutes to compile): a scheduler and executors as processes on loopback.
 test-cluster: setup web
