@@ -161,7 +161,7 @@ impl Store {
         // files are never changed once written: those of the snapshot are all there
         let known = self.referenced_files().await?;
         for name in self.stored_files()?.into_iter().filter(|n| known.contains(n)) {
-            archive.append_path_with_name(self.stored_path(&name)?, format!("files/{name}"))?;
+            archive.append_path_with_name(self.local_copy(&name)?, format!("files/{name}"))?;
             manifest.files += 1;
         }
         add(&mut archive, "manifest.json", &serde_json::to_vec(&manifest).map_err(|_| StoreError::Damaged)?)?;
@@ -209,6 +209,7 @@ impl Store {
                 restored.push(name.to_owned());
                 std::io::copy(&mut entry, &mut file)?;
                 file.sync_all()?;
+                self.take_in(name)?;
             } else if let Some(table) = path.strip_prefix("tables/").and_then(|p| p.split('/').next()) {
                 let (_, names, kinds) = columns.iter().find(|c| c.0 == table).ok_or(StoreError::Damaged)?;
                 let mut text = String::new();

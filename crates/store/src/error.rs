@@ -46,8 +46,11 @@ pub enum StoreError {
     #[error("密钥文件不能用:{0}")]
     KeyFile(String),
     /// A file could not be read or written.
-    #[error("文件读写失败:{0}")]
+    #[error("文件读写失败:{}", in_words(.0))]
     File(#[source] std::io::Error),
+    /// Where files are at home cannot be reached, or refuses.
+    #[error("{0}")]
+    Bucket(String),
     /// A backup cannot be put back.
     #[error("{0}")]
     Restore(String),
@@ -60,6 +63,25 @@ pub enum StoreError {
     /// Anything else of the database.
     #[error("数据库出错")]
     Database(#[source] sqlx::Error),
+}
+
+/// What the system says of a file, in words; rare ones with the system's own number.
+pub fn in_words(e: &std::io::Error) -> String {
+    use std::io::ErrorKind as K;
+    let words = match e.kind() {
+        K::NotFound => "没有这个文件或文件夹",
+        K::PermissionDenied => "没有读写的权限",
+        K::AlreadyExists => "已经存在",
+        K::StorageFull | K::QuotaExceeded => "磁盘已满",
+        K::IsADirectory => "这是文件夹,不是文件",
+        K::NotADirectory => "路径中有一段不是文件夹",
+        K::ReadOnlyFilesystem => "磁盘是只读的",
+        K::AddrInUse => "端口被占用",
+        K::InvalidFilename => "文件名不能用",
+        K::UnexpectedEof => "文件不完整",
+        _ => return e.raw_os_error().map_or_else(|| e.to_string(), |n| format!("系统错误 {n}")),
+    };
+    words.to_owned()
 }
 
 /// PostgreSQL's disk_full, SQLite's SQLITE_FULL.
@@ -115,6 +137,7 @@ impl StoreError {
             Self::Damaged => "damaged",
             Self::KeyFile(_) => "key-file",
             Self::File(_) => "file",
+            Self::Bucket(_) => "file-storage",
             Self::Restore(_) => "restore",
             Self::BadPlace(_) => "bad-place",
             Self::Fenced => "fenced",

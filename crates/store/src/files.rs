@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use crate::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Store, columns_of_files, random};
 
+/// How long a copy of a file that is at home in a bucket stays on this machine.
+const CACHED: std::time::Duration = std::time::Duration::from_secs(7 * 86_400);
+
 /// A file encrypted on disk, read from any place.
 pub type StoredReader = EnvelopeReader<BufReader<File>>;
 
@@ -42,17 +45,47 @@ impl Store {
             std::fs::rename(&partial, &path)?;
             // the name itself must survive a power cut
             File::open(folder)?.sync_all()?;
-            Ok(())
+            // there it is for good, whatever happens to this machine
+            self.bucket.as_ref().map_or(Ok(()), |b| b.put(&name, &path))
         })();
         if done.is_err() {
             let _ = std::fs::remove_file(&partial);
+            let _ = std::fs::remove_file(&path);
         }
         done.map(|()| name)
     }
 
+    /// Where a stored file lies on this machine; fetched, where it lies in a bucket and was not needed here before.
+    pub fn local_copy(&self, name: &str) -> Result<PathBuf> {
+        let path = self.stored_path(name)?;
+        if let Some(b) = self.bucket.as_ref().filter(|_| !path.exists()) {
+            b.get(name, &path)?;
+        }
+        Ok(path)
+    }
+
     /// Opens a stored file.
     pub fn open_file(&self, name: &str) -> Result<StoredReader> {
-        EnvelopeReader::new(BufReader::new(File::open(self.stored_path(name)?)?), &self.vault)
+        EnvelopeReader::new(BufReader::new(File::open(self.local_copy(name)?)?), &self.vault)
+    }
+
+    /// Files of these that are not there, or cannot be opened.
+    pub fn missing_files(&self, names: &std::collections::BTreeSet<String>) -> Result<usize> {
+        match &self.bucket {
+            Some(b) => {
+                let there: std::collections::BTreeSet<String> = b.list()?.into_iter().map(|o| o.name).collect();
+                Ok(names.difference(&there).count())
+            }
+            None => Ok(names.iter().filter(|n| self.open_file(n).is_err()).count()),
+        }
+    }
+
+    /// Puts a file that lies on this machine where files of this installation are at home.
+    pub(crate) fn take_in(&self, name: &str) -> Result<()> {
+        match &self.bucket {
+            Some(b) => b.put(name, &self.stored_path(name)?),
+            None => Ok(()),
+        }
     }
 
     /// Reads a stored file whole.
@@ -63,8 +96,16 @@ impl Store {
         Ok(out)
     }
 
-    /// Names of all stored files.
+    /// Names of all stored files, where they are at home.
     pub fn stored_files(&self) -> Result<Vec<String>> {
+        match &self.bucket {
+            Some(b) => Ok(b.list()?.into_iter().map(|o| o.name).collect()),
+            None => self.files_here(),
+        }
+    }
+
+    /// Names of the files on this machine.
+    fn files_here(&self) -> Result<Vec<String>> {
         let mut out = Vec::new();
         let root = self.folder.join("files");
         if !root.exists() {
@@ -92,12 +133,23 @@ impl Store {
     pub async fn sweep_files(&self, older_than: std::time::Duration) -> Result<usize> {
         let known = self.referenced_files().await?;
         let mut swept = 0;
-        for name in self.stored_files()?.into_iter().filter(|n| !known.contains(n)) {
-            let path = self.folder.join("files").join(&name);
-            let age = std::fs::metadata(&path)?.modified()?.elapsed().unwrap_or_default();
-            if age >= older_than {
-                std::fs::remove_file(path)?;
+        let here = |name: &String| self.folder.join("files").join(name);
+        let age = |name: &String| Ok::<_, StoreError>(std::fs::metadata(here(name))?.modified()?.elapsed().unwrap_or_default());
+        if let Some(b) = self.bucket.clone() {
+            let listed = tokio::task::spawn_blocking(move || Ok::<_, StoreError>((b.list()?, b)));
+            let (all, b) = listed.await.map_err(|_| StoreError::Damaged)??;
+            for o in all.into_iter().filter(|o| !known.contains(&o.name) && o.age >= older_than) {
+                b.remove(&o.name)?;
                 swept += 1;
+            }
+        }
+        // of a bucket's files those that were not needed here for long are fetched again when they are
+        let cached = self.bucket.is_some();
+        for name in self.files_here()? {
+            let rests = cached && age(&name)? >= CACHED;
+            if rests || (!known.contains(&name) && age(&name)? >= older_than) {
+                std::fs::remove_file(here(&name))?;
+                swept += usize::from(!cached);
             }
         }
         Ok(swept)

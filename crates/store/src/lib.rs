@@ -7,6 +7,7 @@ mod account;
 mod audit;
 mod backup;
 mod batch;
+mod bucket;
 mod child;
 mod class_count;
 mod dialect;
@@ -35,11 +36,12 @@ pub use account::{Account, GrantRow, NewAccount, Session};
 pub use audit::{AuditEntry, AuditFilter, Broken, Head, NewAudit, Verification};
 pub use backup::Manifest;
 pub use batch::{Batch, BatchState, NewBatch};
+pub use bucket::FileBucket;
 pub use child::{AsOf, ChildPage, ChildRow, LedgerQuery, LedgerRow, Listed, Order, Profile, SourceRowRef};
 pub use class_count::ClassCount;
 pub use dialect::{Dialect, Row, Tx, Value};
 pub use envelope::{EnvelopeReader, EnvelopeWriter};
-pub use error::{Result, StoreError};
+pub use error::{Result, StoreError, in_words};
 pub use event::{After, Event, NewEvent, NewFile, Proof, Subject};
 pub use files::StoredReader;
 pub use finding::{Finding, FindingFilter, FindingThen, Placed, Returned, StateCount};
@@ -64,6 +66,8 @@ pub struct Store {
     pools: dialect::Pools,
     vault: Vault,
     folder: PathBuf,
+    /// Where encrypted files are at home, if not in the folder.
+    bucket: Option<FileBucket>,
     lease_ms: i64,
     counts: child::CountCache,
     names: place::NameCache,
@@ -77,6 +81,7 @@ impl Store {
             pools: dialect::Pools::open(url).await?,
             vault,
             folder: folder.to_owned(),
+            bucket: None,
             lease_ms: job::LEASE_MS,
             counts: child::CountCache::default(),
             names: place::NameCache::default(),
@@ -86,6 +91,11 @@ impl Store {
     /// The same store, whose workers hold a job for so long without a word.
     pub fn with_lease(self, ms: i64) -> Self {
         Self { lease_ms: ms, ..self }
+    }
+
+    /// The same store, whose encrypted files are at home in a bucket.
+    pub fn with_bucket(self, bucket: Option<FileBucket>) -> Self {
+        Self { bucket, ..self }
     }
 
     /// Which database.

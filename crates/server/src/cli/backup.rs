@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use baoxue_store::Store;
 
 use super::installation::{self, block_on};
 
@@ -51,7 +50,7 @@ pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
 pub fn restore(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     block_on(async {
         let i = &args.installation;
-        let store = Store::open(&i.database_url(), &i.data, i.vault()?).await?;
+        let store = i.store().await?;
         let m = store.restore(&args.from).await?;
         let rows: u64 = m.rows.iter().map(|r| r.1).sum();
         println!("已恢复:{rows} 条记录,{} 个文件。所有人须重新登录", m.files);

@@ -101,8 +101,10 @@ fn modes(i: &installation::Args, r: &mut Report) {
 
 async fn database(args: &Args, r: &mut Report) -> anyhow::Result<()> {
     let i = &args.installation;
-    let Ok(vault) = i.vault() else { return Ok(()) };
-    match Store::open(&i.database_url(), &i.data, vault).await {
+    if i.vault().is_err() {
+        return Ok(());
+    }
+    match i.store().await {
         Ok(store) => {
             match store.schema_version().await {
                 Ok(v) if v == Store::newest_schema() => r.good(&format!("数据库可用,版本 {v}")),
@@ -145,11 +147,10 @@ async fn database(args: &Args, r: &mut Report) -> anyhow::Result<()> {
 
 async fn missing_files(store: &Store, r: &mut Report) {
     let Ok(known) = store.referenced_files().await else { return };
-    let missing = known.iter().filter(|n| store.open_file(n).is_err()).count();
-    if missing == 0 {
-        r.good(&format!("加密文件齐全({} 个)", known.len()));
-    } else {
-        r.bad(&format!("{missing} 个加密文件不见了或打不开;请从备份恢复数据文件夹"));
+    match store.missing_files(&known) {
+        Ok(0) => r.good(&format!("加密文件齐全({} 个)", known.len())),
+        Ok(missing) => r.bad(&format!("{missing} 个加密文件不见了或打不开;请从备份恢复")),
+        Err(e) => r.bad(&e.to_string()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use baoxue_store::{Store, Vault};
+use baoxue_store::{FileBucket, Store, Vault};
 
 use crate::app::clock::Clock;
 use crate::app::office::Office;
@@ -21,6 +21,12 @@ pub struct Args {
     /// 数据库:sqlite:文件 或 postgres://用户:口令@主机/库名;不给时是数据文件夹里的 baoxue.db
     #[arg(long, value_name = "地址", env = "BAOXUE_DATABASE", hide_env_values = true)]
     pub database: Option<String>,
+    /// 名册和佐证(加密后)存到对象存储,例如 s3+https://主机:端口/桶名/前缀?region=区域;钥匙用环境变量 BAOXUE_S3_KEY 和 BAOXUE_S3_SECRET 给
+    #[arg(long, value_name = "地址", env = "BAOXUE_FILES")]
+    pub files: Option<String>,
+    /// 对象存储的证书由谁签发(PEM);不给时用系统的
+    #[arg(long, value_name = "文件", env = "BAOXUE_FILES_CA", requires = "files")]
+    pub files_ca: Option<PathBuf>,
     /// 密钥文件;不给时是数据文件夹里的 baoxue.key
     #[arg(long, value_name = "文件", env = "BAOXUE_KEY_FILE")]
     pub key_file: Option<PathBuf>,
@@ -77,9 +83,23 @@ impl Args {
         Ok(true)
     }
 
+    /// Where files are at home, if not in the data folder.
+    fn bucket(&self) -> anyhow::Result<Option<FileBucket>> {
+        let Some(address) = &self.files else { return Ok(None) };
+        use_ring();
+        let text = |name: &str| std::env::var(name).unwrap_or_default();
+        Ok(Some(FileBucket::new(address, &text("BAOXUE_S3_KEY"), &text("BAOXUE_S3_SECRET"), self.files_ca.as_deref())?))
+    }
+
+    /// Opens the database, whatever its version.
+    pub async fn store(&self) -> anyhow::Result<Store> {
+        let store = Store::open(&self.database_url(), &self.data, self.vault()?).await?;
+        Ok(store.with_bucket(self.bucket()?))
+    }
+
     /// Opens the database as it is.
     pub async fn open(&self) -> anyhow::Result<Store> {
-        let store = Store::open(&self.database_url(), &self.data, self.vault()?).await?;
+        let store = self.store().await?;
         let (found, known) = (store.schema_version().await?, Store::newest_schema());
         if found < known {
             bail!("数据库的版本是 {found},程序需要 {known};请先运行 baoxue migrate(或 baoxue serve)");
@@ -108,6 +128,14 @@ fn write_secret(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     std::fs::write(path, text)
 }
 
+/// TLS by ring, whoever asks for it first.
+pub fn use_ring() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
 /// Runs something that waits.
 pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
@@ -118,7 +146,7 @@ pub fn migrate(args: &Args) -> anyhow::Result<ExitCode> {
         println!("已生成密钥文件 {}。请另存一份到离线介质,与备份分开保管", args.key_path().display());
     }
     block_on(async {
-        let store = Store::open(&args.database_url(), &args.data, args.vault()?).await?;
+        let store = args.store().await?;
         let applied = store.migrate().await?;
         if applied.is_empty() {
             println!("数据库已是最新版本({})", Store::newest_schema());

@@ -74,31 +74,12 @@ pub fn exit(done: anyhow::Result<ExitCode>) -> ExitCode {
 
 /// A cause in words.
 fn cause_of(cause: &(dyn std::error::Error + 'static)) -> String {
-    cause.downcast_ref::<std::io::Error>().map_or_else(|| cause.to_string(), said)
+    cause.downcast_ref::<std::io::Error>().map_or_else(|| cause.to_string(), baoxue_store::in_words)
 }
 
 /// An error with its causes, in one line.
 fn told(e: &anyhow::Error) -> String {
     e.chain().map(cause_of).collect::<Vec<_>>().join(":")
-}
-
-/// What the system says of a file, in words; rare ones with the system's own number.
-fn said(e: &std::io::Error) -> String {
-    use std::io::ErrorKind as K;
-    let words = match e.kind() {
-        K::NotFound => "没有这个文件或文件夹",
-        K::PermissionDenied => "没有读写的权限",
-        K::AlreadyExists => "已经存在",
-        K::StorageFull | K::QuotaExceeded => "磁盘已满",
-        K::IsADirectory => "这是文件夹,不是文件",
-        K::NotADirectory => "路径中有一段不是文件夹",
-        K::ReadOnlyFilesystem => "磁盘是只读的",
-        K::AddrInUse => "端口被占用",
-        K::InvalidFilename => "文件名不能用",
-        K::UnexpectedEof => "文件不完整",
-        _ => return e.raw_os_error().map_or_else(|| e.to_string(), |n| format!("系统错误 {n}")),
-    };
-    words.to_owned()
 }
 
 /// Parses the command line and runs it.

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use baoxue_store::Store;
 
 use super::installation::{self, block_on};
 use crate::app::clock::Clock;
@@ -64,8 +63,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: Args) -> anyhow::Result<ExitCode> {
-    let store = Store::open(&args.installation.database_url(), &args.installation.data, args.installation.vault()?).await?;
-    let store = store.with_lease(args.job_lease * 1000);
+    let store = args.installation.store().await?.with_lease(args.job_lease * 1000);
     store.migrate().await?;
     let clock = args.demo_clock.map_or_else(Clock::default, Clock::starting_at);
     let mut office = Office::new(store, clock);
@@ -78,9 +76,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let banner = office.clock.is_shifted().then(|| format!("演示数据,人名均为虚构 · 演示日期从 {} 起", office.clock.today()));
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(cert), Some(key)) => {
-            if rustls::crypto::ring::default_provider().install_default().is_err() {
-                bail!("TLS 初始化失败");
-            }
+            installation::use_ring();
             let read = RustlsConfig::from_pem_file(cert, key).await;
             Some(read.with_context(|| format!("证书 {} 或私钥 {} 不能用", cert.display(), key.display()))?)
         }

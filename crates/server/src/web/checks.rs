@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Form;
 use axum::extract::{Extension, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -13,6 +14,7 @@ use baoxue_store::LedgerQuery;
 
 use super::App;
 use super::error::PageError;
+use super::ledgers::{REASONS, ReasonForm};
 use super::rosters::{XLSX, file};
 use super::shell::{Shell, html, shell};
 use super::view::{ChildView, number, of_list};
@@ -58,6 +60,7 @@ struct Checks {
     run: Option<(i64, String)>,
     may_view_runs: bool,
     may_export: bool,
+    reasons: [&'static str; 5],
     passages: Vec<PassageView>,
     /// Names of the examinations at hand.
     exam_names: Vec<&'static str>,
@@ -138,6 +141,7 @@ pub async fn page(
         run: found.map(|f| (f.run, f.as_of)),
         may_view_runs: signed.actor.may(Action::ViewRuns),
         may_export: signed.actor.may(Action::Export),
+        reasons: REASONS,
         exam_names,
         passages,
         exams,
@@ -146,11 +150,26 @@ pub async fn page(
     Ok(html(&page.shell, page.render()?))
 }
 
-/// The checks as a spreadsheet, with the names.
+/// The checks as a spreadsheet, names and numbers masked.
 pub async fn export(State(app): State<Arc<App>>, Extension(signed): Extension<SignedIn>) -> Result<Response, PageError> {
-    let Found { figures, as_of: day, .. } = found(&app, &signed).await?.ok_or(OfficeError::NotFound)?;
-    let bytes = app.office.checks_sheet(&signed.actor, &figures, &day).await?;
-    Ok(file(&format!("专项核查-{day}.xlsx"), XLSX, bytes))
+    exported(&app, &signed, None).await
+}
+
+/// The checks as a spreadsheet with everything, for a reason.
+pub async fn export_full(
+    State(app): State<Arc<App>>,
+    Extension(signed): Extension<SignedIn>,
+    Form(form): Form<ReasonForm>,
+) -> Result<Response, PageError> {
+    let reason = app.office.reason_of(&form.text())?;
+    exported(&app, &signed, Some(&reason)).await
+}
+
+async fn exported(app: &App, signed: &SignedIn, reason: Option<&str>) -> Result<Response, PageError> {
+    let Found { figures, as_of: day, .. } = found(app, signed).await?.ok_or(OfficeError::NotFound)?;
+    let bytes = app.office.checks_sheet(&signed.actor, &figures, &day, reason).await?;
+    let masked = if reason.is_some() { "" } else { "-隐名" };
+    Ok(file(&format!("专项核查-{day}{masked}.xlsx"), XLSX, bytes))
 }
 
 #[derive(Template)]

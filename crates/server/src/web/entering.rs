@@ -47,7 +47,9 @@ pub struct LogIn {
 
 /// Only to pages of this site.
 fn inside(next: &str) -> &str {
-    if next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') { next } else { "/" }
+    // a browser drops tabs and line ends: /<tab>/evil is //evil
+    let plain = !next.contains(|c: char| c == '\\' || c.is_control());
+    if next.starts_with('/') && !next.starts_with("//") && plain { next } else { "/" }
 }
 
 async fn page(app: &App, next: &str, login: &str, problem: Option<String>) -> Result<Response, PageError> {
@@ -70,7 +72,9 @@ pub async fn log_in_page(State(app): State<Arc<App>>, Query(q): Query<Next>) -> 
 /// From where a request comes: behind a proxy, as the proxy says.
 fn browser(app: &App, peer: Option<Extension<ConnectInfo<SocketAddr>>>, headers: &HeaderMap) -> Browser {
     let text = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("");
-    let told = text(header::HeaderName::from_static("x-forwarded-for")).rsplit(',').next().and_then(|a| a.trim().parse().ok());
+    // the proxy's own word stands last, in the last of these lines
+    let told = headers.get_all("x-forwarded-for").iter().next_back().and_then(|v| v.to_str().ok());
+    let told = told.and_then(|t| t.rsplit(',').next()).and_then(|a| a.trim().parse().ok());
     let address = if app.proxy { told } else { None }.or(peer.map(|p| p.0.0.ip()));
     Browser {
         agent: text(header::USER_AGENT).to_owned(),
@@ -275,9 +279,15 @@ mod tests {
 
     #[test]
     fn only_to_pages_of_this_site() {
-        for (next, to) in
-            [("/runs/3", "/runs/3"), ("//evil.example", "/"), ("https://evil.example", "/"), ("/\\evil", "/"), ("", "/")]
-        {
+        for (next, to) in [
+            ("/runs/3", "/runs/3"),
+            ("//evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/\\evil", "/"),
+            ("/\t/evil.example", "/"),
+            ("/\r\n/evil", "/"),
+            ("", "/"),
+        ] {
             assert_eq!(inside(next), to, "{next}");
         }
     }

@@ -34,7 +34,9 @@ impl From<OfficeError> for PageError {
             OfficeError::NotFound => StatusCode::NOT_FOUND,
             OfficeError::Conflict(_) | OfficeError::Asks { .. } => StatusCode::CONFLICT,
             OfficeError::Input(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            OfficeError::Store(StoreError::Busy(_) | StoreError::Away(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            OfficeError::Store(StoreError::Busy(_) | StoreError::Away(_) | StoreError::Bucket(_)) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             OfficeError::Store(StoreError::DiskFull) => StatusCode::INSUFFICIENT_STORAGE,
             OfficeError::Store(StoreError::Conflict(_)) => StatusCode::CONFLICT,
             OfficeError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,

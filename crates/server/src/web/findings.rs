@@ -508,7 +508,9 @@ pub async fn proof(
         _ => "attachment",
     };
     response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(shown));
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"));
     app.office.note(&signed.actor, "view-proof", &format!("finding:{id}"), &a.file_name).await?;
     Ok(response)
 }

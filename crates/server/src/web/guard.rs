@@ -95,7 +95,7 @@ pub async fn check(
 }
 
 /// Routes that show people as they are: names, numbers, telephones of children, or what others did.
-const CLEAR: [&str; 13] = [
+const CLEAR: [&str; 14] = [
     "/children/{id}",
     "/children/{id}/panel",
     "/children/{id}/rows",
@@ -103,6 +103,7 @@ const CLEAR: [&str; 13] = [
     "/findings",
     "/inbox",
     "/review",
+    "/runs/{id}/changes",
     "/checks/{run}/{check}",
     "/ledgers/{ledger}",
     "/decisions",

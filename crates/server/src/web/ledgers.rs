@@ -313,7 +313,7 @@ pub async fn page(
 const SORTS: [(&str, &str); 5] =
     [("", "按判定"), ("birth", "按出生日期"), ("school", "按学校"), ("place", "按居住地"), ("since", "按变动时间")];
 /// For what full lists are taken away; another reason can be written.
-const REASONS: [&str; 5] = ["制作台账或报表", "上报上级", "交乡镇或学校核实", "核对名册", "领导或上级要求"];
+pub const REASONS: [&str; 5] = ["制作台账或报表", "上报上级", "交乡镇或学校核实", "核对名册", "领导或上级要求"];
 
 /// Conditions that one click takes away.
 fn removable(a: &LedgerAddress, here: &str, places: &[PlaceOption]) -> Vec<(String, String)> {
@@ -368,7 +368,7 @@ pub struct ReasonForm {
 }
 
 impl ReasonForm {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let parts = [self.reason.trim(), self.other.trim()];
         parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(":")
     }

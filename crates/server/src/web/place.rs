@@ -41,7 +41,8 @@ fn came_from(headers: &HeaderMap) -> String {
 
 /// An address of ours, never of another site.
 fn local(path: &str) -> String {
-    let ours = path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && path.len() <= 200;
+    let plain = !path.contains(|c: char| c == '\\' || c.is_control());
+    let ours = path.starts_with('/') && !path.starts_with("//") && plain && path.len() <= 200;
     if ours { path.to_owned() } else { "/".to_owned() }
 }
 

@@ -139,6 +139,7 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/classes", May(A::CountClasses), agreement::count)
         .get("/classes/export.xlsx", MayAny(&[A::ViewChecks, A::CountClasses]), agreement::export)
         .get("/checks/export.xlsx", May(A::Export), checks::export)
+        .post("/checks/export.xlsx", May(A::Export), checks::export_full)
         .get("/checks/{run}/{check}", May(A::ViewChecks), checks::list)
         // 台账
         .get("/ledgers/{ledger}", LISTS, ledgers::page)

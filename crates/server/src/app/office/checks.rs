@@ -1,7 +1,7 @@
 //! 专项核查的表 (the checks as a spreadsheet): schools and examinations, and everybody who is missing by name.
 
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
-use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::access::{Action, Actor, mask_id, mask_name, mask_phone};
 use baoxue_domain::roster::SourceKind;
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::ChildRow;
@@ -20,23 +20,25 @@ const PERSON: [(&str, f64); 8] = [
     ("判定", 18.0),
 ];
 
-fn person(c: &ChildRow) -> [Value; 8] {
+fn person(c: &ChildRow, open: bool) -> [Value; 8] {
     let p = &c.profile;
+    let show = |text: &str, mask: fn(&str) -> String| if open { text.to_owned() } else { mask(text) };
     [
-        p.name.clone().into(),
+        show(&p.name, mask_name).into(),
         c.sex.clone().unwrap_or_default().into(),
         c.birth_date.clone().unwrap_or_default().into(),
-        p.national_id.clone().into(),
+        show(&p.national_id, mask_id).into(),
         p.school.clone().into(),
         p.class.clone().into(),
-        p.phone.clone().into(),
+        show(&p.phone, mask_phone).into(),
         VerdictKind::find(&c.verdict).map_or("", VerdictKind::label).into(),
     ]
 }
 
 impl Office {
-    /// The checks of a run for what one sees: a sheet of schools, a sheet of names for the examinations, one for the transitions. Logged.
-    pub async fn checks_sheet(&self, actor: &Actor, f: &Figures, day: &str) -> Result<Vec<u8>> {
+    /// The checks of a run for what one sees: a sheet of schools, a sheet of names for the examinations, one for the transitions; with full names
+    /// and numbers where a reason is given. Logged.
+    pub async fn checks_sheet(&self, actor: &Actor, f: &Figures, day: &str, reason: Option<&str>) -> Result<Vec<u8>> {
         let j = actor.jurisdiction(Action::Export)?;
         let bureau = self.setting("bureau", actor.home()).await?;
         let schools: Vec<_> = f.exams.iter().filter(|e| j.covers(&e.path)).collect();
@@ -57,17 +59,18 @@ impl Office {
         for s in &schools {
             for e in &s.exams {
                 for c in self.store.children_among(&e.missing, &j).await? {
-                    missing.push([Value::from(label(&e.source))].into_iter().chain(person(&c)).collect());
+                    missing.push([Value::from(label(&e.source))].into_iter().chain(person(&c, reason.is_some())).collect());
                 }
             }
         }
         let mut unseen: Vec<Vec<Value>> = Vec::new();
         for t in &f.transitions {
             for c in self.store.children_among(&t.unseen, &j).await? {
-                unseen.push([Value::from(t.label.clone())].into_iter().chain(person(&c)).collect());
+                unseen.push([Value::from(t.label.clone())].into_iter().chain(person(&c, reason.is_some())).collect());
             }
         }
-        self.note(actor, "export", "专项核查", &format!("{} 人,截至 {day}", missing.len() + unseen.len())).await?;
+        let kind = reason.map_or("隐去姓名证件".to_owned(), |r| format!("完整信息,原因:{r}"));
+        self.note(actor, "export", "专项核查", &format!("{} 人,截至 {day};{kind}", missing.len() + unseen.len())).await?;
         let day = day.to_owned();
         let made = tokio::task::spawn_blocking(move || workbook(sheets(&bureau, &day, heads, table, missing, unseen)));
         made.await.map_err(|_| OfficeError::Input("导出时程序出错,请重试".into()))?.map_err(|e| OfficeError::Input(e.to_string()))

@@ -131,7 +131,12 @@ async fn grade_nine_against_its_exams() {
             assert_eq!(text.contains(&name(2)), second, "{exam}");
         }
         app.get(&county, "/checks/1/exam-0-diagnostic-9").await.is(404);
-        let book = app.get(&county, "/checks/export.xlsx").await;
+        // without a reason nobody's name stands in it
+        let masked = app.get(&county, "/checks/export.xlsx").await;
+        let hidden = baoxue_documents::read::read("x.xlsx", masked.bytes).unwrap();
+        assert!((0..hidden[1].height()).all(|r| hidden[1].row(r).all(|c| c.text != super::support::child(2).0)));
+        app.post(&county, "/checks/export.xlsx", &[("reason", "")]).await.is(422).says("原因");
+        let book = app.post(&county, "/checks/export.xlsx", &[("reason", "核对名册")]).await;
         let sheets = baoxue_documents::read::read("x.xlsx", book.bytes).unwrap();
         let lines = |i: usize| -> Vec<String> {
             let s = &sheets[i];
