@@ -134,3 +134,29 @@ test("the log is missed when it is gone", async () => {
   assert.match(empty.stdout, /✗ 日志被清空/);
   assert.notEqual(empty.status, 0);
 });
+
+test("whoever reads files has bounds that hold", async () => {
+  const reader = spawn(program, ["read-file"], { stdio: ["pipe", "pipe", "ignore"], env: {} });
+  const gone = new Promise((done) => reader.once("exit", done));
+  // it sets its bounds before it reads anything
+  let limits = "";
+  for (let i = 0; i < 100 && !/Max address space\s+3221225472/.test(limits); i++) {
+    await new Promise((done) => setTimeout(done, 20));
+    limits = readFileSync(`/proc/${reader.pid}/limits`, "utf8");
+  }
+  assert.match(limits, /Max address space\s+3221225472\s+3221225472/);
+  assert.match(limits, /Max cpu time\s+120\s+120/);
+  assert.match(limits, /Max core file size\s+0\s+0/);
+  // more than it may take: it ends, and nobody else does
+  reader.stdin.on("error", () => {});
+  const head = Buffer.alloc(9);
+  head.write("P", 0);
+  reader.stdin.write(head);
+  const part = Buffer.alloc(64 << 20, 0xff);
+  for (let i = 0; i < 70 && reader.exitCode === null; i++) {
+    await new Promise((done) => (reader.stdin.write(part, () => done()) || reader.exitCode !== null ? done() : reader.stdin.once("drain", done)));
+  }
+  reader.stdin.end();
+  const code = await gone;
+  assert.notEqual(code, 0, "four gibibytes do not fit into three");
+});

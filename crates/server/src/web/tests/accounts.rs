@@ -460,3 +460,27 @@ async fn no_name_stands_in_the_database() {
     }
     assert!(looked > 100_000);
 }
+
+/// Two answer the same finding at once: one is kept, the other is told, and the finding has one answer.
+#[tokio::test]
+async fn two_answers_at_once_are_one() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open"), ("days", "3")]).await.is(303);
+        let (one, two) = (app.log_in("village1").await, app.log_in("village1").await);
+        let page = app.get(&one, "/inbox").await.text();
+        let id = page.split("/findings/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let page = app.get(&one, &format!("/findings/{id}")).await.text();
+        let version = page.split("name=\"version\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let parts: [(&str, Option<&str>, &[u8]); 3] =
+            [("version", None, version.as_bytes()), ("disposition", None, b"dropped-out"), ("note", None, "在家".as_bytes())];
+        let path = format!("/findings/{id}/answer");
+        let (a, b) = tokio::join!(app.upload(&one, &path, &parts), app.upload(&two, &path, &parts));
+        let mut both = [a.status.as_u16(), b.status.as_u16()];
+        both.sort_unstable();
+        assert_eq!(both, [303, 409]);
+        let events = app.office.store.events_of(baoxue_store::Subject::Finding(id.parse().unwrap())).await.unwrap();
+        assert_eq!(events.iter().filter(|e| e.kind == "answer").count(), 1);
+    }
+}
