@@ -37,9 +37,10 @@ CREATE INDEX account_notice_account ON account_notice (account_id, read_at);
 
 -- 常用设备: a browser in which the account has logged in before, by the digest of its cookie
 CREATE TABLE device (
-  digest {bytes} NOT NULL PRIMARY KEY,
+  digest {bytes} NOT NULL,
   account_id BIGINT NOT NULL REFERENCES account (id),
-  seen_at BIGINT NOT NULL
+  seen_at BIGINT NOT NULL,
+  PRIMARY KEY (digest, account_id)
 );
 CREATE INDEX device_account ON device (account_id);
 

@@ -184,6 +184,12 @@ impl Store {
         Ok(self.one(sql, binds![digest.to_vec(), account]).await?.is_some())
     }
 
+    /// Whether a browser, by the digest of its cookie, has logged in to any account before: schools share computers.
+    pub async fn knows_browser(&self, digest: &[u8]) -> Result<bool> {
+        let sql = "SELECT 1 FROM device WHERE digest = $1 LIMIT 1";
+        Ok(self.one(sql, binds![digest.to_vec()]).await?.is_some())
+    }
+
     /// The sealed secret of a second factor that a session offers.
     pub async fn totp_offer(&self, digest: &[u8]) -> Result<Option<Vec<u8>>> {
         let row = self.one("SELECT totp_offer FROM session WHERE token_digest = $1", binds![digest.to_vec()]).await?;
@@ -237,7 +243,7 @@ impl Tx {
     /// Remembers a browser in which an account has logged in; the oldest ones beyond `most` are forgotten.
     pub async fn know_device(&mut self, account: i64, digest: &[u8], most: i64, now: i64) -> Result<()> {
         let sql = "INSERT INTO device (digest, account_id, seen_at) VALUES ($1, $2, $3)
-                   ON CONFLICT (digest) DO UPDATE SET account_id = $2, seen_at = $3";
+                   ON CONFLICT (digest, account_id) DO UPDATE SET seen_at = $3";
         self.run(sql, binds![digest.to_vec(), account, now]).await?;
         let sql = "DELETE FROM device WHERE account_id = $1 AND digest NOT IN
                      (SELECT digest FROM device WHERE account_id = $1 ORDER BY seen_at DESC LIMIT $2)";
@@ -295,6 +301,21 @@ impl Tx {
         if at.is_some() {
             self.run("DELETE FROM session WHERE account_id = $1", binds![account]).await?;
         }
+        Ok(())
+    }
+
+    /// Locks an account until the transaction ends, and gives the roles that it has on a day: nobody else gives it one meanwhile.
+    pub async fn lock_roles(&mut self, account: i64, on: Date) -> Result<Vec<(Role, PlacePath)>> {
+        self.run("UPDATE account SET totp_last_step = totp_last_step WHERE id = $1", binds![account]).await?;
+        let sql = "SELECT role, path FROM role_grant WHERE account_id = $1 AND (valid_to IS NULL OR valid_to > $2)";
+        let rows = self.all(sql, binds![account, on]).await?;
+        let one = |r: &Row| Ok(Role::find(&r.text(0)?).zip(PlacePath::parse(&r.text(1)?)));
+        Ok(rows.iter().map(one).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// Gives the log-in name of an account that never was free again.
+    pub async fn free_login(&mut self, account: i64) -> Result<()> {
+        self.run("UPDATE account SET login = login || '#' || id WHERE id = $1", binds![account]).await?;
         Ok(())
     }
 

@@ -230,6 +230,14 @@ impl Tx {
         Ok(self.run(sql, binds![state.code(), by, now, request]).await? == 1)
     }
 
+    /// Refuses all that waits for an account, of one kind or of all.
+    pub async fn withdraw_requests(&mut self, account: i64, kind: Option<RequestKind>, by: Option<i64>, now: i64) -> Result<u64> {
+        let sql =
+            "UPDATE account_request SET state = 'refused', decided_by = $1, decided_at = $2, password_hash = NULL, code = NULL
+                   WHERE account_id = $3 AND state IN ('asked', 'vouched') AND (kind = $4 OR $4 IS NULL)";
+        self.run(sql, binds![by, now, account, kind.map(RequestKind::code)]).await
+    }
+
     /// Counts a wrong code against all that an account's owner has asked; those with too many are refused.
     pub async fn wrong_code(&mut self, account: i64, most: i64) -> Result<()> {
         let sql = "UPDATE account_request SET wrong_codes = wrong_codes + 1,

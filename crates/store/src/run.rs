@@ -1,8 +1,11 @@
 //! 比对 (runs): what a comparison used and found, written in one transaction that touches only what has changed.
 
+use std::sync::Arc;
+
 use baoxue_domain::roster::SourceKind;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
+use tokio::task::JoinHandle;
 
 use crate::child::{Profile, reason_place};
 use crate::error::Result;
@@ -135,8 +138,8 @@ pub struct ChildRecord {
 
 /// Everything that a run writes.
 pub struct RunResult<'a> {
-    /// Children of the run.
-    pub children: &'a [ChildRecord],
+    /// Children of the run: what is encrypted next is made ready while the database takes the last.
+    pub children: &'a Arc<Vec<ChildRecord>>,
     /// Source rows as the database had them.
     pub known_sources: &'a FxHashMap<SourceKey, i64>,
     /// Merged and split children: child, other, `merged` or `split`.
@@ -392,6 +395,15 @@ impl Prepared {
     }
 }
 
+/// Makes the children from one on ready, beside whatever else is done.
+fn prepare(store: &Store, children: &Arc<Vec<ChildRecord>>, from: usize) -> JoinHandle<Result<Vec<Prepared>>> {
+    let (vault, children) = (store.vault().clone(), children.clone());
+    tokio::task::spawn_blocking(move || {
+        let part = &children[from.min(children.len())..(from + CHILDREN_AT_ONCE).min(children.len())];
+        part.par_iter().map(|c| Prepared::of(&vault, c)).collect()
+    })
+}
+
 /// From so many new children on, an empty installation's indexes are made after the rows.
 const CHILDREN_WORTH_SORTING: usize = 1_000;
 /// What a run fills.
@@ -464,8 +476,11 @@ impl Tx {
         let empty = many && self.one("SELECT id FROM child LIMIT 1", vec![]).await?.is_none();
         let indexes = if empty { self.drop_indexes(&TABLES_OF_CHILDREN).await? } else { String::new() };
         // a part at a time: the rows of a million children's tables would fill the memory
-        for part in result.children.chunks(CHILDREN_AT_ONCE) {
-            self.write_children(store, run, part, result.known_sources, now).await?;
+        let mut next = prepare(store, result.children, 0);
+        for (i, part) in result.children.chunks(CHILDREN_AT_ONCE).enumerate() {
+            let prepared = next.await.map_err(|_| sqlx::Error::WorkerCrashed)??;
+            next = prepare(store, result.children, (i + 1) * CHILDREN_AT_ONCE);
+            self.write_children(run, part, prepared, result.known_sources, now).await?;
         }
         if empty {
             self.script(&indexes).await?;
@@ -538,14 +553,12 @@ impl Tx {
 
     async fn write_children(
         &mut self,
-        store: &Store,
         run: &Run,
         children: &[ChildRecord],
+        prepared: Vec<Prepared>,
         known_sources: &FxHashMap<SourceKey, i64>,
         now: i64,
     ) -> Result<()> {
-        let vault = store.vault();
-        let prepared: Vec<Prepared> = children.par_iter().map(|c| Prepared::of(vault, c)).collect::<Result<_>>()?;
         let mut new: Vec<Vec<Value>> = Vec::new();
         let mut profiles: Vec<Vec<Value>> = Vec::new();
         let mut search: Vec<Vec<Value>> = Vec::new();

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::App;
 use super::error::PageError;
 use super::shell::{Shell, html, shell};
-use super::view::{Pager, when};
+use super::view::{MAX_PAGE, Pager, when};
 use crate::app::clock::moment;
 use crate::app::office::accounts::SignedIn;
 
@@ -54,6 +54,8 @@ struct AuditPage {
     shell: Shell,
     /// What opened rights in the last days.
     rights: Vec<AuditLine>,
+    /// …and how many more there are.
+    more_rights: i64,
     lines: Vec<AuditLine>,
     pager: Pager,
     q: AuditQuery,
@@ -69,6 +71,7 @@ const WORDS: &[(&str, &str)] = &[
     ("lock-account", "连续输错,须等待"),
     ("ask-password", "申请重置密码"),
     ("vouch-password", "核对重置申请"),
+    ("wrong-code", "核对码不对"),
     ("confirm-account", "复核生效"),
     ("refuse-account", "复核退回"),
     ("second-factor", "动态码通过"),
@@ -76,10 +79,10 @@ const WORDS: &[(&str, &str)] = &[
     ("change-password", "修改密码"),
     ("reset-password", "重置密码"),
     ("end-session", "退出设备"),
-    ("add-account", "新建账号"),
+    ("add-account", "新建账号(经办)"),
     ("disable-account", "停用账号"),
-    ("enable-account", "启用账号"),
-    ("grant", "授权"),
+    ("enable-account", "重新启用(经办)"),
+    ("grant", "授权(经办)"),
     ("end-grant", "终止授权"),
     ("stage-roster", "读入名册"),
     ("load-roster", "载入名册"),
@@ -117,25 +120,23 @@ const WORDS: &[(&str, &str)] = &[
 ];
 
 /// What opens rights or takes them away: it stands on top for a week.
-const RIGHTS: [&str; 11] = [
+const RIGHTS: [&str; 9] = [
     "add-account",
     "grant",
     "end-grant",
-    "ask-password",
     "vouch-password",
     "confirm-account",
     "refuse-account",
     "reset-password",
     "enable-account",
     "disable-account",
-    "lock-account",
 ];
 const RIGHTS_DAYS: i64 = 7;
 /// Rows on top.
 const ON_TOP: i64 = 20;
 
 /// Kinds of subjects in words.
-const SUBJECTS: [(&str, &str); 12] = [
+const SUBJECTS: [(&str, &str); 13] = [
     ("child", "学生"),
     ("finding", "核实"),
     ("account", "账号"),
@@ -147,6 +148,7 @@ const SUBJECTS: [(&str, &str); 12] = [
     ("place", "地方"),
     ("source", "名册来源"),
     ("setting", "参数"),
+    ("request", "待复核"),
     ("page", "页面"),
 ];
 
@@ -187,7 +189,7 @@ pub async fn page(
         from: day(&q.from).map(|d| moment(d.at(0, 0, 0, 0))),
         to: day(&q.to).map(|d| moment(d.saturating_add(1.day()).at(0, 0, 0, 0))),
     };
-    let wanted = q.page.unwrap_or(1).max(1);
+    let wanted = q.page.unwrap_or(1).clamp(1, MAX_PAGE);
     let j = signed.actor.jurisdiction(Action::ViewAudit)?;
     let (rows, total) = app.office.store.audit_page(&f, &j, PAGE, (wanted - 1) * PAGE).await?;
     let parts = [("login", q.login.as_str()), ("action", &q.action), ("subject", &q.subject), ("from", &q.from), ("to", &q.to)];
@@ -210,7 +212,7 @@ pub async fn page(
     };
     let filtered = f.login.is_some() || f.action.is_some() || f.subject.is_some() || f.from.is_some() || f.to.is_some();
     let rights = if filtered || wanted > 1 {
-        Vec::new()
+        (Vec::new(), 0)
     } else {
         let since = app.office.now() - RIGHTS_DAYS * 86_400_000;
         let f = AuditFilter {
@@ -218,10 +220,14 @@ pub async fn page(
             from: Some(since),
             ..AuditFilter::default()
         };
-        app.office.store.audit_page(&f, &j, ON_TOP, 0).await?.0.into_iter().map(line).collect()
+        {
+            let (rows, n) = app.office.store.audit_page(&f, &j, ON_TOP, 0).await?;
+            (rows.into_iter().map(line).collect::<Vec<_>>(), n)
+        }
     };
     let page = AuditPage {
-        rights,
+        more_rights: rights.1 - rights.0.len() as i64,
+        rights: rights.0,
         shell: shell(&app, &signed, &headers, "审计日志", "/audit").await?,
         lines: rows.into_iter().map(line).collect(),
         pager: Pager::new(wanted, PAGE, total, "/audit", &parts),

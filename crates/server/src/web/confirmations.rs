@@ -77,8 +77,8 @@ pub async fn page(
                 by: r.vouched_by.as_ref().map(|v| v.1.clone()).unwrap_or_default(),
                 asked: when(r.asked_at),
                 network: match (r.kind, r.address.as_str()) {
-                    (RequestKind::Password, "") => "本人申请".into(),
-                    (RequestKind::Password, from) => format!("本人申请,网络 {from}"),
+                    (RequestKind::Password, "") => "登录页上的申请".into(),
+                    (RequestKind::Password, from) => format!("登录页上的申请,网络 {from}"),
                     _ => String::new(),
                 },
                 until: when(r.expires_at),
@@ -112,7 +112,10 @@ pub async fn decide(
         match app.office.decide_request(Some(&signed.actor), *id, confirmed).await {
             Ok(_) => done += 1,
             Err(OfficeError::Store(e)) => return Err(OfficeError::Store(e).into()),
-            Err(e) => failed.push(e.to_string()),
+            Err(e) => {
+                app.office.note(&signed.actor, "refused", &format!("request:{id}"), &e.to_string()).await?;
+                failed.push(e.to_string());
+            }
         }
     }
     failed.dedup();

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
-use super::view::{ChildView, Pager, number, verdict_class, when};
+use super::view::{ChildView, MAX_PAGE, Pager, number, verdict_class, when};
 use crate::app::clock::civil;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
@@ -140,7 +140,7 @@ pub async fn list(
     } else {
         f.states = vec![FindingState::find(&state).ok_or(OfficeError::NotFound)?];
     }
-    let wanted = q.page.unwrap_or(1).max(1);
+    let wanted = q.page.unwrap_or(1).clamp(1, MAX_PAGE);
     let (found, total) = office.store.findings(&f, &j, PAGE, (wanted - 1) * PAGE).await?;
     let pager = Pager::new(wanted, PAGE, total, "/findings", &[("state", &state), ("verdict", &q.verdict)]);
     let late: i64 = counts.iter().filter(|c| c.state == FindingState::Dispatched).map(|c| c.overdue).sum();
@@ -257,7 +257,7 @@ pub async fn inbox(
     } else {
         &waiting
     };
-    let wanted = q.page.unwrap_or(1).max(1);
+    let wanted = q.page.unwrap_or(1).clamp(1, MAX_PAGE);
     let (found, total) = office.store.inbox(f, &j, PAGE, (wanted - 1) * PAGE).await?;
     let (all, over) = office.inbox_counts(&signed.actor).await?;
     let finished = office.store.inbox(&ended, &j, 1, 0).await?.1;

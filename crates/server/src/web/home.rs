@@ -6,10 +6,10 @@ use askama::Template;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::access::{Action, Actor, mask_name};
 use baoxue_domain::finding::{FindingState, time_left};
 use baoxue_domain::verdict::VerdictKind;
-use baoxue_store::{BatchState, FindingFilter};
+use baoxue_store::{BatchState, FindingFilter, RequestState};
 
 use super::App;
 use super::error::PageError;
@@ -78,6 +78,15 @@ pub async fn page(
     todo("待我核实", shell.waiting, "/inbox", false, "交到本单位的核实任务");
     let pending = office.pending_count(actor).await?;
     todo("账号和授权待复核", pending, "/confirmations", false, "另一名管理员经办,等您复核后生效");
+    if let Ok(j) = actor.jurisdiction(Action::ManageUsers) {
+        let mut asked: Vec<i64> = Vec::new();
+        for r in office.store.requests(RequestState::Asked, None, office.now()).await? {
+            if !asked.contains(&r.account) && office.store.grants(Some(r.account)).await?.iter().all(|g| j.covers(&g.path)) {
+                asked.push(r.account);
+            }
+        }
+        todo("登录页上的重置申请", asked.len() as i64, "/people", false, "本人来电念核对码时,在该人页面核对");
+    }
     let uncounted = office.uncounted_classes(actor).await?;
     todo("班级清点未填", uncounted as i64, "/classes", false, "本月的作业本、点名册、座次表人数");
     let mut last_run = None;
@@ -141,7 +150,11 @@ async fn tasks(app: &App, signed: &SignedIn) -> Result<Vec<Task>, PageError> {
     let now = app.office.clock.now();
     let ids: Vec<i64> = findings.iter().map(|f| f.child).collect();
     let children = app.office.store.children_by_number(&ids, None).await?;
-    let name = |id: i64| children.iter().find(|c| c.id == id).map(|c| c.profile.name.clone()).unwrap_or_default();
+    // in full on the task's own page, where looking leaves a row
+    let shown = |c: &baoxue_store::ChildRow| {
+        if super::view::is_own(&signed.actor, c) { c.profile.name.clone() } else { mask_name(&c.profile.name) }
+    };
+    let name = |id: i64| children.iter().find(|c| c.id == id).map(shown).unwrap_or_default();
     let tasks = findings.into_iter().map(|f| Task {
         id: f.id,
         name: name(f.child),

@@ -17,7 +17,7 @@ use super::App;
 use super::error::PageError;
 use super::rosters::{XLSX, file};
 use super::shell::{Shell, html, search_by, shell};
-use super::view::{ChildView, Pager, number, of_list, url_part, verdict_class};
+use super::view::{ChildView, MAX_PAGE, Pager, number, of_list, url_part, verdict_class};
 use crate::app::clock::moment;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
@@ -144,6 +144,9 @@ async fn listing(app: &App, signed: &SignedIn, list: List, a: &LedgerAddress) ->
     let today = app.office.clock.today();
     let verdict = VerdictKind::find(&a.verdict);
     let ids = if a.q.trim().is_empty() { None } else { Some(app.office.search(&signed.actor, &a.q, &j).await?) };
+    if !a.born.is_empty() && !(a.born.len() == 4 && a.born.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(OfficeError::Input("出生年写成四位数字,例如 2016".into()).into());
+    }
     let day: Option<jiff::civil::Date> = match a.on.as_str() {
         "" => None,
         text => Some(text.parse().map_err(|_| OfficeError::Input("日期写成 2026-11-21".into()))?),
@@ -242,7 +245,7 @@ pub async fn page(
     let store = &app.office.store;
     let today = app.office.clock.today().to_string();
     let counts = store.verdict_counts(&LedgerQuery { verdicts: Vec::new(), ..q.clone() }, &j).await?;
-    let wanted = a.page.unwrap_or(1).max(1);
+    let wanted = a.page.unwrap_or(1).clamp(1, MAX_PAGE);
     let mut page = store.children(q, &j, of.order, PAGE, (wanted - 1) * PAGE).await?;
     let pager = Pager::new(wanted, PAGE, page.total, &here, &a.parts());
     if pager.page != wanted {
@@ -396,6 +399,13 @@ pub async fn export_full(
     exported(&app, &signed, &code, &a, Some(&reason)).await
 }
 
+/// What was searched for is left out of what carries no names and numbers.
+fn hide_search(of: &mut Listing) {
+    for c in of.conditions.iter_mut().filter(|c| c.starts_with("查找“")) {
+        *c = "查找(内容略)".to_owned();
+    }
+}
+
 async fn exported(
     app: &App,
     signed: &SignedIn,
@@ -403,7 +413,10 @@ async fn exported(
     a: &LedgerAddress,
     reason: Option<&str>,
 ) -> Result<Response, PageError> {
-    let of = listing(app, signed, list_of(code)?, a).await?;
+    let mut of = listing(app, signed, list_of(code)?, a).await?;
+    if reason.is_none() {
+        hide_search(&mut of);
+    }
     let bytes = app.office.export(&signed.actor, &of, reason).await?;
     let masked = if reason.is_some() { "" } else { "-隐名" };
     Ok(file(&format!("{}-{}{masked}.xlsx", of.title(), app.office.day_of(&of.query)), XLSX, bytes))
@@ -459,7 +472,10 @@ async fn printed(
     a: &LedgerAddress,
     reason: Option<&str>,
 ) -> Result<Response, PageError> {
-    let of = listing(app, signed, list_of(code)?, a).await?;
+    let mut of = listing(app, signed, list_of(code)?, a).await?;
+    if reason.is_none() {
+        hide_search(&mut of);
+    }
     let j = signed.actor.jurisdiction(Action::Export)?;
     let counts = app.office.store.verdict_counts(&of.query, &j).await?;
     let fits = |c: &&(String, i64)| of.query.verdicts.is_empty() || of.query.verdicts.contains(&c.0);

@@ -28,6 +28,7 @@ struct PersonView {
     roles: String,
     disabled: bool,
     waits: bool,
+    asks: bool,
     second_factor: bool,
 }
 
@@ -35,8 +36,8 @@ struct PersonView {
 #[template(path = "people.html")]
 struct People {
     shell: Shell,
-    /// Whoever asks for a new password and has to be called: log-in, name, when, network.
-    asked: Vec<(String, String, String, String)>,
+    /// Whose new password was asked for on the log-in page: log-in, name, when last, network, how often.
+    asked: Vec<(String, String, String, String, usize)>,
     people: Vec<PersonView>,
     roles: Vec<(&'static str, &'static str)>,
     password: Option<(String, String)>,
@@ -65,11 +66,15 @@ async fn people_page(
         !all.is_empty() && all.iter().all(|own| *own)
     });
     let now = app.office.now();
-    let mut waiting = store.requests(RequestState::Vouched, None, now).await?;
-    let asked = store.requests(RequestState::Asked, None, now).await?;
-    waiting.extend(asked.iter().cloned());
-    let asked = asked.iter().filter(|r| people.iter().any(|a| a.id == r.account));
-    let asked = asked.map(|r| (r.login.clone(), r.name.clone(), when(r.asked_at), r.address.clone())).collect();
+    let waiting = store.requests(RequestState::Vouched, None, now).await?;
+    let wishes = store.requests(RequestState::Asked, None, now).await?;
+    let mut asked: Vec<(String, String, String, String, usize)> = Vec::new();
+    for r in wishes.iter().filter(|r| people.iter().any(|a| a.id == r.account)) {
+        match asked.iter_mut().find(|a| a.0 == r.login && a.3 == r.address) {
+            Some(a) => (a.2, a.4) = (when(r.asked_at), a.4 + 1),
+            None => asked.push((r.login.clone(), r.name.clone(), when(r.asked_at), r.address.clone(), 1)),
+        }
+    }
     let page = People {
         shell: shell(app, signed, headers, "人员和授权", "/people").await?,
         asked,
@@ -85,6 +90,7 @@ async fn people_page(
                     roles: roles.join("、"),
                     disabled: a.disabled_at.is_some(),
                     waits: waiting.iter().any(|r| r.account == a.id),
+                    asks: wishes.iter().any(|r| r.account == a.id),
                     second_factor: a.totp_secret.is_some(),
                     login: a.login,
                     name: a.name,

@@ -10,6 +10,9 @@ use super::App;
 use crate::app::clock::civil;
 use crate::app::office::OfficeError;
 
+/// No list has more pages.
+pub const MAX_PAGE: i64 = 1_000_000;
+
 /// A child as a page shows it.
 pub struct ChildView {
     pub id: i64,

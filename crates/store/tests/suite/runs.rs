@@ -62,8 +62,9 @@ pub async fn run_over(
     let id = tx.start_run(store.vault(), &new, now, 1).await.unwrap();
     tx.commit().await.unwrap();
     let run = store.run(COUNTY, id).await.unwrap().unwrap();
+    let children = std::sync::Arc::new(children.to_vec());
     let result = RunResult {
-        children,
+        children: &children,
         known_sources: &known_sources,
         events,
         gone: &gone,

@@ -60,6 +60,9 @@ pub struct LoggedIn {
     pub device: Option<String>,
 }
 
+/// Who is not logged in, in the log.
+pub const STRANGER: &str = "未登录";
+
 fn digest_of(token: &str) -> Vec<u8> {
     digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }
@@ -136,7 +139,7 @@ impl Office {
     /// The browser is known to the account from now on; gives its cookie.
     async fn know(&self, tx: &mut baoxue_store::Tx, account: i64, device: Option<&str>) -> Result<String> {
         let token = match device {
-            Some(d) if self.store.knows_device(account, &digest_of(d)).await? => d.to_owned(),
+            Some(d) if self.store.knows_browser(&digest_of(d)).await? => d.to_owned(),
             _ => new_token()?,
         };
         tx.know_device(account, &digest_of(&token), MOST_DEVICES, self.now()).await?;
@@ -151,8 +154,13 @@ impl Office {
         let mut tx = self.store.begin().await?;
         match self.store.account_by_login(login.trim()).await? {
             Some(a) => {
+                // whoever it was, nobody was logged in
                 let actor = self.store.actor(&a, self.clock.today()).await?;
-                self.audit(&mut tx, &actor, what, &format!("account:{}", a.id), network).await?;
+                let place = actor.grants.first().map_or("", |g| g.path.as_str());
+                let (subject, detail) = (format!("account:{}", a.id), format!("{} 网络 {network}", a.login));
+                let row =
+                    NewAudit { at: now, place, account: None, login: STRANGER, action: what, subject: &subject, detail: &detail };
+                tx.audit(self.store.vault(), row).await?;
                 if shut {
                     let said = format!("有人用您的登录名连续输错密码或动态码(网络地址 {network})。不是您本人的,请告诉安全管理员");
                     tx.tell(self.store.vault(), a.id, &said, now).await?;
@@ -164,7 +172,7 @@ impl Office {
                     at: now,
                     place: "",
                     account: None,
-                    login: "",
+                    login: STRANGER,
                     action: what,
                     subject: "account:0",
                     detail: network,

@@ -4,8 +4,9 @@
 use baoxue_domain::access::{Action, Actor, Jurisdiction};
 use baoxue_store::{Account, NewAudit, NewRequest, REQUEST_MS, Request, RequestKind, RequestState, Tx, random};
 
-use super::accounts::Browser;
+use super::accounts::{Browser, STRANGER};
 use super::password::{MIN_PASSWORD, hash};
+use super::people::check_apart;
 use super::{Office, OfficeError, Result};
 
 /// How long an owner's wish waits for somebody to vouch for it: a telephone call.
@@ -29,18 +30,23 @@ impl Office {
     pub async fn ask_for_password(&self, login: &str, new: &str, forget_factor: bool, browser: &Browser) -> Result<String> {
         let now = self.now();
         self.throttle.check_network(&browser.network, now)?;
+        // whoever asks for many names is slowed down like whoever tries many
+        self.throttle.asked(&browser.network, now);
         let account = self.store.account_by_login(login.trim()).await?.filter(|a| a.disabled_at.is_none());
-        let name = account.as_ref().map_or("", |a| a.name.as_str());
-        self.check_password(new, MIN_PASSWORD, login.trim(), name).await?;
+        // not against the owner's name: that would tell it
+        self.check_password(new, MIN_PASSWORD, login.trim(), "").await?;
         let turn = self.throttle.turn().await?;
         let typed = new.to_owned();
         let hashed = tokio::task::spawn_blocking(move || hash(&typed)).await.map_err(|_| OfficeError::NotFound)??;
         drop(turn);
-        // whoever asks for many names is slowed down like whoever tries many
-        self.throttle.asked(&browser.network, now);
         let code = format!("{:06}", u32::from_be_bytes(random()?) % 1_000_000);
         let Some(a) = account else { return Ok(code) };
+        let first = self.store.requests(RequestState::Asked, Some(a.id), now).await?.is_empty();
         let mut tx = self.store.begin().await?;
+        if first {
+            let said = format!("有人在登录页(网络 {})申请重置您的密码。不是您本人的,请告诉安全管理员不要核对", browser.network);
+            tx.tell(self.store.vault(), a.id, &said, now).await?;
+        }
         let new = NewRequest {
             account: a.id,
             password_hash: Some(&hashed),
@@ -60,7 +66,7 @@ impl Office {
             at: now,
             place,
             account: None,
-            login: "未登录",
+            login: STRANGER,
             action: "ask-password",
             subject: &subject,
             detail: &detail,
@@ -81,11 +87,12 @@ impl Office {
         let mut tx = self.store.begin().await?;
         let Some(r) = found else {
             tx.wrong_code(account.id, MOST_CODES).await?;
+            self.audit(&mut tx, actor, "wrong-code", &format!("account:{}", account.id), login).await?;
             tx.commit().await?;
             let said = if asked.is_empty() {
                 "没有待核对的申请;请对方先在登录页“忘记密码或换了手机”里申请"
             } else {
-                "核对码不对"
+                "核对码不对。对方念对了的,是被更晚的申请挤掉了:请对方重新申请"
             };
             return Err(OfficeError::Input(said.into()));
         };
@@ -93,7 +100,8 @@ impl Office {
             return Err(OfficeError::Conflict("这项申请刚被别人处理过".into()));
         }
         let detail = if r.forget_factor { "密码和动态码" } else { "密码" };
-        self.audit(&mut tx, actor, "vouch-password", &format!("account:{}", account.id), detail).await?;
+        let detail = format!("{login} {detail}");
+        self.audit(&mut tx, actor, "vouch-password", &format!("account:{}", account.id), &detail).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -145,8 +153,8 @@ impl Office {
             if !self.inside(&r, &actor.jurisdiction(Action::ConfirmAccounts)?).await? {
                 return Err(OfficeError::NotFound);
             }
-            // whoever vouched may take it back
-            if confirmed || r.vouched_by.as_ref().is_none_or(|v| v.0 != actor.account) {
+            // whoever vouched may take it back, and whom it concerns may always refuse
+            if confirmed {
                 may_decide(actor, &r)?;
             }
         }
@@ -159,7 +167,14 @@ impl Office {
         if !tx.decide_request(id, confirmed, by.map(|a| a.account), now).await? {
             return Err(OfficeError::Conflict("这一项刚被别人处理过".into()));
         }
+        if !confirmed && r.kind == RequestKind::Account {
+            // it never was: its name is free again
+            tx.free_login(r.account).await?;
+        }
         if confirmed {
+            // two at once would make one person of two administrators
+            let held = tx.lock_roles(r.account, today).await?;
+            check_apart(&held, &r.grants)?;
             for (role, path) in &r.grants {
                 if self.store.place_at(path, today).await?.is_none() && path.depth() <= 2 {
                     return Err(OfficeError::Conflict(format!("范围“{path}”已经不在;请退回,重新授权")));
@@ -172,6 +187,8 @@ impl Office {
             if let Some(hash) = &r.password_hash {
                 tx.set_password(r.account, hash, None, None).await?;
                 tx.forget_devices(r.account).await?;
+                // what others asked in her name is over
+                tx.withdraw_requests(r.account, Some(RequestKind::Password), by.map(|a| a.account), now).await?;
                 if r.forget_factor {
                     tx.set_totp(r.account, None).await?;
                 }
@@ -181,11 +198,11 @@ impl Office {
             let said = match r.kind {
                 RequestKind::Account => format!("账号由{vouched}建立、{second}复核"),
                 RequestKind::Password if r.forget_factor => format!(
-                    "密码和动态码已按您从网络 {} 提出的申请重置({vouched}核对、{second}复核)。不是您本人申请的,请立即报告审计管理员",
+                    "密码和动态码已按登录页上(网络 {})的申请重置({vouched}核对、{second}复核)。不是您本人申请的,请立即报告审计管理员",
                     r.address
                 ),
                 RequestKind::Password => format!(
-                    "密码已按您从网络 {} 提出的申请重置({vouched}核对、{second}复核)。不是您本人申请的,请立即报告审计管理员",
+                    "密码已按登录页上(网络 {})的申请重置({vouched}核对、{second}复核)。不是您本人申请的,请立即报告审计管理员",
                     r.address
                 ),
                 RequestKind::Grant | RequestKind::Enable => format!("{}({vouched}申请、{second}复核)", what(&r)),
@@ -193,7 +210,10 @@ impl Office {
             tx.tell(self.store.vault(), r.account, &said, now).await?;
         }
         let action = if confirmed { "confirm-account" } else { "refuse-account" };
-        self.audit_by(&mut tx, by, action, &format!("account:{}", r.account), &format!("{} {}", r.login, what(&r))).await?;
+        let at: Vec<String> = r.grants.iter().map(|g| g.1.to_string()).collect();
+        let vouched = r.vouched_by.as_ref().map_or("", |v| v.1.as_str());
+        let detail = format!("{} {} {},{vouched}经办", r.login, what(&r), at.join(";"));
+        self.audit_by(&mut tx, by, action, &format!("account:{}", r.account), &detail).await?;
         tx.commit().await?;
         Ok(r)
     }
@@ -209,9 +229,15 @@ pub fn what(r: &Request) -> String {
     }
 }
 
+/// One name, however it is written: blanks, dots and what nobody sees do not make another.
+pub(super) fn same_name(a: &str, b: &str) -> bool {
+    let plain = |t: &str| t.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    plain(a) == plain(b)
+}
+
 /// Nobody opens anything for herself, nor for somebody of her own name: that may be a second account of hers.
 pub(super) fn not_oneself(actor: &Actor, account: &Account) -> Result<()> {
-    if account.id == actor.account || account.name == actor.name {
+    if account.id == actor.account || same_name(&account.name, &actor.name) {
         return Err(OfficeError::Input("不能为自己(包括与自己同名的账号)建账号、授权或重置;请由另一名安全管理员办理".into()));
     }
     Ok(())
@@ -219,10 +245,10 @@ pub(super) fn not_oneself(actor: &Actor, account: &Account) -> Result<()> {
 
 /// The second person is another one than who vouched and than whom it is about.
 fn may_decide(actor: &Actor, r: &Request) -> Result<()> {
-    if r.vouched_by.as_ref().is_some_and(|(id, name)| *id == actor.account || *name == actor.name) {
+    if r.vouched_by.as_ref().is_some_and(|(id, name)| *id == actor.account || same_name(name, &actor.name)) {
         return Err(OfficeError::Input("您是经办人,须由另一名管理员复核".into()));
     }
-    if r.account == actor.account || r.name == actor.name {
+    if r.account == actor.account || same_name(&r.name, &actor.name) {
         return Err(OfficeError::Input("这一项与您本人有关,须由另一名管理员复核".into()));
     }
     Ok(())

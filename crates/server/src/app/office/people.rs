@@ -5,7 +5,7 @@ use baoxue_domain::access::{Action, Actor, Jurisdiction, Role};
 use baoxue_domain::place::PlacePath;
 use baoxue_store::{Account, NewAccount, NewRequest, RequestKind, RequestState};
 
-use super::confirmations::{FIRST_MS, not_oneself};
+use super::confirmations::{FIRST_MS, not_oneself, same_name};
 use super::find_place::Sought;
 use super::password::{hash, new_password};
 use super::{Office, OfficeError, Result};
@@ -42,7 +42,7 @@ impl Office {
             for (_, path) in grants {
                 may_grant_at(a, path)?;
             }
-            if name == a.name {
+            if same_name(name, &a.name) {
                 return Err(OfficeError::Input("不能给自己(同名的人)建账号;请由另一名安全管理员办理".into()));
             }
         }
@@ -130,6 +130,9 @@ impl Office {
     /// Ends a grant today.
     pub async fn end_grant(&self, actor: &Actor, login: &str, grant: i64) -> Result<()> {
         let account = self.managed(actor, login).await?;
+        if account.id == actor.account {
+            return Err(OfficeError::Input("不能终止自己的授权;请由另一名安全管理员办理".into()));
+        }
         let g = self.store.grants(Some(account.id)).await?.into_iter().find(|g| g.id == grant).ok_or(OfficeError::NotFound)?;
         let mut tx = self.store.begin().await?;
         if !tx.end_grant(grant, self.clock.today()).await? {
@@ -150,6 +153,10 @@ impl Office {
         let mut tx = self.store.begin().await?;
         if disabled {
             tx.set_disabled(account.id, Some(self.now())).await?;
+            // nothing that waited opens it again
+            tx.withdraw_requests(account.id, None, Some(actor.account), self.now()).await?;
+        } else if account.disabled_at.is_none() {
+            return Err(OfficeError::Conflict("这个账号没有停用".into()));
         } else {
             not_oneself(actor, &account)?;
             let waits = self.store.requests(RequestState::Vouched, Some(account.id), self.now()).await?;
@@ -192,6 +199,10 @@ impl Office {
             match self.person_of(actor, &row).await {
                 // one person with several roles stands on several rows
                 Ok(new) => match people.iter_mut().find(|p| p.login == new.login) {
+                    Some(p) if p.name != new.name => {
+                        let why = format!("登录名“{}”在表里属于两个姓名:{}、{}", new.login, p.name, new.name);
+                        bad.push(BadRow { number: r + 1, row, why });
+                    }
                     Some(p) => p.grants.extend(new.grants),
                     None => people.push(new),
                 },
@@ -337,6 +348,15 @@ fn may_grant_at(actor: &Actor, path: &PlacePath) -> Result<()> {
 }
 
 fn check_person(login: &str, name: &str) -> Result<()> {
+    if login.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(OfficeError::Input(format!("登录名“{login}”请用小写字母")));
+    }
+    let hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    if name.contains(hidden) {
+        return Err(OfficeError::Input("姓名里有看不见的字符,请重新输入".into()));
+    }
     let good =
         (3..=32).contains(&login.len()) && login.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if !good {
@@ -349,7 +369,7 @@ fn check_person(login: &str, name: &str) -> Result<()> {
 }
 
 /// 三员分立: nobody is two of the administrators, and no administrator sees children.
-fn check_apart(held: &[(Role, PlacePath)], new: &[(Role, PlacePath)]) -> Result<()> {
+pub(super) fn check_apart(held: &[(Role, PlacePath)], new: &[(Role, PlacePath)]) -> Result<()> {
     let mut roles: Vec<Role> = held.iter().chain(new).map(|g| g.0).collect();
     roles.sort_unstable();
     roles.dedup();

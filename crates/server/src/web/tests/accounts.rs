@@ -139,9 +139,9 @@ async fn a_forgotten_password_takes_two_administrators_and_is_seen_by_none() {
         assert_eq!(code.len(), nobody.len(), "whether a name exists is not told");
         let before = app.log_in("county").await;
         let security = app.log_in("security").await;
-        app.get(&security, "/people").await.says("申请重置密码的").says("county");
+        app.get(&security, "/people").await.says("登录页上的重置申请").says("有重置申请");
         let page = app.get(&security, "/people/county").await;
-        page.says("本人申请重置密码");
+        page.says("登录页上的重置申请");
         assert!(!page.text().contains(&code), "the administrator has to hear it");
         let vouch = async |code: &str| app.post(&security, "/people/county/steps", &[("step", "vouch"), ("code", code)]).await;
         vouch("000000").await.is(422).says("核对码不对");
@@ -153,7 +153,7 @@ async fn a_forgotten_password_takes_two_administrators_and_is_seen_by_none() {
         app.post(&security, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
         app.post("", "/log-in", &[("login", "county"), ("password", NEW)]).await.is(401);
         let system = app.log_in("system").await;
-        app.get(&system, "/confirmations").await.says("重置密码和动态码").says("本人申请");
+        app.get(&system, "/confirmations").await.says("重置密码和动态码").says("登录页上的申请");
         app.post(&system, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
         assert!(app.get(&before, "/").await.location.starts_with("/log-in"), "who was logged in is out");
         app.post("", "/log-in", &[("login", "county"), ("password", PASSWORD)]).await.is(401);
@@ -482,5 +482,120 @@ async fn two_answers_at_once_are_one() {
         assert_eq!(both, [303, 409]);
         let events = app.office.store.events_of(baoxue_store::Subject::Finding(id.parse().unwrap())).await.unwrap();
         assert_eq!(events.iter().filter(|e| e.kind == "answer").count(), 1);
+    }
+}
+
+/// What a second look at the rules found: roles that arrive together, requests that outlive what they were for, names that look alike.
+#[tokio::test]
+async fn requests_do_not_go_round_the_rules() {
+    for app in apps().await {
+        let (security, system) = (actor_of(&app.office, "security").await, actor_of(&app.office, "system").await);
+        let county = PlacePath::parse(COUNTY).unwrap();
+        let confirm = async |id: i64| app.office.decide_request(Some(&system), id, true).await;
+        let waiting = async || app.office.pending(&system).await.unwrap().into_iter().map(|p| p.request.id).collect::<Vec<_>>();
+        // two roles that nobody may have together, asked for side by side
+        app.office.add_person(Some(&security), "new1", "新人", &[(Role::Cadre, county.clone())]).await.unwrap();
+        confirm(waiting().await[0]).await.unwrap();
+        let grant = app.office.store.grants(None).await.unwrap().pop().unwrap().id;
+        app.office.end_grant(&security, "new1", grant).await.unwrap();
+        let account = app.office.store.account_by_login("new1").await.unwrap().unwrap();
+        for role in [Role::SystemAdmin, Role::AuditAdmin] {
+            let mut tx = app.office.store.begin().await.unwrap();
+            let grants = [(role, county.clone())];
+            let new = baoxue_store::NewRequest {
+                account: account.id,
+                grants: &grants,
+                vouched_by: Some(security.account),
+                expires_at: app.office.now() + 60_000,
+                ..Default::default()
+            };
+            tx.request(&app.office.store, baoxue_store::RequestKind::Grant, &new, app.office.now()).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let ids = waiting().await;
+        let (a, b) = tokio::join!(confirm(ids[0]), confirm(ids[1]));
+        assert!(a.is_ok() != b.is_ok(), "one of the two");
+        let roles = app.office.store.actor(&account, app.office.clock.today()).await.unwrap();
+        assert_eq!(roles.grants.len(), 1);
+        for id in waiting().await {
+            app.office.decide_request(Some(&system), id, false).await.unwrap();
+        }
+        // closing an account ends what waited for it, and one that is open is not opened
+        app.office.set_disabled(&security, "school1", true).await.unwrap();
+        app.office.set_disabled(&security, "school1", false).await.unwrap();
+        app.office.set_disabled(&security, "school1", true).await.unwrap();
+        assert!(waiting().await.is_empty(), "closed again after it was asked for");
+        let open = app.office.set_disabled(&security, "school2", false).await.unwrap_err().to_string();
+        assert!(open.contains("没有停用"), "{open}");
+        // names that look alike are one name; a refused log-in name is free again
+        for name in ["secur ity", "Security", "secu·rity"] {
+            let said = app.office.add_person(Some(&security), "new2", name, &[(Role::Cadre, county.clone())]).await.unwrap_err();
+            assert!(said.to_string().contains("同名"), "{name}: {said}");
+        }
+        let hidden = app.office.add_person(Some(&security), "new2", "新\u{200b}人", &[(Role::Cadre, county.clone())]).await;
+        assert!(hidden.unwrap_err().to_string().contains("看不见的字符"));
+        app.office.add_person(Some(&security), "new2", "旧人", &[(Role::Cadre, county.clone())]).await.unwrap();
+        app.office.decide_request(Some(&system), waiting().await[0], false).await.unwrap();
+        app.office.add_person(Some(&security), "new2", "旧人", &[(Role::Cadre, county.clone())]).await.unwrap();
+        // nobody ends her own right by mistake
+        let own = app.office.store.grants(Some(security.account)).await.unwrap()[0].id;
+        assert!(app.office.end_grant(&security, "security", own).await.is_err());
+    }
+}
+
+/// A reset that took effect ends the others, and whom it concerns may refuse it.
+#[tokio::test]
+async fn whom_a_reset_concerns_may_refuse_it() {
+    for app in apps().await {
+        let ask = async |login: &str| {
+            let page = app.post("", "/forgotten", &[("login", login), ("new", NEW), ("again", NEW)]).await.text();
+            page.split("aria-label=\"核对码\">").nth(1).unwrap().split('<').next().unwrap().to_owned()
+        };
+        let (security, system) = (app.log_in("security").await, app.log_in("system").await);
+        let code = ask("system").await;
+        app.get(&system, "/").await.says("有人在登录页").says("申请重置您的密码");
+        app.get(&security, "/").await.says("登录页上的重置申请");
+        app.post(&security, "/people/system/steps", &[("step", "vouch"), ("code", &code)]).await.is(303);
+        app.get(&system, "/confirmations").await.says("与您本人有关,须由另一名管理员复核");
+        let id = app.office.pending(&actor_of(&app.office, "system").await).await.unwrap()[0].request.id.to_string();
+        app.post(&system, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
+        app.get(&system, "/").await.is(200);
+        app.post(&system, "/confirmations", &[("step", "refuse"), ("id", &id)]).await.is(303);
+        assert!(app.office.pending(&actor_of(&app.office, "security").await).await.unwrap().is_empty());
+        // whoever's name it is, the answer does not tell it
+        let named = [("login", "county"), ("new", "county2-county2-yusan"), ("again", "county2-county2-yusan")];
+        let (a, b) = (app.post("", "/forgotten", &named).await, {
+            let other = [("login", "nobody"), ("new", "county2-county2-yusan"), ("again", "county2-county2-yusan")];
+            app.post("", "/forgotten", &other).await
+        });
+        assert_eq!(
+            (a.text().contains("太容易猜到"), b.text().contains("太容易猜到")),
+            (true, false),
+            "the log-in name itself is known"
+        );
+        let codes = [ask("school1").await, ask("school1").await];
+        app.post(&security, "/people/school1/steps", &[("step", "vouch"), ("code", &codes[1])]).await.is(303);
+        let id = app.office.pending(&actor_of(&app.office, "system").await).await.unwrap()[0].request.id.to_string();
+        app.post(&system, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
+        let again = app.post(&security, "/people/school1/steps", &[("step", "vouch"), ("code", &codes[0])]).await;
+        again.is(422).says("没有待核对的申请");
+        // who tried is not named for whom it was tried
+        let auditor = app.log_in("auditor").await;
+        app.get(&auditor, "/audit?action=ask-password&login=未登录").await.says("school1 网络");
+    }
+}
+
+/// A computer that a school shares is known to everybody who has logged in on it.
+#[tokio::test]
+async fn a_shared_browser_is_known_to_all_who_use_it() {
+    for app in apps().await {
+        let first = cookie_of(&app.try_from(1, "", "county", PASSWORD).await, "baoxue-device");
+        let second = cookie_of(&app.try_from(1, &first, "school1", PASSWORD).await, "baoxue-device");
+        assert_eq!(first, second, "one browser, one cookie");
+        for _ in 0..6 {
+            app.try_from(1, "", "county", "x").await.is(401);
+        }
+        app.try_from(1, "", "county", PASSWORD).await.is(401);
+        app.try_from(1, &second, "county", PASSWORD).await.is(303);
     }
 }

@@ -254,3 +254,31 @@ async fn exports_and_prints_tell_their_conditions() {
         app.get(&county, "/search?q=王").await.says("/children/");
     }
 }
+
+/// What carries no names carries no search either; numbers of pages and years have bounds.
+#[tokio::test]
+async fn a_masked_export_does_not_tell_what_was_searched_for() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        let (name, _, id) = child(4);
+        for typed in [name.as_str(), id.as_str()] {
+            let typed = crate::web::view::url_part(typed);
+            let a = app.get(&county, &format!("/ledgers/school-age/export.xlsx?q={typed}")).await;
+            let file = a.headers["content-disposition"].to_str().unwrap().to_owned();
+            assert!(!file.contains(&typed), "{file}");
+            for sheet in baoxue_documents::read::read("x.xlsx", a.bytes).unwrap() {
+                for r in 0..sheet.height() {
+                    assert!(sheet.row(r).all(|c| !c.text.contains(&name) && !c.text.contains(&id)), "row {r}");
+                }
+            }
+            let print = app.get(&county, &format!("/ledgers/school-age/print?q={typed}")).await.text();
+            // the address of the form below carries it on; the paper does not
+            assert!(print.contains("查找(内容略)") && !print.contains("查找“"));
+        }
+        for path in ["/ledgers/school-age", "/findings"] {
+            app.get(&county, &format!("{path}?page={}", i64::MAX)).await.is(200);
+        }
+        app.get(&county, "/ledgers/school-age?born=2016-07").await.is(422).says("出生年写成四位数字");
+    }
+}

@@ -4,8 +4,8 @@ mod binding;
 mod figures;
 mod work;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::finding::{FindingState, Step};
@@ -277,7 +277,7 @@ impl Office {
     }
 
     /// Does the job of a run. Whatever happens before the last transaction leaves no trace.
-    pub async fn do_run(&self, job: &Job, lease: Lease, meter: &std::sync::Arc<Meter>) -> Result<()> {
+    pub async fn do_run(&self, job: &Job, lease: Lease, meter: &Arc<Meter>) -> Result<()> {
         let (county, id) = parse_payload(&job.payload).ok_or(OfficeError::NotFound)?;
         let run = self.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
         if run.state == baoxue_store::RunState::Finished {
@@ -319,8 +319,9 @@ impl Office {
         made.figures.findings_opened = opened;
         made.figures.findings_withdrawn = withdrawn;
         let summary = serde_json::to_string(&made.figures).unwrap_or_default();
+        let children = Arc::new(std::mem::take(&mut made.children));
         let result = RunResult {
-            children: &made.children,
+            children: &children,
             known_sources: &known_sources,
             events: &made.events,
             gone: &made.gone,
@@ -333,9 +334,9 @@ impl Office {
         tx.finish_run(&self.store, &run, &result, now).await?;
         tx.mark_lost_decisions(county.as_str(), &made.lost_decisions, id).await?;
         let on = run.as_of.parse().unwrap_or_else(|_| self.clock.today());
-        tx.add_places(&classes_of(&made.children), on).await?;
+        tx.add_places(&classes_of(&children), on).await?;
         tx.end_job(lease, JobState::Finished, None, self.now()).await?;
-        let (subject, detail) = (format!("run:{id}"), format!("{} 名儿童", made.children.len()));
+        let (subject, detail) = (format!("run:{id}"), format!("{} 名儿童", children.len()));
         let row = NewAudit {
             at: self.now(),
             place: county.as_str(),
