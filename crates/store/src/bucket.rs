@@ -157,7 +157,6 @@ impl FileBucket {
 
     /// All files there.
     pub(crate) fn list(&self) -> Result<Vec<Object>> {
-        let now = SystemTime::now();
         let mut out = Vec::new();
         let mut token: Option<String> = None;
         loop {
@@ -175,8 +174,9 @@ impl FileBucket {
             for (key, modified) in page.objects {
                 let Some(name) = key.strip_prefix(&self.prefix) else { continue };
                 // one whose age is not told is young
-                let at: SystemTime = modified.parse::<jiff::Timestamp>().map_or(now, Into::into);
-                out.push(Object { name: name.to_owned(), age: now.duration_since(at).unwrap_or_default() });
+                let at = modified.parse::<jiff::Timestamp>().map(SystemTime::from);
+                let age = at.ok().and_then(|t| t.elapsed().ok()).unwrap_or_default();
+                out.push(Object { name: name.to_owned(), age });
             }
             token = page.next;
             if token.is_none() {
