@@ -16,6 +16,7 @@ use super::error::PageError;
 use super::shell::{Shell, html, shell};
 use super::view::{MAX_PAGE, Pager, when};
 use crate::app::clock::moment;
+use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 
 /// Rows of a page of the log.
@@ -180,14 +181,17 @@ pub async fn page(
     Query(q): Query<AuditQuery>,
 ) -> Result<Response, PageError> {
     let some = |t: &str| (!t.trim().is_empty()).then(|| t.trim().to_owned());
-    let day = |t: &str| t.parse::<jiff::civil::Date>().ok();
+    let day = |t: &str| -> Result<Option<jiff::civil::Date>, OfficeError> {
+        let wrong = |_| OfficeError::Input("日期写成 2026-11-21".into());
+        if t.trim().is_empty() { Ok(None) } else { t.trim().parse().map(Some).map_err(wrong) }
+    };
     let f = AuditFilter {
         login: some(&q.login),
         action: some(&q.action),
         actions: Vec::new(),
         subject: some(&q.subject).map(|t| subject_code(&t)),
-        from: day(&q.from).map(|d| moment(d.at(0, 0, 0, 0))),
-        to: day(&q.to).map(|d| moment(d.saturating_add(1.day()).at(0, 0, 0, 0))),
+        from: day(&q.from)?.map(|d| moment(d.at(0, 0, 0, 0))),
+        to: day(&q.to)?.map(|d| moment(d.saturating_add(1.day()).at(0, 0, 0, 0))),
     };
     let wanted = q.page.unwrap_or(1).clamp(1, MAX_PAGE);
     let j = signed.actor.jurisdiction(Action::ViewAudit)?;

@@ -144,7 +144,8 @@ async fn listing(app: &App, signed: &SignedIn, list: List, a: &LedgerAddress) ->
     let today = app.office.clock.today();
     let verdict = VerdictKind::find(&a.verdict);
     let ids = if a.q.trim().is_empty() { None } else { Some(app.office.search(&signed.actor, &a.q, &j).await?) };
-    if !a.born.is_empty() && !(a.born.len() == 4 && a.born.bytes().all(|b| b.is_ascii_digit())) {
+    let year = |t: &str| t.len() == 4 && t.bytes().all(|b| b.is_ascii_digit());
+    if !a.born.is_empty() && !year(&a.born) {
         return Err(OfficeError::Input("出生年写成四位数字,例如 2016".into()).into());
     }
     let day: Option<jiff::civil::Date> = match a.on.as_str() {

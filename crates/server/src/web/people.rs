@@ -208,7 +208,8 @@ pub async fn person(
             .iter()
             .map(|r| {
                 let at = r.grants.iter().map(|g| trails.get(g.1.as_str()).cloned().unwrap_or_default()).collect::<Vec<_>>();
-                format!("{} {},{} 提出", what(r), at.join(";"), when(r.asked_at))
+                let at = if at.is_empty() { String::new() } else { format!("({})", at.join(";")) };
+                format!("{}{at},{} 提出", what(r), when(r.asked_at))
             })
             .collect(),
         asked: asked.iter().map(|r| format!("{},{} 从网络 {} 提出", what(r), when(r.asked_at), r.address)).collect(),
