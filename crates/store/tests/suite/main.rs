@@ -23,7 +23,15 @@ pub(crate) const COUNTY: &str = "g/52/5288/528801/";
 /// A store of its own with the schema, and what has to live as long.
 pub(crate) struct Place {
     pub(crate) store: Store,
+    url: String,
     _folder: tempfile::TempDir,
+}
+
+impl Place {
+    /// The program started anew: nothing that its connections remember.
+    pub(crate) async fn restarted(&self) -> Store {
+        Store::open(&self.url, self.store.folder(), self.store.vault().clone()).await.unwrap()
+    }
 }
 
 fn vault() -> Vault {
@@ -34,7 +42,7 @@ async fn sqlite() -> Place {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("baoxue.db").display());
     let store = Store::open(&url, folder.path(), vault()).await.unwrap();
-    Place { store, _folder: folder }
+    Place { store, url, _folder: folder }
 }
 
 /// A database of its own on the server of the tests.
@@ -55,7 +63,7 @@ async fn postgres() -> Option<Place> {
     let url = postgres_url().await?;
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&url, folder.path(), vault()).await.unwrap();
-    Some(Place { store, _folder: folder })
+    Some(Place { store, url, _folder: folder })
 }
 
 /// Empty databases, without schema.

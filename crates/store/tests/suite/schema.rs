@@ -107,6 +107,8 @@ async fn an_earlier_release_is_brought_up_to_date() {
             NewAudit { at: NOW, place: COUNTY, account: Some(1), login: "zhang", action: "export", subject: "x", detail: "" };
         s.note(old).await.unwrap();
         of_release_2(s).await;
+        // a newer program comes in its place, whose connections have prepared nothing
+        let s = &p.restarted().await;
         assert_eq!(s.migrate().await.unwrap(), [3, 4]);
         let listed = async |standing, day: &str| {
             let q = LedgerQuery { listed: Some(Listed { standing, day: day.into() }), ..LedgerQuery::default() };
