@@ -52,6 +52,29 @@ export const freePort = () => new Promise((done) => {
   });
 });
 
+/**
+ * The program serving a data folder, for tests without a browser. `limits` is run by the shell before it; `running` collects what has to be ended.
+ */
+export async function serve(data, running, { limits = "", options = [], env = process.env } = {}) {
+  const port = await freePort();
+  const server = spawn("sh", ["-c", `${limits} exec "$0" "$@"`, program, "serve", "--data", data, "--listen", `127.0.0.1:${port}`, ...options],
+    { stdio: ["ignore", "pipe", "pipe"], env });
+  let said = "";
+  const ended = new Promise((done) => server.once("exit", done));
+  const place = { port, pid: server.pid, said: () => said, async end(signal = "SIGTERM") { server.kill(signal); await ended; } };
+  running.push(place);
+  await new Promise((done, fail) => {
+    const hear = (b) => { said += b; if (said.includes("保学已启动")) done(); };
+    server.stdout.on("data", hear);
+    server.stderr.on("data", hear);
+    server.once("exit", (code) => fail(new Error(`ended with ${code}: ${said}`)));
+  });
+  return place;
+}
+
+/** What a demo county is served with. */
+export const demo = (rosters) => ["--demo", rosters, "--demo-clock", "2023-10-09T09:00"];
+
 /** The demo county served; `county: false` for an empty installation. */
 export async function start({ pupils = 1500 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "baoxue-e2e-"));

@@ -8,7 +8,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import { freePort, PASSWORD, program } from "../journeys/support.mjs";
+import { demo, PASSWORD, program, serve as start } from "../journeys/support.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "baoxue-attack-"));
 const rosters = join(folder, "rosters");
@@ -19,25 +19,7 @@ after(async () => {
 });
 before(() => execFileSync(program, ["demo-data", "--pupils", "500", "--out", rosters]));
 
-/** The program, started by a shell so that limits of the system can be set first. */
-async function serve(data, { limits = "", options = [] } = {}) {
-  const port = await freePort();
-  const command = `${limits} exec "$0" "$@"`;
-  const server = spawn("sh", ["-c", command, program, "serve", "--data", data, "--listen", `127.0.0.1:${port}`, ...options], { stdio: ["ignore", "pipe", "pipe"] });
-  let said = "";
-  const ended = new Promise((done) => server.once("exit", done));
-  const place = { port, pid: server.pid, said: () => said, ended, async end(signal = "SIGTERM") { server.kill(signal); await ended; } };
-  running.push(place);
-  await new Promise((done, fail) => {
-    const hear = (b) => { said += b; if (said.includes("保学已启动")) done(); };
-    server.stdout.on("data", hear);
-    server.stderr.on("data", hear);
-    server.once("exit", (code) => fail(new Error(`ended with ${code}: ${said}`)));
-  });
-  return place;
-}
-
-const demo = () => ["--demo", rosters, "--demo-clock", "2023-10-09T09:00"];
+const serve = (data, how) => start(data, running, how);
 const open = (port, text) => new Promise((done) => {
   const s = connect(port, "127.0.0.1", () => { if (text) s.write(text); done(s); });
   s.gone = new Promise((done) => s.once("close", done));
@@ -61,7 +43,7 @@ test("the same over TLS, where Origin is compared over HTTP/2 too", async () => 
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
   execFileSync("openssl", ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost",
     "-addext", "subjectAltName=DNS:localhost"], { stdio: "ignore" });
-  const place = await serve(join(folder, "tls"), { limits: "ulimit -n 256;", options: ["--tls-cert", cert, "--tls-key", key, ...demo()] });
+  const place = await serve(join(folder, "tls"), { limits: "ulimit -n 256;", options: ["--tls-cert", cert, "--tls-key", key, ...demo(rosters)] });
   const ca = readFileSync(cert);
   for (let i = 0; i < 150; i++) await open(place.port, "");
   // handshakes that are whole, and then nothing
@@ -96,7 +78,7 @@ test("files are the owner's alone, and a crash leaves no memory behind", async (
   const crash = join(folder, "crash");
   mkdirSync(crash);
   // the loosest mask, the widest limits
-  const place = await serve(data, { limits: `umask 000; ulimit -c unlimited; cd ${crash};`, options: demo() });
+  const place = await serve(data, { limits: `umask 000; ulimit -c unlimited; cd ${crash};`, options: demo(rosters) });
   const open = [];
   const walk = (at) => {
     const s = statSync(at);
@@ -115,14 +97,14 @@ test("files are the owner's alone, and a crash leaves no memory behind", async (
   assert.match(doctor(), /✗ 密钥与数据在同一个文件夹/);
   assert.match(doctor(), /✗ 审计封印写在数据文件夹里/);
   assert.match(doctor(), /✓ 出错时不会把内存写成文件/);
-  const again = await serve(data, { options: demo() });
+  const again = await serve(data, { options: demo(rosters) });
   await again.end();
   assert.match(doctor(), /✓ 数据文件夹只有本用户可读/);
 });
 
 test("the log is missed when it is gone", async () => {
   const data = join(folder, "log");
-  const place = await serve(data, { options: demo() });
+  const place = await serve(data, { options: demo(rosters) });
   await place.end();
   const verify = () => spawnSync(program, ["audit", "verify", "--data", data], { encoding: "utf8" });
   assert.equal(verify().status, 0, verify().stdout);

@@ -7,7 +7,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { freePort, PASSWORD, program } from "../journeys/support.mjs";
+import { demo, freePort, PASSWORD, program, serve as start } from "../journeys/support.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "baoxue-bucket-"));
 const rosters = join(folder, "rosters");
@@ -37,21 +37,9 @@ const objects = () => (existsSync(join(held, "baoxue")) ? readdirSync(join(held,
 const files = (data) => (existsSync(join(data, "files")) ? readdirSync(join(data, "files"), { recursive: true }).filter((f) => String(f).includes("/")) : []);
 
 const env = { ...process.env, BAOXUE_S3_KEY: "S3RVER", BAOXUE_S3_SECRET: "S3RVER" };
-async function serve(data, address, ...more) {
-  const port = await freePort();
-  const server = spawn(program, ["serve", "--data", data, "--files", address, "--demo", rosters, "--demo-clock", "2023-10-09T09:00", "--listen", `127.0.0.1:${port}`, ...more],
-    { stdio: ["ignore", "pipe", "pipe"], env });
-  let said = "";
-  const ended = new Promise((done) => server.once("exit", done));
-  const place = { port, said: () => said, async end() { server.kill("SIGTERM"); await ended; } };
-  running.push(place);
-  await new Promise((done, fail) => {
-    const hear = (b) => { said += b; if (said.includes("保学已启动")) done(); };
-    server.stdout.on("data", hear);
-    server.stderr.on("data", hear);
-    server.once("exit", (code) => fail(new Error(`ended with ${code}: ${said}`)));
-  });
-  const base = `http://127.0.0.1:${port}`;
+async function serve(data, address) {
+  const place = await start(data, running, { env, options: ["--files", address, ...demo(rosters)] });
+  const base = `http://127.0.0.1:${place.port}`;
   const signs = { "sec-fetch-site": "same-origin" };
   const logIn = await fetch(`${base}/log-in`, { method: "POST", redirect: "manual", headers: signs, body: new URLSearchParams({ login: "xian", password: PASSWORD }) });
   const cookie = logIn.headers.get("set-cookie").split(";")[0];

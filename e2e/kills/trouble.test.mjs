@@ -1,12 +1,12 @@
 // A full disk, and TLS: what a user is told, and that nothing is lost by it.
 import { after, test } from "node:test";
 import assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, PASSWORD, program } from "../journeys/support.mjs";
+import { demo, PASSWORD, program, serve as start } from "../journeys/support.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "baoxue-trouble-"));
 const rosters = join(folder, "rosters");
@@ -19,22 +19,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function serve(data, ...more) {
-  const port = await freePort();
-  const server = spawn(program, ["serve", "--data", data, "--demo", rosters, "--demo-clock", "2023-10-09T09:00", "--listen", `127.0.0.1:${port}`, ...more],
-    { stdio: ["ignore", "pipe", "pipe"] });
-  let said = "";
-  const ended = new Promise((done) => server.once("exit", done));
-  const place = { port, said: () => said, async end() { server.kill("SIGTERM"); await ended; } };
-  running.push(place);
-  await new Promise((done, fail) => {
-    const hear = (b) => { said += b; if (said.includes("保学已启动")) done(); };
-    server.stdout.on("data", hear);
-    server.stderr.on("data", hear);
-    server.once("exit", (code) => fail(new Error(`ended with ${code}: ${said}`)));
-  });
-  return place;
-}
+const serve = (data, ...more) => start(data, running, { options: [...demo(rosters), ...more] });
 
 /** A file system of a few megabytes; null where this user may not mount one. */
 function smallDisk(megabytes) {
