@@ -4,10 +4,9 @@ use baoxue_domain::finding::FindingState;
 use baoxue_store::FindingFilter;
 use jiff::civil::date;
 
-use super::support::{TestApp, actor_of, apps, child, rosters};
+use super::support::{TestApp, actor_of, apps, child, rosters, served};
 use crate::app::clock::Clock;
 use crate::app::office::dispatch::Answer;
-use crate::web::{App, site};
 
 /// A photo of one pixel.
 const PHOTO: &[u8] = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0";
@@ -16,18 +15,7 @@ const PHOTO: &[u8] = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x1
 fn on(app: &TestApp, day: jiff::civil::Date) -> TestApp {
     let mut office = app.office.clone();
     office.clock = Clock::starting_at(day.at(10, 0, 0, 0));
-    TestApp {
-        site: site(App {
-            office: office.clone(),
-            tls: false,
-            proxy: false,
-            cautions: Default::default(),
-            uploads: Default::default(),
-            banner: None,
-        }),
-        office,
-        _folder: None,
-    }
+    served(office, None)
 }
 
 /// The finding about child `i`, sent to where the child lives or learns.

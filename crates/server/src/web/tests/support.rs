@@ -127,15 +127,7 @@ pub async fn apps_with(set_up: fn(&mut Office)) -> Vec<TestApp> {
             }
             office.set_known_password(login, PASSWORD).await.unwrap();
         }
-        let app = App {
-            office: office.clone(),
-            tls: false,
-            proxy: false,
-            cautions: Default::default(),
-            uploads: Default::default(),
-            banner: None,
-        };
-        out.push(TestApp { site: site(app), office, _folder: Some(folder) });
+        out.push(served(office, Some(folder)));
     }
     out
 }
@@ -298,14 +290,23 @@ impl TestApp {
     }
 }
 
-/// The application itself, for its table of routes.
-pub fn shared(app: &TestApp) -> Arc<App> {
-    Arc::new(App {
-        office: app.office.clone(),
+/// An office with its site.
+pub fn served(office: Office, folder: Option<tempfile::TempDir>) -> TestApp {
+    TestApp { site: site(app_of(&office)), office, _folder: folder }
+}
+
+fn app_of(office: &Office) -> App {
+    App {
+        office: office.clone(),
         tls: false,
         proxy: false,
         cautions: Default::default(),
         uploads: Default::default(),
         banner: None,
-    })
+    }
+}
+
+/// The application itself, for its table of routes.
+pub fn shared(app: &TestApp) -> Arc<App> {
+    Arc::new(app_of(&app.office))
 }
