@@ -325,13 +325,14 @@ impl Tx {
         account: i64,
         role: Role,
         path: &PlacePath,
-        from: Date,
+        (from, to): (Date, Option<Date>),
         by: Option<i64>,
         now: i64,
     ) -> Result<()> {
-        let sql =
-            "INSERT INTO role_grant (account_id, role, path, valid_from, granted_by, granted_at) VALUES ($1, $2, $3, $4, $5, $6)";
-        self.run(sql, binds![account, role.code(), path.as_str(), from, by, now]).await?;
+        let sql = "INSERT INTO role_grant (account_id, role, path, valid_from, valid_to, granted_by, granted_at)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let to = to.map(|d| d.to_string());
+        self.run(sql, binds![account, role.code(), path.as_str(), from, to, by, now]).await?;
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! Spreadsheets in the look of an office: title, unit and date, frozen head, fitting widths, identity numbers as text.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Image, Workbook, Worksheet, XlsxError};
 use thiserror::Error;
 
 /// A workbook could not be made.
@@ -19,6 +20,8 @@ pub enum Value {
     Number(f64),
     /// Text on a yellow ground: a cell to look at.
     Marked(String),
+    /// A picture (PNG), or nothing; the row is as high as [`PICTURE_HEIGHT`].
+    Picture(Option<Arc<[u8]>>),
 }
 
 impl From<&str> for Value {
@@ -89,6 +92,8 @@ const MANY_ROWS: usize = 5_000;
 const SENTENCE_WIDTH: f64 = 36.0;
 /// Height of a line of ten-point type, in points. Heights are written down because not every program fits rows to wrapped text.
 const LINE_HEIGHT: f64 = 13.0;
+/// Height of a row with a picture, in points.
+const PICTURE_HEIGHT: f64 = 76.0;
 /// Excel's numbers of paper, and the sum of widths that A4 still shows in letters that can be read.
 const A3: u8 = 8;
 const A4: u8 = 9;
@@ -185,7 +190,9 @@ fn write_sheet(sheet: &mut Worksheet, s: TableSheet, look: &Look) -> Result<(), 
     for values in s.rows {
         row += 1;
         let lines = values.iter().zip(&s.columns).map(|(v, c)| lines(v, c.width)).max().unwrap_or(1);
-        if lines > 1 {
+        if values.iter().any(|v| matches!(v, Value::Picture(_))) {
+            sheet.set_row_height(row, PICTURE_HEIGHT)?;
+        } else if lines > 1 {
             sheet.set_row_height(row, f64::from(lines) * LINE_HEIGHT + 2.0)?;
         }
         for (c, value) in values.iter().enumerate() {
@@ -195,6 +202,11 @@ fn write_sheet(sheet: &mut Worksheet, s: TableSheet, look: &Look) -> Result<(), 
                 Value::Text(t) => sheet.write_string_with_format(row, c, guard(t), &look.text)?,
                 Value::Number(n) => sheet.write_number_with_format(row, c, *n, &look.number)?,
                 Value::Marked(t) => sheet.write_string_with_format(row, c, guard(t), &look.marked)?,
+                Value::Picture(Some(png)) => {
+                    sheet.write_blank(row, c, &look.text)?;
+                    sheet.insert_image_fit_to_cell_centered(row, c, &Image::new_from_buffer(png)?)?
+                }
+                Value::Picture(None) => sheet.write_blank(row, c, &look.text)?,
             };
         }
     }
@@ -210,6 +222,18 @@ fn write_sheet(sheet: &mut Worksheet, s: TableSheet, look: &Look) -> Result<(), 
         sheet.write_string_with_format(row, 0, note, &look.note)?;
     }
     Ok(())
+}
+
+/// A square black-and-white picture (PNG) of so many dots a side; `dark` says of a dot, from the left and from the top, whether it is black.
+pub fn picture(side: usize, dark: impl Fn(usize, usize) -> bool) -> Option<Arc<[u8]>> {
+    let grey = |x, y| if dark(x, y) { 0 } else { u8::MAX };
+    let dots: Vec<u8> = (0..side).flat_map(|y| (0..side).map(move |x| (x, y))).map(|(x, y)| grey(x, y)).collect();
+    let length = u32::try_from(side).ok()?;
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, length, length);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().ok()?.write_image_data(&dots).ok()?;
+    Some(out.into())
 }
 
 /// Lines that a cell takes in a column of this width; one where the column does not wrap.
@@ -278,6 +302,18 @@ mod tests {
             assert_eq!((id.kind, id.text), (CellKind::Text, "528801201503020019"));
             assert_eq!(s.cell(3, 0).text, "'=1+1");
         }
+    }
+
+    #[test]
+    fn pictures_stand_in_their_rows() {
+        let dots = picture(9, |x, y| (x + y) % 2 == 0).unwrap();
+        let rows = vec![vec!["王".into(), Value::Picture(Some(dots))], vec!["李".into(), Value::Picture(None)]];
+        let bytes = workbook(vec![table(rows)]).unwrap();
+        let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+        let mut kept = Vec::new();
+        std::io::Read::read_to_end(&mut zip.by_name("xl/media/image1.png").unwrap(), &mut kept).unwrap();
+        let clean = crate::photo::clean(&kept).unwrap();
+        assert!(clean.starts_with(&[0xff, 0xd8]), "it reads as a picture");
     }
 
     #[test]

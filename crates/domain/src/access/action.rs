@@ -63,6 +63,8 @@ actions! {
     ManageSources "维护名册来源" false,
     /// Accounts and roles.
     ManageUsers "维护账号和授权" false,
+    /// A school's own teachers: accounts, classes, new passwords.
+    ManageTeachers "管理本校教师账号" false,
     /// Confirm what another administrator did to accounts.
     ConfirmAccounts "复核账号和授权" false,
     /// The audit log.

@@ -57,10 +57,10 @@ roles! {
         [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, CountClasses, ViewChecks],
     /// Keeps a school's student records.
     Registrar "registrar" "学籍管理员" Education
-        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, CountClasses, ViewChecks],
+        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, CountClasses, ViewChecks, ManageTeachers],
     /// Principal or deputy.
     Principal "principal" "校长·分管副校长" Education
-        [ViewLedger, ViewChild, Reveal, AnswerFinding, CountClasses, ViewChecks],
+        [ViewLedger, ViewChild, Reveal, AnswerFinding, CountClasses, ViewChecks, ManageTeachers],
     /// Dean, grade leader.
     Dean "dean" "教务处·年级组长" Education
         [ViewLedger, ViewChild, AnswerFinding, CountClasses, ViewChecks],
@@ -97,6 +97,9 @@ roles! {
 }
 
 impl Role {
+    /// Roles of a teacher, which a school gives to its own: whoever may give them sees the school's children herself.
+    pub const OF_TEACHERS: &'static [Role] = &[Role::ClassTeacher, Role::Mentor];
+
     /// Finds a role by its code or its Chinese name.
     pub fn find(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|r| r.code() == text || r.label() == text)

@@ -1,4 +1,4 @@
-//! 人员和授权 (people and their roles) for the security administrator.
+//! 人员和授权 (people and their roles) for the security administrator, and for a school its own teachers.
 
 use std::sync::Arc;
 
@@ -7,9 +7,10 @@ use axum::Form;
 use axum::extract::{Extension, Multipart, Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use baoxue_domain::access::{Action, Actor, Role};
+use baoxue_domain::access::{Actor, Role};
 use baoxue_domain::place::PlacePath;
 use baoxue_store::RequestState;
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::App;
@@ -20,7 +21,7 @@ use super::view::when;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::confirmations::what;
-use crate::app::office::people::sample;
+use crate::app::office::people::{Added, Managing, sample};
 
 struct PersonView {
     login: String,
@@ -40,7 +41,13 @@ struct People {
     asked: Vec<(String, String, String, String, usize)>,
     people: Vec<PersonView>,
     roles: Vec<(&'static str, &'static str)>,
+    /// A school with its own teachers: nobody has to confirm.
+    school: bool,
     password: Option<(String, String)>,
+}
+
+fn choices(managing: &Managing) -> Vec<(&'static str, &'static str)> {
+    managing.roles().iter().map(|r| (r.code(), r.label())).collect()
 }
 
 async fn people_page(
@@ -52,21 +59,11 @@ async fn people_page(
     let store = &app.office.store;
     let grants = store.grants(None).await?;
     let today = app.office.clock.today().to_string();
-    let j = signed.actor.jurisdiction(Action::ManageUsers)?;
-    let mut people = store.accounts().await?;
-    let theirs =
-        |a: &baoxue_store::Account| grants.iter().filter(|g| g.account == a.id).map(|g| j.covers(&g.path)).collect::<Vec<_>>();
-    let wished = store.requests(RequestState::Vouched, None, app.office.now()).await?;
-    let wished = |a: &baoxue_store::Account| {
-        let of = wished.iter().filter(|r| r.account == a.id);
-        of.flat_map(|r| r.grants.iter()).map(|g| j.covers(g.1.as_str())).collect::<Vec<_>>()
-    };
-    people.retain(|a| {
-        let all = [theirs(a), wished(a)].concat();
-        !all.is_empty() && all.iter().all(|own| *own)
-    });
+    let managing = Managing::of(&signed.actor)?;
     let now = app.office.now();
     let waiting = store.requests(RequestState::Vouched, None, now).await?;
+    let mut people = store.accounts().await?;
+    people.retain(|a| managing.holds(&Managing::reach(a.id, &grants, &waiting, &today)));
     let wishes = store.requests(RequestState::Asked, None, now).await?;
     let mut asked: Vec<(String, String, String, String, usize)> = Vec::new();
     for r in wishes.iter().filter(|r| people.iter().any(|a| a.id == r.account)) {
@@ -97,7 +94,8 @@ async fn people_page(
                 }
             })
             .collect(),
-        roles: Role::ALL.iter().map(|r| (r.code(), r.label())).collect(),
+        roles: choices(&managing),
+        school: managing.school,
         password,
     };
     Ok(html(&page.shell, page.render()?))
@@ -141,17 +139,31 @@ pub async fn add(
     Form(form): Form<NewPerson>,
 ) -> Result<Response, PageError> {
     let grant = role_at(&app, &signed.actor, &form.role, &form.place, &form.place_path).await?;
-    let password = app.office.add_person(Some(&signed.actor), &form.login, &form.name, &[grant]).await?;
-    people_page(&app, &signed, &headers, Some((form.login, password))).await
+    match app.office.add_or_wish(&signed.actor, &form.login, &form.name, &[grant]).await? {
+        Added::Account(password) => people_page(&app, &signed, &headers, Some((form.login, password))).await,
+        Added::Grant => Ok(go("/people", "这位老师在别的单位已有账号;已提交加授本校的角色,管理员复核后生效")),
+    }
+}
+
+/// The address at which the asker reached the program: what slips tell others to open.
+fn address_of(app: &App, headers: &HeaderMap) -> String {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    // the guard has seen that it is ours; behind a proxy that ends TLS only the browser knows the scheme
+    match text("origin").filter(|o| o.starts_with("http")) {
+        Some(origin) => origin.to_owned(),
+        None => format!("{}://{}", if app.tls { "https" } else { "http" }, text("host").unwrap_or_default()),
+    }
 }
 
 pub async fn add_sheet(
     State(app): State<Arc<App>>,
     Extension(signed): Extension<SignedIn>,
+    headers: HeaderMap,
     form: Multipart,
 ) -> Result<Response, PageError> {
     let (name, bytes, _) = one_file(form).await?;
-    let out = app.office.add_people(&signed.actor, &name, bytes).await?;
+    let address = address_of(&app, &headers);
+    let out = app.office.add_people(&signed.actor, &name, bytes, &address).await?;
     Ok(file("新账号初始密码.xlsx", XLSX, out))
 }
 
@@ -179,6 +191,8 @@ struct Person {
     created: String,
     grants: Vec<GrantView>,
     roles: Vec<(&'static str, &'static str)>,
+    /// A school with its own teachers: nobody has to confirm, and substitutes have a last day.
+    school: bool,
     sessions: usize,
     /// What waits for a second person.
     waiting: Vec<String>,
@@ -193,6 +207,7 @@ pub async fn person(
     Path(login): Path<String>,
 ) -> Result<Response, PageError> {
     let store = &app.office.store;
+    let managing = Managing::of(&signed.actor)?;
     let a = app.office.managed(&signed.actor, &login).await?;
     let now = app.office.now();
     let waiting = store.requests(RequestState::Vouched, Some(a.id), now).await?;
@@ -224,10 +239,15 @@ pub async fn person(
                 place: trails.get(&g.path).cloned().filter(|t| !t.is_empty()).unwrap_or(g.path),
                 active: g.valid_from <= today && g.valid_to.as_ref().is_none_or(|t| *t > today),
                 from: g.valid_from,
-                to: g.valid_to.unwrap_or_default(),
+                // a grant ends on the morning of the day that is kept
+                to: g
+                    .valid_to
+                    .map(|t| t.parse::<Date>().and_then(|d| d.yesterday()).map_or(t, |d| d.to_string()))
+                    .unwrap_or_default(),
             })
             .collect(),
-        roles: Role::ALL.iter().map(|r| (r.code(), r.label())).collect(),
+        roles: choices(&managing),
+        school: managing.school,
         login: a.login,
         name: a.name,
     };
@@ -246,6 +266,8 @@ pub struct PersonStep {
     #[serde(default)]
     grant: Option<i64>,
     #[serde(default)]
+    until: String,
+    #[serde(default)]
     code: String,
 }
 
@@ -256,11 +278,16 @@ pub async fn step(
     Form(form): Form<PersonStep>,
 ) -> Result<Response, PageError> {
     let back = format!("/people/{}", super::view::url_part(&login));
+    let school = Managing::of(&signed.actor)?.school;
     match form.step.as_str() {
         "grant" => {
             let (role, path) = role_at(&app, &signed.actor, &form.role, &form.place, &form.place_path).await?;
-            app.office.grant(&signed.actor, &login, role, &path).await?;
-            Ok(go(&back, "已提交;另一名管理员复核后生效"))
+            let until = match form.until.trim() {
+                "" => None,
+                day => Some(day.parse().map_err(|_| OfficeError::Input("截止日期请写成 2023-11-30 的样子".into()))?),
+            };
+            app.office.grant(&signed.actor, &login, role, &path, until).await?;
+            Ok(go(&back, if school { "已授予,即时生效" } else { "已提交;另一名管理员复核后生效" }))
         }
         "end-grant" => {
             app.office.end_grant(&signed.actor, &login, form.grant.unwrap_or(0)).await?;
@@ -268,16 +295,23 @@ pub async fn step(
         }
         "vouch" => {
             app.office.vouch_for_password(&signed.actor, &login, &form.code).await?;
-            Ok(go(&back, "已核对;另一名管理员复核后,对方的新密码生效"))
+            Ok(go(
+                &back,
+                if school {
+                    "已核对,对方的新密码已生效"
+                } else {
+                    "已核对;另一名管理员复核后,对方的新密码生效"
+                },
+            ))
         }
         "disable" | "enable" => {
             app.office.set_disabled(&signed.actor, &login, form.step == "disable").await?;
             Ok(go(
                 &back,
-                if form.step == "disable" {
-                    "已停用,登录已全部退出"
-                } else {
-                    "已提交;另一名管理员复核后启用"
+                match (form.step.as_str(), school) {
+                    ("disable", _) => "已停用,登录已全部退出",
+                    (_, true) => "已启用",
+                    (_, false) => "已提交;另一名管理员复核后启用",
                 },
             ))
         }

@@ -13,6 +13,7 @@ use super::error::PageError;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::find_place::{FoundPlace, Sought};
+use crate::app::office::people::Managing;
 
 /// Suggestions at a time.
 const SUGGESTED: usize = 12;
@@ -38,11 +39,10 @@ pub async fn suggest(
     Query(q): Query<PlaceQuery>,
 ) -> Result<Response, PageError> {
     let sought = Sought::find(&q.sought).ok_or(OfficeError::NotFound)?;
-    let action = match sought {
-        Sought::Units => Action::Dispatch,
-        Sought::Anything => Action::ManageUsers,
+    let j = match sought {
+        Sought::Units => signed.actor.jurisdiction(Action::Dispatch)?,
+        Sought::Anything => Managing::of(&signed.actor)?.within,
     };
-    let j = signed.actor.jurisdiction(action)?;
     let found = app.office.find_places(&j, &q.place, sought, SUGGESTED).await?;
     Ok(Html(Suggestions { typed: q.place, found }.render()?).into_response())
 }

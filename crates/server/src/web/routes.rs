@@ -89,6 +89,7 @@ pub fn all(app: &Arc<App>) -> Routes {
     use Need::{Entering, May, MayAny, Nobody, Password, SignedIn};
     const LISTS: Need = May(A::ViewLedger);
     const FINDINGS: Need = MayAny(&[A::Dispatch, A::AnswerFinding, A::CloseFinding]);
+    const PEOPLE: Need = MayAny(&[A::ManageUsers, A::ManageTeachers]);
     const SETTINGS: Need = MayAny(&[A::ManageSettings, A::ManageUsers]);
     let routes = Routes { router: Router::new(), table: Vec::new(), app: app.clone() };
     routes
@@ -173,13 +174,13 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/sources/forget", May(A::ManageSources), settings::forget_heading)
         .get("/settings", SETTINGS, settings::page)
         .post("/settings", SETTINGS, settings::set)
-        .get("/people", May(A::ManageUsers), people::page)
-        .post("/people", May(A::ManageUsers), people::add)
-        .get("/people/sample.xlsx", May(A::ManageUsers), people::sample_sheet)
-        .get("/place-search", MayAny(&[A::Dispatch, A::ManageUsers]), place_search::suggest)
-        .upload("/people/sheet", May(A::ManageUsers), ANSWER_BYTES, people::add_sheet)
-        .get("/people/{login}", May(A::ManageUsers), people::person)
-        .post("/people/{login}/steps", May(A::ManageUsers), people::step)
+        .get("/people", PEOPLE, people::page)
+        .post("/people", PEOPLE, people::add)
+        .get("/people/sample.xlsx", PEOPLE, people::sample_sheet)
+        .get("/place-search", MayAny(&[A::Dispatch, A::ManageUsers, A::ManageTeachers]), place_search::suggest)
+        .upload("/people/sheet", PEOPLE, ANSWER_BYTES, people::add_sheet)
+        .get("/people/{login}", PEOPLE, people::person)
+        .post("/people/{login}/steps", PEOPLE, people::step)
         .get("/confirmations", May(A::ConfirmAccounts), confirmations::page)
         .post("/confirmations", May(A::ConfirmAccounts), confirmations::decide)
         .get("/audit", May(A::ViewAudit), audit::page)

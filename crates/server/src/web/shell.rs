@@ -76,6 +76,7 @@ const NAV: &[(&str, &str, &str, Option<Action>)] = &[
     ("名册来源", "/sources", "source", Some(Action::ManageSources)),
     ("参数", "/settings", "gear", Some(Action::ManageSettings)),
     ("人员授权", "/people", "people", Some(Action::ManageUsers)),
+    ("本校教师账号", "/people", "people", Some(Action::ManageTeachers)),
     ("待复核", "/confirmations", "check", Some(Action::ConfirmAccounts)),
     ("登录规则", "/settings", "gear", Some(Action::ManageUsers)),
     ("审计日志", "/audit", "audit", Some(Action::ViewAudit)),

@@ -10,7 +10,7 @@ async fn grants_hold_from_their_first_day_to_their_last() {
     for p in places().await {
         let village = PlacePath::parse("g/52/5288/528801/528801100/528801100201/").unwrap();
         let mut tx = p.store.begin().await.unwrap();
-        tx.grant(1, Role::Cadre, &village, date(2023, 9, 1), None, NOW).await.unwrap();
+        tx.grant(1, Role::Cadre, &village, (date(2023, 9, 1), None), None, NOW).await.unwrap();
         tx.commit().await.unwrap();
         let account = p.store.account_by_login("zhang").await.unwrap().unwrap();
         let may = async |day| p.store.actor(&account, day).await.unwrap().may(Action::AnswerFinding);

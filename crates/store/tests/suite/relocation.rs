@@ -42,8 +42,8 @@ async fn classes_move_up_at_once_with_their_children_teachers_and_tasks() {
         let kinds = [place("school", &path(SCHOOL)), place("class", &five), place("class", &six)];
         assert_eq!(tx.add_places(&kinds, date(2022, 9, 1)).await.unwrap(), 3);
         assert_eq!(tx.add_places(&kinds, date(2023, 9, 1)).await.unwrap(), 0);
-        tx.grant(1, Role::ClassTeacher, &five, date(2022, 9, 1), None, NOW).await.unwrap();
-        tx.grant(1, Role::ClassTeacher, &six, date(2022, 9, 1), None, NOW).await.unwrap();
+        tx.grant(1, Role::ClassTeacher, &five, (date(2022, 9, 1), None), None, NOW).await.unwrap();
+        tx.grant(1, Role::ClassTeacher, &six, (date(2022, 9, 1), None), None, NOW).await.unwrap();
         let e = NewEvent { kind: "open", detail: "x", by: None, at: NOW };
         let f = tx.open_finding(s, 1, "enrolled-present", 1, &e).await.unwrap();
         tx.commit().await.unwrap();
@@ -100,7 +100,7 @@ async fn a_village_and_a_school_that_are_merged_take_everything_along() {
         let all = [place("village", &old), place("village", &new), school(&small), school(&large), grade];
         tx.put_places(&all, date(2020, 1, 1)).await.unwrap();
         tx.put_catchments(&[(old.clone(), small.clone())], date(2020, 1, 1)).await.unwrap();
-        tx.grant(1, Role::Principal, &small, date(2022, 9, 1), None, NOW).await.unwrap();
+        tx.grant(1, Role::Principal, &small, (date(2022, 9, 1), None), None, NOW).await.unwrap();
         let day = date(2024, 7, 1);
         tx.relocate(&p.store, &[to(&old, &new, false)], day, NOW, 1).await.unwrap();
         let done = tx.relocate(&p.store, &[to(&small, &large, false)], day, NOW, 1).await.unwrap();

@@ -1,14 +1,19 @@
 //! 人员和授权 (people and their roles): who may do what where, one by one or from a sheet, inside one's own places.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
 use baoxue_domain::access::{Action, Actor, Jurisdiction, Role};
 use baoxue_domain::place::PlacePath;
-use baoxue_store::{Account, NewAccount, NewRequest, RequestKind, RequestState};
+use baoxue_store::{Account, GrantRow, NewAccount, NewRequest, Request, RequestKind, RequestState};
+use jiff::civil::Date;
 
 use super::confirmations::{FIRST_MS, not_oneself, same_name};
 use super::find_place::Sought;
 use super::password::{hash, new_password};
 use super::{Office, OfficeError, Result};
+use crate::app::clock::civil;
 
 /// Bad rows that a refusal names.
 const SAID_ROWS: usize = 20;
@@ -22,25 +27,84 @@ struct NewPerson {
     grants: Vec<(Role, PlacePath)>,
 }
 
+/// What came of a person who was to be added.
+#[derive(Debug)]
+pub enum Added {
+    /// A new account, with its first password.
+    Account(String),
+    /// She has an account elsewhere: the further right waits for a second person.
+    Grant,
+}
+
+/// As what somebody manages accounts.
+pub struct Managing {
+    pub within: Jurisdiction,
+    /// A school's registrar or principal, for its own teachers: what she opens to them she sees herself, so that she needs no second person.
+    pub school: bool,
+}
+
+impl Managing {
+    /// As whom an actor manages accounts.
+    pub fn of(actor: &Actor) -> Result<Self> {
+        if actor.may(Action::ManageUsers) {
+            return Ok(Self { within: actor.jurisdiction(Action::ManageUsers)?, school: false });
+        }
+        Ok(Self { within: actor.jurisdiction(Action::ManageTeachers)?, school: true })
+    }
+
+    /// The roles that she may give.
+    pub fn roles(&self) -> &'static [Role] {
+        if self.school { Role::OF_TEACHERS } else { Role::ALL }
+    }
+
+    /// What an account reaches: whether a right holds or is wished for, its role and place.
+    pub fn reach(account: i64, grants: &[GrantRow], wished: &[Request], today: &str) -> Vec<(bool, Role, String)> {
+        let held = grants.iter().filter(|g| g.account == account);
+        let held = held.map(|g| (g.valid_to.as_deref().is_none_or(|t| t > today), g.role, g.path.clone()));
+        let wished = wished.iter().filter(|r| r.account == account).flat_map(|r| &r.grants);
+        held.chain(wished.map(|g| (true, g.0, g.1.to_string()))).collect()
+    }
+
+    /// Whether an account that reaches this is hers to manage: all of it lies inside her own place. A teacher who came from another school
+    /// is hers, what she had there has ended.
+    pub fn holds(&self, reach: &[(bool, Role, String)]) -> bool {
+        let own = |(_, role, path): &&(bool, Role, String)| self.roles().contains(role) && self.within.covers(path);
+        let counts = |r: &&(bool, Role, String)| r.0 || !self.school;
+        reach.iter().any(|r| own(&r)) && reach.iter().filter(counts).all(|r| own(&r))
+    }
+
+    /// Rights are given inside one's own place only, and of one's own kind.
+    fn may_grant(&self, role: Role, path: &PlacePath) -> Result<()> {
+        if !self.roles().contains(&role) {
+            let own: Vec<&str> = self.roles().iter().map(|r| r.label()).collect();
+            return Err(OfficeError::Input(format!("学校只能授予{};“{}”请由安全管理员办理", own.join("、"), role.label())));
+        }
+        if !self.within.covers(path.as_str()) {
+            return Err(OfficeError::Input(format!("范围“{path}”不在您的管辖范围内,不能授权")));
+        }
+        Ok(())
+    }
+}
+
 impl Office {
-    /// An account that a security administrator manages: everything that was ever granted to it, or shall be, lies inside her own place.
+    /// An account that one manages: everything that was ever granted to it, or shall be, lies inside one's own place.
     pub async fn managed(&self, actor: &Actor, login: &str) -> Result<Account> {
-        let j = actor.jurisdiction(Action::ManageUsers)?;
+        let managing = Managing::of(actor)?;
         let account = self.store.account_by_login(login).await?.ok_or(OfficeError::NotFound)?;
-        let held = self.store.grants(Some(account.id)).await?.into_iter().map(|g| g.path);
-        let asked = self.store.requests(RequestState::Vouched, Some(account.id), self.now()).await?;
-        let asked = asked.into_iter().flat_map(|r| r.grants).map(|g| g.1.to_string());
-        let reach: Vec<String> = held.chain(asked).collect();
-        if !reach.is_empty() && reach.iter().all(|p| j.covers(p)) { Ok(account) } else { Err(OfficeError::NotFound) }
+        let held = self.store.grants(Some(account.id)).await?;
+        let wished = self.store.requests(RequestState::Vouched, Some(account.id), self.now()).await?;
+        let reach = Managing::reach(account.id, &held, &wished, &self.clock.today().to_string());
+        if managing.holds(&reach) { Ok(account) } else { Err(OfficeError::NotFound) }
     }
 
     /// Makes an account with its roles and gives its first password; it can be used when a second person has confirmed it. `by` is nobody
-    /// when the program itself makes the first ones, which can be used at once.
+    /// when the program itself makes the first ones, which can be used at once, as can a school's own teachers'.
     pub async fn add_person(&self, by: Option<&Actor>, login: &str, name: &str, grants: &[(Role, PlacePath)]) -> Result<String> {
         let (login, name) = (login.trim(), name.trim());
-        if let Some(a) = by {
-            for (_, path) in grants {
-                may_grant_at(a, path)?;
+        let managing = by.map(Managing::of).transpose()?;
+        if let (Some(a), Some(m)) = (by, &managing) {
+            for (role, path) in grants {
+                m.may_grant(*role, path)?;
             }
             if same_name(name, &a.name) {
                 return Err(OfficeError::Input("不能给自己(同名的人)建账号;请由另一名安全管理员办理".into()));
@@ -62,10 +126,10 @@ impl Office {
         let mut tx = self.store.begin().await?;
         let new = NewAccount { login, name, password_hash: &hashed, first_until: now + FIRST_MS };
         let id = tx.add_account(&new, now).await?;
-        match by {
+        match by.filter(|_| !managing.is_some_and(|m| m.school)) {
             None => {
                 for (role, path) in grants {
-                    tx.grant(id, *role, path, self.clock.today(), None, now).await?;
+                    tx.grant(id, *role, path, (self.clock.today(), None), by.map(|a| a.account), now).await?;
                 }
             }
             Some(a) => {
@@ -79,6 +143,41 @@ impl Office {
         self.audit_by(&mut tx, by, "add-account", &format!("account:{id}"), &detail).await?;
         tx.commit().await?;
         Ok(password)
+    }
+
+    /// Adds a person whom an administrator or a school names. Somebody of that log-in and name who has an account elsewhere (调入, 兼任) keeps it, and
+    /// the school's wish for a further right waits for a second person: the account opens other units too.
+    pub async fn add_or_wish(&self, actor: &Actor, login: &str, name: &str, grants: &[(Role, PlacePath)]) -> Result<Added> {
+        let managing = Managing::of(actor)?;
+        let elsewhere = self.store.account_by_login(login.trim()).await?.filter(|a| managing.school && same_name(&a.name, name));
+        match elsewhere {
+            Some(account) => {
+                for (role, path) in grants {
+                    managing.may_grant(*role, path)?;
+                }
+                self.wish_for(actor, &account, grants).await?;
+                Ok(Added::Grant)
+            }
+            None => Ok(Added::Account(self.add_person(Some(actor), login, name, grants).await?)),
+        }
+    }
+
+    async fn wish_for(&self, actor: &Actor, account: &Account, grants: &[(Role, PlacePath)]) -> Result<()> {
+        not_oneself(actor, account)?;
+        let held = self.store.actor(account, self.clock.today()).await?.grants;
+        let held: Vec<(Role, PlacePath)> = held.into_iter().map(|g| (g.role, g.path)).collect();
+        check_apart(&held, grants)?;
+        let wished = self.store.requests(RequestState::Vouched, Some(account.id), self.now()).await?;
+        if grants.iter().all(|g| held.contains(g) || wished.iter().any(|r| r.grants.contains(g))) {
+            return Err(OfficeError::Conflict("已经有这项授权,或正待复核".into()));
+        }
+        let mut tx = self.store.begin().await?;
+        let new = NewRequest { account: account.id, grants, ..NewRequest::default() };
+        self.vouch(&mut tx, actor, RequestKind::Grant, new).await?;
+        let said: Vec<String> = grants.iter().map(|(role, path)| format!("{} {path}", role.label())).collect();
+        self.audit(&mut tx, actor, "grant", &format!("account:{}", account.id), &said.join("、")).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Gives somebody a new first password and ends all of her sessions; with `forget_factor` the second factor too. On the command line only:
@@ -101,9 +200,11 @@ impl Office {
         Ok(password)
     }
 
-    /// Vouches for a further role, from the day on which a second person confirms it.
-    pub async fn grant(&self, actor: &Actor, login: &str, role: Role, path: &PlacePath) -> Result<()> {
-        may_grant_at(actor, path)?;
+    /// Vouches for a further role, from the day on which a second person confirms it. A school gives its own teachers a class at once, 代课
+    /// (a substitute) until a last day.
+    pub async fn grant(&self, actor: &Actor, login: &str, role: Role, path: &PlacePath, until: Option<Date>) -> Result<()> {
+        let managing = Managing::of(actor)?;
+        managing.may_grant(role, path)?;
         let account = self.managed(actor, login).await?;
         not_oneself(actor, &account)?;
         let today = self.clock.today();
@@ -118,11 +219,25 @@ impl Office {
         if self.store.place_at(path, today).await?.is_none() && path.depth() <= 2 {
             return Err(OfficeError::Input(format!("范围“{path}”不存在")));
         }
+        let ends = match until {
+            None => None,
+            Some(_) if !managing.school => return Err(OfficeError::Input("有期限的授权只用于本校代课".into())),
+            Some(last) if last < today => return Err(OfficeError::Input("截止日期已过".into())),
+            Some(last) => Some(last.tomorrow().map_err(|_| OfficeError::Input("截止日期不对".into()))?),
+        };
         let mut tx = self.store.begin().await?;
-        let grants = [(role, path.clone())];
-        let new = NewRequest { account: account.id, grants: &grants, ..NewRequest::default() };
-        self.vouch(&mut tx, actor, RequestKind::Grant, new).await?;
-        self.audit(&mut tx, actor, "grant", &format!("account:{}", account.id), &format!("{} {path}", role.label())).await?;
+        if managing.school {
+            tx.grant(account.id, role, path, (today, ends), Some(actor.account), self.now()).await?;
+            let said = format!("{}给您授予了“{}”", actor.name, role.label());
+            tx.tell(self.store.vault(), account.id, &said, self.now()).await?;
+        } else {
+            let grants = [(role, path.clone())];
+            let new = NewRequest { account: account.id, grants: &grants, ..NewRequest::default() };
+            self.vouch(&mut tx, actor, RequestKind::Grant, new).await?;
+        }
+        let last = until.map(|d| format!(" 至 {d}")).unwrap_or_default();
+        self.audit(&mut tx, actor, "grant", &format!("account:{}", account.id), &format!("{} {path}{last}", role.label()))
+            .await?;
         tx.commit().await?;
         Ok(())
     }
@@ -159,6 +274,11 @@ impl Office {
             return Err(OfficeError::Conflict("这个账号没有停用".into()));
         } else {
             not_oneself(actor, &account)?;
+            if Managing::of(actor)?.school {
+                tx.set_disabled(account.id, None).await?;
+                self.audit(&mut tx, actor, "enable-account", &format!("account:{}", account.id), login).await?;
+                return Ok(tx.commit().await?);
+            }
             let waits = self.store.requests(RequestState::Vouched, Some(account.id), self.now()).await?;
             if waits.iter().any(|r| matches!(r.kind, RequestKind::Account | RequestKind::Enable)) {
                 return Err(OfficeError::Conflict("已在等待复核".into()));
@@ -172,10 +292,10 @@ impl Office {
         Ok(())
     }
 
-    /// People from a spreadsheet: 登录名, 姓名, 角色, 范围. Good rows become accounts; the answer is a workbook with their first passwords, and the rows
-    /// that could not be used with the reason beside each.
-    pub async fn add_people(&self, actor: &Actor, name: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        actor.jurisdiction(Action::ManageUsers)?;
+    /// People from a spreadsheet: 登录名, 姓名, 角色, 范围. Good rows become accounts; the answer is a workbook with 账号条 (slips with first passwords)
+    /// unit by unit, and the rows that could not be used with the reason beside each. `address` is where the program is opened.
+    pub async fn add_people(&self, actor: &Actor, name: &str, bytes: Vec<u8>, address: &str) -> Result<Vec<u8>> {
+        let managing = Managing::of(actor)?;
         let sheets = crate::app::reader::read(name, bytes).map_err(|e| OfficeError::Input(e.to_string()))?;
         let sheet = &sheets[0];
         let head = (0..sheet.height().min(10)).find(|r| sheet.row(*r).any(|c| c.text.trim() == "登录名"));
@@ -196,7 +316,7 @@ impl Office {
                 continue;
             }
             let row = [cell(login), cell(person), cell(role), cell(place)];
-            match self.person_of(actor, &row).await {
+            match self.person_of(actor, &managing, &row).await {
                 // one person with several roles stands on several rows
                 Ok(new) => match people.iter_mut().find(|p| p.login == new.login) {
                     Some(p) if p.name != new.name => {
@@ -217,12 +337,18 @@ impl Office {
             let row = [p.login, p.name, roles.join("、"), String::new()];
             bad.push(BadRow { number: 0, row, why: "同一人的另一行有问题,改正后一起导入".into() });
         }
-        let mut out: Vec<Vec<Value>> = Vec::new();
-        for NewPerson { login, name, grants } in &people {
+        let units = self.units_of(&people).await?;
+        let mut slips: BTreeMap<String, Vec<Slip>> = BTreeMap::new();
+        for (NewPerson { login, name, grants }, unit) in people.iter().zip(units) {
             let roles: Vec<&str> = grants.iter().map(|g| g.0.label()).collect();
-            match self.add_person(Some(actor), login, name, grants).await {
-                Ok(password) => {
-                    out.push(vec![login.as_str().into(), name.as_str().into(), roles.join("、").into(), password.into()]);
+            match self.add_or_wish(actor, login, name, grants).await {
+                Ok(Added::Account(password)) => {
+                    let slip = Slip { login: login.clone(), name: name.clone(), roles: roles.join("、"), password };
+                    slips.entry(unit).or_default().push(slip);
+                }
+                Ok(Added::Grant) => {
+                    let why = "已有账号;加授已提交,待管理员复核".to_owned();
+                    bad.push(BadRow { number: 0, row: [login.clone(), name.clone(), roles.join("、"), unit], why });
                 }
                 Err(OfficeError::Input(why)) => {
                     bad.push(BadRow { number: 0, row: [login.clone(), name.clone(), roles.join("、"), String::new()], why });
@@ -230,22 +356,33 @@ impl Office {
                 Err(e) => return Err(e),
             }
         }
-        if out.is_empty() {
+        if slips.is_empty() {
             let some: Vec<String> = bad.iter().take(SAID_ROWS).map(BadRow::said).collect();
             let said = if some.is_empty() { "表里没有人".to_owned() } else { some.join(";") };
             return Err(OfficeError::Input(format!("没有新建账号:{said}")));
         }
-        people_workbook(out, bad)
+        let last = civil(self.now() + FIRST_MS).date();
+        people_workbook(slips, bad, managing.school, address, last)
+    }
+
+    /// The school, village or town of each person, by name: whose sheet her slip stands on.
+    async fn units_of(&self, people: &[NewPerson]) -> Result<Vec<String>> {
+        let unit = |path: &PlacePath| if path.is_government() { path.clone() } else { path.school() };
+        let units: Vec<Option<PlacePath>> = people.iter().map(|p| p.grants.first().map(|g| unit(&g.1))).collect();
+        let paths: Vec<&str> = units.iter().flatten().map(PlacePath::as_str).collect();
+        let names = self.store.place_names(&paths).await?;
+        Ok(units.into_iter().map(|u| u.and_then(|u| names.get(u.as_str()).cloned()).unwrap_or_default()).collect())
     }
 
     /// A person as a row of a sheet says.
-    async fn person_of(&self, actor: &Actor, [login, name, role, place]: &[String; 4]) -> Result<NewPerson> {
+    async fn person_of(&self, actor: &Actor, managing: &Managing, [login, name, role, place]: &[String; 4]) -> Result<NewPerson> {
         let role = Role::find(role).ok_or_else(|| OfficeError::Input(format!("角色“{role}”不存在")))?;
         let path = self.place_named(Some(actor), place).await?;
         let path = path.ok_or_else(|| OfficeError::Input(format!("范围“{place}”没有找到")))?;
         check_person(login, name)?;
-        may_grant_at(actor, &path)?;
-        if self.store.account_by_login(login).await?.is_some() {
+        managing.may_grant(role, &path)?;
+        let taken = self.store.account_by_login(login).await?;
+        if taken.is_some_and(|a| !managing.school || !same_name(&a.name, name)) {
             return Err(OfficeError::Input(format!("登录名“{login}”已有人用")));
         }
         Ok(NewPerson { login: login.clone(), name: name.clone(), grants: vec![(role, path)] })
@@ -255,7 +392,7 @@ impl Office {
     /// command line.
     pub async fn place_named(&self, by: Option<&Actor>, text: &str) -> Result<Option<PlacePath>> {
         let j = match by {
-            Some(a) => a.jurisdiction(Action::ManageUsers)?,
+            Some(a) => Managing::of(a)?.within,
             None => Jurisdiction::everywhere(),
         };
         self.place_meant(&j, text, Sought::Anything).await
@@ -278,20 +415,52 @@ impl BadRow {
     }
 }
 
-/// First passwords, and the rows that could not be used.
-fn people_workbook(made: Vec<Vec<Value>>, mut bad: Vec<BadRow>) -> Result<Vec<u8>> {
+/// A slip of paper for one person.
+struct Slip {
+    login: String,
+    name: String,
+    roles: String,
+    password: String,
+}
+
+/// 账号条: a sheet of slips for each unit, to be cut; and the rows that could not be used.
+fn people_workbook(
+    slips: BTreeMap<String, Vec<Slip>>,
+    mut bad: Vec<BadRow>,
+    school: bool,
+    address: &str,
+    last: Date,
+) -> Result<Vec<u8>> {
     let columns = |all: &[(&str, f64)]| all.iter().map(|(h, w)| Column::new(h, *w)).collect::<Vec<_>>();
-    let mut sheets = vec![TableSheet {
-        name: "初始密码".into(),
-        title: Some("新账号初始密码".into()),
-        subtitle: Some((
-            "由另一名管理员复核后可用,7 天内有效,首次登录须修改。请分别当面或电话告知本人,然后删除本文件".into(),
-            String::new(),
-        )),
-        columns: columns(&[("登录名", 18.0), ("姓名", 12.0), ("角色", 30.0), ("初始密码", 20.0)]),
-        rows: Box::new(made.into_iter()),
-        notes: Vec::new(),
-    }];
+    let code = qr(address);
+    let ready = if school { "即时可用" } else { "另一名管理员复核后可用" };
+    let mut sheets = Vec::new();
+    for (i, (unit, slips)) in slips.into_iter().enumerate() {
+        let unit = if unit.is_empty() { "其他".to_owned() } else { unit };
+        let row = |s: Slip| -> Vec<Value> {
+            let scan = Value::Picture(code.clone());
+            let open = format!("手机扫码或打开 {address}");
+            vec![s.login.into(), s.name.into(), s.roles.into(), s.password.into(), last.to_string().into(), open.into(), scan]
+        };
+        let rows: Vec<Vec<Value>> = slips.into_iter().map(row).collect();
+        sheets.push(TableSheet {
+            // two villages may have one name
+            name: format!("{}{}", i + 1, unit),
+            title: Some(format!("{unit} 账号条")),
+            subtitle: Some((format!("{ready},首次登录须修改密码。按行剪开,分别当面交给本人,然后删除本文件"), String::new())),
+            columns: columns(&[
+                ("登录名", 18.0),
+                ("姓名", 12.0),
+                ("角色", 24.0),
+                ("初始密码", 20.0),
+                ("初始密码有效至", 16.0),
+                ("怎样登录", 36.0),
+                ("扫码", 14.0),
+            ]),
+            rows: Box::new(rows.into_iter()),
+            notes: Vec::new(),
+        });
+    }
     bad.sort_by_key(|b| b.number);
     if !bad.is_empty() {
         let rows = bad.into_iter().map(|b| {
@@ -339,12 +508,17 @@ pub fn sample() -> Result<Vec<u8>> {
     workbook(all).map_err(|e| OfficeError::Input(e.to_string()))
 }
 
-/// Rights are given inside one's own place only.
-fn may_grant_at(actor: &Actor, path: &PlacePath) -> Result<()> {
-    if actor.jurisdiction(Action::ManageUsers)?.covers(path.as_str()) {
-        return Ok(());
-    }
-    Err(OfficeError::Input(format!("范围“{path}”不在您的管辖范围内,不能授权")))
+/// An address as a picture that a telephone reads (PNG); none where it cannot be drawn.
+fn qr(address: &str) -> Option<Arc<[u8]>> {
+    const DOTS: usize = 4;
+    const MARGIN: usize = 4;
+    let code = qrcode::QrCode::new(address.as_bytes()).ok()?;
+    let side = code.width();
+    let dark = |x: usize, y: usize| {
+        let at = |n: usize| (n / DOTS).checked_sub(MARGIN).filter(|n| *n < side);
+        at(x).zip(at(y)).is_some_and(|at| code[at] == qrcode::Color::Dark)
+    };
+    baoxue_documents::write::picture((side + 2 * MARGIN) * DOTS, dark)
 }
 
 fn check_person(login: &str, name: &str) -> Result<()> {

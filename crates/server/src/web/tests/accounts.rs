@@ -599,3 +599,94 @@ async fn a_shared_browser_is_known_to_all_who_use_it() {
         app.try_from(1, &second, "county", PASSWORD).await.is(303);
     }
 }
+
+/// A school manages its own teachers alone: whom she lets in sees no more than she does. What reaches further takes the administrators.
+#[tokio::test]
+async fn a_school_manages_its_own_teachers_and_nobody_else() {
+    const CLASS: &str = "e/528801/2152000001/三年级/三(1)班/";
+    for app in apps().await {
+        let school = app.log_in("school1").await;
+        let page = app.get(&school, "/people").await;
+        page.says("teacher1").says("班主任").says("代课");
+        for other in ["school2", "village1", "county", "security", ">school1<"] {
+            assert!(!page.text().contains(&format!("/people/{other}")), "{other}");
+        }
+        assert!(!page.text().contains("县教育局经办人"), "only a teacher's roles are offered");
+        // a new teacher can work at once
+        let new = [("login", "chen"), ("name", "陈示例"), ("role", "class-teacher"), ("place", ""), ("place_path", CLASS)];
+        let page = app.post(&school, "/people", &new).await;
+        page.is(200).says("现在就可用");
+        let first = page.text().split("初始密码 <code>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+        let a = app.post("", "/log-in", &[("login", "chen"), ("password", &first)]).await;
+        a.is(303);
+        let cookie = cookie_of(&a, "baoxue");
+        let change = [("old", first.as_str()), ("new", NEW), ("again", NEW)];
+        app.post(&cookie, "/me/password", &change).await.is(303);
+        // 代课: another class until a last day, which is told to the teacher
+        let substitute = [
+            ("step", "grant"),
+            ("role", "class-teacher"),
+            ("place_path", "e/528801/2152000001/三年级/三(2)班/"),
+            ("until", "2023-10-20"),
+        ];
+        app.post(&school, "/people/chen/steps", &substitute).await.is(303);
+        app.get(&school, "/people/chen").await.says("2023-10-20");
+        app.get(&cookie, "/").await.says("school1给您授予了“班主任”");
+        let chen = app.office.store.account_by_login("chen").await.unwrap().unwrap();
+        let classes = async |day: jiff::civil::Date| app.office.store.actor(&chen, day).await.unwrap().grants.len();
+        assert_eq!(classes(jiff::civil::date(2023, 10, 20)).await, 2);
+        assert_eq!(classes(jiff::civil::date(2023, 10, 21)).await, 1);
+        let past = [substitute[0], substitute[1], ("place_path", "e/528801/2152000001/三年级/三(3)班/"), ("until", "2023-10-01")];
+        app.post(&school, "/people/chen/steps", &past).await.is(422).says("截止日期已过");
+        // a forgotten password: the teacher chooses, reads the code, and can work
+        let ask = [("login", "chen"), ("new", "yuhou-3-qiqiao-x"), ("again", "yuhou-3-qiqiao-x")];
+        let page = app.post("", "/forgotten", &ask).await.text();
+        let code: String = page.split("核对码\">").nth(1).unwrap().chars().filter(char::is_ascii_digit).take(6).collect();
+        app.post(&school, "/people/chen/steps", &[("step", "vouch"), ("code", &code)]).await.is(303);
+        app.post("", "/log-in", &[("login", "chen"), ("password", "yuhou-3-qiqiao-x")]).await.is(303);
+        // what opens more than the school's own classes is not hers to give
+        for (role, place, says) in [
+            ("registrar", "e/528801/2152000001/", "学校只能授予班主任"),
+            ("county-officer", COUNTY, "管辖范围内没有"),
+            ("class-teacher", "e/528801/2152000002/三年级/三(1)班/", "管辖范围内没有"),
+            ("cadre", "g/52/5288/528801/528801100/", "管辖范围内没有"),
+        ] {
+            let grant = [("step", "grant"), ("role", role), ("place", place)];
+            app.post(&school, "/people/chen/steps", &grant).await.is(422).says(says);
+            let new = [("login", "spy9"), ("name", "某人"), ("role", role), ("place", place)];
+            app.post(&school, "/people", &new).await.is(422).says(says);
+        }
+        for other in ["school2", "village1", "county", "security", "school1"] {
+            app.get(&school, &format!("/people/{other}")).await.is(404);
+            app.post(&school, &format!("/people/{other}/steps"), &[("step", "disable")]).await.is(404);
+        }
+        app.get(&school, "/confirmations").await.is(403);
+        // a teacher is no manager
+        app.get(&cookie, "/people").await.is(303);
+        let teacher = app.log_in("teacher1").await;
+        app.get(&teacher, "/people").await.is(403);
+        // 兼任: who has an account elsewhere keeps it; a second person looks at it
+        let other = app.log_in("school2").await;
+        let both = [("login", "chen"), ("name", "陈示例"), ("role", "mentor"), ("place", "石桥小学")];
+        app.post(&other, "/people", &both).await.is(303);
+        app.post(&other, "/people", &both).await.is(409);
+        assert_eq!(classes(jiff::civil::date(2023, 10, 21)).await, 1, "nothing holds yet");
+        let wrong = [both[0], ("name", "另一人"), both[2], both[3]];
+        app.post(&other, "/people", &wrong).await.is(422).says("已有人用");
+        let security = app.log_in("security").await;
+        app.get(&security, "/confirmations").await.says("陈示例").says("石桥小学");
+        let id = app.office.pending(&actor_of(&app.office, "security").await).await.unwrap()[0].request.id.to_string();
+        app.post(&security, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
+        assert_eq!(classes(jiff::civil::date(2023, 10, 21)).await, 2);
+        // of two schools, neither manages the account alone any more
+        app.get(&school, "/people/chen").await.is(404);
+        app.get(&security, "/people/chen").await.is(200);
+        // she leaves: closed at once, and all of it is in the log
+        app.post(&school, "/people/teacher1/steps", &[("step", "disable")]).await.is(303);
+        app.get(&teacher, "/").await.is(303);
+        app.post(&school, "/people/teacher1/steps", &[("step", "enable")]).await.is(303);
+        app.log_in("teacher1").await;
+        let auditor = app.log_in("auditor").await;
+        app.get(&auditor, "/audit").await.says("school1");
+    }
+}

@@ -353,11 +353,17 @@ async fn administrators_keep_places_people_and_settings() {
         let out = app.upload(&security, "/people/sheet", &[("file", Some("人员.csv"), people.as_bytes())]).await;
         let sheets = baoxue_documents::read::read("x.xlsx", out.is(200).bytes.clone()).unwrap();
         let text = |s: &baoxue_documents::Sheet, r: usize| s.row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>().join("|");
-        assert!(text(&sheets[0], 3).starts_with("t001|甲|班主任、学籍管理员|"), "{}", text(&sheets[0], 3));
-        assert!(text(&sheets[0], 4).starts_with("t004|丁|乡镇·村居干部|"));
-        assert_eq!(sheets[0].height(), 5);
-        assert_eq!(text(&sheets[1], 3), "4|t002|乙|校长大人|石桥小学|角色“校长大人”不存在");
-        assert!(text(&sheets[1], 4).ends_with("范围“没有的学校”没有找到"), "{}", text(&sheets[1], 4));
+        // a sheet of slips for each unit, each slip with where to log in and until when
+        let slip = |s: &baoxue_documents::Sheet, r: usize| text(s, r).split('|').map(str::to_owned).collect::<Vec<_>>();
+        let units: Vec<&str> = sheets.iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(units, ["1下坝村", "2柳林小学", "没有新建的行"]);
+        assert_eq!(slip(&sheets[0], 3)[..3], ["t004", "丁", "乡镇·村居干部"]);
+        let school = slip(&sheets[1], 3);
+        assert_eq!(school[..3], ["t001", "甲", "班主任、学籍管理员"]);
+        assert_eq!(school[4..6], ["2023-10-16", "手机扫码或打开 http://localhost"]);
+        assert_eq!(sheets[1].height(), 4);
+        assert_eq!(text(&sheets[2], 3), "4|t002|乙|校长大人|石桥小学|角色“校长大人”不存在");
+        assert!(text(&sheets[2], 4).ends_with("范围“没有的学校”没有找到"), "{}", text(&sheets[2], 4));
         let none = "登录名,姓名,角色,范围\nt009,甲,班主任,没有的学校\n";
         app.upload(&security, "/people/sheet", &[("file", Some("人员.csv"), none.as_bytes())])
             .await
@@ -421,7 +427,10 @@ async fn rights_are_managed_inside_ones_own_county() {
         tx.commit().await.unwrap();
         let out = app.upload(&neighbour, "/people/sheet", &[("file", Some("人员.csv"), people.as_bytes())]).await;
         let sheets = baoxue_documents::read::read("x.xlsx", out.is(200).bytes.clone()).unwrap();
-        assert!(sheets[1].row(3).any(|c| c.text == "spy"), "another county's place is not found");
+        assert!(
+            sheets.iter().any(|s| s.name == "没有新建的行" && s.row(3).any(|c| c.text == "spy")),
+            "another county's place is not found"
+        );
         assert!(app.office.store.account_by_login("spy").await.unwrap().is_none());
         app.log_in("county").await;
     }

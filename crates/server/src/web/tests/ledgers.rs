@@ -186,7 +186,7 @@ async fn whoever_answered_does_not_decide() {
         let officer = actor_of(&app.office, "county").await;
         let village = baoxue_domain::place::PlacePath::parse("g/52/5288/528801/528801100/528801100201/").unwrap();
         let security = actor_of(&app.office, "security").await;
-        app.office.grant(&security, "county", baoxue_domain::access::Role::Cadre, &village).await.unwrap();
+        app.office.grant(&security, "county", baoxue_domain::access::Role::Cadre, &village, None).await.unwrap();
         app.confirm_all().await;
         let (id, _) = finding_of(&app, 20).await;
         app.office.dispatch(&officer, &[id], None, None).await.unwrap();

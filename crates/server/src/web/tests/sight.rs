@@ -119,7 +119,9 @@ async fn guessed_addresses_are_not_found() {
             }
             app.post(&cookie, &format!("/children/{}/reveal", c.id), &[("reason", "核实去向")]).await.is(404);
         }
-        for path in ["/rosters/1", "/runs/1", "/runs/1/report", "/audit", "/people", "/settings", "/rosters/1/bad-rows.xlsx"] {
+        for path in
+            ["/rosters/1", "/runs/1", "/runs/1/report", "/audit", "/confirmations", "/settings", "/rosters/1/bad-rows.xlsx"]
+        {
             app.get(&cookie, path).await.is(403).says("您的角色不能");
         }
         app.get(&cookie, "/ledgers/nothing").await.is(404);

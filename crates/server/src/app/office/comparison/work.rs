@@ -90,6 +90,10 @@ pub(super) fn work(
         keys.par_iter().map(|rows| rows.iter().filter_map(|(k, _)| known.sources.get(k).copied()).collect()).collect();
     let vault = store.vault();
     let by_number = |group: usize| -> Option<i64> {
+        // digests are dear
+        if known.by_id.is_empty() {
+            return None;
+        }
         let id = children[group].rows.iter().find_map(|(_, r)| r.row.national_id)?;
         known.by_id.get(&vault.token(SearchKind::Id.code(), &id.to_string())).copied().flatten()
     };
@@ -103,27 +107,6 @@ pub(super) fn work(
                 new_children += 1;
                 -new_children
             })
-        })
-        .collect();
-    let records: Vec<ChildRecord> = (0..children.len())
-        .into_par_iter()
-        .map(|i| {
-            let c = &children[i];
-            let profile = profile_of(c);
-            ChildRecord {
-                id: ids[i],
-                known: known.children.get(&ids[i]).cloned(),
-                syllables: pinyin_syllables(&profile.name),
-                sex: c.rows.iter().find_map(|(_, r)| r.row.sex).map(|s| s.label().to_owned()),
-                birth_date: c.birth_date.map(|d| d.to_string()),
-                verdict: c.verdict.kind.code().to_owned(),
-                reason: c.verdict.reason.clone(),
-                near_miss: c.verdict.near_miss.as_ref().map(ToString::to_string).unwrap_or_default(),
-                certainty: (c.certainty * 1000.0) as i64,
-                paths: paths_of(c, &given.gazetteer, &scope_of),
-                rows: keys[i].clone(),
-                profile,
-            }
         })
         .collect();
     let seen: rustc_hash::FxHashSet<i64> = ids.iter().copied().chain(numbers.merged.iter().map(|m| m.1)).collect();
@@ -149,6 +132,30 @@ pub(super) fn work(
     let of = OfRun { linkage: &linkage, names: &names, sharp_rules: settings.blocking.sharp.len(), absent: &[], tables: None };
     let report = of.body()?;
     figures.learned = settings.retrain && figures.decisions_used > 0;
+    // what the kernel holds of a large place is freed before its children are made
+    drop((linkage, tables));
+    let records: Vec<ChildRecord> = keys
+        .into_par_iter()
+        .enumerate()
+        .map(|(i, rows)| {
+            let c = &children[i];
+            let profile = profile_of(c);
+            ChildRecord {
+                id: ids[i],
+                known: known.children.get(&ids[i]).cloned(),
+                syllables: pinyin_syllables(&profile.name),
+                sex: c.rows.iter().find_map(|(_, r)| r.row.sex).map(|s| s.label().to_owned()),
+                birth_date: c.birth_date.map(|d| d.to_string()),
+                verdict: c.verdict.kind.code().to_owned(),
+                reason: c.verdict.reason.clone(),
+                near_miss: c.verdict.near_miss.as_ref().map(ToString::to_string).unwrap_or_default(),
+                certainty: (c.certainty * 1000.0) as i64,
+                paths: paths_of(c, &given.gazetteer, &scope_of),
+                rows,
+                profile,
+            }
+        })
+        .collect();
     let settings = settings.to_toml();
     let here_before = known.children.values().filter(|k| k.gone_since_run.is_none()).count() as i64;
     let made = Made {
