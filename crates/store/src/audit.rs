@@ -1,6 +1,8 @@
 //! 审计 (audit): rows written with the change they tell of, at its end. Each carries a keyed digest of itself and of the row before: nobody without
 //! the key changes, removes or slips in one. How many there are is counted beside, and the newest digest is written to a file elsewhere.
 
+use baoxue_domain::access::{Deed, is_known_subject};
+
 use crate::error::Result;
 use crate::{Clause, Jurisdiction, Row, Store, Tx, Value, Vault, binds};
 
@@ -38,8 +40,8 @@ pub struct NewAudit<'a> {
     pub account: Option<i64>,
     /// Log-in name.
     pub login: &'a str,
-    /// Kebab-case code.
-    pub action: &'a str,
+    /// What was done.
+    pub deed: Deed,
     /// `child:12`, `batch:3`.
     pub subject: &'a str,
     /// In words.
@@ -274,7 +276,7 @@ impl Store {
     pub async fn head_was_written(&self) -> Result<()> {
         let mut tx = self.begin().await?;
         tx.run("UPDATE counter SET next = next + 1 WHERE name = $1", binds![HEADS]).await?;
-        tx.commit().await
+        tx.commit_untold("it is of the log itself").await
     }
 
     /// Who revealed or exported something of a subject, or logged in: an audit row of its own, for what changes nothing else.
@@ -288,13 +290,14 @@ impl Store {
 impl Tx {
     /// What the log is told of this transaction, when it is committed.
     pub async fn audit(&mut self, vault: &Vault, row: NewAudit<'_>) -> Result<()> {
+        debug_assert!(is_known_subject(row.subject), "an auditor cannot read {}", row.subject);
         self.told.push(Told {
             vault: vault.clone(),
             place: row.place.to_owned(),
             at: row.at,
             account: row.account,
             login: row.login.to_owned(),
-            action: row.action.to_owned(),
+            action: row.deed.code().to_owned(),
             subject: row.subject.to_owned(),
             detail: vault.seal_text("audit", row.detail)?,
         });

@@ -232,7 +232,7 @@ impl Store {
         tx.forget_heads().await?;
         // whoever was logged in then logs in again
         tx.run("DELETE FROM session", binds![]).await?;
-        tx.commit().await?;
+        tx.commit_untold("the log itself is restored").await?;
         Ok(manifest)
     }
 }

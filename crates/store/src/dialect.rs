@@ -341,6 +341,8 @@ pub struct Tx {
     inner: Inner,
     /// What the log is told of it, written last of all.
     pub(crate) told: Vec<Told>,
+    /// Whether it changed anything.
+    wrote: bool,
 }
 
 enum Inner {
@@ -352,7 +354,7 @@ enum Inner {
 
 impl From<Inner> for Tx {
     fn from(inner: Inner) -> Self {
-        Self { inner, told: Vec::new() }
+        Self { inner, told: Vec::new(), wrote: false }
     }
 }
 
@@ -367,6 +369,7 @@ impl Tx {
 
     /// Rows of an answer.
     pub async fn all(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
+        self.wrote |= !sql.trim_start().starts_with("SELECT");
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => {
                 let rows = sqlx::query_with(AssertSqlSafe(sql), sqlite(values)?).fetch_all(&mut ***tx).await?;
@@ -422,6 +425,7 @@ impl Tx {
 
     /// Runs a statement and says how many rows it touched.
     pub async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
+        self.wrote = true;
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => sqlx::query_with(AssertSqlSafe(sql), sqlite(values)?).execute(&mut ***tx).await?.rows_affected(),
             Inner::Postgres(tx) => {
@@ -474,6 +478,7 @@ impl Tx {
     /// Puts many rows into a table: COPY on PostgreSQL, rows by the hundred on SQLite.
     pub async fn insert_many(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<u64> {
         let mut n = 0;
+        self.wrote |= !rows.is_empty();
         match &mut self.inner {
             Inner::Postgres(tx) => {
                 let mut copy = tx.copy_in_raw(&format!("COPY {table} ({}) FROM STDIN", columns.join(","))).await?;
@@ -517,8 +522,20 @@ impl Tx {
         Ok(n)
     }
 
-    /// Makes everything since the beginning true at once, and tells the log of it.
-    pub async fn commit(mut self) -> Result<()> {
+    /// Makes everything since the beginning true at once, and tells the log of it. A change of which nobody tells the log is a mistake of the
+    /// program, found by any test that comes by; where it is meant, see [`Tx::commit_untold`].
+    pub async fn commit(self) -> Result<()> {
+        debug_assert!(!self.wrote || !self.told.is_empty(), "a change without its row in the audit log");
+        self.end().await
+    }
+
+    /// The same for what the log need not know, and why: nothing that people would ask about later.
+    pub async fn commit_untold(self, why: &'static str) -> Result<()> {
+        debug_assert!(self.told.is_empty(), "the log is told of it, though {why}");
+        self.end().await
+    }
+
+    async fn end(mut self) -> Result<()> {
         self.write_log().await?;
         match self.inner {
             Inner::Sqlite(tx) => tx.commit().await?,

@@ -137,7 +137,7 @@ impl Store {
              RETURNING {COLUMNS}, lease_epoch"
         );
         let row = tx.one(&sql, binds![self.lease_ms]).await?;
-        tx.commit().await?;
+        tx.commit_untold("a job tells of itself when it ends").await?;
         row.map(|r| {
             let j = job(&r)?;
             let lease = Lease { job: j.id, epoch: r.int(12)? };
@@ -155,7 +155,7 @@ impl Store {
              WHERE id = $5 AND lease_epoch = $6 AND state = 'running' RETURNING cancel_asked"
         );
         let row = tx.one(&sql, binds![stage, done, total, self.lease_ms, lease.job, lease.epoch]).await?;
-        tx.commit().await?;
+        tx.commit_untold("a job tells of itself when it ends").await?;
         let row = row.ok_or(StoreError::Fenced)?;
         Ok(!row.flag(0)?)
     }

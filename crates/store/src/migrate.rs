@@ -35,7 +35,7 @@ impl Store {
             Some(r) => r.int(0)?,
             None => 0,
         };
-        tx.commit().await?;
+        tx.commit_untold("the version itself tells").await?;
         Ok(version)
     }
 
@@ -70,7 +70,7 @@ impl Store {
                 }
                 applied.push(*version);
             }
-            tx.commit().await?;
+            tx.commit_untold("the version itself tells").await?;
         }
         Ok(applied)
     }

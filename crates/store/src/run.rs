@@ -430,7 +430,7 @@ impl Store {
                 vec![],
             )
             .await?;
-            tx.commit().await?;
+            tx.commit_untold("nothing changes").await?;
         }
         Ok(())
     }

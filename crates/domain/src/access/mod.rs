@@ -1,11 +1,13 @@
 //! 权限 (access): who may do what, where; what is masked. One module decides, and can say why.
 
 mod action;
+mod deed;
 mod jurisdiction;
 mod mask;
 mod role;
 
 pub use action::Action;
+pub use deed::{Deed, SUBJECTS, is_known_subject};
 pub use jurisdiction::Jurisdiction;
 pub use mask::{mask_address, mask_id, mask_name, mask_phone};
 pub use role::{Role, RoleGroup};

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Extension, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use baoxue_domain::access::Action;
+use baoxue_domain::access::{Action, Deed, SUBJECTS};
 use baoxue_store::{AuditEntry, AuditFilter};
 use jiff::ToSpan;
 use serde::Deserialize;
@@ -64,97 +64,17 @@ struct AuditPage {
     actions: Vec<(&'static str, &'static str)>,
 }
 
-/// Codes of the log, in words.
-const WORDS: &[(&str, &str)] = &[
-    ("log-in", "登录"),
-    ("log-out", "退出"),
-    ("failed-log-in", "密码错误"),
-    ("lock-account", "连续输错,须等待"),
-    ("ask-password", "申请重置密码"),
-    ("vouch-password", "核对重置申请"),
-    ("wrong-code", "核对码不对"),
-    ("confirm-account", "复核生效"),
-    ("refuse-account", "复核退回"),
-    ("second-factor", "动态码通过"),
-    ("set-up-second-factor", "绑定动态码"),
-    ("change-password", "修改密码"),
-    ("reset-password", "重置密码"),
-    ("end-session", "退出设备"),
-    ("add-account", "新建账号(经办)"),
-    ("disable-account", "停用账号"),
-    ("enable-account", "重新启用(经办)"),
-    ("grant", "授权(经办)"),
-    ("end-grant", "终止授权"),
-    ("stage-roster", "读入名册"),
-    ("load-roster", "载入名册"),
-    ("reread-roster", "重新读取名册"),
-    ("forget-heading", "忘掉列的对应"),
-    ("print", "打印"),
-    ("escalate-finding", "逾期提醒"),
-    ("open-finding", "重新交核"),
-    ("withdraw-roster", "撤销名册"),
-    ("start-run", "开始比对"),
-    ("finish-run", "完成比对"),
-    ("cancel-run", "取消比对"),
-    ("decide-review", "人工认定"),
-    ("undo-review", "撤回认定"),
-    ("view", "查看"),
-    ("refused", "被拒的访问"),
-    ("search", "查找"),
-    ("reveal", "查看完整信息"),
-    ("export", "导出"),
-    ("view-proof", "查看佐证"),
-    ("dispatch-finding", "交办"),
-    ("answer-finding", "答复"),
-    ("send-back-finding", "退回重核"),
-    ("hand-back-finding", "退回交办单位"),
-    ("clear-finding", "核销"),
-    ("confirm-finding", "确认辍学"),
-    ("take-as-suspected-finding", "转疑似辍学"),
-    ("reopen-finding", "重新打开"),
-    ("put-places", "维护区划"),
-    ("close-place", "撤并"),
-    ("relocate-place", "改名或并入"),
-    ("roll-over", "学年升级"),
-    ("count-classes", "填报班级人数"),
-    ("set", "修改参数"),
-];
-
-/// What opens rights or takes them away: it stands on top for a week.
-const RIGHTS: [&str; 9] = [
-    "add-account",
-    "grant",
-    "end-grant",
-    "vouch-password",
-    "confirm-account",
-    "refuse-account",
-    "reset-password",
-    "enable-account",
-    "disable-account",
-];
+/// How long what opens rights or takes them away stands on top.
 const RIGHTS_DAYS: i64 = 7;
 /// Rows on top.
 const ON_TOP: i64 = 20;
 
-/// Kinds of subjects in words.
-const SUBJECTS: [(&str, &str); 13] = [
-    ("child", "学生"),
-    ("finding", "核实"),
-    ("account", "账号"),
-    ("person", "人员"),
-    ("batch", "名册"),
-    ("run", "比对"),
-    ("pair", "待认定"),
-    ("decision", "认定"),
-    ("place", "地方"),
-    ("source", "名册来源"),
-    ("setting", "参数"),
-    ("request", "待复核"),
-    ("page", "页面"),
-];
+/// What earlier versions wrote.
+const OLD: [(&str, &str); 1] = [("take-as-suspected-finding", "转疑似辍学")];
 
 /// A subject in words: `child:12` is 学生 12.
 fn subject_label(subject: &str) -> String {
+    // words of earlier versions
     match subject {
         "children" => return "学生".into(),
         "places" => return "区划学校".into(),
@@ -205,7 +125,10 @@ pub async fn page(
         }
         None => None,
     };
-    let word = |code: &str| WORDS.iter().find(|w| w.0 == code).map_or(code.to_owned(), |w| w.1.to_owned());
+    let word = |code: &str| match Deed::find(code) {
+        Some(deed) => deed.label().to_owned(),
+        None => OLD.iter().find(|o| o.0 == code).map_or(code, |o| o.1).to_owned(),
+    };
     let line = |e: AuditEntry| AuditLine {
         id: e.id,
         when: when(e.at),
@@ -220,7 +143,7 @@ pub async fn page(
     } else {
         let since = app.office.now() - RIGHTS_DAYS * 86_400_000;
         let f = AuditFilter {
-            actions: RIGHTS.iter().map(|a| (*a).to_owned()).collect(),
+            actions: Deed::ALL.iter().filter(|d| d.is_about_rights()).map(|d| d.code().to_owned()).collect(),
             from: Some(since),
             ..AuditFilter::default()
         };
@@ -236,7 +159,7 @@ pub async fn page(
         lines: rows.into_iter().map(line).collect(),
         pager: Pager::new(wanted, PAGE, total, "/audit", &parts),
         verified,
-        actions: WORDS.to_vec(),
+        actions: Deed::ALL.iter().map(|d| (d.code(), d.label())).collect(),
         q,
     };
     Ok(html(&page.shell, page.render()?))

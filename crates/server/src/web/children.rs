@@ -7,7 +7,7 @@ use axum::Form;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use baoxue_domain::access::{Action, Jurisdiction, mask_id, mask_name, mask_phone};
+use baoxue_domain::access::{Action, Deed, Jurisdiction, mask_id, mask_name, mask_phone};
 use baoxue_domain::ledger::Standing;
 use baoxue_domain::person::age_on;
 use baoxue_domain::place::PlacePath;
@@ -279,7 +279,7 @@ pub async fn reveal(
     if reason.is_empty() || reason.chars().count() > 200 {
         return Err(OfficeError::Input("请选择或写明查看完整信息的原因(200 字以内)".into()).into());
     }
-    app.office.note(&signed.actor, "reveal", &format!("child:{}", c.id), &reason).await?;
+    app.office.note(&signed.actor, Deed::Reveal, &format!("child:{}", c.id), &reason).await?;
     let until = app.office.now() + REVEALED_MS;
     Ok(Redirect::to(&format!("/children/{}?revealed={}", c.id, ticket(&app, &signed, c.id, until))).into_response())
 }

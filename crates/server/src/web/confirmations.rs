@@ -7,7 +7,7 @@ use axum::Form;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use baoxue_domain::access::Role;
+use baoxue_domain::access::{Deed, Role};
 use baoxue_store::{GrantRow, Request, RequestKind};
 
 use super::App;
@@ -113,7 +113,7 @@ pub async fn decide(
             Ok(_) => done += 1,
             Err(OfficeError::Store(e)) => return Err(OfficeError::Store(e).into()),
             Err(e) => {
-                app.office.note(&signed.actor, "refused", &format!("request:{id}"), &e.to_string()).await?;
+                app.office.note(&signed.actor, Deed::Refused, &format!("request:{id}"), &e.to_string()).await?;
                 failed.push(e.to_string());
             }
         }

@@ -7,7 +7,7 @@ use axum::Form;
 use axum::extract::{Extension, Multipart, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::finding::{FindingState, Step, time_left};
 use baoxue_domain::ledger::{DROPPED_OUT, all_dispositions, disposition};
 use baoxue_domain::place::PlacePath;
@@ -511,6 +511,6 @@ pub async fn proof(
     response
         .headers_mut()
         .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"));
-    app.office.note(&signed.actor, "view-proof", &format!("finding:{id}"), &a.file_name).await?;
+    app.office.note(&signed.actor, Deed::ViewProof, &format!("finding:{id}"), &a.file_name).await?;
     Ok(response)
 }

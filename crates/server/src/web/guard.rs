@@ -7,6 +7,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use baoxue_domain::access::Deed;
 use rustc_hash::FxHashMap;
 
 use super::error::PageError;
@@ -113,10 +114,10 @@ const CLEAR: [&str; 14] = [
 ];
 
 /// What the log is told of an answer: that people were shown, or that somebody asked for what is not hers.
-fn told(route: &str, status: StatusCode) -> Option<&'static str> {
+fn told(route: &str, status: StatusCode) -> Option<Deed> {
     match status {
-        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Some("refused"),
-        s if s.is_success() && CLEAR.contains(&route) => Some("view"),
+        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Some(Deed::Refused),
+        s if s.is_success() && CLEAR.contains(&route) => Some(Deed::View),
         _ => None,
     }
 }
@@ -254,9 +255,9 @@ mod tests {
     /// A new page that shows people has to say so here.
     #[test]
     fn what_the_log_is_told() {
-        assert_eq!(told("/children/{id}", StatusCode::OK), Some("view"));
+        assert_eq!(told("/children/{id}", StatusCode::OK), Some(Deed::View));
         assert_eq!(told("/children/{id}", StatusCode::SEE_OTHER), None);
-        assert_eq!(told("/rosters", StatusCode::NOT_FOUND), Some("refused"));
+        assert_eq!(told("/rosters", StatusCode::NOT_FOUND), Some(Deed::Refused));
         assert_eq!(told("/settings", StatusCode::OK), None);
         for (route, path, subject) in [
             ("/children/{id}/rows", "/children/12/rows", "child:12"),

@@ -8,7 +8,7 @@ use axum::Form;
 use axum::extract::{Extension, Multipart, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use baoxue_domain::access::Action;
+use baoxue_domain::access::{Action, Deed};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, Severity, SourceKind};
 use baoxue_store::{Batch, BatchState};
@@ -372,7 +372,7 @@ pub async fn bad_rows(
     Path(id): Path<i64>,
 ) -> Result<Response, PageError> {
     let (name, bytes) = app.office.bad_rows(&signed.actor, id).await?;
-    app.office.note(&signed.actor, "export", &format!("batch:{id}"), &name).await?;
+    app.office.note(&signed.actor, Deed::Export, &format!("batch:{id}"), &name).await?;
     Ok(file(&name, XLSX, bytes))
 }
 

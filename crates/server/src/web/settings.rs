@@ -7,7 +7,7 @@ use axum::Form;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use baoxue_domain::access::Action;
+use baoxue_domain::access::{Action, Deed};
 use baoxue_domain::roster::{Field, SourceKind};
 use serde::Deserialize;
 
@@ -68,7 +68,7 @@ pub async fn forget_heading(
     let mut tx = office.store.begin().await?;
     tx.map_heading(office.store.vault(), (area.as_str(), &form.source, &form.heading), "", office.now(), signed.actor.account)
         .await?;
-    office.audit(&mut tx, &signed.actor, "forget-heading", &format!("source:{}", form.source), &form.heading).await?;
+    office.audit(&mut tx, &signed.actor, Deed::ForgetHeading, &format!("source:{}", form.source), &form.heading).await?;
     tx.commit().await?;
     Ok(go("/sources", "已忘记这一列的对应"))
 }

@@ -11,7 +11,7 @@ async fn grants_hold_from_their_first_day_to_their_last() {
         let village = PlacePath::parse("g/52/5288/528801/528801100/528801100201/").unwrap();
         let mut tx = p.store.begin().await.unwrap();
         tx.grant(1, Role::Cadre, &village, (date(2023, 9, 1), None), None, NOW).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let account = p.store.account_by_login("zhang").await.unwrap().unwrap();
         let may = async |day| p.store.actor(&account, day).await.unwrap().may(Action::AnswerFinding);
         assert!(!may(date(2023, 8, 31)).await && may(date(2023, 9, 1)).await);
@@ -19,7 +19,7 @@ async fn grants_hold_from_their_first_day_to_their_last() {
         let mut tx = p.store.begin().await.unwrap();
         assert!(tx.end_grant(grant, date(2023, 10, 1)).await.unwrap());
         assert!(!tx.end_grant(grant, date(2023, 10, 1)).await.unwrap());
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         assert!(may(date(2023, 9, 30)).await && !may(date(2023, 10, 1)).await);
         assert_eq!(p.store.grants(None).await.unwrap().len(), 1, "an ended grant stays on record");
     }
@@ -44,18 +44,18 @@ async fn sessions_end_with_password_and_account() {
             tx.add_session(&session(n)).await.unwrap();
         }
         tx.set_password(1, "new", None, Some(&[2; 32])).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let left: Vec<_> = p.store.sessions_of(1).await.unwrap().into_iter().map(|s| s.digest[0]).collect();
         assert_eq!(left, [2]);
         let mut tx = p.store.begin().await.unwrap();
         tx.switch_place(&[2; 32], Some(COUNTY)).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let (session, account) = p.store.session(&[2; 32]).await.unwrap().unwrap();
         assert_eq!((session.place.as_deref(), account.id), (Some(COUNTY), 1));
         let mut tx = p.store.begin().await.unwrap();
         assert!(!tx.end_session(9, &[2; 32]).await.unwrap(), "only one's own");
         tx.set_disabled(1, Some(NOW)).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         assert!(p.store.session(&[2; 32]).await.unwrap().is_none());
     }
 }
@@ -68,7 +68,7 @@ async fn a_code_works_once() {
         assert!(!tx.use_totp_step(1, 100).await.unwrap());
         assert!(!tx.use_totp_step(1, 99).await.unwrap());
         assert!(tx.use_totp_step(1, 101).await.unwrap());
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
     }
 }
 
@@ -92,7 +92,7 @@ async fn places_are_dated_and_settings_too() {
         tx.set(NewSetting { scope: COUNTY, name: "deadline-days", value: "3", from: date(2023, 9, 1) }, NOW, Some(1))
             .await
             .unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let name = async |y| p.store.place_at(&path("g/52/5288/528801/528801100/"), date(y, 6, 1)).await.unwrap().map(|t| t.name);
         assert_eq!(name(2019).await, None);
         assert_eq!(name(2022).await.as_deref(), Some("柳林乡"));
@@ -111,7 +111,7 @@ async fn places_are_dated_and_settings_too() {
         assert_eq!(history[0].recorded_by.as_deref(), Some("张经办"));
         let mut tx = p.store.begin().await.unwrap();
         assert_eq!(tx.close_places(&path("g/52/5288/528801/528801100/"), date(2024, 1, 1)).await.unwrap(), 1);
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         assert_eq!(name(2024).await, None);
     }
 }

@@ -28,14 +28,14 @@ async fn filled(store: &Store) {
     };
     tx.stage_batch(store.vault(), &b, NOW, 1).await.unwrap();
     tx.child_numbers(2).await.unwrap();
-    tx.commit().await.unwrap();
+    tx.commit_untold("a test").await.unwrap();
     run_over(store, "2023-10-01", &mut [record(1, "王浩然", "a"), record(2, "李子轩", "b")], &[], &[]).await;
     store.note(export(NOW - 100_000)).await.unwrap();
     store.head_was_written().await.unwrap();
 }
 
 fn export(at: i64) -> NewAudit<'static> {
-    NewAudit { at, place: COUNTY, account: Some(1), login: "zhang", action: "export", subject: "x", detail: "导出" }
+    NewAudit { at, place: COUNTY, account: Some(1), login: "zhang", action: Deed::Export, subject: "x", detail: "导出" }
 }
 
 /// A digest of every table's rows, in an order that does not depend on the database.
@@ -95,7 +95,7 @@ async fn a_backup_goes_back_into_either_database() {
             let mut tx = to.begin().await.unwrap();
             assert_eq!(tx.child_numbers(1).await.unwrap(), 3);
             assert_eq!(tx.add_job("run", "x", NOW, 1).await.unwrap(), 1);
-            tx.commit().await.unwrap();
+            tx.commit_untold("a test").await.unwrap();
             to.note(export(NOW)).await.unwrap();
             let e = to.restore(&file).await.unwrap_err().to_string();
             assert!(e.contains("已有内容,不会覆盖"), "{e}");

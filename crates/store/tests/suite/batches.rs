@@ -33,7 +33,7 @@ async fn staged_loaded_replaced_withdrawn() {
         assert!(!tx.load_batch(first, true, "whole", None, NOW, 1).await.unwrap(), "a second click does nothing");
         assert!(tx.load_batch(other, true, "whole", None, NOW, 1).await.unwrap());
         assert!(tx.load_batch(second, true, "whole", None, NOW, 1).await.unwrap());
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let states = async || {
             let all = p.store.batches(COUNTY, &[], 10, 0).await.unwrap();
             [first, second, other].map(|id| all.iter().find(|b| b.id == id).unwrap().state)
@@ -42,7 +42,7 @@ async fn staged_loaded_replaced_withdrawn() {
         let mut tx = p.store.begin().await.unwrap();
         assert!(tx.withdraw_batch(&p.store, second, NOW, 1).await.unwrap());
         assert!(!tx.withdraw_batch(&p.store, second, NOW, 1).await.unwrap());
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         assert_eq!(
             states().await,
             [BatchState::Loaded, BatchState::Withdrawn, BatchState::Loaded],
@@ -60,11 +60,11 @@ async fn headings_are_remembered_by_source() {
         tx.map_heading(p.store.vault(), (COUNTY, "household", "娃名"), "name", NOW, 1).await.unwrap();
         tx.map_heading(p.store.vault(), (COUNTY, "household", "娃名"), "guardian", NOW, 1).await.unwrap();
         tx.map_heading(p.store.vault(), (COUNTY, "students", "娃名"), "name", NOW, 1).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         assert_eq!(p.store.heading_mapping(COUNTY, "household").await.unwrap()["娃名"], "guardian");
         let mut tx = p.store.begin().await.unwrap();
         tx.map_heading(p.store.vault(), (COUNTY, "household", "娃名"), "", NOW, 1).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         assert!(p.store.heading_mapping(COUNTY, "household").await.unwrap().is_empty());
         assert_eq!(p.store.heading_mappings(COUNTY).await.unwrap().len(), 1);
         assert!(p.store.heading_mappings("g/52/5288/528802/").await.unwrap().is_empty(), "each county's headings are its own");
@@ -84,7 +84,7 @@ async fn files_are_encrypted_found_and_swept() {
         }
         let mut tx = p.store.begin().await.unwrap();
         tx.stage_batch(p.store.vault(), &NewBatch { original: name.clone(), ..batch("household") }, NOW, 1).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let orphan = p.store.store_file("roster", |w| Ok(w.write_all(b"x")?)).unwrap();
         assert_eq!(p.store.sweep_files(std::time::Duration::from_secs(3600)).await.unwrap(), 0, "an upload may be under way");
         assert_eq!(p.store.sweep_files(std::time::Duration::ZERO).await.unwrap(), 1);

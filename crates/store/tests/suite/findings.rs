@@ -19,13 +19,13 @@ async fn two_people_at_one_finding_never_overwrite_each_other() {
         let event = |kind: &'static str, detail: &'static str| NewEvent { kind, detail, by: Some(1), at: NOW };
         let mut tx = s.begin().await.unwrap();
         let id = tx.open_finding(s, 1, "household-no-record", run.id, &event("open", "比对发现")).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let county = within(&[COUNTY]);
         let seen = s.finding(id, Some(&county), None).await.unwrap().unwrap();
         let mut tx = s.begin().await.unwrap();
         let e = event("dispatch", "交学校核实");
         assert!(tx.step_finding(s, &seen, &sent(SCHOOL, 5), &e).await.unwrap());
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let mut tx = s.begin().await.unwrap();
         assert!(!tx.step_finding(s, &seen, &seen.placed(FindingState::Withdrawn), &event("x", "")).await.unwrap());
         drop(tx);
@@ -49,12 +49,12 @@ async fn inboxes_hold_what_was_sent_and_nothing_else() {
         for child in 1..=4 {
             tx.open_finding(s, child, "household-no-record", run.id, &event).await.unwrap();
         }
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         for (id, unit, deadline) in [(1, SCHOOL, 50), (2, VILLAGE, 20), (3, SCHOOL, 10)] {
             let f = s.finding(id, Some(&within(&[COUNTY])), None).await.unwrap().unwrap();
             let mut tx = s.begin().await.unwrap();
             tx.step_finding(s, &f, &sent(unit, deadline), &event).await.unwrap();
-            tx.commit().await.unwrap();
+            tx.commit_untold("a test").await.unwrap();
         }
         let ids = async |f: FindingFilter, path: &str| {
             let (rows, n) = s.inbox(&f, &within(&[path]), 10, 0).await.unwrap();

@@ -81,7 +81,7 @@ pub(crate) async fn places() -> Vec<Place> {
         let mut tx = p.store.begin().await.unwrap();
         let new = NewAccount { login: "zhang", name: "张经办", password_hash: "-", first_until: NOW };
         assert_eq!(tx.add_account(&new, NOW).await.unwrap(), 1);
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
     }
     out
 }

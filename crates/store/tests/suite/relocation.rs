@@ -46,7 +46,7 @@ async fn classes_move_up_at_once_with_their_children_teachers_and_tasks() {
         tx.grant(1, Role::ClassTeacher, &six, (date(2022, 9, 1), None), None, NOW).await.unwrap();
         let e = NewEvent { kind: "open", detail: "x", by: None, at: NOW };
         let f = tx.open_finding(s, 1, "enrolled-present", 1, &e).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let found = s.finding(f, Some(&within(&[COUNTY])), None).await.unwrap().unwrap();
         let mut tx = s.begin().await.unwrap();
         let sent = baoxue_domain::finding::FindingState::Dispatched;
@@ -60,7 +60,7 @@ async fn classes_move_up_at_once_with_their_children_teachers_and_tasks() {
         assert_eq!(done, Relocated { places: 2, children: 2, grants: 2, waiting: 0 });
         assert!(tx.roll_over(COUNTY, 2024, NOW, 1).await.unwrap());
         assert!(!tx.roll_over(COUNTY, 2024, NOW, 1).await.unwrap(), "once a school year");
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         assert!(s.rolled_over(COUNTY, 2024).await.unwrap() && !s.rolled_over(COUNTY, 2023).await.unwrap());
         assert_eq!(seen(s, &six).await, [1]);
         assert_eq!(seen(s, &five).await, [0i64; 0]);
@@ -104,7 +104,7 @@ async fn a_village_and_a_school_that_are_merged_take_everything_along() {
         let day = date(2024, 7, 1);
         tx.relocate(&p.store, &[to(&old, &new, false)], day, NOW, 1).await.unwrap();
         let done = tx.relocate(&p.store, &[to(&small, &large, false)], day, NOW, 1).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         // the principal of the small school would see all of the large one: she waits for a second person
         assert_eq!((done.children, done.grants, done.waiting), (1, 0, 1));
         let waits = s.requests(RequestState::Vouched, Some(1), NOW).await.unwrap();

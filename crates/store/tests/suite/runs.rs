@@ -60,7 +60,7 @@ pub async fn run_over(
     let now = noon(day);
     let mut tx = store.begin().await.unwrap();
     let id = tx.start_run(store.vault(), &new, now, 1).await.unwrap();
-    tx.commit().await.unwrap();
+    tx.commit_untold("a test").await.unwrap();
     let run = store.run(COUNTY, id).await.unwrap().unwrap();
     let children = std::sync::Arc::new(children.to_vec());
     let result = RunResult {
@@ -76,7 +76,7 @@ pub async fn run_over(
     };
     let mut tx = store.begin().await.unwrap();
     tx.finish_run(store, &run, &result, now).await.unwrap();
-    tx.commit().await.unwrap();
+    tx.commit_untold("a test").await.unwrap();
     store.last_run(COUNTY).await.unwrap().unwrap()
 }
 
@@ -87,7 +87,7 @@ async fn a_second_run_over_the_same_writes_nothing_and_a_third_what_changed() {
         let mut tx = s.begin().await.unwrap();
         assert_eq!(tx.child_numbers(3).await.unwrap(), 1);
         assert_eq!(tx.child_numbers(1).await.unwrap(), 4);
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let mut all = vec![
             record(1, "王浩然", "household-no-record"),
             record(2, "李子轩", "enrolled-present"),
@@ -223,7 +223,7 @@ async fn reviews_are_decided_once_and_taken_back() {
             tx.decide(s, COUNTY, &open[1], &sides, "different", NOW, 1).await.unwrap(),
             "what was asked about can be decided"
         );
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let said = s.decisions_in_force(COUNTY).await.unwrap();
         let words: Vec<(&str, &str, &str)> =
             said.iter().map(|d| (d.left.as_str(), d.right.as_str(), d.judgement.as_str())).collect();
@@ -231,14 +231,14 @@ async fn reviews_are_decided_once_and_taken_back() {
         assert_eq!(said[0].sides.as_ref().map(|s| s[0].name.as_str()), Some("王浩然"));
         let mut tx = s.begin().await.unwrap();
         tx.mark_lost_decisions(COUNTY, &[said[1].id], run.id).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let ids = async |f| s.decisions(COUNTY, f, 10).await.unwrap().into_iter().map(|d| d.id).collect::<Vec<_>>();
         assert_eq!(ids(DecisionFilter::Lost).await, [said[1].id]);
         let mut tx = s.begin().await.unwrap();
         assert!(tx.undo_decision(COUNTY, said[0].id, NOW, 1).await.unwrap());
         assert!(!tx.undo_decision(COUNTY, said[0].id, NOW, 1).await.unwrap());
         assert!(!tx.undo_decision("g/52/5288/528802/", said[1].id, NOW, 1).await.unwrap(), "another county's is not found");
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         assert_eq!(s.decisions_in_force(COUNTY).await.unwrap().len(), 1);
         assert_eq!(s.decisions_in_force("g/52/").await.unwrap().len(), 1, "a larger place honours what its counties decided");
         assert!(s.decisions_in_force("g/52/5288/528802/").await.unwrap().is_empty());
@@ -291,7 +291,7 @@ async fn a_child_of_three_counties() {
         let mut tx = s.begin().await.unwrap();
         let e = baoxue_store::NewEvent { kind: "open", detail: "x", by: None, at: NOW };
         let id = tx.open_finding(s, 1, "enrolled-present", 1, &e).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         assert!(s.finding(id, Some(&within(&[COUNTY])), None).await.unwrap().is_some());
         let other = within(&["g/52/5288/528802/", "e/528803/2152000003/"]);
         assert!(s.finding(id, Some(&other), Some(&other)).await.unwrap().is_none());

@@ -93,7 +93,7 @@ async fn of_release_2(s: &Store) {
     let sql = "INSERT INTO attachment (finding_id, file_name, media_type, digest, stored, bytes, added_at, added_by)
                VALUES (1, '张三.jpg', 'image/jpeg', 'd', 'photo/1', 3, 5, 1)";
     tx.run(sql, vec![]).await.unwrap();
-    tx.commit().await.unwrap();
+    tx.commit_untold("a test").await.unwrap();
 }
 
 /// An installation of an earlier release is brought up to date: what was decided then moves the ledgers now, and names are sealed.
@@ -104,7 +104,7 @@ async fn an_earlier_release_is_brought_up_to_date() {
         let mut all: Vec<_> = (1..=3).map(|i| record(i, "王浩然", "household-no-record")).collect();
         run_over(s, "2023-10-08", &mut all, &[], &[]).await;
         let old =
-            NewAudit { at: NOW, place: COUNTY, account: Some(1), login: "zhang", action: "export", subject: "x", detail: "" };
+            NewAudit { at: NOW, place: COUNTY, account: Some(1), login: "zhang", action: Deed::Export, subject: "x", detail: "" };
         s.note(old).await.unwrap();
         of_release_2(s).await;
         // a newer program comes in its place, whose connections have prepared nothing
@@ -176,7 +176,7 @@ async fn a_newer_schema_is_refused() {
     for p in places().await {
         let mut tx = p.store.begin().await.unwrap();
         tx.run("INSERT INTO schema_version (version) VALUES ($1)", binds![999]).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let e = p.store.migrate().await.unwrap_err();
         assert!(matches!(e, StoreError::SchemaTooNew { found: 999, .. }));
         assert!(e.to_string().contains("请用新版程序打开"));
@@ -205,7 +205,7 @@ async fn many_rows_arrive_as_they_were() {
         assert_eq!(tx.insert_many("account", &columns, rows.collect()).await.unwrap(), 5);
         let many = (0..5_000i64).map(|i| binds!["id", i, i % 7]);
         assert_eq!(tx.insert_many("child_search", &["kind", "token", "child_id"], many.collect()).await.unwrap(), 5_000);
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let back = p
             .store
             .all("SELECT login, totp_secret, disabled_at FROM account WHERE created_at = 1 ORDER BY id", vec![])
@@ -237,7 +237,7 @@ async fn a_database_of_before_the_first_release_is_said_so() {
         let mut tx = p.store.begin().await.unwrap();
         tx.run("DELETE FROM counter WHERE name = 'generation'", vec![]).await.unwrap();
         tx.run("DELETE FROM schema_version WHERE version > 1", vec![]).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let said = p.store.migrate().await.unwrap_err().to_string();
         assert!(said.contains("请换一个新的数据文件夹"), "{said}");
     }

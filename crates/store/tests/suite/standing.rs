@@ -72,7 +72,7 @@ async fn happen(s: &Store, acts: &[(i64, Act)]) -> Vec<Date> {
                 tx.load_batch(b, true, "whole", None, now, 1).await.unwrap();
                 let sql = "INSERT INTO run_batch (run_id, batch_id) VALUES ($1, $2)";
                 tx.run(sql, baoxue_store::binds![run.id, b]).await.unwrap();
-                tx.commit().await.unwrap();
+                tx.commit_untold("a test").await.unwrap();
             }
             Act::Establish(child, conclusion) => {
                 let mut tx = s.begin().await.unwrap();
@@ -81,14 +81,14 @@ async fn happen(s: &Store, acts: &[(i64, Act)]) -> Vec<Date> {
                 let verdict = current[&child];
                 let new = NewEstablishment { child, finding, conclusion, verdict, from: on, unit: None, at: now, by: 1 };
                 tx.establish(s, &new).await.unwrap();
-                tx.commit().await.unwrap();
+                tx.commit_untold("a test").await.unwrap();
                 findings.insert(child, finding);
             }
             Act::Revoke(child) => {
                 if let Some(f) = findings.get(&child) {
                     let mut tx = s.begin().await.unwrap();
                     tx.revoke_establishments(s, *f, on, now, 1).await.unwrap();
-                    tx.commit().await.unwrap();
+                    tx.commit_untold("a test").await.unwrap();
                 }
             }
             Act::Withdraw => {
@@ -96,7 +96,7 @@ async fn happen(s: &Store, acts: &[(i64, Act)]) -> Vec<Date> {
                 if let Some(b) = in_use.first() {
                     let mut tx = s.begin().await.unwrap();
                     tx.withdraw_batch(s, b.id, now, 1).await.unwrap();
-                    tx.commit().await.unwrap();
+                    tx.commit_untold("a test").await.unwrap();
                 }
             }
         }

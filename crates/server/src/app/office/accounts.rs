@@ -1,6 +1,6 @@
 //! 账号 (accounts): log-in, second factor, sessions, one's own password.
 
-use baoxue_domain::access::Actor;
+use baoxue_domain::access::{Actor, Deed};
 use baoxue_domain::place::PlacePath;
 use baoxue_store::{Account, NewAudit, Session, random};
 use ring::digest::{SHA256, digest};
@@ -108,7 +108,7 @@ impl Office {
         tx.add_session(&session).await?;
         tx.end_oldest_sessions(a.id, MOST_SESSIONS).await?;
         let device = if entered { Some(self.know(&mut tx, a.id, browser.device.as_deref()).await?) } else { None };
-        self.audit(&mut tx, &actor, "log-in", &format!("account:{}", a.id), &browser.network).await?;
+        self.audit(&mut tx, &actor, Deed::LogIn, &format!("account:{}", a.id), &browser.network).await?;
         tx.commit().await?;
         if entered {
             self.throttle.succeeded(login, &from);
@@ -150,7 +150,7 @@ impl Office {
     async fn failed(&self, login: &str, from: &From, network: &str) -> Result<bool> {
         let now = self.now();
         let shut = self.throttle.failed(login, from, now);
-        let what = if shut { "lock-account" } else { "failed-log-in" };
+        let deed = if shut { Deed::LockAccount } else { Deed::FailedLogIn };
         let mut tx = self.store.begin().await?;
         match self.store.account_by_login(login.trim()).await? {
             Some(a) => {
@@ -159,7 +159,7 @@ impl Office {
                 let place = actor.grants.first().map_or("", |g| g.path.as_str());
                 let (subject, detail) = (format!("account:{}", a.id), format!("{} 网络 {network}", a.login));
                 let row =
-                    NewAudit { at: now, place, account: None, login: STRANGER, action: what, subject: &subject, detail: &detail };
+                    NewAudit { at: now, place, account: None, login: STRANGER, deed, subject: &subject, detail: &detail };
                 tx.audit(self.store.vault(), row).await?;
                 if shut {
                     let said = format!("有人用您的登录名连续输错密码或动态码(网络地址 {network})。不是您本人的,请告诉安全管理员");
@@ -173,7 +173,7 @@ impl Office {
                     place: "",
                     account: None,
                     login: STRANGER,
-                    action: what,
+                    deed,
                     subject: "account:0",
                     detail: network,
                 };
@@ -201,7 +201,7 @@ impl Office {
         if now - session.seen_at > TOUCH_MS {
             let mut tx = self.store.begin().await?;
             tx.touch_session(&key, now).await?;
-            tx.commit().await?;
+            tx.commit_untold("every page would be a row").await?;
         }
         let asked = actor.needs_second_factor() && self.second_factor;
         let needs = asked || account.totp_secret.is_some();
@@ -218,7 +218,7 @@ impl Office {
     pub async fn log_out(&self, s: &SignedIn) -> Result<()> {
         let mut tx = self.store.begin().await?;
         tx.end_session(s.actor.account, &s.session.digest).await?;
-        self.audit(&mut tx, &s.actor, "log-out", &format!("account:{}", s.actor.account), "").await?;
+        self.audit(&mut tx, &s.actor, Deed::LogOut, &format!("account:{}", s.actor.account), "").await?;
         tx.commit().await?;
         Ok(())
     }
@@ -247,7 +247,7 @@ impl Office {
             if self.throttle.failed(&door, &from, now) {
                 tx.end_session(account.id, &s.session.digest).await?;
             }
-            self.audit(&mut tx, &s.actor, "failed-log-in", &format!("account:{}", account.id), "修改密码时原密码不对").await?;
+            self.audit(&mut tx, &s.actor, Deed::FailedLogIn, &format!("account:{}", account.id), "修改密码时原密码不对").await?;
             tx.commit().await?;
             return Err(OfficeError::Input("原密码不对".into()));
         }
@@ -258,7 +258,7 @@ impl Office {
         let hash = hash(new)?;
         let mut tx = self.store.begin().await?;
         tx.set_password(account.id, &hash, None, Some(&s.session.digest)).await?;
-        self.audit(&mut tx, &s.actor, "change-password", &format!("account:{}", account.id), "").await?;
+        self.audit(&mut tx, &s.actor, Deed::ChangePassword, &format!("account:{}", account.id), "").await?;
         tx.commit().await?;
         self.throttle.succeeded(&door, &from);
         Ok(())
@@ -273,7 +273,7 @@ impl Office {
         let secret = Secret::from(random::<20>()?.to_vec()).to_base32();
         let mut tx = self.store.begin().await?;
         tx.offer_totp(&s.session.digest, self.store.vault().seal_text(&place, &secret)?).await?;
-        tx.commit().await?;
+        tx.commit_untold("what is offered is not set up yet").await?;
         Ok(secret)
     }
 
@@ -290,7 +290,7 @@ impl Office {
         tx.set_totp(s.actor.account, Some(sealed)).await?;
         tx.use_totp_step(s.actor.account, step as i64).await?;
         let raised = self.raise_session(&mut tx, s).await?;
-        self.audit(&mut tx, &s.actor, "set-up-second-factor", &format!("account:{}", s.actor.account), "").await?;
+        self.audit(&mut tx, &s.actor, Deed::SetUpSecondFactor, &format!("account:{}", s.actor.account), "").await?;
         tx.commit().await?;
         Ok(raised)
     }
@@ -307,6 +307,8 @@ impl Office {
             if self.failed(&account.login, &from, &s.session.address).await? {
                 let mut tx = self.store.begin().await?;
                 tx.end_session(account.id, &s.session.digest).await?;
+                let subject = format!("account:{}", account.id);
+                self.audit(&mut tx, &s.actor, Deed::EndSession, &subject, "动态码连续输错").await?;
                 tx.commit().await?;
             }
             return Err(wrong());
@@ -316,7 +318,7 @@ impl Office {
             return Err(wrong());
         }
         let raised = self.raise_session(&mut tx, s).await?;
-        self.audit(&mut tx, &s.actor, "second-factor", &format!("account:{}", account.id), "").await?;
+        self.audit(&mut tx, &s.actor, Deed::SecondFactor, &format!("account:{}", account.id), "").await?;
         tx.commit().await?;
         self.throttle.succeeded(&account.login, &from);
         Ok(raised)
@@ -338,7 +340,7 @@ impl Office {
         let target = all.iter().find(|x| session_name(x) == id).ok_or(OfficeError::NotFound)?;
         let mut tx = self.store.begin().await?;
         tx.end_session(s.actor.account, &target.digest).await?;
-        self.audit(&mut tx, &s.actor, "end-session", &format!("account:{}", s.actor.account), &target.user_agent).await?;
+        self.audit(&mut tx, &s.actor, Deed::EndSession, &format!("account:{}", s.actor.account), &target.user_agent).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -347,7 +349,7 @@ impl Office {
     pub async fn end_other_sessions(&self, s: &SignedIn) -> Result<u64> {
         let mut tx = self.store.begin().await?;
         let n = tx.end_other_sessions(s.actor.account, &s.session.digest).await?;
-        self.audit(&mut tx, &s.actor, "end-session", &format!("account:{}", s.actor.account), &format!("其他设备 {n} 台"))
+        self.audit(&mut tx, &s.actor, Deed::EndSession, &format!("account:{}", s.actor.account), &format!("其他设备 {n} 台"))
             .await?;
         tx.commit().await?;
         Ok(n)
@@ -357,7 +359,7 @@ impl Office {
     pub async fn notices_read(&self, s: &SignedIn) -> Result<()> {
         let mut tx = self.store.begin().await?;
         tx.notices_read(s.actor.account, self.now()).await?;
-        tx.commit().await?;
+        tx.commit_untold("one's own reading").await?;
         Ok(())
     }
 
@@ -365,7 +367,7 @@ impl Office {
         let mut tx = self.store.begin().await?;
         let now = self.now();
         tx.sweep_sessions(now, now - LONGEST_IDLE_MS, now - DEVICE_SECONDS * 1000).await?;
-        tx.commit().await?;
+        tx.commit_untold("they had ended").await?;
         Ok(())
     }
 
@@ -376,7 +378,7 @@ impl Office {
         let hashed = hash(password)?;
         let mut tx = self.store.begin().await?;
         tx.set_password(account.id, &hashed, None, None).await?;
-        self.audit_by(&mut tx, None, "reset-password", &format!("account:{}", account.id), "演示口令").await?;
+        self.audit_by(&mut tx, None, Deed::ResetPassword, &format!("account:{}", account.id), "演示口令").await?;
         tx.commit().await?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
-use baoxue_domain::access::{Action, Actor, Jurisdiction};
+use baoxue_domain::access::{Action, Actor, Deed, Jurisdiction};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::school::leavers_mark;
 use baoxue_domain::verdict::VerdictKind;
@@ -137,7 +137,7 @@ impl Office {
             n += 1;
         }
         let at = actor.home().map_or(String::new(), |p| p.to_string());
-        self.audit(&mut tx, actor, "count-classes", &format!("place:{at}"), &format!("{month} {n} 个班")).await?;
+        self.audit(&mut tx, actor, Deed::CountClasses, &format!("place:{at}"), &format!("{month} {n} 个班")).await?;
         tx.commit().await?;
         Ok(n)
     }
@@ -146,7 +146,7 @@ impl Office {
     pub async fn agreement_sheet(&self, actor: &Actor, month: &str) -> Result<Vec<u8>> {
         let schools = self.agreement(actor, month).await?;
         let bureau = self.setting("bureau", actor.home()).await?;
-        self.note(actor, "export", "人籍一致核对表", month).await?;
+        self.note(actor, Deed::Export, "人籍一致核对表", month).await?;
         let heads = [
             ("学校", 24.0),
             ("年级班级", 18.0),

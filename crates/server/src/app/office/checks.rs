@@ -1,7 +1,7 @@
 //! 专项核查的表 (the checks as a spreadsheet): schools and examinations, and everybody who is missing by name.
 
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
-use baoxue_domain::access::{Action, Actor, mask_id, mask_name, mask_phone};
+use baoxue_domain::access::{Action, Actor, Deed, mask_id, mask_name, mask_phone};
 use baoxue_domain::roster::SourceKind;
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::ChildRow;
@@ -70,7 +70,7 @@ impl Office {
             }
         }
         let kind = reason.map_or("隐去姓名证件".to_owned(), |r| format!("完整信息,原因:{r}"));
-        self.note(actor, "export", "专项核查", &format!("{} 人,截至 {day};{kind}", missing.len() + unseen.len())).await?;
+        self.note(actor, Deed::Export, "专项核查", &format!("{} 人,截至 {day};{kind}", missing.len() + unseen.len())).await?;
         let day = day.to_owned();
         let made = tokio::task::spawn_blocking(move || workbook(sheets(&bureau, &day, heads, table, missing, unseen)));
         made.await.map_err(|_| OfficeError::Input("导出时程序出错,请重试".into()))?.map_err(|e| OfficeError::Input(e.to_string()))

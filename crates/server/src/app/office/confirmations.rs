@@ -1,7 +1,7 @@
 //! 复核 (confirmations): whoever vouches for an account is not who decides. A new account, a further role, an account reopened and a password
 //! reset take effect when a second administrator has confirmed them; a new password is chosen by its owner and seen by nobody else.
 
-use baoxue_domain::access::{Action, Actor, Jurisdiction};
+use baoxue_domain::access::{Action, Actor, Deed, Jurisdiction};
 use baoxue_store::{Account, NewAudit, NewRequest, REQUEST_MS, Request, RequestKind, RequestState, Tx, random};
 
 use super::accounts::{Browser, STRANGER};
@@ -67,7 +67,7 @@ impl Office {
             place,
             account: None,
             login: STRANGER,
-            action: "ask-password",
+            deed: Deed::AskPassword,
             subject: &subject,
             detail: &detail,
         };
@@ -87,7 +87,7 @@ impl Office {
         let mut tx = self.store.begin().await?;
         let Some(r) = found else {
             tx.wrong_code(account.id, MOST_CODES).await?;
-            self.audit(&mut tx, actor, "wrong-code", &format!("account:{}", account.id), login).await?;
+            self.audit(&mut tx, actor, Deed::WrongCode, &format!("account:{}", account.id), login).await?;
             tx.commit().await?;
             let said = if asked.is_empty() {
                 "没有待核对的申请;请对方先在登录页“忘记密码或换了手机”里申请"
@@ -101,7 +101,7 @@ impl Office {
         }
         let detail = if r.forget_factor { "密码和动态码" } else { "密码" };
         let detail = format!("{login} {detail}");
-        self.audit(&mut tx, actor, "vouch-password", &format!("account:{}", account.id), &detail).await?;
+        self.audit(&mut tx, actor, Deed::VouchPassword, &format!("account:{}", account.id), &detail).await?;
         tx.commit().await?;
         if Managing::of(actor)?.school {
             // she sees the school's children herself: her word is enough for its teachers
@@ -217,11 +217,11 @@ impl Office {
             };
             tx.tell(self.store.vault(), r.account, &said, now).await?;
         }
-        let action = if confirmed { "confirm-account" } else { "refuse-account" };
+        let deed = if confirmed { Deed::ConfirmAccount } else { Deed::RefuseAccount };
         let at: Vec<String> = r.grants.iter().map(|g| g.1.to_string()).collect();
         let vouched = r.vouched_by.as_ref().map_or("", |v| v.1.as_str());
         let detail = format!("{} {} {},{vouched}经办", r.login, what(&r), at.join(";"));
-        self.audit_by(&mut tx, by, action, &format!("account:{}", r.account), &detail).await?;
+        self.audit_by(&mut tx, by, deed, &format!("account:{}", r.account), &detail).await?;
         tx.commit().await?;
         Ok(r)
     }

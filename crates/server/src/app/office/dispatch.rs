@@ -1,7 +1,7 @@
 //! 交办核实 (dispatch): findings to schools and villages, answers back, an end with its proof.
 
 use baoxue_documents::photo::PhotoError;
-use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::finding::{FindingError, FindingState, Route, Step, Workdays, route};
 use baoxue_domain::ledger::{DROPPED_OUT, Lapse, disposition};
 use baoxue_domain::place::PlacePath;
@@ -154,7 +154,7 @@ impl Office {
             if !tx.step_finding(&self.store, f, &to, &e).await? {
                 return Err(changed(f));
             }
-            self.audit(&mut tx, actor, "dispatch-finding", &format!("finding:{}", f.id), &detail).await?;
+            self.audit(&mut tx, actor, Deed::DispatchFinding, &format!("finding:{}", f.id), &detail).await?;
         }
         tx.commit().await?;
         Ok(planned.len())
@@ -210,7 +210,7 @@ impl Office {
             let file = tx.add_file(&self.store, &file).await?;
             tx.add_proof(Subject::Finding(f.id), file).await?;
         }
-        self.audit(&mut tx, actor, "answer-finding", &format!("finding:{}", f.id), &format!("{said},佐证 {} 份", kept.len()))
+        self.audit(&mut tx, actor, Deed::AnswerFinding, &format!("finding:{}", f.id), &format!("{said},佐证 {} 份", kept.len()))
             .await?;
         tx.commit().await?;
         Ok(())
@@ -278,7 +278,7 @@ impl Office {
             }
             _ => {}
         }
-        self.audit(&mut tx, actor, &format!("{}-finding", step.code()), &format!("finding:{id}"), &note).await?;
+        self.audit(&mut tx, actor, deed_of(step), &format!("finding:{id}"), &note).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -335,7 +335,7 @@ impl Office {
             let e = NewEvent { kind: "overdue", detail, by: None, at: self.now() };
             let mut tx = self.store.begin().await?;
             if tx.escalate_finding(&self.store, &f, &e).await? {
-                self.audit_program(&mut tx, &f, "escalate-finding", detail).await?;
+                self.audit_program(&mut tx, &f, Deed::EscalateFinding, detail).await?;
                 tx.commit().await?;
                 escalated += 1;
             }
@@ -361,7 +361,7 @@ impl Office {
                 .await?;
             tx.add_event(&self.store, Subject::Finding(id), &event, None).await?;
             let f = Finding { id, unit_path: child.residence_path, ..Finding::new(e.child) };
-            self.audit_program(&mut tx, &f, "open-finding", &detail).await?;
+            self.audit_program(&mut tx, &f, Deed::OpenFinding, &detail).await?;
             tx.commit().await?;
             reopened += 1;
         }
@@ -369,11 +369,11 @@ impl Office {
     }
 
     /// The audit row of what the program does by itself.
-    async fn audit_program(&self, tx: &mut Tx, f: &Finding, action: &str, detail: &str) -> Result<()> {
+    async fn audit_program(&self, tx: &mut Tx, f: &Finding, deed: Deed, detail: &str) -> Result<()> {
         let place = f.unit_path.as_deref().and_then(PlacePath::parse).and_then(|p| p.county());
         let place = place.as_ref().map_or("", PlacePath::as_str);
         let subject = format!("finding:{}", f.id);
-        let row = NewAudit { at: self.now(), place, account: None, login: "系统", action, subject: &subject, detail };
+        let row = NewAudit { at: self.now(), place, account: None, login: "系统", deed, subject: &subject, detail };
         Ok(tx.audit(self.store.vault(), row).await?)
     }
 
@@ -381,6 +381,20 @@ impl Office {
     pub async fn inbox_counts(&self, actor: &Actor) -> Result<(i64, i64)> {
         let Ok(j) = actor.jurisdiction(Action::AnswerFinding) else { return Ok((0, 0)) };
         Ok(self.store.waiting_counts(&j, self.now()).await?)
+    }
+}
+
+/// What the log calls a step.
+fn deed_of(step: Step) -> Deed {
+    match step {
+        Step::Dispatch => Deed::DispatchFinding,
+        Step::Answer => Deed::AnswerFinding,
+        Step::SendBack => Deed::SendBackFinding,
+        Step::HandBack => Deed::HandBackFinding,
+        Step::Clear => Deed::ClearFinding,
+        Step::Confirm => Deed::ConfirmFinding,
+        Step::Reopen => Deed::ReopenFinding,
+        Step::Withdraw => Deed::WithdrawFinding,
     }
 }
 

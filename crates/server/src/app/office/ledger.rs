@@ -1,7 +1,7 @@
 //! 台账 (ledgers): who stands on which, what was verified of each, and the same as a spreadsheet that says what it is.
 
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
-use baoxue_domain::access::{Action, Actor, Jurisdiction, mask_address, mask_id, mask_name, mask_phone};
+use baoxue_domain::access::{Action, Actor, Deed, Jurisdiction, mask_address, mask_id, mask_name, mask_phone};
 use baoxue_domain::ledger::{Effect, LedgerKind, Standing, disposition};
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::{ChildRow, LedgerQuery, Listed, Order, asks_for_number};
@@ -151,7 +151,7 @@ impl Office {
         let found = self.store.search(typed, j).await?;
         let by = if number { "按号码" } else { "按姓名" };
         let digest = self.store.vault().token("searched", typed.trim()).cast_unsigned();
-        self.note(actor, "search", "children", &format!("{by},摘要 {digest:016x},找到 {} 人", found.len())).await?;
+        self.note(actor, Deed::Search, "学生", &format!("{by},摘要 {digest:016x},找到 {} 人", found.len())).await?;
         Ok(found)
     }
 
@@ -221,7 +221,7 @@ impl Office {
         let page = self.store.children(&of.query, &j, of.order, MAX_PRINTED, 0).await?;
         let kind = reason.map_or("隐去姓名证件".to_owned(), |r| format!("完整信息,原因:{r}"));
         let detail = format!("打印 {} 人,截至 {};条件:{};{kind}", page.rows.len(), self.day_of(&of.query), of.said());
-        self.note(actor, "print", of.list.title(), &detail).await?;
+        self.note(actor, Deed::Print, of.list.title(), &detail).await?;
         Ok(page.rows)
     }
 
@@ -244,7 +244,7 @@ impl Office {
         let (children, reasons): (Vec<ChildRow>, Vec<String>) = children.into_iter().unzip();
         let verified = self.verifications(actor, &of.query, &children).await?;
         let kind = reason.map_or("隐去姓名证件".to_owned(), |r| format!("完整信息,原因:{r}"));
-        self.note(actor, "export", of.list.title(), &format!("{total} 人,截至 {day};条件:{};{kind}", of.said())).await?;
+        self.note(actor, Deed::Export, of.list.title(), &format!("{total} 人,截至 {day};条件:{};{kind}", of.said())).await?;
         let homes: Vec<&str> = children.iter().filter_map(|c| c.residence_path.as_deref()).collect();
         let trails = self.trails(&homes).await?;
         let who = format!("{}({})", actor.name, actor.login);

@@ -25,7 +25,7 @@ pub mod worker;
 
 use std::sync::Arc;
 
-use baoxue_domain::access::{Action, Actor, Refusal};
+use baoxue_domain::access::{Action, Actor, Deed, Refusal};
 use baoxue_domain::place::PlacePath;
 use baoxue_store::{NewAudit, Store, StoreError, Tx};
 use thiserror::Error;
@@ -156,30 +156,30 @@ impl Office {
     }
 
     /// Writes an audit row in a transaction.
-    pub async fn audit(&self, tx: &mut Tx, actor: &Actor, action: &str, subject: &str, detail: &str) -> Result<()> {
-        tx.audit(self.store.vault(), self.row(actor, action, subject, detail)).await?;
+    pub async fn audit(&self, tx: &mut Tx, actor: &Actor, deed: Deed, subject: &str, detail: &str) -> Result<()> {
+        tx.audit(self.store.vault(), self.row(actor, deed, subject, detail)).await?;
         Ok(())
     }
 
     /// The same, for what may also come from the command line.
-    pub async fn audit_by(&self, tx: &mut Tx, by: Option<&Actor>, action: &str, subject: &str, detail: &str) -> Result<()> {
+    pub async fn audit_by(&self, tx: &mut Tx, by: Option<&Actor>, deed: Deed, subject: &str, detail: &str) -> Result<()> {
         match by {
-            Some(actor) => self.audit(tx, actor, action, subject, detail).await,
+            Some(actor) => self.audit(tx, actor, deed, subject, detail).await,
             None => {
-                let row = NewAudit { at: self.now(), place: "", account: None, login: "命令行", action, subject, detail };
+                let row = NewAudit { at: self.now(), place: "", account: None, login: "命令行", deed, subject, detail };
                 Ok(tx.audit(self.store.vault(), row).await?)
             }
         }
     }
 
     /// An audit row of its own, for what changes nothing else.
-    pub async fn note(&self, actor: &Actor, action: &str, subject: &str, detail: &str) -> Result<()> {
-        self.store.note(self.row(actor, action, subject, detail)).await?;
+    pub async fn note(&self, actor: &Actor, deed: Deed, subject: &str, detail: &str) -> Result<()> {
+        self.store.note(self.row(actor, deed, subject, detail)).await?;
         Ok(())
     }
 
-    fn row<'a>(&self, actor: &'a Actor, action: &'a str, subject: &'a str, detail: &'a str) -> NewAudit<'a> {
+    fn row<'a>(&self, actor: &'a Actor, deed: Deed, subject: &'a str, detail: &'a str) -> NewAudit<'a> {
         let place = actor.grants.first().map_or("", |g| g.path.as_str());
-        NewAudit { at: self.now(), place, account: Some(actor.account), login: &actor.login, action, subject, detail }
+        NewAudit { at: self.now(), place, account: Some(actor.account), login: &actor.login, deed, subject, detail }
     }
 }

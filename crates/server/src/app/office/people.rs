@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
-use baoxue_domain::access::{Action, Actor, Jurisdiction, Role};
+use baoxue_domain::access::{Action, Actor, Deed, Jurisdiction, Role};
 use baoxue_domain::place::PlacePath;
 use baoxue_store::{Account, GrantRow, NewAccount, NewRequest, Request, RequestKind, RequestState};
 use jiff::civil::Date;
@@ -140,7 +140,7 @@ impl Office {
         }
         let roles: Vec<&str> = grants.iter().map(|g| g.0.label()).collect();
         let detail = format!("{login} {}", roles.join("、"));
-        self.audit_by(&mut tx, by, "add-account", &format!("account:{id}"), &detail).await?;
+        self.audit_by(&mut tx, by, Deed::AddAccount, &format!("account:{id}"), &detail).await?;
         tx.commit().await?;
         Ok(password)
     }
@@ -175,7 +175,7 @@ impl Office {
         let new = NewRequest { account: account.id, grants, ..NewRequest::default() };
         self.vouch(&mut tx, actor, RequestKind::Grant, new).await?;
         let said: Vec<String> = grants.iter().map(|(role, path)| format!("{} {path}", role.label())).collect();
-        self.audit(&mut tx, actor, "grant", &format!("account:{}", account.id), &said.join("、")).await?;
+        self.audit(&mut tx, actor, Deed::Grant, &format!("account:{}", account.id), &said.join("、")).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -195,7 +195,7 @@ impl Office {
         }
         let detail = if forget_factor { "密码和动态码" } else { "密码" };
         tx.tell(self.store.vault(), account.id, &format!("{detail}已在服务器上用命令行重置"), now).await?;
-        self.audit_by(&mut tx, None, "reset-password", &format!("account:{}", account.id), detail).await?;
+        self.audit_by(&mut tx, None, Deed::ResetPassword, &format!("account:{}", account.id), detail).await?;
         tx.commit().await?;
         Ok(password)
     }
@@ -236,7 +236,7 @@ impl Office {
             self.vouch(&mut tx, actor, RequestKind::Grant, new).await?;
         }
         let last = until.map(|d| format!(" 至 {d}")).unwrap_or_default();
-        self.audit(&mut tx, actor, "grant", &format!("account:{}", account.id), &format!("{} {path}{last}", role.label()))
+        self.audit(&mut tx, actor, Deed::Grant, &format!("account:{}", account.id), &format!("{} {path}{last}", role.label()))
             .await?;
         tx.commit().await?;
         Ok(())
@@ -253,7 +253,7 @@ impl Office {
         if !tx.end_grant(grant, self.clock.today()).await? {
             return Err(OfficeError::Conflict("这项授权已经终止".into()));
         }
-        self.audit(&mut tx, actor, "end-grant", &format!("account:{}", account.id), &format!("{} {}", g.role.label(), g.path))
+        self.audit(&mut tx, actor, Deed::EndGrant, &format!("account:{}", account.id), &format!("{} {}", g.role.label(), g.path))
             .await?;
         tx.commit().await?;
         Ok(())
@@ -276,7 +276,7 @@ impl Office {
             not_oneself(actor, &account)?;
             if Managing::of(actor)?.school {
                 tx.set_disabled(account.id, None).await?;
-                self.audit(&mut tx, actor, "enable-account", &format!("account:{}", account.id), login).await?;
+                self.audit(&mut tx, actor, Deed::EnableAccount, &format!("account:{}", account.id), login).await?;
                 return Ok(tx.commit().await?);
             }
             let waits = self.store.requests(RequestState::Vouched, Some(account.id), self.now()).await?;
@@ -286,8 +286,8 @@ impl Office {
             let new = NewRequest { account: account.id, ..NewRequest::default() };
             self.vouch(&mut tx, actor, RequestKind::Enable, new).await?;
         }
-        let what = if disabled { "disable-account" } else { "enable-account" };
-        self.audit(&mut tx, actor, what, &format!("account:{}", account.id), login).await?;
+        let deed = if disabled { Deed::DisableAccount } else { Deed::EnableAccount };
+        self.audit(&mut tx, actor, deed, &format!("account:{}", account.id), login).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
-use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::place::{PlaceCode, PlaceLevel, PlacePath};
 use baoxue_store::{NewPlace, Place};
 use jiff::civil::Date;
@@ -180,8 +180,8 @@ impl Office {
         self.audit(
             &mut tx,
             actor,
-            "put-places",
-            "places",
+            Deed::PutPlaces,
+            "区划学校",
             &format!("{n} 处新增或变更,划片 {} 条,自 {from} 起", read.catchments.len()),
         )
         .await?;
@@ -200,7 +200,7 @@ impl Office {
         if n == 0 {
             return Err(OfficeError::NotFound);
         }
-        self.audit(&mut tx, actor, "close-place", &format!("place:{path}"), &format!("自 {from} 起撤并,共 {n} 处")).await?;
+        self.audit(&mut tx, actor, Deed::ClosePlace, &format!("place:{path}"), &format!("自 {from} 起撤并,共 {n} 处")).await?;
         tx.commit().await?;
         Ok(n)
     }
@@ -258,7 +258,7 @@ impl Office {
         }
         let mut tx = self.store.begin().await?;
         tx.switch_place(&signed.session.digest, to.map(PlacePath::as_str)).await?;
-        tx.commit().await?;
+        tx.commit_untold("it narrows what is seen, and nothing else").await?;
         Ok(())
     }
 

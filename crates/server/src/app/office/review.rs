@@ -1,6 +1,6 @@
 //! 人工认定 (clerical review): two rows side by side, and what a person says of them.
 
-use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, RosterRow, SourceKind};
 use baoxue_linkage::differing_chars;
@@ -166,7 +166,7 @@ impl Office {
         if !tx.decide(&self.store, area.as_str(), &pair, &sides, judgement, self.now(), actor.account).await? {
             return Err(OfficeError::Conflict("这一对刚由别人认定过,已为您跳到下一对".into()));
         }
-        self.audit(&mut tx, actor, "decide-review", &format!("pair:{}", pair.id), word).await?;
+        self.audit(&mut tx, actor, Deed::DecideReview, &format!("pair:{}", pair.id), word).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Office {
         if !tx.undo_decision(area.as_str(), decision, self.now(), actor.account).await? {
             return Err(OfficeError::Conflict("这条认定不存在,或已经撤回".into()));
         }
-        self.audit(&mut tx, actor, "undo-review", &format!("decision:{decision}"), "").await?;
+        self.audit(&mut tx, actor, Deed::UndoReview, &format!("decision:{decision}"), "").await?;
         tx.commit().await?;
         Ok(())
     }

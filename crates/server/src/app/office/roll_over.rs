@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::school::{Grade, SchoolYear, leavers_step};
 use baoxue_store::{Place, Relocated, Relocation};
@@ -157,7 +157,7 @@ impl Office {
         }
         let done = tx.relocate(&self.store, &moves, self.clock.today(), self.now(), actor.account).await?;
         let detail = format!("{year}学年,{} 个年级班级,{} 名学生,{} 项授权", done.places, done.children, done.grants);
-        self.audit(&mut tx, actor, "roll-over", &format!("place:{area}"), &detail).await?;
+        self.audit(&mut tx, actor, Deed::RollOver, &format!("place:{area}"), &detail).await?;
         tx.commit().await?;
         Ok(done)
     }
@@ -201,7 +201,7 @@ impl Office {
         let subject = format!("place:{}", relocation.from);
         let detail = format!("改为{},{}", relocation.name, relocation.to);
         let done = tx.relocate(&self.store, &[relocation], self.clock.today(), self.now(), actor.account).await?;
-        self.audit(&mut tx, actor, "relocate-place", &subject, &detail).await?;
+        self.audit(&mut tx, actor, Deed::RelocatePlace, &subject, &detail).await?;
         tx.commit().await?;
         Ok(done)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use baoxue_documents::address;
-use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::finding::{FindingState, Step};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{ClassRegister, Field, IssueCode, Mapping, Severity, SourceKind};
@@ -178,7 +178,7 @@ impl Office {
     async fn add_batch(&self, tx: &mut Tx, actor: &Actor, new: &NewBatch) -> Result<i64> {
         let id = tx.stage_batch(self.store.vault(), new, self.now(), actor.account).await?;
         let detail = format!("{} {} 行 {}", new.file_name, new.good_rows, new.digest);
-        self.audit(tx, actor, "stage-roster", &format!("batch:{id}"), &detail).await?;
+        self.audit(tx, actor, Deed::StageRoster, &format!("batch:{id}"), &detail).await?;
         Ok(id)
     }
 
@@ -301,7 +301,7 @@ impl Office {
         let headings = said.headings.iter().map(|(h, f)| format!("{h}={f}"));
         let schools = said.schools.iter().map(|(n, p)| format!("{n}={}", p.last()));
         let detail = format!("由第 {id} 批重新读取为第 {fresh} 批;{}", headings.chain(schools).collect::<Vec<_>>().join("、"));
-        self.audit(&mut tx, actor, "reread-roster", &format!("batch:{fresh}"), &detail).await?;
+        self.audit(&mut tx, actor, Deed::RereadRoster, &format!("batch:{fresh}"), &detail).await?;
         tx.commit().await?;
         Ok(fresh)
     }
@@ -439,7 +439,7 @@ impl Office {
                 return Err(OfficeError::Conflict(format!("“{}”刚被别人处理过,请刷新", b.file_name)));
             }
             let detail = format!("{} {} 行,{}", b.file_name, b.good_rows, mode.label());
-            self.audit(&mut tx, actor, "load-roster", &format!("batch:{}", b.id), &detail).await?;
+            self.audit(&mut tx, actor, Deed::LoadRoster, &format!("batch:{}", b.id), &detail).await?;
         }
         tx.commit().await?;
         Ok(batches.len())
@@ -469,7 +469,7 @@ impl Office {
         self.audit(
             &mut tx,
             actor,
-            "withdraw-roster",
+            Deed::WithdrawRoster,
             &format!("batch:{id}"),
             &format!("{} 撤销交办 {called_off} 条", batch.file_name),
         )

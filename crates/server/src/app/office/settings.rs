@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::place::PlacePath;
 use baoxue_store::NewSetting;
 use jiff::civil::Date;
@@ -171,7 +171,7 @@ impl Office {
         let mut tx = self.store.begin().await?;
         let new = NewSetting { scope: place.as_str(), name, value, from };
         tx.set(new, self.now(), Some(actor.account)).await?;
-        self.audit(&mut tx, actor, "set", &format!("setting:{name}"), &format!("{value},自 {from} 起")).await?;
+        self.audit(&mut tx, actor, Deed::Set, &format!("setting:{name}"), &format!("{value},自 {from} 起")).await?;
         tx.commit().await?;
         if let Ok(mut kept) = self.settings.0.lock() {
             *kept = None;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use baoxue_domain::access::Deed;
 use baoxue_store::{Job, JobState, Lease, StoreError};
 
 use super::comparison::{JOB, Meter, STAGES};
@@ -79,6 +80,7 @@ impl Office {
         if let Some(run) = job.payload.split_once(' ').and_then(|(_, r)| r.parse().ok()) {
             tx.fail_run(run, &said, e.question(), self.now()).await?;
         }
+        self.audit_by(&mut tx, None, Deed::FailJob, "后台任务", &said).await?;
         tx.commit().await?;
         Ok(())
     }

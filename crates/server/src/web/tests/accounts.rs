@@ -510,7 +510,7 @@ async fn requests_do_not_go_round_the_rules() {
                 ..Default::default()
             };
             tx.request(&app.office.store, baoxue_store::RequestKind::Grant, &new, app.office.now()).await.unwrap();
-            tx.commit().await.unwrap();
+            tx.commit_untold("a test").await.unwrap();
         }
         let ids = waiting().await;
         let (a, b) = tokio::join!(confirm(ids[0]), confirm(ids[1]));

@@ -235,7 +235,7 @@ async fn a_persons_word_is_heard_by_the_next_run() {
         };
         let mut tx = app.office.store.begin().await.unwrap();
         tx.add_pairs(1, &[pair]).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let page = app.get(&county, "/review").await.text();
         let pair = page.split("data-pair=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
         assert!(page.contains("<mark>"), "what differs is marked");
@@ -424,7 +424,7 @@ async fn rights_are_managed_inside_ones_own_county() {
         };
         let mut tx = app.office.store.begin().await.unwrap();
         tx.put_places(&[place], jiff::civil::date(2020, 1, 1)).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         let out = app.upload(&neighbour, "/people/sheet", &[("file", Some("人员.csv"), people.as_bytes())]).await;
         let sheets = baoxue_documents::read::read("x.xlsx", out.is(200).bytes.clone()).unwrap();
         assert!(

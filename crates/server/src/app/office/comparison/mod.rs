@@ -7,7 +7,7 @@ mod work;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use baoxue_domain::access::{Action, Actor};
+use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::finding::{FindingState, Step};
 use baoxue_domain::ledger::{Assessment, Standing, Stands};
 use baoxue_domain::place::PlacePath;
@@ -210,7 +210,7 @@ impl Office {
         let mut tx = self.store.begin().await?;
         let run = tx.start_run(self.store.vault(), &new, self.now(), actor.account).await?;
         tx.add_job(JOB, &payload(&county, run), self.now(), actor.account).await?;
-        self.audit(&mut tx, actor, "start-run", &format!("run:{run}"), &format!("{} 份名册", batches.len())).await?;
+        self.audit(&mut tx, actor, Deed::StartRun, &format!("run:{run}"), &format!("{} 份名册", batches.len())).await?;
         tx.commit().await?;
         self.bell.notify_one();
         Ok(run)
@@ -271,7 +271,7 @@ impl Office {
         if job.state == JobState::Queued {
             tx.fail_run(run, "已取消", None, self.now()).await?;
         }
-        self.audit(&mut tx, actor, "cancel-run", &format!("run:{run}"), "").await?;
+        self.audit(&mut tx, actor, Deed::CancelRun, &format!("run:{run}"), "").await?;
         tx.commit().await?;
         Ok(())
     }
@@ -342,7 +342,7 @@ impl Office {
             place: county.as_str(),
             account: Some(run.started_by),
             login: "",
-            action: "finish-run",
+            deed: Deed::FinishRun,
             subject: &subject,
             detail: &detail,
         };
