@@ -242,3 +242,33 @@ test("PostgreSQL survives kill -9 of the program at any moment", { skip: process
   execFileSync("psql", [`${process.env.BAOXUE_TEST_POSTGRES}/postgres`, "-qc", `CREATE DATABASE ${name}`]);
   await torment(new Installation("postgres", `${process.env.BAOXUE_TEST_POSTGRES}/${name}`));
 });
+
+test("several processes on one database share the work, and each run is done once", { skip: process.env.BAOXUE_TEST_POSTGRES ? false : "make test starts PostgreSQL" }, async () => {
+  const name = `s${Date.now()}`;
+  execFileSync("psql", [`${process.env.BAOXUE_TEST_POSTGRES}/postgres`, "-qc", `CREATE DATABASE ${name}`]);
+  const database = `${process.env.BAOXUE_TEST_POSTGRES}/${name}`;
+  const pair = [new Installation("shared", database), new Installation("shared", database)];
+  await pair[0].start();
+  await pair[1].start();
+  const asked = [];
+  for (let i = 0; i < 6; i++) {
+    const [victim, heir] = i % 2 ? pair : [...pair].reverse();
+    for (const p of pair) await p.logIn("xian");
+    const answer = await victim.form("xian", "/runs", {});
+    assert.equal(answer.status, 303, answer.text);
+    asked.push(Number(answer.location.match(/\d+/)[0]));
+    // either of the two may have taken it: whichever it was, the other one ends it
+    await sleep(random() * 900);
+    await victim.kill();
+    await heir.finished(asked.at(-1));
+    await victim.start();
+  }
+  const rows = execFileSync("psql", [database, "-qtAc", "SELECT subject, COUNT(*) FROM audit WHERE action = 'finish-run' GROUP BY subject ORDER BY 1"], { encoding: "utf8" });
+  const done = Object.fromEntries(rows.trim().split("\n").map((l) => l.split("|")));
+  for (const run of asked) assert.equal(done[`run:${run}`], "1", `run ${run} was done once`);
+  // what goes by the clock is one job for both
+  const clock = execFileSync("psql", [database, "-qtAc", "SELECT kind, COUNT(*) FROM job WHERE kind IN ('escalate', 'reopen', 'sweep') GROUP BY kind ORDER BY 1"], { encoding: "utf8" });
+  assert.equal(clock.trim(), "escalate|1\nreopen|1\nsweep|1");
+  pair[0].doctor();
+  for (const p of pair) await p.kill();
+});

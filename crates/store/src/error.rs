@@ -60,9 +60,29 @@ pub enum StoreError {
     /// A job's lease went to another worker.
     #[error("这项任务已由另一个进程接手")]
     Fenced,
+    /// A value that this version does not know.
+    #[error("数据库里的 {what} 是“{found}”,本程序不认识,可能由更新的版本写入。请用新版程序打开")]
+    Unreadable {
+        /// Table and column.
+        what: &'static str,
+        /// What stands there.
+        found: String,
+    },
     /// Anything else of the database.
     #[error("数据库出错")]
     Database(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// A value that this version does not know.
+    pub(crate) fn unreadable(what: &'static str, found: &str) -> Self {
+        Self::Unreadable { what, found: found.chars().take(40).collect() }
+    }
+
+    /// Whether the same may work in a moment.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::Busy(_) | Self::Conflict(_))
+    }
 }
 
 /// What the system says of a file, in words; rare ones with the system's own number.
@@ -141,6 +161,7 @@ impl StoreError {
             Self::Restore(_) => "restore",
             Self::BadPlace(_) => "bad-place",
             Self::Fenced => "fenced",
+            Self::Unreadable { .. } => "unreadable",
             Self::Database(_) => "database",
         }
     }

@@ -45,7 +45,7 @@ pub use error::{Result, StoreError, in_words};
 pub use event::{After, Event, NewEvent, NewFile, Proof, Subject};
 pub use files::StoredReader;
 pub use finding::{Finding, FindingFilter, FindingThen, Placed, Returned, StateCount};
-pub use job::{Job, JobState, Lease};
+pub use job::{Job, JobState, Lane, Lease, NewJob};
 pub use place::{NewPlace, Place};
 pub use relocation::{Relocated, Relocation};
 pub use request::{NewRequest, REQUEST_MS, Request, RequestKind, RequestState};

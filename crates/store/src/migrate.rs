@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (2, include_str!("../migrations/0002_run_report.sql")),
     (3, include_str!("../migrations/0003_standing.sql")),
     (4, include_str!("../migrations/0004_accounts.sql")),
+    (5, include_str!("../migrations/0005_jobs.sql")),
 ];
 
 /// Any number that nothing else locks.
@@ -23,6 +24,12 @@ impl Store {
     /// The newest version that the program knows.
     pub fn newest_schema() -> i64 {
         MIGRATIONS.last().map_or(0, |m| m.0)
+    }
+
+    /// Digests of the migrations, in order: what was released never changes (test).
+    pub fn migration_digests() -> Vec<String> {
+        let hex = |d: ring::digest::Digest| d.as_ref().iter().take(8).map(|b| format!("{b:02x}")).collect();
+        MIGRATIONS.iter().map(|m| hex(ring::digest::digest(&ring::digest::SHA256, m.1.as_bytes()))).collect()
     }
 
     /// The database's version; 0 when empty.
@@ -41,6 +48,11 @@ impl Store {
 
     /// Brings the schema up to date and says which versions were applied. A newer schema than the program's is refused.
     pub async fn migrate(&self) -> Result<Vec<i64>> {
+        self.migrate_to(Self::newest_schema()).await
+    }
+
+    /// The same, up to the schema of an earlier release: for tests of the way from there.
+    pub async fn migrate_to(&self, release: i64) -> Result<Vec<i64>> {
         let found = self.schema_version().await?;
         let known = Self::newest_schema();
         if found > known {
@@ -51,7 +63,7 @@ impl Store {
             return Err(StoreError::SchemaBeforeRelease);
         }
         let mut applied = Vec::new();
-        for (version, text) in MIGRATIONS.iter().filter(|m| m.0 > found) {
+        for (version, text) in MIGRATIONS.iter().filter(|m| m.0 > found && m.0 <= release) {
             let mut tx = self.begin().await?;
             // two processes may start at once: the row is the lock
             let mine = tx
@@ -66,6 +78,7 @@ impl Store {
                         self.seal_names(&mut tx).await?;
                         tx.chain_log(&self.vault).await?;
                     }
+                    5 => tx.name_runs_of_jobs().await?,
                     _ => {}
                 }
                 applied.push(*version);
@@ -167,6 +180,21 @@ impl Store {
                 Ok((r.text(0)?, r.text(1)?, kind.to_owned(), r.flag(3)?))
             })
             .collect()
+    }
+}
+
+impl Tx {
+    /// Of version 5: with what a job is to be done was `PLACE RUN`.
+    async fn name_runs_of_jobs(&mut self) -> Result<()> {
+        for r in self.all("SELECT id, payload FROM job WHERE kind = 'run' ORDER BY id", vec![]).await? {
+            let before = r.text(1)?;
+            let parts = before.split_once(' ').and_then(|(place, run)| Some((place, run.parse::<i64>().ok()?)));
+            let Some((place, run)) = parts else { continue };
+            let payload = serde_json::json!({ "place": place, "run": run }).to_string();
+            let sql = "UPDATE job SET kind = 'compare', key = $1, payload = $2 WHERE id = $3";
+            self.run(sql, binds![place, payload, r.int(0)?]).await?;
+        }
+        self.continue_numbers("job").await
     }
 }
 

@@ -133,9 +133,14 @@ mod tests {
 
     #[test]
     fn subjects() {
-        for (subject, known) in
-            [("child:12", true), ("疑似辍学台账", true), ("children", false), ("thing:1", false), ("", false), ("page:/inbox", true)]
-        {
+        for (subject, known) in [
+            ("child:12", true),
+            ("疑似辍学台账", true),
+            ("children", false),
+            ("thing:1", false),
+            ("", false),
+            ("page:/inbox", true),
+        ] {
             assert_eq!(is_known_subject(subject), known, "{subject}");
         }
     }

@@ -4,6 +4,7 @@ pub mod bad_rows;
 pub mod clock;
 pub mod compare;
 pub mod demo;
+pub mod jobs;
 pub mod link;
 pub mod office;
 pub mod process;

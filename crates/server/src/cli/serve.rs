@@ -73,8 +73,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let clock = args.demo_clock.map_or_else(Clock::default, Clock::starting_at);
     let mut office = Office::new(store, clock);
     office.audit_heads = args.audit_heads;
-    tokio::spawn(office.clone().work());
-    tokio::spawn(office.clone().keep());
+    office.start_work();
     if let Some(folder) = &args.demo {
         demo_office::prepare(&office, folder).await?;
     }

@@ -16,11 +16,12 @@ use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
 use super::view::{ChildView, number, of_list, verdict_class, when};
+use crate::app::jobs::Job;
 use crate::app::link::report::expected;
 use crate::app::link::report::{JudgedLine, judged_lines};
 use crate::app::link::reviewed::Judged;
 use crate::app::office::accounts::SignedIn;
-use crate::app::office::comparison::{Figures, GONE, Input, STAGES};
+use crate::app::office::comparison::{Compare, Figures, GONE, Input};
 use crate::app::office::ledger::List;
 use crate::app::office::{Office, OfficeError};
 
@@ -266,7 +267,7 @@ pub async fn page(
         id,
         as_of: run.as_of.clone(),
         started: when(run.started_at),
-        stages: STAGES.len(),
+        stages: Compare::STAGES.len(),
         running: run.state == RunState::Running,
         failed: (run.state == RunState::Failed).then(|| run.problem.clone().unwrap_or_default()),
         asks_gone: run.question.as_deref() == Some(GONE),

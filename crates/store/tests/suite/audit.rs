@@ -1,9 +1,18 @@
+use baoxue_domain::access::Deed;
 use baoxue_store::{AuditFilter, Broken, NewAudit};
 
 use crate::{COUNTY, NOW, places, within};
 
 fn row<'a>(at: i64, action: &'a str, place: &'a str) -> NewAudit<'a> {
-    NewAudit { at, place, account: Some(1), login: "zhang", action, subject: "child:1", detail: "导出台账" }
+    NewAudit {
+        at,
+        place,
+        account: Some(1),
+        login: "zhang",
+        deed: Deed::find(action).unwrap(),
+        subject: "child:1",
+        detail: "导出台账",
+    }
 }
 
 /// Whatever somebody does to the log who can write into the database and has no key.
@@ -34,7 +43,7 @@ async fn whatever_is_changed_is_found_at_once() {
             assert_eq!((good.rows, good.broken), (10, None));
             let mut tx = p.store.begin().await.unwrap();
             tx.script(change).await.unwrap();
-            tx.commit_untold("a test").await.unwrap();
+            tx.commit().await.unwrap();
             assert_eq!(p.store.verify_audit().await.unwrap().broken, Some(found), "{change}");
         }
     }
@@ -51,7 +60,7 @@ async fn a_head_kept_elsewhere_finds_what_was_cut_off() {
         assert_eq!(head.to_string().parse(), Ok(head.clone()));
         let mut tx = p.store.begin().await.unwrap();
         tx.script("DELETE FROM audit WHERE id > 3; UPDATE counter SET next = 4 WHERE name = 'audit'").await.unwrap();
-        tx.commit_untold("a test").await.unwrap();
+        tx.commit().await.unwrap();
         assert_eq!(p.store.verify_audit().await.unwrap().broken, None, "inside the database nothing shows it");
         assert_eq!(p.store.lost_head(std::slice::from_ref(&head)).await.unwrap(), Some(head.clone()));
         for i in 0..5 {
@@ -75,7 +84,7 @@ async fn rows_of_many_writers_stand_in_one_order() {
                 }
                 tx.set_disabled(1, None).await.unwrap();
                 if i % 4 != 0 {
-                    tx.commit_untold("a test").await.unwrap();
+                    tx.commit().await.unwrap();
                 }
             }));
         }

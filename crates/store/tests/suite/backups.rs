@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
-use baoxue_store::{LedgerQuery, NewAudit, NewBatch, Order, Row, Store, Vault};
+use baoxue_domain::access::Deed;
+use baoxue_store::{Lane, LedgerQuery, NewAudit, NewBatch, NewJob, Order, Row, Store, Vault};
 
 use crate::runs::{record, run_over};
 use crate::{COUNTY, NOW, empty_places, places, postgres_url, within};
@@ -35,7 +36,7 @@ async fn filled(store: &Store) {
 }
 
 fn export(at: i64) -> NewAudit<'static> {
-    NewAudit { at, place: COUNTY, account: Some(1), login: "zhang", action: Deed::Export, subject: "x", detail: "导出" }
+    NewAudit { at, place: COUNTY, account: Some(1), login: "zhang", deed: Deed::Export, subject: "学生", detail: "导出" }
 }
 
 /// A digest of every table's rows, in an order that does not depend on the database.
@@ -94,7 +95,12 @@ async fn a_backup_goes_back_into_either_database() {
             // numbers go on where they were
             let mut tx = to.begin().await.unwrap();
             assert_eq!(tx.child_numbers(1).await.unwrap(), 3);
-            assert_eq!(tx.add_job("run", "x", NOW, 1).await.unwrap(), 1);
+            assert_eq!(
+                tx.add_job(&NewJob { kind: "x", key: "", payload: "{}", lane: Lane::Quick, after_ms: 0, by: None }, NOW)
+                    .await
+                    .unwrap(),
+                Some(1)
+            );
             tx.commit_untold("a test").await.unwrap();
             to.note(export(NOW)).await.unwrap();
             let e = to.restore(&file).await.unwrap_err().to_string();

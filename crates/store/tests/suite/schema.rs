@@ -1,10 +1,11 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
+use baoxue_domain::access::Deed;
 use baoxue_domain::ledger::Standing;
 use baoxue_store::{
-    Dialect, LedgerQuery, Listed, NewAudit, Order, Store, StoreError, Subject, binds, columns_of_children, columns_of_files,
-    columns_of_places,
+    Dialect, Lane, LedgerQuery, Listed, NewAudit, NewJob, Order, Store, StoreError, Subject, binds, columns_of_children,
+    columns_of_files, columns_of_places,
 };
 
 use crate::runs::{noon, record, run_over};
@@ -14,7 +15,7 @@ use crate::{COUNTY, NOW, empty_places, places, within};
 async fn both_databases_get_the_same_schema_and_a_second_start_changes_nothing() {
     let mut schemas = Vec::new();
     for p in empty_places().await {
-        assert_eq!(p.store.migrate().await.unwrap(), [1, 2, 3, 4]);
+        assert_eq!(p.store.migrate().await.unwrap(), [1, 2, 3, 4, 5]);
         assert_eq!(p.store.migrate().await.unwrap(), [0; 0]);
         schemas.push(p.store.schema().await.unwrap());
     }
@@ -28,7 +29,7 @@ async fn two_processes_may_start_at_once() {
         let (a, b) = tokio::join!(p.store.migrate(), p.store.migrate());
         let mut both = [a.unwrap(), b.unwrap()].concat();
         both.sort_unstable();
-        assert_eq!(both, [1, 2, 3, 4], "each once");
+        assert_eq!(both, [1, 2, 3, 4, 5], "each once");
     }
 }
 
@@ -49,6 +50,7 @@ async fn of_release_2(s: &Store) {
         "ALTER TABLE batch ADD COLUMN file_name TEXT NOT NULL DEFAULT ''; ALTER TABLE batch ADD COLUMN handed_over_by TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE batch ADD COLUMN mapping TEXT NOT NULL DEFAULT ''; ALTER TABLE run DROP COLUMN rosters",
         "ALTER TABLE run ADD COLUMN inputs TEXT NOT NULL DEFAULT '[1]'",
+        "DROP TABLE job",
         "DELETE FROM schema_version WHERE version > 2",
     ] {
         tx.script(statement).await.unwrap();
@@ -64,7 +66,13 @@ async fn of_release_2(s: &Store) {
         Dialect::Postgres => format!("'\\x{sealed}'"),
     };
     let tables = format!(
-        "CREATE TABLE finding_event (id {id}, finding_id BIGINT NOT NULL REFERENCES finding (id), kind TEXT NOT NULL, at BIGINT NOT NULL,
+        "CREATE TABLE job (id {id}, kind TEXT NOT NULL, payload TEXT NOT NULL, state TEXT NOT NULL, stage TEXT NOT NULL, done BIGINT NOT NULL,
+           total BIGINT NOT NULL, cancel_asked BIGINT NOT NULL, attempts BIGINT NOT NULL, lease_epoch BIGINT NOT NULL, lease_until BIGINT NOT NULL,
+           problem TEXT, created_at BIGINT NOT NULL, created_by BIGINT NOT NULL, finished_at BIGINT);
+         CREATE INDEX job_state ON job (state, lease_until);
+         INSERT INTO job (kind, payload, state, stage, done, total, cancel_asked, attempts, lease_epoch, lease_until, created_at, created_by)
+           VALUES ('run', '{COUNTY} 1', 'queued', '', 0, 0, 0, 0, 0, 0, 5, 1);
+         CREATE TABLE finding_event (id {id}, finding_id BIGINT NOT NULL REFERENCES finding (id), kind TEXT NOT NULL, at BIGINT NOT NULL,
            account_id BIGINT, detail {bytes} NOT NULL);
          CREATE TABLE attachment (id {id}, finding_id BIGINT NOT NULL REFERENCES finding (id), event_id BIGINT, file_name TEXT NOT NULL,
            media_type TEXT NOT NULL, digest TEXT NOT NULL, stored TEXT NOT NULL, bytes BIGINT NOT NULL, added_at BIGINT NOT NULL,
@@ -103,13 +111,20 @@ async fn an_earlier_release_is_brought_up_to_date() {
         let s = &p.store;
         let mut all: Vec<_> = (1..=3).map(|i| record(i, "王浩然", "household-no-record")).collect();
         run_over(s, "2023-10-08", &mut all, &[], &[]).await;
-        let old =
-            NewAudit { at: NOW, place: COUNTY, account: Some(1), login: "zhang", action: Deed::Export, subject: "x", detail: "" };
+        let old = NewAudit {
+            at: NOW,
+            place: COUNTY,
+            account: Some(1),
+            login: "zhang",
+            deed: Deed::Export,
+            subject: "学生",
+            detail: "",
+        };
         s.note(old).await.unwrap();
         of_release_2(s).await;
         // a newer program comes in its place, whose connections have prepared nothing
         let s = &p.restarted().await;
-        assert_eq!(s.migrate().await.unwrap(), [3, 4]);
+        assert_eq!(s.migrate().await.unwrap(), [3, 4, 5]);
         let listed = async |standing, day: &str| {
             let q = LedgerQuery { listed: Some(Listed { standing, day: day.into() }), ..LedgerQuery::default() };
             let page = s.children(&q, &within(&[COUNTY]), Order::Verdict, 9, 0).await.unwrap();
@@ -130,6 +145,13 @@ async fn an_earlier_release_is_brought_up_to_date() {
         assert_eq!([b.file_name, b.handed_over_by, b.mapping], ["李四的名册.xlsx", "王五", "m"]);
         assert_eq!(s.heading_mapping(COUNTY, "household").await.unwrap()["张三丰"], "name");
         assert_eq!(s.run(COUNTY, 1).await.unwrap().unwrap().inputs, "[1]");
+        let (job, _) = s.claim_job(Lane::Long).await.unwrap().unwrap();
+        assert_eq!([job.kind.as_str(), &job.key], ["compare", COUNTY], "what was queued before the upgrade is done after it");
+        assert_eq!(job.payload, format!(r#"{{"place":"{COUNTY}","run":1}}"#));
+        let mut tx = s.begin().await.unwrap();
+        let new = NewJob { kind: "x", key: "", payload: "{}", lane: Lane::Quick, after_ms: 0, by: None };
+        assert_eq!(tx.add_job(&new, NOW).await.unwrap(), Some(2), "numbers go on");
+        tx.commit_untold("a test").await.unwrap();
         s.note(old).await.unwrap();
         let log = s.verify_audit().await.unwrap();
         assert_eq!((log.rows, log.broken), (2, None), "what stood under seals is chained now");
@@ -141,6 +163,37 @@ async fn an_earlier_release_is_brought_up_to_date() {
         let columns = |all: Vec<(String, String, String, bool)>| all.into_iter().map(|c| (c.0, c.1, c.2)).collect::<Vec<_>>();
         assert_eq!(columns(s.schema().await.unwrap()), columns(fresh.store.schema().await.unwrap()));
     }
+}
+
+/// From every release on the way leads here, and to the same schema.
+#[tokio::test]
+async fn every_released_schema_becomes_todays() {
+    let newest = Store::newest_schema();
+    for release in 0..=newest {
+        let mut schemas = Vec::new();
+        for p in empty_places().await {
+            assert_eq!(p.store.migrate_to(release).await.unwrap(), (1..=release).collect::<Vec<_>>());
+            // a newer program comes in its place, whose connections have prepared nothing
+            let p = p.restarted().await;
+            assert_eq!(p.migrate().await.unwrap(), (release + 1..=newest).collect::<Vec<_>>());
+            schemas.push(p.schema().await.unwrap());
+            let fresh = empty_places().await.remove(schemas.len() - 1);
+            fresh.store.migrate().await.unwrap();
+            let columns = |all: &[(String, String, String, bool)]| {
+                all.iter().map(|c| (c.0.clone(), c.1.clone(), c.2.clone())).collect::<Vec<_>>()
+            };
+            assert_eq!(columns(schemas.last().unwrap()), columns(&fresh.store.schema().await.unwrap()), "from {release}");
+        }
+    }
+}
+
+/// What was released never changes: whoever has it would not get the change.
+#[test]
+fn released_migrations_are_as_they_were() {
+    const RELEASED: [&str; 5] =
+        ["61b61b4004a21cd7", "c42838515fc470a7", "23f05fea3e813eb2", "68b0b8e43a2f4188", "2b57492582e1e73a"];
+    let digests = Store::migration_digests();
+    assert_eq!(digests, RELEASED, "write a new migration; a new one's digest comes here with it");
 }
 
 /// Whoever adds a table says what a merge, a relocation and the sweeper do to it.

@@ -158,8 +158,7 @@ impl Office {
                 let actor = self.store.actor(&a, self.clock.today()).await?;
                 let place = actor.grants.first().map_or("", |g| g.path.as_str());
                 let (subject, detail) = (format!("account:{}", a.id), format!("{} 网络 {network}", a.login));
-                let row =
-                    NewAudit { at: now, place, account: None, login: STRANGER, deed, subject: &subject, detail: &detail };
+                let row = NewAudit { at: now, place, account: None, login: STRANGER, deed, subject: &subject, detail: &detail };
                 tx.audit(self.store.vault(), row).await?;
                 if shut {
                     let said = format!("有人用您的登录名连续输错密码或动态码(网络地址 {network})。不是您本人的,请告诉安全管理员");
@@ -168,15 +167,8 @@ impl Office {
             }
             // what was typed may be a password: it is not written down
             None => {
-                let row = NewAudit {
-                    at: now,
-                    place: "",
-                    account: None,
-                    login: STRANGER,
-                    deed,
-                    subject: "account:0",
-                    detail: network,
-                };
+                let row =
+                    NewAudit { at: now, place: "", account: None, login: STRANGER, deed, subject: "account:0", detail: network };
                 tx.audit(self.store.vault(), row).await?;
             }
         }

@@ -21,7 +21,6 @@ pub mod rosters;
 pub mod settings;
 pub mod supersede;
 pub mod throttle;
-pub mod worker;
 
 use std::sync::Arc;
 
@@ -41,7 +40,7 @@ pub struct Office {
     pub store: Store,
     pub clock: Clock,
     /// Rings when there is a job.
-    pub bell: Arc<tokio::sync::Notify>,
+    pub bell: Arc<crate::app::jobs::Bell>,
     /// Whether administrators and county officers are asked for a code. Not on a clock that is set otherwise: no phone goes by it.
     pub second_factor: bool,
     /// Where heads of the sealed log are written; `None` for the data folder.

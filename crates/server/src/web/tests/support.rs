@@ -254,7 +254,7 @@ impl TestApp {
 
     /// Does what jobs are there.
     pub async fn work(&self) {
-        let worker = tokio::spawn(self.office.clone().work());
+        let worker = tokio::spawn(self.office.clone().work(baoxue_store::Lane::Long));
         for _ in 0..600 {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             let busy = self.office.store.one("SELECT COUNT(*) FROM run WHERE state = 'running'", vec![]).await.unwrap();

@@ -4,8 +4,8 @@ mod binding;
 mod figures;
 mod work;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
 
 use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::finding::{FindingState, Step};
@@ -16,8 +16,8 @@ use baoxue_domain::school::{Grade, SchoolYear};
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_linkage::{Observer, Stage};
 use baoxue_store::{
-    Batch, ChildRecord, Finding, History, Job, JobState, KnownChild, Lease, NewAudit, NewEvent, NewPair, NewPlace, NewRun,
-    Placed, Run, RunResult, SearchKind, SourceKey, Subject,
+    Batch, ChildRecord, Finding, History, JobState, KnownChild, Lane, NewAudit, NewEvent, NewPair, NewPlace, NewRun, Placed, Run,
+    RunResult, SearchKind, SourceKey, Subject, Tx,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
@@ -30,10 +30,8 @@ use super::dispatch::lapse_label;
 use super::gazetteer::Gazetteer;
 use super::settings::LEARN;
 use super::{Office, OfficeError, Result};
-use crate::app::clock::Stopwatch;
+use crate::app::jobs::{Job, Progress, Working};
 
-/// Kind of the job.
-pub const JOB: &str = "run";
 /// A run that would lose more than this share of the children asks first, as loading a roster does.
 const GONE_PERCENT: i64 = 10;
 /// What such a run asks.
@@ -51,61 +49,61 @@ pub struct Input {
     pub rows: i64,
 }
 
-/// Tells the job how far it is; says when to stop.
-pub struct Meter {
-    watch: Stopwatch,
-    /// Stages begun, and when: seconds since the job began.
-    stages: Mutex<Vec<(usize, f64)>>,
-    stop: AtomicBool,
+/// 比对 (the job of a run).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Compare {
+    /// The place whose rosters are compared.
+    place: String,
+    run: i64,
 }
 
-/// Stages of a run that a bar shows.
-pub const STAGES: [&str; 11] = [
-    "读取名册",
-    "整理字段",
-    "查找相近的记录",
-    "学习证据轻重",
-    "扩大查找",
-    "确定同一人",
-    "再找落单记录",
-    "归并",
-    "逐人判定",
-    "与以前的结果对照",
-    "保存结果",
-];
+impl Job for Compare {
+    const KIND: &'static str = "compare";
+    const LANE: Lane = Lane::Long;
+    const STAGES: &'static [&'static str] = &[
+        "读取名册",
+        "整理字段",
+        "查找相近的记录",
+        "学习证据轻重",
+        "扩大查找",
+        "确定同一人",
+        "再找落单记录",
+        "归并",
+        "逐人判定",
+        "与以前的结果对照",
+        "保存结果",
+    ];
+    // whoever asked waits before the page, and sees why
+    const RETRIES: &'static [Duration] = &[];
 
-impl Meter {
-    pub fn new() -> Self {
-        Self { watch: Stopwatch::start(), stages: Mutex::new(vec![(0, 0.0)]), stop: AtomicBool::new(false) }
+    fn key(&self) -> String {
+        self.place.clone()
     }
 
-    fn at(&self, n: usize) {
-        if let Ok(mut s) = self.stages.lock() {
-            s.push((n, self.watch.elapsed().as_secs_f64()));
-        }
+    fn subject(&self) -> String {
+        format!("run:{}", self.run)
     }
 
-    pub fn now(&self) -> (&'static str, i64) {
-        let n = self.stages.lock().ok().and_then(|s| s.last().map(|l| l.0)).unwrap_or(0);
-        (STAGES[n], n as i64)
+    async fn run(self, office: Office, working: Working) -> Result<()> {
+        office.do_run(self, working).await
     }
 
-    /// How long each stage took, for the log of the server.
-    pub fn times(&self) -> String {
-        let stages = self.stages.lock().map(|s| s.clone()).unwrap_or_default();
-        let ends = stages.iter().skip(1).map(|s| s.1).chain([self.watch.elapsed().as_secs_f64()]);
-        let time = |((n, began), end): (&(usize, f64), f64)| format!("{} {:.1} 秒", STAGES[*n], end - began);
-        stages.iter().zip(ends).map(time).collect::<Vec<_>>().join(",")
-    }
-
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+    async fn failed(&self, office: &Office, tx: &mut Tx, error: &OfficeError, said: &str) -> Result<()> {
+        Ok(tx.fail_run(self.run, said, error.question(), office.now()).await?)
     }
 }
 
-impl Observer for Meter {
+/// Stages after the kernel's.
+const DECIDE: usize = 8;
+const RECONCILE: usize = 9;
+const SAVE: usize = 10;
+
+/// Tells the job's bar of the kernel's stages.
+struct Kernel<'a>(&'a Progress);
+
+impl Observer for Kernel<'_> {
     fn stage(&self, stage: Stage) -> bool {
-        self.at(match stage {
+        self.0.at(match stage {
             Stage::Encode => 1,
             Stage::BlockSharp => 2,
             Stage::Train => 3,
@@ -114,7 +112,7 @@ impl Observer for Meter {
             Stage::LeftOver => 6,
             Stage::Cluster => 7,
         });
-        !self.stop.load(Ordering::Relaxed)
+        !self.0.is_to_stop()
     }
 }
 
@@ -209,10 +207,16 @@ impl Office {
         };
         let mut tx = self.store.begin().await?;
         let run = tx.start_run(self.store.vault(), &new, self.now(), actor.account).await?;
-        tx.add_job(JOB, &payload(&county, run), self.now(), actor.account).await?;
+        let job = Compare { place: county.as_str().to_owned(), run };
+        if self.ask_for(&mut tx, &job, Some(actor.account), Duration::ZERO).await?.is_none() {
+            // somebody else asked at the same moment: theirs is the answer, this one never was
+            drop(tx);
+            let busy = || OfficeError::Conflict("这里的比对刚刚开始,请刷新页面".into());
+            return self.running(&county).await?.ok_or_else(busy);
+        }
         self.audit(&mut tx, actor, Deed::StartRun, &format!("run:{run}"), &format!("{} 份名册", batches.len())).await?;
         tx.commit().await?;
-        self.bell.notify_one();
+        self.bell.ring();
         Ok(run)
     }
 
@@ -258,8 +262,9 @@ impl Office {
     }
 
     /// The job of a run.
-    pub async fn run_job(&self, county: &PlacePath, run: i64) -> Result<Option<Job>> {
-        Ok(self.store.job_of(JOB, &payload(county, run)).await?)
+    pub async fn run_job(&self, county: &PlacePath, run: i64) -> Result<Option<baoxue_store::Job>> {
+        let newest = self.store.job_of(Compare::KIND, county.as_str()).await?;
+        Ok(newest.filter(|j| serde_json::from_str::<Compare>(&j.payload).is_ok_and(|c| c.run == run)))
     }
 
     /// Stops a run.
@@ -277,31 +282,28 @@ impl Office {
     }
 
     /// Does the job of a run. Whatever happens before the last transaction leaves no trace.
-    pub async fn do_run(&self, job: &Job, lease: Lease, meter: &Arc<Meter>) -> Result<()> {
-        let (county, id) = parse_payload(&job.payload).ok_or(OfficeError::NotFound)?;
+    async fn do_run(&self, job: Compare, working: Working) -> Result<()> {
+        let (county, id) = (PlacePath::parse(&job.place).ok_or(OfficeError::NotFound)?, job.run);
         let run = self.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
         if run.state == baoxue_store::RunState::Finished {
             // the worker before us died between its last word and its end
-            let mut tx = self.store.begin().await?;
-            tx.end_job(lease, JobState::Finished, None, self.now()).await?;
-            tx.commit().await?;
             return Ok(());
         }
         let before = self.store.places_with_runs().await?;
         let given = self.given(&county, &run).await?;
         let (tell, told) = tokio::sync::oneshot::channel();
         let thread = tokio::task::spawn_blocking({
-            let (store, meter) = (self.store.clone(), meter.clone());
-            move || work(&store, given, told, &meter)
+            let (store, progress) = (self.store.clone(), working.progress.clone());
+            move || work(&store, given, told, &progress)
         });
         // what is known is read while the rosters are compared; where the thread ended early nobody listens
         let _ = tell.send(self.known(&county).await);
         let made = thread.await.map_err(|_| OfficeError::Input("比对程序出错,已停止;名册和以前的结果不受影响".into()))?;
         let (mut made, known_sources) = made.map_err(super::rosters::input)?;
         self.ask_about_gone(&run, &mut made).await?;
-        meter.at(10);
+        working.progress.at(SAVE);
         let mut tx = self.store.begin().await?;
-        tx.check_lease(lease).await?;
+        tx.check_lease(working.lease).await?;
         if self.overtaken(&county, &before).await? {
             let said = "比对期间,上级或下级刚完成了另一次比对;这次没有保存,请再比对一次";
             return Err(OfficeError::Input(said.into()));
@@ -313,7 +315,7 @@ impl Office {
         made.figures.gone = made.gone.iter().filter(|g| g.gone_since_run.is_none()).count() as i64 - made.figures.void;
         let other = |c: &&ChildRecord| c.known.as_ref().is_some_and(|k| k.verdict != c.verdict);
         made.figures.changed = made.children.iter().filter(other).count() as i64;
-        made.figures.seconds = meter.watch.elapsed().as_secs_f64();
+        made.figures.seconds = working.progress.seconds();
         let now = self.now();
         let (opened, withdrawn) = self.settle_findings(&mut tx, &county, &run, &made, now).await?;
         made.figures.findings_opened = opened;
@@ -335,7 +337,7 @@ impl Office {
         tx.mark_lost_decisions(county.as_str(), &made.lost_decisions, id).await?;
         let on = run.as_of.parse().unwrap_or_else(|_| self.clock.today());
         tx.add_places(&classes_of(&children), on).await?;
-        tx.end_job(lease, JobState::Finished, None, self.now()).await?;
+        working.finish(&mut tx, self.now()).await?;
         let (subject, detail) = (format!("run:{id}"), format!("{} 名儿童", children.len()));
         let row = NewAudit {
             at: self.now(),
@@ -523,15 +525,6 @@ fn classes_of(children: &[ChildRecord]) -> Vec<NewPlace> {
         NewPlace { kind: kind.to_owned(), code: String::new(), name, path, town_path: None }
     };
     out.into_iter().map(new).collect()
-}
-
-fn payload(county: &PlacePath, run: i64) -> String {
-    format!("{county} {run}")
-}
-
-fn parse_payload(text: &str) -> Option<(PlacePath, i64)> {
-    let (county, run) = text.split_once(' ')?;
-    Some((PlacePath::parse(county)?, run.parse().ok()?))
 }
 
 /// Numbers of new children stand as −1, −2, … until the database gives them out.

@@ -1,7 +1,5 @@
 //! The part of a run that computes: from rosters to children with their numbers, places and verdicts. It blocks, and writes nothing.
 
-use std::sync::atomic::Ordering;
-
 use anyhow::Context;
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, SourceKind};
@@ -19,10 +17,11 @@ use super::super::reconcile::reconcile;
 use super::super::supersede;
 use super::binding::{Bound, bind};
 use super::figures::figures_of;
-use super::{Given, Known, Made, Meter};
+use super::{DECIDE, Given, Kernel, Known, Made, RECONCILE};
 use crate::app::compare::children::{Child, decide_all};
 use crate::app::compare::sources::{SourceRow, Sources};
 use crate::app::compare::transition;
+use crate::app::jobs::Progress;
 use crate::app::link::report::OfRun;
 use crate::app::roster::RosterFile;
 
@@ -35,7 +34,7 @@ pub(super) fn work(
     store: &baoxue_store::Store,
     mut given: Given,
     known: Receiver<baoxue_store::Result<Known>>,
-    meter: &Meter,
+    progress: &Progress,
 ) -> anyhow::Result<(Made, FxHashMap<SourceKey, i64>)> {
     let mut files: Vec<RosterFile> = given
         .batches
@@ -59,8 +58,8 @@ pub(super) fn work(
     let settings = Settings { retrain: given.learn, ..sources.settings() };
     let encoder = Encoder::new(&settings);
     let mut tables = sources.tables(&encoder)?;
-    let linkage = link(encoder, &mut tables, &settings, &decisions, &InProcess, meter)?;
-    meter.at(8);
+    let linkage = link(encoder, &mut tables, &settings, &decisions, &InProcess, &Kernel(progress))?;
+    progress.at(DECIDE);
     let setting = Setting { year: given.year, window: TrackingWindow::default(), sources: sources.kinds() };
     let mut children = decide_all(&sources, &tables, &linkage, &setting);
     if given.gazetteer.area().county().is_none() {
@@ -68,10 +67,10 @@ pub(super) fn work(
         children.iter_mut().for_each(|c| c.verdict.near_miss = None);
     }
     let transitions = transition::check(&children, &sources);
-    if meter.stop.load(Ordering::Relaxed) {
+    if progress.is_to_stop() {
         return Err(StoreError::Fenced.into());
     }
-    meter.at(9);
+    progress.at(RECONCILE);
     let known = known.blocking_recv().context("服务正在停止")??;
     // numbers
     let keys: Vec<Vec<(SourceKey, i64)>> = children

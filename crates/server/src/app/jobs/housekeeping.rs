@@ -1,0 +1,76 @@
+//! 定时任务 (housekeeping): what the program does by the clock, one process for all.
+
+use std::time::Duration;
+
+use baoxue_store::Lane;
+use serde::{Deserialize, Serialize};
+
+use super::{Job, Working};
+use crate::app::office::{Office, Result};
+
+/// Stored files without a row that are older were uploads that never finished.
+const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3600);
+/// How long it is kept which jobs there were.
+const JOBS_KEPT_MS: i64 = 90 * 24 * 3_600_000;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// 逾期提醒: what is over its deadline is shown to the county.
+#[derive(Serialize, Deserialize)]
+pub struct Escalate {}
+
+impl Job for Escalate {
+    const KIND: &'static str = "escalate";
+    const LANE: Lane = Lane::Quick;
+    const STAGES: &'static [&'static str] = &["逾期提醒"];
+    const EVERY: Option<Duration> = Some(MINUTE);
+
+    fn key(&self) -> String {
+        String::new()
+    }
+
+    async fn run(self, office: Office, _: Working) -> Result<()> {
+        office.escalate_overdue().await.map(|_| ())
+    }
+}
+
+/// 证明到期: whose proof has expired is to be looked into anew.
+#[derive(Serialize, Deserialize)]
+pub struct Reopen {}
+
+impl Job for Reopen {
+    const KIND: &'static str = "reopen";
+    const LANE: Lane = Lane::Quick;
+    const STAGES: &'static [&'static str] = &["证明到期"];
+    const EVERY: Option<Duration> = Some(MINUTE);
+
+    fn key(&self) -> String {
+        String::new()
+    }
+
+    async fn run(self, office: Office, _: Working) -> Result<()> {
+        office.reopen_expired().await.map(|_| ())
+    }
+}
+
+/// 清理: what ended, ran out or never was finished.
+#[derive(Serialize, Deserialize)]
+pub struct Sweep {}
+
+impl Job for Sweep {
+    const KIND: &'static str = "sweep";
+    const LANE: Lane = Lane::Quick;
+    const STAGES: &'static [&'static str] = &["清理文件", "清理会话"];
+    const EVERY: Option<Duration> = Some(Duration::from_secs(600));
+
+    fn key(&self) -> String {
+        String::new()
+    }
+
+    async fn run(self, office: Office, working: Working) -> Result<()> {
+        office.store.sweep_files(ORPHAN_AGE).await?;
+        working.progress.at(1);
+        office.sweep_sessions().await?;
+        office.store.sweep_jobs(office.now() - JOBS_KEPT_MS).await?;
+        Ok(())
+    }
+}
