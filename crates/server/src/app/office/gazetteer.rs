@@ -10,7 +10,7 @@ pub struct Gazetteer {
     area: PlacePath,
     by_path: FxHashSet<String>,
     counties: Vec<(String, PlacePath)>,
-    towns: Vec<(String, PlacePath)>,
+    towns: Towns,
     /// Villages of each town by name.
     villages: FxHashMap<String, Vec<(String, PlacePath)>>,
     school_by_code: FxHashMap<String, PlacePath>,
@@ -22,13 +22,51 @@ pub struct Gazetteer {
     classes: FxHashMap<String, FxHashMap<ClassKey, PlacePath>>,
 }
 
+/// Towns by their names: an address is looked up piece by piece, not town by town.
+#[derive(Default)]
+struct Towns {
+    by_name: FxHashMap<String, Vec<PlacePath>>,
+    /// Lengths of names in characters, the longest first.
+    lengths: Vec<usize>,
+}
+
+impl Towns {
+    fn add(&mut self, name: &str, path: PlacePath) {
+        self.by_name.entry(name.to_owned()).or_default().push(path);
+        let length = name.chars().count();
+        if let Err(at) = self.lengths.binary_search_by(|l| length.cmp(l)) {
+            self.lengths.insert(at, length);
+        }
+    }
+
+    /// The town that an address names, inside a place if that is known: of several the longest name, then the one that is named first. A name
+    /// that several towns have tells nothing alone.
+    fn named_in<'a>(&'a self, address: &str, inside: Option<&PlacePath>) -> Option<(&'a str, &'a PlacePath)> {
+        let ends: Vec<usize> = address.char_indices().map(|c| c.0).chain([address.len()]).collect();
+        for length in self.lengths.iter().filter(|l| **l > 0) {
+            for piece in ends.windows(length + 1) {
+                let Some((name, paths)) = self.by_name.get_key_value(&address[piece[0]..piece[*length]]) else { continue };
+                match inside {
+                    Some(place) => {
+                        if let Some(path) = paths.iter().find(|p| place.holds(p)) {
+                            return Some((name, path));
+                        }
+                    }
+                    None => return if let [only] = paths.as_slice() { Some((name, only)) } else { None },
+                }
+            }
+        }
+        None
+    }
+}
+
 impl Gazetteer {
     pub fn new(area: &PlacePath, places: &[Place]) -> Self {
         let mut out = Self {
             area: area.clone(),
             by_path: FxHashSet::default(),
             counties: Vec::new(),
-            towns: Vec::new(),
+            towns: Towns::default(),
             villages: FxHashMap::default(),
             school_by_code: FxHashMap::default(),
             points: FxHashMap::default(),
@@ -39,7 +77,7 @@ impl Gazetteer {
             out.by_path.insert(p.path.as_str().to_owned());
             match p.kind.as_str() {
                 "county" => out.counties.push((p.name.clone(), p.path.clone())),
-                "town" => out.towns.push((p.name.clone(), p.path.clone())),
+                "town" => out.towns.add(&p.name, p.path.clone()),
                 "village" => {
                     let town = p.path.parent().map(|t| t.as_str().to_owned()).unwrap_or_default();
                     out.villages.entry(town).or_default().push((p.name.clone(), p.path.clone()));
@@ -63,7 +101,6 @@ impl Gazetteer {
             }
         }
         // the longer name first: 柳林新村 before 柳林
-        out.towns.sort_by_key(|t| std::cmp::Reverse(t.0.len()));
         out.villages.values_mut().for_each(|v| v.sort_by_key(|t| std::cmp::Reverse(t.0.len())));
         out
     }
@@ -85,13 +122,8 @@ impl Gazetteer {
         let short = |name: &str| name.trim_end_matches(['镇', '乡', '村']).to_owned();
         let named = self.counties.iter().find(|(name, _)| address.contains(name.as_str())).map(|c| &c.1);
         let inside = named.or(county).or(self.area.county().is_some().then_some(&self.area));
-        let mut fitting =
-            self.towns.iter().filter(|(name, path)| address.contains(name.as_str()) && inside.is_none_or(|c| c.holds(path)));
-        let (name, town) = fitting.next()?;
-        if inside.is_none() && fitting.any(|(other, _)| other == name) {
-            return None;
-        }
-        let rest = &address[address.find(name.as_str())? + name.len()..];
+        let (name, town) = self.towns.named_in(address, inside)?;
+        let rest = &address[address.find(name)? + name.len()..];
         let village = self
             .villages
             .get(town.as_str())

@@ -157,6 +157,10 @@ pub(super) fn work(
         .collect();
     let settings = settings.to_toml();
     let here_before = known.children.values().filter(|k| k.gone_since_run.is_none()).count() as i64;
+    // millions of small pieces: the run does not wait until they are freed
+    drop(children);
+    drop(sources);
+    rayon::spawn(move || files.into_par_iter().for_each(drop));
     let made = Made {
         children: records,
         kinds,
