@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, StoreError};
-use crate::{Clause, Row, Store, Tx, Vault, binds};
+use crate::{Clause, Established, Finding, Row, Store, Tx, Vault, binds};
 
 /// The encrypted part of a child.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,8 +166,9 @@ pub struct Listed {
     pub day: String,
 }
 
-/// A child on a list.
+/// A child on a list. A row comes from a look-up, and from nowhere else: it is the key to what hangs on the child.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ChildRow {
     /// Its number.
     pub id: i64,
@@ -622,9 +623,22 @@ impl Store {
         self.one(&sql, c.values).await?.map(|r| self.child_row(&r, Some(j))).transpose()
     }
 
-    /// Children by their numbers, for pages that have already asked whether one may see them. What another county knows is left out
-    /// for a jurisdiction; without one (whoever holds a finding about them has to know) nothing is.
-    pub async fn children_by_number(&self, ids: &[i64], j: Option<&Jurisdiction>) -> Result<Vec<ChildRow>> {
+    /// Children by their numbers, for pages that have already asked whether one may see them. What another county knows is left out.
+    pub async fn children_by_number(&self, ids: &[i64], j: &Jurisdiction) -> Result<Vec<ChildRow>> {
+        self.children_numbered(ids, Some(j)).await
+    }
+
+    /// The children of findings that one may see: whoever looks into them has to know all of it.
+    pub async fn children_of(&self, findings: &[Finding]) -> Result<Vec<ChildRow>> {
+        self.children_numbered(&findings.iter().map(|f| f.child).collect::<Vec<_>>(), None).await
+    }
+
+    /// The child of whom something was established.
+    pub async fn child_of(&self, e: &Established) -> Result<Option<ChildRow>> {
+        Ok(self.children_numbered(&[e.child], None).await?.into_iter().next())
+    }
+
+    pub(crate) async fn children_numbered(&self, ids: &[i64], j: Option<&Jurisdiction>) -> Result<Vec<ChildRow>> {
         let mut c = Clause::new();
         c.one_of("c.id", ids.iter().copied());
         let sql = format!("SELECT {COLUMNS} FROM child c JOIN child_profile p ON p.child_id = c.id{}", c.sql());
@@ -632,13 +646,14 @@ impl Store {
     }
 
     /// The county that keeps a child in sight.
-    pub async fn scope_of_child(&self, child: i64) -> Result<Option<String>> {
-        let row = self.one("SELECT scope_path FROM child WHERE id = $1", binds![child]).await?;
+    pub async fn scope_of_child(&self, child: &ChildRow) -> Result<Option<String>> {
+        let row = self.one("SELECT scope_path FROM child WHERE id = $1", binds![child.id]).await?;
         row.map(|r| r.text(0)).transpose()
     }
 
     /// Entries of the ledger about a child, the newest first.
-    pub async fn ledger_of(&self, child: i64) -> Result<Vec<LedgerRow>> {
+    pub async fn ledger_of(&self, child: &ChildRow) -> Result<Vec<LedgerRow>> {
+        let child = child.id;
         let sql = "SELECT verdict, reason, effective_on, recorded_at, run_id, near_miss, since FROM ledger_entry WHERE child_id = $1 ORDER BY effective_on DESC, id DESC";
         let row = |r: &Row| {
             Ok(LedgerRow {
@@ -658,9 +673,9 @@ impl Store {
     }
 
     /// Rows of the sources that are this child.
-    pub async fn rows_of(&self, child: i64) -> Result<Vec<SourceRowRef>> {
+    pub async fn rows_of(&self, child: &ChildRow) -> Result<Vec<SourceRowRef>> {
         let sql = "SELECT source, fingerprint, batch_id FROM child_source WHERE child_id = $1 ORDER BY source, fingerprint";
         let row = |r: &Row| Ok(SourceRowRef { source: r.text(0)?, fingerprint: r.int(1)?, batch: r.int(2)? });
-        self.all(sql, binds![child]).await?.iter().map(row).collect()
+        self.all(sql, binds![child.id]).await?.iter().map(row).collect()
     }
 }

@@ -275,7 +275,7 @@ impl Pools {
         })
     }
 
-    pub async fn all(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
+    pub(crate) async fn all(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
         Ok(match self {
             Self::Sqlite { readers, .. } => {
                 let rows = sqlx::query_with(AssertSqlSafe(sql), sqlite(values)?).fetch_all(readers).await?;
@@ -368,7 +368,7 @@ impl Tx {
     }
 
     /// Rows of an answer.
-    pub async fn all(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
+    pub(crate) async fn all(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
         self.wrote |= !sql.trim_start().starts_with("SELECT");
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => {
@@ -419,12 +419,12 @@ impl Tx {
     }
 
     /// The first row, if any.
-    pub async fn one(&mut self, sql: &str, values: Vec<Value>) -> Result<Option<Row>> {
+    pub(crate) async fn one(&mut self, sql: &str, values: Vec<Value>) -> Result<Option<Row>> {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
 
     /// Runs a statement and says how many rows it touched.
-    pub async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
+    pub(crate) async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
         self.wrote = true;
         Ok(match &mut self.inner {
             Inner::Sqlite(tx) => sqlx::query_with(AssertSqlSafe(sql), sqlite(values)?).execute(&mut ***tx).await?.rows_affected(),
@@ -443,7 +443,7 @@ impl Tx {
     }
 
     /// Runs a text of several statements without values.
-    pub async fn script(&mut self, sql: &str) -> Result<()> {
+    pub(crate) async fn script(&mut self, sql: &str) -> Result<()> {
         match &mut self.inner {
             Inner::Sqlite(tx) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut ***tx).await.map(|_| ())?,
             Inner::Postgres(tx) => sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut ***tx).await.map(|_| ())?,
@@ -476,7 +476,7 @@ impl Tx {
     }
 
     /// Puts many rows into a table: COPY on PostgreSQL, rows by the hundred on SQLite.
-    pub async fn insert_many(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<u64> {
+    pub(crate) async fn insert_many(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<u64> {
         let mut n = 0;
         self.wrote |= !rows.is_empty();
         match &mut self.inner {

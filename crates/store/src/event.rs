@@ -129,9 +129,16 @@ fn name_place(stored: &str) -> String {
     format!("file:{stored}")
 }
 
+/// Something that was looked up in somebody's jurisdiction: only of such the events and proofs are told.
+pub trait LookedUp {
+    /// What it is.
+    fn subject(&self) -> Subject;
+}
+
 impl Store {
     /// What happened to a subject, the oldest first.
-    pub async fn events_of(&self, subject: Subject) -> Result<Vec<Event>> {
+    pub async fn events_of(&self, of: &impl LookedUp) -> Result<Vec<Event>> {
+        let subject = of.subject();
         let sql = "SELECT e.id, e.kind, e.at, a.name, e.account_id, e.unit_path, e.detail FROM event e LEFT JOIN account a ON a.id = e.account_id
                    WHERE e.subject_kind = $1 AND e.subject_id = $2 ORDER BY e.id";
         let row = |r: &Row| {
@@ -149,7 +156,8 @@ impl Store {
     }
 
     /// Proofs of a subject, the oldest first.
-    pub async fn proofs_of(&self, subject: Subject) -> Result<Vec<Proof>> {
+    pub async fn proofs_of(&self, of: &impl LookedUp) -> Result<Vec<Proof>> {
+        let subject = of.subject();
         let sql = "SELECT p.id, f.id, f.name, f.media_type, f.stored, f.bytes, f.added_at, a.name
                    FROM proof p JOIN file f ON f.id = p.file_id LEFT JOIN account a ON a.id = f.added_by
                    WHERE p.subject_kind = $1 AND p.subject_id = $2 ORDER BY p.id";

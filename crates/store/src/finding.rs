@@ -8,10 +8,11 @@ use rustc_hash::FxHashMap;
 use crate::child::Sight;
 use crate::error::{Result, StoreError};
 use crate::event::answer_place;
-use crate::{After, Clause, NewEvent, Row, Store, Subject, Tx, Vault, binds};
+use crate::{After, ChildRow, Clause, LookedUp, NewEvent, Row, Store, Subject, Tx, Vault, binds};
 
-/// A finding.
+/// A finding. It comes from a look-up, and from nowhere else: it is the key to what hangs on it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Finding {
     /// Its number.
     pub id: i64,
@@ -53,27 +54,15 @@ pub struct Placed<'a> {
 }
 
 impl Finding {
-    /// A finding about a child, before anything was done.
-    pub fn new(child: i64) -> Self {
-        Self {
-            id: 0,
-            child,
-            verdict: String::new(),
-            state: FindingState::Open,
-            run: 0,
-            opened_at: 0,
-            unit_path: None,
-            deadline_at: None,
-            escalated: 0,
-            disposition: None,
-            version: 1,
-            changed_at: 0,
-        }
-    }
-
     /// The same unit, deadline and answer, in another state.
     pub fn placed(&self, state: FindingState) -> Placed<'_> {
         Placed { state, unit: self.unit_path.as_deref(), deadline: self.deadline_at, answer: self.disposition.as_deref() }
+    }
+}
+
+impl LookedUp for Finding {
+    fn subject(&self) -> Subject {
+        Subject::Finding(self.id)
     }
 }
 
@@ -259,9 +248,9 @@ impl Store {
     }
 
     /// Findings about a child, the newest first.
-    pub async fn findings_of(&self, child: i64) -> Result<Vec<Finding>> {
+    pub async fn findings_of(&self, child: &ChildRow) -> Result<Vec<Finding>> {
         let sql = format!("SELECT {COLUMNS} FROM finding f WHERE f.child_id = $1 ORDER BY f.id DESC");
-        self.all(&sql, binds![child]).await?.iter().map(|r| finding(&self.vault, r)).collect()
+        self.all(&sql, binds![child.id]).await?.iter().map(|r| finding(&self.vault, r)).collect()
     }
 
     /// Of each child of a place and of all below it the newest finding: state, verdict, number.

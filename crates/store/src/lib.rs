@@ -19,6 +19,8 @@ mod finding;
 mod job;
 mod migrate;
 mod place;
+#[cfg(feature = "raw")]
+mod raw;
 mod relocation;
 mod request;
 mod review;
@@ -42,7 +44,7 @@ pub use class_count::ClassCount;
 pub use dialect::{Dialect, Row, Tx, Value};
 pub use envelope::{EnvelopeReader, EnvelopeWriter};
 pub use error::{Result, StoreError, in_words};
-pub use event::{After, Event, NewEvent, NewFile, Proof, Subject};
+pub use event::{After, Event, LookedUp, NewEvent, NewFile, Proof, Subject};
 pub use files::StoredReader;
 pub use finding::{Finding, FindingFilter, FindingThen, Placed, Returned, StateCount};
 pub use job::{Job, JobState, Lane, Lease, NewJob};
@@ -52,7 +54,7 @@ pub use request::{NewRequest, REQUEST_MS, Request, RequestKind, RequestState};
 pub use review::{Decision, DecisionFilter, NewPair, ReviewPair, Side};
 pub use run::{ChildRecord, KnownChild, NewRun, Run, RunResult, RunState, SourceKey};
 pub use schema::{OnMerge, OnRelocation, columns_of_children, columns_of_files, columns_of_places};
-pub use scope::Clause;
+pub(crate) use scope::Clause;
 pub use search::{SearchKind, asks_for_number, tokens_of};
 pub use setting::{NewSetting, Setting};
 pub use standing::{Established, History, NewEstablishment};
@@ -124,12 +126,12 @@ impl Store {
     }
 
     /// Rows of a question.
-    pub async fn all(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
+    pub(crate) async fn all(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>> {
         self.pools.all(sql, values).await
     }
 
     /// The first row of a question, if any.
-    pub async fn one(&self, sql: &str, values: Vec<Value>) -> Result<Option<Row>> {
+    pub(crate) async fn one(&self, sql: &str, values: Vec<Value>) -> Result<Option<Row>> {
         Ok(self.pools.all(sql, values).await?.into_iter().next())
     }
 

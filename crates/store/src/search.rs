@@ -119,7 +119,7 @@ impl Store {
             return Ok(ids);
         }
         // the telephone of another county's child is not to be guessed
-        let seen = self.children_by_number(&ids, Some(jurisdiction)).await?;
+        let seen = self.children_by_number(&ids, jurisdiction).await?;
         let mut own: Vec<i64> = seen.into_iter().filter(|c| c.held_by.is_none()).map(|c| c.id).collect();
         own.sort_unstable();
         Ok(own)

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 
 use crate::error::{Result, StoreError};
 use crate::event::answer_place;
-use crate::{Clause, Row, Store, Subject, Tx, Value, Vault, binds};
+use crate::{ChildRow, Clause, Row, Store, Subject, Tx, Value, Vault, binds};
 
 /// Children of one question.
 const CHILDREN_A_QUESTION: usize = 5_000;
@@ -184,7 +184,12 @@ fn segments(h: &History) -> Vec<Segment> {
 }
 
 impl Store {
-    /// What is known of where children stand.
+    /// What is known of where a child stands.
+    pub async fn history_of(&self, child: &ChildRow) -> Result<History> {
+        Ok(self.histories(&[child.id]).await?.remove(&child.id).unwrap_or_default())
+    }
+
+    /// The same of many, for what the program itself does.
     pub async fn histories(&self, children: &[i64]) -> Result<BTreeMap<i64, History>> {
         let mut tx = self.snapshot().await?;
         histories(&mut tx, &self.vault, children).await

@@ -1,7 +1,16 @@
 use serde::{Deserialize, Serialize};
 
+/// How much of a county an action is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// 本辖区: as much as was granted, a class or a province.
+    Own,
+    /// 全县: the whole county, or the larger place that is compared as one; who was granted a town only does not act for it.
+    County,
+}
+
 macro_rules! actions {
-    ($($(#[$doc:meta])* $variant:ident $label:literal $children:literal),* $(,)?) => {
+    ($($(#[$doc:meta])* $variant:ident $label:literal $children:literal $reach:ident),* $(,)?) => {
         /// 操作 (action): what a page or a button asks for.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
@@ -16,6 +25,11 @@ macro_rules! actions {
                 match self { $(Self::$variant => $label),* }
             }
 
+            /// How much of a county whoever does it must have been granted.
+            pub fn reach(self) -> Reach {
+                match self { $(Self::$variant => Reach::$reach),* }
+            }
+
             /// Whether it shows children.
             pub fn shows_children(self) -> bool {
                 match self { $(Self::$variant => $children),* }
@@ -26,47 +40,47 @@ macro_rules! actions {
 
 actions! {
     /// One's own account: password, sessions, second factor.
-    Own "管理本人账号" false,
+    Own "管理本人账号" false Own,
     /// Hand rosters over and see what was recognised.
-    ImportRosters "导入名册" true,
+    ImportRosters "导入名册" true County,
     /// See who handed over what.
-    ViewHandOvers "查看名册交接记录" false,
+    ViewHandOvers "查看名册交接记录" false Own,
     /// Start a comparison.
-    RunComparison "比对名册" true,
+    RunComparison "比对名册" true County,
     /// See what comparisons found.
-    ViewRuns "查看比对结果" true,
+    ViewRuns "查看比对结果" true Own,
     /// Say whether two rows are one child.
-    DecideReview "认定是否同一人" true,
+    DecideReview "认定是否同一人" true County,
     /// The three ledgers and searches.
-    ViewLedger "查看台账" true,
+    ViewLedger "查看台账" true Own,
     /// A child's page.
-    ViewChild "查看学生详情" true,
+    ViewChild "查看学生详情" true Own,
     /// See what is masked, with a reason.
-    Reveal "查看隐去的信息" true,
+    Reveal "查看隐去的信息" true Own,
     /// Take lists away as a file.
-    Export "导出台账" true,
+    Export "导出台账" true Own,
     /// Send findings to schools and villages.
-    Dispatch "交办核实" true,
+    Dispatch "交办核实" true County,
     /// Answer what was sent to one's unit.
-    AnswerFinding "答复核实" true,
+    AnswerFinding "答复核实" true Own,
     /// Close a finding, send it back or take it over as a suspected case.
-    CloseFinding "办结核实" true,
+    CloseFinding "办结核实" true Own,
     /// Grade-9 and transition checks, person-register agreement.
-    ViewChecks "查看核查" true,
+    ViewChecks "查看核查" true Own,
     /// Monthly counts of a class: homework, roll, seats.
-    CountClasses "填报班级人数" false,
+    CountClasses "填报班级人数" false Own,
     /// Places, schools, catchments.
-    ManagePlaces "维护地方和学校" false,
+    ManagePlaces "维护地方和学校" false County,
     /// Thresholds, names of offices.
-    ManageSettings "维护参数" false,
+    ManageSettings "维护参数" false Own,
     /// Kinds of rosters and what was said of headings.
-    ManageSources "维护名册来源" false,
+    ManageSources "维护名册来源" false County,
     /// Accounts and roles.
-    ManageUsers "维护账号和授权" false,
+    ManageUsers "维护账号和授权" false Own,
     /// A school's own teachers: accounts, classes, new passwords.
-    ManageTeachers "管理本校教师账号" false,
+    ManageTeachers "管理本校教师账号" false Own,
     /// Confirm what another administrator did to accounts.
-    ConfirmAccounts "复核账号和授权" false,
+    ConfirmAccounts "复核账号和授权" false Own,
     /// The audit log.
-    ViewAudit "查看审计日志" false,
+    ViewAudit "查看审计日志" false Own,
 }

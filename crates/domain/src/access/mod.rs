@@ -6,7 +6,7 @@ mod jurisdiction;
 mod mask;
 mod role;
 
-pub use action::Action;
+pub use action::{Action, Reach};
 pub use deed::{Deed, SUBJECTS, is_known_subject};
 pub use jurisdiction::Jurisdiction;
 pub use mask::{mask_address, mask_id, mask_name, mask_phone};
@@ -180,12 +180,13 @@ mod tests {
     #[test]
     fn the_matrix_is_the_code() {
         let mut out = String::from(
-            "# 角色与权限(由程序生成;“可”为允许,空白为不允许)\n# BAOXUE_BLESS=1 cargo test -p baoxue-domain 重新生成\n",
+            "# 角色与权限(由程序生成;“可”为允许,空白为不允许;“全县”须授权到全县)\n# BAOXUE_BLESS=1 cargo test -p baoxue-domain 重新生成\n",
         );
         for role in Role::ALL {
             out.push_str(&format!("\n{}\n", role.label()));
             for action in Action::ALL {
-                out.push_str(&format!("  {} {}\n", if role.may(*action) { "可" } else { "  " }, action.label()));
+                let whole = if action.reach() == Reach::County { " 全县" } else { "" };
+                out.push_str(&format!("  {} {}{whole}\n", if role.may(*action) { "可" } else { "  " }, action.label()));
             }
         }
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/permission_matrix.txt");

@@ -141,12 +141,12 @@ pub async fn page(
     }
     let open = super::view::is_own(&signed.actor, &c) || is_revealed(&app, &signed, id, &q.revealed);
     let trails = trails_of(&app, std::slice::from_ref(&c)).await?;
-    let ledger = office.store.ledger_of(id).await?;
+    let ledger = office.store.ledger_of(&c).await?;
     let show = |e: &LedgerRow| shown_reason(&c, open, e);
     let place = |p: &Option<String>| p.as_ref().and_then(|p| trails.get(p)).cloned().unwrap_or_default();
     let kind = VerdictKind::find(&c.verdict);
     // what another county does about its child is that county's
-    let findings = if c.held_by.is_none() { office.store.findings_of(id).await? } else { Vec::new() };
+    let findings = if c.held_by.is_none() { office.store.findings_of(&c).await? } else { Vec::new() };
     let answers = signed.actor.jurisdiction(Action::Dispatch).or_else(|_| signed.actor.jurisdiction(Action::CloseFinding)).ok();
     let holds = signed.actor.jurisdiction(Action::AnswerFinding).ok();
     let covers =
@@ -210,7 +210,7 @@ pub async fn page(
 async fn established(app: &App, signed: &SignedIn, c: &ChildRow) -> Result<(Vec<EstablishedLine>, Option<Standing>), PageError> {
     let office = &app.office;
     let (today, now) = (office.clock.today(), i64::MAX);
-    let history = office.store.histories(&[c.id]).await?.remove(&c.id).unwrap_or_default();
+    let history = office.store.history_of(c).await?;
     let units: Vec<&str> = history.establishments.iter().filter_map(|e| e.unit_path.as_deref()).collect();
     let names = office.store.place_names(&units).await?;
     let stands = history.stands(today, now);
@@ -246,7 +246,7 @@ pub async fn panel(
     let c = app.office.store.child(id, &j).await?.ok_or(OfficeError::NotFound)?;
     let open = super::view::is_own(&signed.actor, &c);
     let trails = trails_of(&app, std::slice::from_ref(&c)).await?;
-    let ledger = app.office.store.ledger_of(c.id).await?;
+    let ledger = app.office.store.ledger_of(&c).await?;
     let panel = Panel {
         age: age(&app, &c),
         reason: ledger.first().map(|e| shown_reason(&c, open, e)).unwrap_or_default(),
@@ -314,8 +314,8 @@ pub async fn rows(
     let j = signed.actor.jurisdiction(Action::ViewChild)?;
     let c = office.store.child(id, &j).await?.ok_or(OfficeError::NotFound)?;
     let open = super::view::is_own(&signed.actor, &c) || is_revealed(&app, &signed, id, &q.revealed);
-    let scope = office.store.scope_of_child(c.id).await?.unwrap_or_default();
-    let refs = office.store.rows_of(c.id).await?;
+    let scope = office.store.scope_of_child(&c).await?.unwrap_or_default();
+    let refs = office.store.rows_of(&c).await?;
     let in_use = office.store.batches_in_use(&scope).await?;
     let (mut found_rows, mut missing, mut elsewhere) = (Vec::new(), 0, 0);
     for r in refs {

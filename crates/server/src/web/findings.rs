@@ -12,7 +12,7 @@ use baoxue_domain::finding::{FindingState, Step, time_left};
 use baoxue_domain::ledger::{DROPPED_OUT, all_dispositions, disposition};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::verdict::VerdictKind;
-use baoxue_store::{Finding, FindingFilter, Subject};
+use baoxue_store::{Finding, FindingFilter};
 use serde::Deserialize;
 
 use super::App;
@@ -47,8 +47,7 @@ struct Line {
 
 async fn lines(app: &App, actor: &Actor, findings: Vec<Finding>, own: bool) -> Result<Vec<Line>, PageError> {
     let office = &app.office;
-    let ids: Vec<i64> = findings.iter().map(|f| f.child).collect();
-    let everything = office.store.children_by_number(&ids, None).await?;
+    let everything = office.store.children_of(&findings).await?;
     let returns = office.store.returns_of(&findings.iter().map(|f| f.id).collect::<Vec<_>>()).await?;
     let mut paths: Vec<String> = everything.iter().filter_map(|c| c.residence_path.clone()).collect();
     paths.extend(returns.values().flatten().filter_map(|r| r.unit_path.clone()));
@@ -340,7 +339,7 @@ pub async fn page(
     let (office, actor) = (&app.office, &signed.actor);
     let f = finding_of(&app, actor, id).await?;
     let holds = actor.jurisdiction(Action::AnswerFinding).is_ok_and(|j| f.unit_path.as_ref().is_some_and(|u| j.covers(u)));
-    let c = office.store.children_by_number(&[f.child], None).await?.into_iter().next().ok_or(OfficeError::NotFound)?;
+    let c = office.store.children_of(std::slice::from_ref(&f)).await?.into_iter().next().ok_or(OfficeError::NotFound)?;
     let may_view_child = match actor.jurisdiction(Action::ViewChild) {
         Ok(v) => office.store.child(c.id, &v).await?.is_some(),
         Err(_) => false,
@@ -348,9 +347,9 @@ pub async fn page(
     let mut paths: Vec<&str> = [&c.residence_path, &f.unit_path].into_iter().flatten().map(String::as_str).collect();
     paths.dedup();
     let trails = office.trails(&paths).await?;
-    let events = office.store.events_of(Subject::Finding(id)).await?;
-    let proofs = office.store.proofs_of(Subject::Finding(id)).await?;
-    let reason = office.store.ledger_of(c.id).await?.first().map(|e| e.reason.clone()).unwrap_or_default();
+    let events = office.store.events_of(&f).await?;
+    let proofs = office.store.proofs_of(&f).await?;
+    let reason = office.store.ledger_of(&c).await?.first().map(|e| e.reason.clone()).unwrap_or_default();
     let pending = f.state == FindingState::Dispatched;
     let said = f.disposition.as_deref().and_then(disposition);
     let page = FindingPage {
@@ -492,8 +491,8 @@ pub async fn proof(
     Extension(signed): Extension<SignedIn>,
     Path((id, proof)): Path<(i64, i64)>,
 ) -> Result<Response, PageError> {
-    finding_of(&app, &signed.actor, id).await?;
-    let all = app.office.store.proofs_of(Subject::Finding(id)).await?;
+    let f = finding_of(&app, &signed.actor, id).await?;
+    let all = app.office.store.proofs_of(&f).await?;
     let a = all.into_iter().find(|a| a.id == proof).ok_or(OfficeError::NotFound)?;
     let store = app.office.store.clone();
     let bytes = tokio::task::spawn_blocking(move || store.read_file(&a.stored)).await.map_err(|_| OfficeError::NotFound)??;

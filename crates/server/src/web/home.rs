@@ -148,8 +148,7 @@ async fn tasks(app: &App, signed: &SignedIn) -> Result<Vec<Task>, PageError> {
     let f = FindingFilter { states: vec![FindingState::Dispatched], ..FindingFilter::default() };
     let (findings, _) = app.office.store.inbox(&f, &j, TASKS, 0).await?;
     let now = app.office.clock.now();
-    let ids: Vec<i64> = findings.iter().map(|f| f.child).collect();
-    let children = app.office.store.children_by_number(&ids, None).await?;
+    let children = app.office.store.children_of(&findings).await?;
     // in full on the task's own page, where looking leaves a row
     let shown = |c: &baoxue_store::ChildRow| {
         if super::view::is_own(&signed.actor, c) { c.profile.name.clone() } else { mask_name(&c.profile.name) }

@@ -538,7 +538,7 @@ pub async fn search(
     let ids = app.office.search(&signed.actor, &s.q, &j).await?;
     let more = ids.len() > FOUND;
     // the search has asked already whether one may see them
-    let mut rows = app.office.store.children_by_number(&ids[..ids.len().min(FOUND)], Some(&j)).await?;
+    let mut rows = app.office.store.children_by_number(&ids[..ids.len().min(FOUND)], &j).await?;
     rows.sort_by_key(|c| (c.gone_since_run.is_some(), VerdictKind::find(&c.verdict), c.id));
     let page = SearchPage {
         shell: shell(&app, &signed, &headers, "查找", "/search").await?,

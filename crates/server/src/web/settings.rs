@@ -7,7 +7,7 @@ use axum::Form;
 use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use baoxue_domain::access::{Action, Deed};
+use baoxue_domain::access::Action;
 use baoxue_domain::roster::{Field, SourceKind};
 use serde::Deserialize;
 
@@ -63,13 +63,7 @@ pub async fn forget_heading(
     Extension(signed): Extension<SignedIn>,
     Form(form): Form<Forget>,
 ) -> Result<Response, PageError> {
-    let office = &app.office;
-    let area = office.area(&signed.actor, Action::ManageSources)?;
-    let mut tx = office.store.begin().await?;
-    tx.map_heading(office.store.vault(), (area.as_str(), &form.source, &form.heading), "", office.now(), signed.actor.account)
-        .await?;
-    office.audit(&mut tx, &signed.actor, Deed::ForgetHeading, &format!("source:{}", form.source), &form.heading).await?;
-    tx.commit().await?;
+    app.office.forget_heading(&signed.actor, &form.source, &form.heading).await?;
     Ok(go("/sources", "已忘记这一列的对应"))
 }
 

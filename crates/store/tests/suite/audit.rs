@@ -42,7 +42,7 @@ async fn whatever_is_changed_is_found_at_once() {
             let good = p.store.verify_audit().await.unwrap();
             assert_eq!((good.rows, good.broken), (10, None));
             let mut tx = p.store.begin().await.unwrap();
-            tx.script(change).await.unwrap();
+            tx.raw_script(change).await.unwrap();
             tx.commit().await.unwrap();
             assert_eq!(p.store.verify_audit().await.unwrap().broken, Some(found), "{change}");
         }
@@ -59,7 +59,7 @@ async fn a_head_kept_elsewhere_finds_what_was_cut_off() {
         let head = p.store.audit_head().await.unwrap().unwrap();
         assert_eq!(head.to_string().parse(), Ok(head.clone()));
         let mut tx = p.store.begin().await.unwrap();
-        tx.script("DELETE FROM audit WHERE id > 3; UPDATE counter SET next = 4 WHERE name = 'audit'").await.unwrap();
+        tx.raw_script("DELETE FROM audit WHERE id > 3; UPDATE counter SET next = 4 WHERE name = 'audit'").await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(p.store.verify_audit().await.unwrap().broken, None, "inside the database nothing shows it");
         assert_eq!(p.store.lost_head(std::slice::from_ref(&head)).await.unwrap(), Some(head.clone()));

@@ -49,7 +49,7 @@ async fn tables(store: &Store) -> BTreeMap<String, (usize, u64)> {
     // sessions end, and the heads of the log lie elsewhere
     for (table, columns) in columns.into_iter().filter(|(t, _)| t != "session") {
         let names: Vec<&str> = columns.iter().map(|c| c.0.as_str()).collect();
-        let rows = store.all(&format!("SELECT {} FROM {table}", names.join(", ")), vec![]).await.unwrap();
+        let rows = store.raw_all(&format!("SELECT {} FROM {table}", names.join(", ")), vec![]).await.unwrap();
         let value = |r: &Row, i: usize| match columns[i].1.as_str() {
             "number" => format!("{:?}", r.opt_int(i).unwrap()),
             "bytes" => format!("{:?}", r.opt_bytes(i).unwrap()),
@@ -141,7 +141,7 @@ async fn a_backup_of_before_the_key_was_changed_goes_back() {
     let new = format!("k2 = {}\n", "ab".repeat(32));
     let to = open("wrong", &new).await;
     assert!(to.restore(&file).await.is_err());
-    assert!(to.all("SELECT 1 FROM batch", vec![]).await.map_or(true, |rows| rows.is_empty()), "nothing is half done");
+    assert!(to.raw_all("SELECT 1 FROM batch", vec![]).await.map_or(true, |rows| rows.is_empty()), "nothing is half done");
     let to = open("right", &format!("{old}{new}")).await;
     to.restore(&file).await.unwrap();
     let batch = to.batch(COUNTY, 1).await.unwrap().unwrap();

@@ -1,5 +1,5 @@
 use baoxue_domain::finding::FindingState;
-use baoxue_store::{FindingFilter, NewEvent, Placed, Subject};
+use baoxue_store::{FindingFilter, NewEvent, Placed};
 
 use crate::runs::{record, run_over};
 use crate::{COUNTY, NOW, places, within};
@@ -31,8 +31,13 @@ async fn two_people_at_one_finding_never_overwrite_each_other() {
         drop(tx);
         let now = s.finding(id, Some(&county), None).await.unwrap().unwrap();
         assert_eq!((now.state, now.unit_path.as_deref(), now.version), (FindingState::Dispatched, Some(SCHOOL), 2));
-        let told: Vec<_> =
-            s.events_of(Subject::Finding(id)).await.unwrap().into_iter().map(|e| (e.kind, e.detail, e.by.unwrap())).collect();
+        let told: Vec<_> = s
+            .events_of(&s.finding(id, Some(&within(&[COUNTY])), None).await.unwrap().unwrap())
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|e| (e.kind, e.detail, e.by.unwrap()))
+            .collect();
         assert_eq!(told[1], ("dispatch".to_owned(), "交学校核实".to_owned(), "张经办".to_owned()));
         assert_eq!(told.len(), 2, "a step that came too late leaves nothing");
     }

@@ -15,7 +15,7 @@ async fn add(store: &Store, new: &NewJob<'_>) -> Option<i64> {
 
 async fn fall_silent(store: &Store) {
     let mut tx = store.begin().await.unwrap();
-    tx.run("UPDATE job SET lease_until = 0", binds![]).await.unwrap();
+    tx.raw_run("UPDATE job SET lease_until = 0", binds![]).await.unwrap();
     tx.commit_untold("a test").await.unwrap();
 }
 

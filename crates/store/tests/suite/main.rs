@@ -54,7 +54,7 @@ pub(crate) async fn postgres_url() -> Option<String> {
     let name = format!("t{}", u64::from_be_bytes(random().unwrap()));
     let folder = tempfile::tempdir().unwrap();
     let admin = Store::open(&format!("{server}/postgres"), folder.path(), vault()).await.unwrap();
-    admin.all(&format!("CREATE DATABASE {name}"), vec![]).await.unwrap();
+    admin.raw_all(&format!("CREATE DATABASE {name}"), vec![]).await.unwrap();
     admin.close().await;
     Some(format!("{server}/{name}"))
 }

@@ -97,7 +97,7 @@ async fn a_second_run_over_the_same_writes_nothing_and_a_third_what_changed() {
         let second = run_over(s, "2023-10-08", &mut all, &[], &[]).await;
         assert_eq!(s.change_counts(first.id).await.unwrap(), [("new".to_owned(), 3)]);
         assert_eq!(s.change_counts(second.id).await.unwrap(), []);
-        assert_eq!(s.ledger_of(1).await.unwrap().len(), 1);
+        assert_eq!(s.ledger_of(&s.raw_child(1).await.unwrap().unwrap()).await.unwrap().len(), 1);
         // found in school; 3 vanished; 1 has another telephone
         let mut later = vec![record(1, "王浩然", "enrolled-present"), record(2, "李子轩", "enrolled-present")];
         later[0].profile.phone = "12800009999".into();
@@ -107,7 +107,7 @@ async fn a_second_run_over_the_same_writes_nothing_and_a_third_what_changed() {
         assert_eq!(counts, [("changed".to_owned(), 1), ("gone".to_owned(), 1)]);
         assert_eq!(s.changes(third.id, "gone", &within(&[COUNTY]), 10).await.unwrap()[0].0, 3);
         let all = within(&[COUNTY]);
-        let entries = s.ledger_of(1).await.unwrap();
+        let entries = s.ledger_of(&s.raw_child(1).await.unwrap().unwrap()).await.unwrap();
         assert_eq!(entries.iter().map(|e| e.verdict.as_str()).collect::<Vec<_>>(), ["enrolled-present", "household-no-record"]);
         assert_eq!(entries[1].reason, "王浩然的理由。");
         assert_eq!(s.search("9999", &all).await.unwrap(), [1]);
@@ -181,9 +181,9 @@ async fn merged_children_lead_to_one_and_keep_their_history() {
         run_over(s, "2023-10-08", &mut one, &[(1, 2, "merged")], &[]).await;
         let all = within(&[COUNTY]);
         assert_eq!(s.child(2, &all).await.unwrap().unwrap().id, 1, "the old number leads to the child");
-        assert_eq!(s.rows_of(1).await.unwrap().len(), 2);
+        assert_eq!(s.rows_of(&s.raw_child(1).await.unwrap().unwrap()).await.unwrap().len(), 2);
         assert_eq!(s.children(&LedgerQuery::default(), &all, Order::Verdict, 10, 0).await.unwrap().total, 1);
-        assert_eq!(s.ledger_of(2).await.unwrap().len(), 1, "what was written of it stays");
+        assert_eq!(s.ledger_of(&s.raw_child(2).await.unwrap().unwrap()).await.unwrap().len(), 1, "what was written of it stays");
         assert_eq!(s.known_children(COUNTY).await.unwrap().len(), 1);
     }
 }
@@ -308,7 +308,7 @@ async fn indexes(store: &Store) -> Vec<(String, String)> {
             "SELECT CAST(indexname AS TEXT), indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1"
         }
     };
-    store.all(sql, vec![]).await.unwrap().iter().map(|r| (r.text(0).unwrap(), r.text(1).unwrap())).collect()
+    store.raw_all(sql, vec![]).await.unwrap().iter().map(|r| (r.text(0).unwrap(), r.text(1).unwrap())).collect()
 }
 
 /// The first run of many children makes the indexes after the rows: afterwards all are there again, and the next run finds its children.
@@ -322,7 +322,7 @@ async fn the_first_run_of_many_children_keeps_every_key_and_index() {
         assert_eq!(indexes(&p.store).await, before);
         run_over(&p.store, "2023-11-08", &mut children, &[], &[]).await;
         assert!(children.iter().all(|c| c.known.is_some()));
-        let twice = p.store.begin().await.unwrap().run("INSERT INTO child_profile SELECT * FROM child_profile", vec![]).await;
+        let twice = p.store.begin().await.unwrap().raw_run("INSERT INTO child_profile SELECT * FROM child_profile", vec![]).await;
         assert!(twice.is_err(), "a child has one profile");
     }
 }

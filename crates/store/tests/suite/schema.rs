@@ -4,8 +4,8 @@ use std::task::Poll;
 use baoxue_domain::access::Deed;
 use baoxue_domain::ledger::Standing;
 use baoxue_store::{
-    Dialect, Lane, LedgerQuery, Listed, NewAudit, NewJob, Order, Store, StoreError, Subject, binds, columns_of_children,
-    columns_of_files, columns_of_places,
+    Dialect, Lane, LedgerQuery, Listed, NewAudit, NewJob, Order, Store, StoreError, binds, columns_of_children, columns_of_files,
+    columns_of_places,
 };
 
 use crate::runs::{noon, record, run_over};
@@ -53,7 +53,7 @@ async fn of_release_2(s: &Store) {
         "DROP TABLE job",
         "DELETE FROM schema_version WHERE version > 2",
     ] {
-        tx.script(statement).await.unwrap();
+        tx.raw_script(statement).await.unwrap();
     }
     // as migrations/0001 made them
     let (id, bytes) = match s.dialect() {
@@ -84,23 +84,23 @@ async fn of_release_2(s: &Store) {
            preview, mapping, department, handed_over_by, handed_over_on, staged_at, staged_by)
            VALUES ('{COUNTY}', 'household', 'loaded', '李四的名册.xlsx', 'd', 'original/1', 'roster/1', 1, 0, 0, '', {preview}, 'm', '', '王五', '', 5, 1)"
     );
-    tx.script(&tables).await.unwrap();
+    tx.raw_script(&tables).await.unwrap();
     for (i, (state, answer, last)) in
         [("cleared", "enrolled-elsewhere", "clear"), ("suspected", "dropped-out", "take-as-suspected")].into_iter().enumerate()
     {
         let child = i as i64 + 1;
         let sql = "INSERT INTO finding (child_id, verdict, state, run_id, opened_at, unit_path, escalated, disposition, version, changed_at)
                    VALUES ($1, 'household-no-record', $2, 1, $3, 'e/528801/2152000001/', 0, $4, 4, $3)";
-        tx.run(sql, binds![child, state, noon("2023-10-11"), answer]).await.unwrap();
+        tx.raw_run(sql, binds![child, state, noon("2023-10-11"), answer]).await.unwrap();
         for kind in ["open", "answer", last] {
             let detail = s.vault().seal_text(&format!("finding:{child}"), kind).unwrap();
             let sql = "INSERT INTO finding_event (finding_id, kind, at, account_id, detail) VALUES ($1, $2, $3, 1, $4)";
-            tx.run(sql, binds![child, kind, noon("2023-10-11"), detail]).await.unwrap();
+            tx.raw_run(sql, binds![child, kind, noon("2023-10-11"), detail]).await.unwrap();
         }
     }
     let sql = "INSERT INTO attachment (finding_id, file_name, media_type, digest, stored, bytes, added_at, added_by)
                VALUES (1, '张三.jpg', 'image/jpeg', 'd', 'photo/1', 3, 5, 1)";
-    tx.run(sql, vec![]).await.unwrap();
+    tx.raw_run(sql, vec![]).await.unwrap();
     tx.commit_untold("a test").await.unwrap();
 }
 
@@ -137,9 +137,12 @@ async fn an_earlier_release_is_brought_up_to_date() {
         let f = s.finding(1, Some(&within(&[COUNTY])), None).await.unwrap().unwrap();
         assert_eq!((f.state.code(), f.disposition.as_deref()), ("cleared", Some("enrolled-elsewhere")));
         assert_eq!(s.finding(2, Some(&within(&[COUNTY])), None).await.unwrap().unwrap().state.code(), "confirmed");
-        let events = s.events_of(Subject::Finding(2)).await.unwrap();
+        let events = s.events_of(&s.finding(2, Some(&within(&[COUNTY])), None).await.unwrap().unwrap()).await.unwrap();
         assert_eq!(events.iter().map(|e| e.kind.as_str()).collect::<Vec<_>>(), ["open", "answer", "confirm"]);
-        assert_eq!(s.proofs_of(Subject::Finding(1)).await.unwrap()[0].file_name, "张三.jpg");
+        assert_eq!(
+            s.proofs_of(&s.finding(1, Some(&within(&[COUNTY])), None).await.unwrap().unwrap()).await.unwrap()[0].file_name,
+            "张三.jpg"
+        );
         assert_eq!(s.referenced_files().await.unwrap().into_iter().collect::<Vec<_>>(), ["original/1", "photo/1", "roster/1"]);
         let b = s.batch(COUNTY, 1).await.unwrap().unwrap();
         assert_eq!([b.file_name, b.handed_over_by, b.mapping], ["李四的名册.xlsx", "王五", "m"]);
@@ -155,7 +158,7 @@ async fn an_earlier_release_is_brought_up_to_date() {
         s.note(old).await.unwrap();
         let log = s.verify_audit().await.unwrap();
         assert_eq!((log.rows, log.broken), (2, None), "what stood under seals is chained now");
-        assert_eq!(s.ledger_of(3).await.unwrap()[0].since, "2023-10-08");
+        assert_eq!(s.ledger_of(&s.raw_child(3).await.unwrap().unwrap()).await.unwrap()[0].since, "2023-10-08");
         assert!(s.wrong_standings().await.unwrap().is_empty());
         // the schema is that of a new installation
         let fresh = crate::empty_places().await.remove(0);
@@ -228,7 +231,7 @@ async fn every_column_that_names_a_child_a_place_or_a_file_is_told_of() {
 async fn a_newer_schema_is_refused() {
     for p in places().await {
         let mut tx = p.store.begin().await.unwrap();
-        tx.run("INSERT INTO schema_version (version) VALUES ($1)", binds![999]).await.unwrap();
+        tx.raw_run("INSERT INTO schema_version (version) VALUES ($1)", binds![999]).await.unwrap();
         tx.commit_untold("a test").await.unwrap();
         let e = p.store.migrate().await.unwrap_err();
         assert!(matches!(e, StoreError::SchemaTooNew { found: 999, .. }));
@@ -255,13 +258,13 @@ async fn many_rows_arrive_as_they_were() {
             "totp_last_step",
             "created_at",
         ];
-        assert_eq!(tx.insert_many("account", &columns, rows.collect()).await.unwrap(), 5);
+        assert_eq!(tx.raw_insert_many("account", &columns, rows.collect()).await.unwrap(), 5);
         let many = (0..5_000i64).map(|i| binds!["id", i, i % 7]);
-        assert_eq!(tx.insert_many("child_search", &["kind", "token", "child_id"], many.collect()).await.unwrap(), 5_000);
+        assert_eq!(tx.raw_insert_many("child_search", &["kind", "token", "child_id"], many.collect()).await.unwrap(), 5_000);
         tx.commit_untold("a test").await.unwrap();
         let back = p
             .store
-            .all("SELECT login, totp_secret, disabled_at FROM account WHERE created_at = 1 ORDER BY id", vec![])
+            .raw_all("SELECT login, totp_secret, disabled_at FROM account WHERE created_at = 1 ORDER BY id", vec![])
             .await
             .unwrap();
         for (i, r) in back.iter().enumerate() {
@@ -269,7 +272,7 @@ async fn many_rows_arrive_as_they_were() {
             assert_eq!(r.bytes(1).unwrap(), [0, 92, 255, i as u8]);
             assert_eq!(r.opt_int(2).unwrap(), None);
         }
-        assert_eq!(p.store.one("SELECT COUNT(*) FROM child_search", vec![]).await.unwrap().unwrap().int(0).unwrap(), 5_000);
+        assert_eq!(p.store.raw_one("SELECT COUNT(*) FROM child_search", vec![]).await.unwrap().unwrap().int(0).unwrap(), 5_000);
     }
 }
 
@@ -288,8 +291,8 @@ async fn what_is_not_committed_never_was() {
 async fn a_database_of_before_the_first_release_is_said_so() {
     for p in places().await {
         let mut tx = p.store.begin().await.unwrap();
-        tx.run("DELETE FROM counter WHERE name = 'generation'", vec![]).await.unwrap();
-        tx.run("DELETE FROM schema_version WHERE version > 1", vec![]).await.unwrap();
+        tx.raw_run("DELETE FROM counter WHERE name = 'generation'", vec![]).await.unwrap();
+        tx.raw_run("DELETE FROM schema_version WHERE version > 1", vec![]).await.unwrap();
         tx.commit_untold("a test").await.unwrap();
         let said = p.store.migrate().await.unwrap_err().to_string();
         assert!(said.contains("请换一个新的数据文件夹"), "{said}");
@@ -310,8 +313,8 @@ async fn a_transaction_given_up_while_it_begins_is_none() {
             }
             drop(begun);
             // an error ends what it is in: alone, itself; inside a transaction, all that follow
-            assert!(p.store.all("SELECT missing FROM counter", vec![]).await.is_err());
-            p.store.all("SELECT next FROM counter", vec![]).await.unwrap();
+            assert!(p.store.raw_all("SELECT missing FROM counter", vec![]).await.is_err());
+            p.store.raw_all("SELECT next FROM counter", vec![]).await.unwrap();
         }
     }
 }

@@ -71,7 +71,7 @@ async fn happen(s: &Store, acts: &[(i64, Act)]) -> Vec<Date> {
                 let b = tx.stage_batch(s.vault(), &crate::batches::batch("household"), now, 1).await.unwrap();
                 tx.load_batch(b, true, "whole", None, now, 1).await.unwrap();
                 let sql = "INSERT INTO run_batch (run_id, batch_id) VALUES ($1, $2)";
-                tx.run(sql, baoxue_store::binds![run.id, b]).await.unwrap();
+                tx.raw_run(sql, baoxue_store::binds![run.id, b]).await.unwrap();
                 tx.commit_untold("a test").await.unwrap();
             }
             Act::Establish(child, conclusion) => {

@@ -95,7 +95,9 @@ impl Office {
 
     /// The same, where the child's school lies in another county.
     async fn route_at_home(&self, county: &PlacePath, child: &ChildRow, returned_by: &[PlacePath]) -> Result<Route> {
-        self.route_of(county, &ChildRow { school_path: None, ..child.clone() }, returned_by).await
+        let mut child = child.clone();
+        child.school_path = None;
+        self.route_of(county, &child, returned_by).await
     }
 
     /// Sends findings out, each to where it belongs or all to one unit, and says how many went.
@@ -186,7 +188,7 @@ impl Office {
             return Err(OfficeError::Input("确认未就读的,请写明孩子现在的情况".into()));
         }
         let kept = a.proofs;
-        let before = self.store.proofs_of(Subject::Finding(f.id)).await?.len();
+        let before = self.store.proofs_of(&f).await?.len();
         if before + kept.len() > MAX_PROOFS {
             return Err(OfficeError::Input(format!("佐证材料最多 {MAX_PROOFS} 份")));
         }
@@ -287,7 +289,7 @@ impl Office {
     /// does not decide.
     async fn check_conclusion(&self, actor: &Actor, f: &Finding, step: Step) -> Result<()> {
         let code = f.disposition.as_deref().unwrap_or("");
-        let events = self.store.events_of(Subject::Finding(f.id)).await?;
+        let events = self.store.events_of(f).await?;
         let answers = || events.iter().filter(|e| e.kind == Step::Answer.code());
         if answers().next_back().is_some_and(|e| e.account == Some(actor.account)) {
             return Err(FindingError::OwnAnswer.into());
@@ -298,7 +300,7 @@ impl Office {
         }
         let d =
             disposition(code).ok_or_else(|| OfficeError::Input("答复是“确认未就读”,不能核销;请确认辍学,或退回重核".into()))?;
-        if self.store.proofs_of(Subject::Finding(f.id)).await?.is_empty() {
+        if self.store.proofs_of(f).await?.is_empty() {
             return Err(FindingError::ProofMissing.into());
         }
         let mut units: Vec<&str> = answers().filter_map(|e| e.unit_path.as_deref()).collect();
@@ -312,7 +314,7 @@ impl Office {
 
     /// Writes down what the answer of a finding establishes of its child, from today on.
     async fn establish(&self, tx: &mut Tx, actor: &Actor, f: &Finding) -> Result<()> {
-        let child = self.store.children_by_number(&[f.child], None).await?.into_iter().next().ok_or(OfficeError::NotFound)?;
+        let child = self.store.children_of(std::slice::from_ref(f)).await?.into_iter().next().ok_or(OfficeError::NotFound)?;
         let new = NewEstablishment {
             child: f.child,
             finding: f.id,
@@ -335,7 +337,7 @@ impl Office {
             let e = NewEvent { kind: "overdue", detail, by: None, at: self.now() };
             let mut tx = self.store.begin().await?;
             if tx.escalate_finding(&self.store, &f, &e).await? {
-                self.audit_program(&mut tx, &f, Deed::EscalateFinding, detail).await?;
+                self.audit_program(&mut tx, f.id, f.unit_path.as_deref(), Deed::EscalateFinding, detail).await?;
                 tx.commit().await?;
                 escalated += 1;
             }
@@ -347,7 +349,7 @@ impl Office {
     pub async fn reopen_expired(&self) -> Result<usize> {
         let mut reopened = 0;
         for e in self.store.expired_establishments(self.clock.today()).await? {
-            let Some(child) = self.store.children_by_number(&[e.child], None).await?.into_iter().next() else { continue };
+            let Some(child) = self.store.child_of(&e).await? else { continue };
             let kind = VerdictKind::find(&child.verdict);
             if !kind.is_some_and(|k| k.is_suspected() || k.is_dropout()) {
                 continue;
@@ -360,8 +362,7 @@ impl Office {
                 .open_finding(&self.store, e.child, &child.verdict, run, &NewEvent { kind: "open", detail: "", ..event.clone() })
                 .await?;
             tx.add_event(&self.store, Subject::Finding(id), &event, None).await?;
-            let f = Finding { id, unit_path: child.residence_path, ..Finding::new(e.child) };
-            self.audit_program(&mut tx, &f, Deed::OpenFinding, &detail).await?;
+            self.audit_program(&mut tx, id, child.residence_path.as_deref(), Deed::OpenFinding, &detail).await?;
             tx.commit().await?;
             reopened += 1;
         }
@@ -369,10 +370,10 @@ impl Office {
     }
 
     /// The audit row of what the program does by itself.
-    async fn audit_program(&self, tx: &mut Tx, f: &Finding, deed: Deed, detail: &str) -> Result<()> {
-        let place = f.unit_path.as_deref().and_then(PlacePath::parse).and_then(|p| p.county());
+    async fn audit_program(&self, tx: &mut Tx, finding: i64, unit: Option<&str>, deed: Deed, detail: &str) -> Result<()> {
+        let place = unit.and_then(PlacePath::parse).and_then(|p| p.county());
         let place = place.as_ref().map_or("", PlacePath::as_str);
-        let subject = format!("finding:{}", f.id);
+        let subject = format!("finding:{finding}");
         let row = NewAudit { at: self.now(), place, account: None, login: "系统", deed, subject: &subject, detail };
         Ok(tx.audit(self.store.vault(), row).await?)
     }

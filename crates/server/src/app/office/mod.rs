@@ -24,7 +24,7 @@ pub mod throttle;
 
 use std::sync::Arc;
 
-use baoxue_domain::access::{Action, Actor, Deed, Refusal};
+use baoxue_domain::access::{Action, Actor, Deed, Reach, Refusal};
 use baoxue_domain::place::PlacePath;
 use baoxue_store::{NewAudit, Store, StoreError, Tx};
 use thiserror::Error;
@@ -121,17 +121,7 @@ impl Office {
         let county = places.iter().find(|p| p.is_government() && p.depth() == COUNTY_DEPTH);
         let at = county.or(places.first()).ok_or(Refusal { action })?;
         let area = at.county().unwrap_or_else(|| at.clone());
-        // who was granted a town only does not act for the county
-        let acts = matches!(
-            action,
-            Action::ImportRosters
-                | Action::RunComparison
-                | Action::DecideReview
-                | Action::Dispatch
-                | Action::ManagePlaces
-                | Action::ManageSources
-        );
-        if acts && !actor.grants.iter().any(|g| g.role.may(action) && g.path.holds(&area)) {
+        if action.reach() == Reach::County && !actor.grants.iter().any(|g| g.role.may(action) && g.path.holds(&area)) {
             return Err(OfficeError::NotFound);
         }
         Ok(area)

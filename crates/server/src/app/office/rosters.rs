@@ -133,6 +133,15 @@ impl Guard {
 }
 
 impl Office {
+    /// Forgets what people said that a heading means; the next roster of the source is asked about it anew.
+    pub async fn forget_heading(&self, actor: &Actor, source: &str, heading: &str) -> Result<()> {
+        let area = self.area(actor, Action::ManageSources)?;
+        let mut tx = self.store.begin().await?;
+        tx.map_heading(self.store.vault(), (area.as_str(), source, heading), "", self.now(), actor.account).await?;
+        self.audit(&mut tx, actor, Deed::ForgetHeading, &format!("source:{source}"), heading).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Reads files and stages a batch for each; a file that cannot be used does not stop the others.
     pub async fn stage(&self, actor: &Actor, uploads: Vec<Upload>, by: &HandOver) -> Result<Vec<Staged>> {
         let county = self.area(actor, Action::ImportRosters)?;

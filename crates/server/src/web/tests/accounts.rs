@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
-use baoxue_domain::access::Role;
+use baoxue_domain::access::{Action, Role};
 use baoxue_domain::place::PlacePath;
 use totp_rs::{Builder, Secret, Totp};
 
@@ -447,7 +447,7 @@ async fn no_name_stands_in_the_database() {
         .await
         .unwrap();
     app.get(&officer, "/rosters").await.says(name);
-    let id: i64 = app.office.store.one("SELECT MAX(id) FROM batch", vec![]).await.unwrap().unwrap().int(0).unwrap();
+    let id: i64 = app.office.store.raw_one("SELECT MAX(id) FROM batch", vec![]).await.unwrap().unwrap().int(0).unwrap();
     app.post(&officer, &format!("/rosters/{id}/reading"), &[("heading:0", name), ("field:0", "remarks")]).await.is(303);
     assert_eq!(app.office.store.heading_mapping(COUNTY, "household").await.unwrap()[name], "remarks");
     let folder = app._folder.as_ref().unwrap().path();
@@ -480,7 +480,9 @@ async fn two_answers_at_once_are_one() {
         let mut both = [a.status.as_u16(), b.status.as_u16()];
         both.sort_unstable();
         assert_eq!(both, [303, 409]);
-        let events = app.office.store.events_of(baoxue_store::Subject::Finding(id.parse().unwrap())).await.unwrap();
+        let county = actor_of(&app.office, "county").await.jurisdiction(Action::Dispatch).unwrap();
+        let f = app.office.store.finding(id.parse().unwrap(), Some(&county), None).await.unwrap().unwrap();
+        let events = app.office.store.events_of(&f).await.unwrap();
         assert_eq!(events.iter().filter(|e| e.kind == "answer").count(), 1);
     }
 }

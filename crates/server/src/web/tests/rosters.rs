@@ -206,7 +206,7 @@ async fn a_run_without_inputs_fails() {
             let id = app.office.ask_for_run(&officer, true).await.unwrap();
             let mut tx = app.office.store.begin().await.unwrap();
             let sealed = app.office.store.vault().seal_text("run", inputs).unwrap();
-            tx.run("UPDATE run SET rosters = $1 WHERE id = $2", binds![sealed, id]).await.unwrap();
+            tx.raw_run("UPDATE run SET rosters = $1 WHERE id = $2", binds![sealed, id]).await.unwrap();
             tx.commit_untold("a test").await.unwrap();
             app.work().await;
             app.get(&county, &format!("/runs/{}", i + 2)).await.says("名册清单读不出来").says("名册和以前的结果不受影响");

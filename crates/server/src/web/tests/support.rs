@@ -80,7 +80,7 @@ async fn stores() -> Vec<(Store, tempfile::TempDir)> {
             let folder = tempfile::tempdir().unwrap();
             let name = format!("t{}", u64::from_be_bytes(random().unwrap()));
             let admin = Store::open(&format!("{server}/postgres"), folder.path(), vault()).await.unwrap();
-            admin.all(&format!("CREATE DATABASE {name}"), vec![]).await.unwrap();
+            admin.raw_all(&format!("CREATE DATABASE {name}"), vec![]).await.unwrap();
             admin.close().await;
             out.push((Store::open(&format!("{server}/{name}"), folder.path(), vault()).await.unwrap(), folder));
         }
@@ -257,7 +257,7 @@ impl TestApp {
         let worker = tokio::spawn(self.office.clone().work(baoxue_store::Lane::Long));
         for _ in 0..600 {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            let busy = self.office.store.one("SELECT COUNT(*) FROM run WHERE state = 'running'", vec![]).await.unwrap();
+            let busy = self.office.store.raw_one("SELECT COUNT(*) FROM run WHERE state = 'running'", vec![]).await.unwrap();
             if busy.unwrap().int(0).unwrap() == 0 {
                 break;
             }
