@@ -13,6 +13,7 @@ pub mod finding;
 pub mod ledger;
 pub mod person;
 pub mod place;
+pub mod policy;
 pub mod roster;
 pub mod school;
 pub mod verdict;

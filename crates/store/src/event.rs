@@ -50,6 +50,8 @@ pub struct Event {
     pub account: Option<i64>,
     /// The unit that had the subject after it.
     pub unit_path: Option<String>,
+    /// Which version of the policy it was decided by, where it was.
+    pub policy: Option<i64>,
     /// In words.
     pub detail: String,
 }
@@ -65,6 +67,20 @@ pub struct NewEvent<'a> {
     pub by: Option<i64>,
     /// When.
     pub at: i64,
+    /// Which version of the policy it was decided by, where it was.
+    pub policy: Option<i64>,
+}
+
+impl<'a> NewEvent<'a> {
+    /// What a person did.
+    pub fn by(kind: &'a str, detail: &'a str, account: i64, at: i64) -> Self {
+        Self { kind, detail, by: Some(account), at, policy: None }
+    }
+
+    /// What the program did by itself.
+    pub fn of_program(kind: &'a str, detail: &'a str, at: i64) -> Self {
+        Self { kind, detail, by: None, at, policy: None }
+    }
 }
 
 /// What a step led to: kept with its event, so that any day can be shown as it was known then.
@@ -139,7 +155,7 @@ impl Store {
     /// What happened to a subject, the oldest first.
     pub async fn events_of(&self, of: &impl LookedUp) -> Result<Vec<Event>> {
         let subject = of.subject();
-        let sql = "SELECT e.id, e.kind, e.at, a.name, e.account_id, e.unit_path, e.detail FROM event e LEFT JOIN account a ON a.id = e.account_id
+        let sql = "SELECT e.id, e.kind, e.at, a.name, e.account_id, e.unit_path, e.detail, e.policy_version FROM event e LEFT JOIN account a ON a.id = e.account_id
                    WHERE e.subject_kind = $1 AND e.subject_id = $2 ORDER BY e.id";
         let row = |r: &Row| {
             Ok(Event {
@@ -150,6 +166,7 @@ impl Store {
                 account: r.opt_int(4)?,
                 unit_path: r.opt_text(5)?,
                 detail: self.vault.open_text(&subject.place(), &r.bytes(6)?)?,
+                policy: r.opt_int(7)?,
             })
         };
         self.all(sql, binds![subject.kind(), subject.id()]).await?.iter().map(row).collect()
@@ -188,8 +205,9 @@ impl Tx {
         after: Option<After<'_>>,
     ) -> Result<i64> {
         let sql =
-            "INSERT INTO event (subject_kind, subject_id, kind, at, account_id, state, unit_path, deadline_at, answer, detail)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
+            "INSERT INTO event (subject_kind, subject_id, kind, at, account_id, state, unit_path, deadline_at, answer, detail,
+                                policy_version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
         let detail = store.vault().seal_text(&subject.place(), e.detail)?;
         let answer = after.and_then(|a| a.answer).map(|a| store.vault().seal_text(&answer_place(subject), a)).transpose()?;
         let values = binds![
@@ -202,7 +220,8 @@ impl Tx {
             after.and_then(|a| a.unit),
             after.and_then(|a| a.deadline),
             answer,
-            detail
+            detail,
+            e.policy
         ];
         self.one(sql, values).await?.map_or(Ok(0), |r| r.int(0))
     }

@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("../migrations/0003_standing.sql")),
     (4, include_str!("../migrations/0004_accounts.sql")),
     (5, include_str!("../migrations/0005_jobs.sql")),
+    (6, include_str!("../migrations/0006_policy.sql")),
 ];
 
 /// Any number that nothing else locks.

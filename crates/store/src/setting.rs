@@ -1,8 +1,9 @@
 //! 参数 ⚙ (settings): dated, by place; the nearest place's newest value in force holds.
 
+use baoxue_domain::policy::Dated;
 use jiff::civil::Date;
 
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::{Clause, Jurisdiction, Store, Tx, binds};
 
 /// A value of a setting, with its place and dates.
@@ -36,12 +37,20 @@ pub struct NewSetting<'a> {
 }
 
 impl Store {
-    /// Every value in force on a day: place, name, value.
-    pub async fn settings_in_force(&self, on: Date) -> Result<Vec<(String, String, String)>> {
-        let sql = "SELECT scope_path, name, value FROM setting s WHERE effective_on <= $1 AND NOT EXISTS (
-                     SELECT 1 FROM setting n WHERE n.name = s.name AND n.scope_path = s.scope_path AND n.effective_on <= $1
-                       AND (n.effective_on > s.effective_on OR (n.effective_on = s.effective_on AND n.id > s.id)))";
-        self.all(sql, binds![on]).await?.iter().map(|r| Ok((r.text(0)?, r.text(1)?, r.text(2)?))).collect()
+    /// Every value that was ever set, anywhere.
+    pub async fn setting_values(&self) -> Result<Vec<Dated>> {
+        let sql = "SELECT id, scope_path, name, value, effective_on FROM setting ORDER BY id";
+        let row = |r: &crate::Row| {
+            let from = r.text(4)?;
+            Ok(Dated {
+                id: r.int(0)?,
+                scope: r.text(1)?,
+                name: r.text(2)?,
+                value: r.text(3)?,
+                from: from.parse().map_err(|_| StoreError::unreadable("setting.effective_on", &from))?,
+            })
+        };
+        self.all(sql, vec![]).await?.iter().map(row).collect()
     }
 
     /// Every value that was ever set inside a jurisdiction, the newest first.

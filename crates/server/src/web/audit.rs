@@ -82,7 +82,7 @@ fn subject_label(subject: &str) -> String {
     }
     let Some((kind, rest)) = subject.split_once(':') else { return subject.to_owned() };
     let rest = match kind {
-        "setting" => crate::app::office::settings::known(rest).map_or(rest, |k| k.label),
+        "setting" => baoxue_domain::policy::Term::find(rest).map_or(rest, |t| t.label),
         _ => rest,
     };
     SUBJECTS.iter().find(|s| s.0 == kind).map_or(subject.to_owned(), |s| format!("{} {rest}", s.1))

@@ -56,7 +56,7 @@ async fn page(app: &App, next: &str, login: &str, problem: Option<String>) -> Re
     let page = LogInPage {
         css: assets::address("app.css"),
         js: assets::address("app.js"),
-        bureau: app.office.setting("bureau", None).await?,
+        bureau: app.office.policy(None).await?.bureau,
         banner: app.banner.clone(),
         next: inside(next).to_owned(),
         login: login.to_owned(),
@@ -142,7 +142,7 @@ async fn forgotten_form(app: &App, login: &str, problem: Option<String>, code: O
     let page = ForgottenPage {
         css: assets::address("app.css"),
         js: assets::address("app.js"),
-        bureau: app.office.setting("bureau", None).await?,
+        bureau: app.office.policy(None).await?.bureau,
         least: MIN_PASSWORD,
         login: login.to_owned(),
         problem,
@@ -203,7 +203,7 @@ async fn factor_page(app: &App, setup: Option<(String, String)>, problem: Option
     let page = SecondFactorPage {
         css: assets::address("app.css"),
         js: assets::address("app.js"),
-        bureau: app.office.setting("bureau", None).await?,
+        bureau: app.office.policy(None).await?.bureau,
         problem,
         setup,
     };
@@ -232,7 +232,7 @@ fn picture(url: &str) -> String {
 }
 
 async fn issuer(app: &App) -> Result<String, PageError> {
-    Ok(format!("保学 {}", app.office.setting("bureau", None).await?))
+    Ok(format!("保学 {}", app.office.policy(None).await?.bureau))
 }
 
 /// The address that an app reads, for a secret that was shown already.

@@ -169,7 +169,7 @@ pub async fn list(
         pager,
         can_dispatch: matches!(state.as_str(), "open" | "dispatched" | "overdue" | "answered" | "confirmed"),
         state,
-        days: office.number("deadline-days", signed.actor.home()).await?,
+        days: office.policy(Some(&office.area(&signed.actor, Action::Dispatch)?)).await?.deadline_days,
     };
     Ok(html(&page.shell, page.render()?))
 }
@@ -279,6 +279,8 @@ struct EventView {
     detail: String,
     by: String,
     when: String,
+    /// By which value of the policy the deadline was set, where it was.
+    rule: String,
 }
 
 struct ProofView {
@@ -350,6 +352,25 @@ pub async fn page(
     let events = office.store.events_of(&f).await?;
     let proofs = office.store.proofs_of(&f).await?;
     let reason = office.store.ledger_of(&c).await?.first().map(|e| e.reason.clone()).unwrap_or_default();
+    let place = c.residence_path.as_deref().and_then(PlacePath::parse);
+    let mut shown = Vec::new();
+    for e in events {
+        let rule = match e.policy {
+            Some(version) => {
+                let at = e.unit_path.as_deref().and_then(PlacePath::parse).or_else(|| place.clone());
+                let then = office.policy_then(at.as_ref(), civil(e.at).date(), version).await?;
+                format!("期限按当日参数“核实期限(工作日)”:{} 个工作日", then.deadline_days)
+            }
+            None => String::new(),
+        };
+        shown.push(EventView {
+            label: event_label(&e.kind),
+            detail: if e.kind == "open" { String::new() } else { e.detail },
+            by: e.by.unwrap_or_else(|| "系统".into()),
+            when: when(e.at),
+            rule,
+        });
+    }
     let pending = f.state == FindingState::Dispatched;
     let said = f.disposition.as_deref().and_then(disposition);
     let page = FindingPage {
@@ -363,15 +384,7 @@ pub async fn page(
         overdue: pending && f.deadline_at.is_some_and(|d| d < office.now()),
         answer: answer_label(f.disposition.as_deref()),
         needs: said.map(|d| d.proof.join("、")).unwrap_or_default(),
-        events: events
-            .into_iter()
-            .map(|e| EventView {
-                label: event_label(&e.kind),
-                detail: if e.kind == "open" { String::new() } else { e.detail },
-                by: e.by.unwrap_or_else(|| "系统".into()),
-                when: when(e.at),
-            })
-            .collect(),
+        events: shown,
         proofs: proofs
             .into_iter()
             .map(|p| ProofView {
@@ -392,7 +405,7 @@ pub async fn page(
         can_clear: f.state == FindingState::Answered && said.is_some(),
         can_reopen: actor.may(Action::CloseFinding) && matches!(f.state, FindingState::Cleared | FindingState::Withdrawn),
         dispositions: all_dispositions().1.iter().map(|d| (d.code.clone(), d.label.clone(), d.proof.join("、"))).collect(),
-        days: office.number("deadline-days", signed.actor.home()).await?,
+        days: office.policy(place.as_ref()).await?.deadline_days,
         megabytes: MAX_PROOF_BYTES >> 20,
         // whoever has to go there needs the name, the guardian and the telephone
         child: {

@@ -308,7 +308,7 @@ pub async fn page(
         reasons: REASONS,
         address: a,
         today,
-        bureau: app.office.setting("bureau", signed.actor.home()).await?,
+        bureau: app.office.policy(signed.actor.home()).await?.bureau,
     };
     Ok(html(&page.shell, page.render()?))
 }
@@ -493,7 +493,7 @@ async fn printed(
         css: super::assets::address("app.css"),
         js: super::assets::address("app.js"),
         title: of.list.title().to_owned(),
-        bureau: app.office.setting("bureau", signed.actor.home()).await?,
+        bureau: app.office.policy(signed.actor.home()).await?.bureau,
         conditions: of.conditions.join("、"),
         as_of: app.office.day_of(&of.query),
         made_by: signed.actor.name.clone(),

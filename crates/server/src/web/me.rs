@@ -120,7 +120,7 @@ async fn password_form(app: &App, signed: &SignedIn, problem: Option<String>) ->
     let page = PasswordPage {
         css: assets::address("app.css"),
         js: assets::address("app.js"),
-        bureau: app.office.setting("bureau", signed.actor.home()).await?,
+        bureau: app.office.policy(signed.actor.home()).await?.bureau,
         forced: signed.must_change_password,
         least: app.office.least_password(&account).await?,
         problem,

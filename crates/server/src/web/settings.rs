@@ -8,6 +8,7 @@ use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::Action;
+use baoxue_domain::policy::{Bounds, TERMS, Term};
 use baoxue_domain::roster::{Field, SourceKind};
 use serde::Deserialize;
 
@@ -17,7 +18,6 @@ use super::shell::{Shell, go, html, shell};
 use super::view::when;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
-use crate::app::office::settings::{KNOWN, known};
 
 #[derive(Template)]
 #[template(path = "sources.html")]
@@ -68,12 +68,12 @@ pub async fn forget_heading(
 }
 
 struct SettingView {
-    name: &'static str,
-    label: &'static str,
-    about: &'static str,
+    term: &'static Term,
     value: String,
-    number: bool,
-    question: bool,
+    /// The default as people read it, and whether it holds.
+    shown: &'static str,
+    is_default: bool,
+    number: Option<(i64, i64)>,
 }
 
 #[derive(Template)]
@@ -91,27 +91,25 @@ pub async fn page(
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let mut all = Vec::new();
-    for k in KNOWN.iter().filter(|k| signed.actor.may(k.action)) {
-        let place = app.office.settings_place(&signed.actor, k.action)?;
-        all.push(SettingView {
-            name: k.name,
-            label: k.label,
-            about: k.about,
-            value: app.office.setting(k.name, Some(&place)).await?,
-            number: k.bounds.is_some(),
-            question: k.is_question(),
-        });
+    for term in TERMS.iter().filter(|t| signed.actor.may(t.set_by)) {
+        let place = app.office.settings_place(&signed.actor, term.set_by)?;
+        let value = app.office.term_today(term, &place).await?;
+        let number = match term.bounds {
+            Bounds::Number(least, most) => Some((least, most)),
+            _ => None,
+        };
+        all.push(SettingView { term, is_default: value == term.default, shown: term.shown(term.default), value, number });
     }
     let own = if signed.actor.may(Action::ManageSettings) { Action::ManageSettings } else { Action::ManageUsers };
     let mut history = app.office.store.setting_history(&signed.actor.jurisdiction(own)?).await?;
-    history.retain(|s| known(&s.name).is_none_or(|k| signed.actor.may(k.action)));
+    history.retain(|s| Term::find(&s.name).is_none_or(|t| signed.actor.may(t.set_by)));
     let page = Settings {
         shell: shell(&app, &signed, &headers, if own == Action::ManageUsers { "登录规则" } else { "参数" }, "/settings").await?,
         settings: all,
         history: history
             .into_iter()
             .map(|s| {
-                let of = known(&s.name);
+                let of = Term::find(&s.name);
                 let label = of.map_or(s.name.clone(), |k| k.label.to_owned());
                 let value = of.map_or(s.value.clone(), |k| k.shown(&s.value).to_owned());
                 (label, value, s.effective_on, when(s.recorded_at), s.recorded_by.unwrap_or_else(|| "命令行".into()))

@@ -128,7 +128,7 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
         title: title.to_owned(),
         person: actor.name.clone(),
         roles: actor.role_labels(),
-        bureau: app.office.setting("bureau", actor.home()).await?,
+        bureau: app.office.policy(actor.home()).await?.bureau,
         trail,
         may_switch,
         switched: actor.within.is_some(),

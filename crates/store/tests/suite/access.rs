@@ -1,5 +1,6 @@
 use baoxue_domain::access::{Action, Role};
 use baoxue_domain::place::PlacePath;
+use baoxue_domain::policy::Policy;
 use baoxue_store::{NewPlace, NewSetting, Session};
 use jiff::civil::date;
 
@@ -98,14 +99,15 @@ async fn places_are_dated_and_settings_too() {
         assert_eq!(name(2022).await.as_deref(), Some("柳林乡"));
         assert_eq!(name(2023).await.as_deref(), Some("柳林镇"));
         assert_eq!(p.store.places_below("g/52/", date(2023, 6, 1), &["town"]).await.unwrap().len(), 1);
-        let said = async |day| {
-            let mut all = p.store.settings_in_force(day).await.unwrap();
-            all.sort();
-            all.into_iter().map(|(scope, _, value)| format!("{scope}={value}")).collect::<Vec<_>>()
+        let values = p.store.setting_values().await.unwrap();
+        let days = |day, at: Option<&str>| {
+            let at = at.and_then(PlacePath::parse);
+            Policy::of(&values, at.as_ref(), day, i64::MAX).unwrap().deadline_days
         };
-        assert_eq!(said(date(2022, 6, 1)).await, [""; 0]);
-        assert_eq!(said(date(2023, 6, 1)).await, ["=5"]);
-        assert_eq!(said(date(2023, 9, 1)).await, ["=4".to_owned(), format!("{COUNTY}=3")]);
+        assert_eq!(days(date(2022, 6, 1), None), 2, "the default");
+        assert_eq!(days(date(2023, 6, 1), Some(COUNTY)), 5);
+        assert_eq!(days(date(2023, 9, 1), Some("g/53/")), 4);
+        assert_eq!(days(date(2023, 9, 1), Some(COUNTY)), 3);
         let history = p.store.setting_history(&within(&[COUNTY])).await.unwrap();
         assert_eq!(history.len(), 1, "what others set is theirs");
         assert_eq!(history[0].recorded_by.as_deref(), Some("张经办"));

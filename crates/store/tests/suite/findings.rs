@@ -16,7 +16,7 @@ async fn two_people_at_one_finding_never_overwrite_each_other() {
     for p in places().await {
         let s = &p.store;
         let run = run_over(s, "2023-09-10", &mut [record(1, "王浩然", "household-no-record")], &[], &[]).await;
-        let event = |kind: &'static str, detail: &'static str| NewEvent { kind, detail, by: Some(1), at: NOW };
+        let event = |kind: &'static str, detail: &'static str| NewEvent::by(kind, detail, 1, NOW);
         let mut tx = s.begin().await.unwrap();
         let id = tx.open_finding(s, 1, "household-no-record", run.id, &event("open", "比对发现")).await.unwrap();
         tx.commit_untold("a test").await.unwrap();
@@ -49,7 +49,7 @@ async fn inboxes_hold_what_was_sent_and_nothing_else() {
         let s = &p.store;
         let mut children: Vec<_> = (1..=4).map(|i| record(i, "王浩然", "household-no-record")).collect();
         let run = run_over(s, "2023-09-10", &mut children, &[], &[]).await;
-        let event = NewEvent { kind: "open", detail: "比对发现", by: None, at: NOW };
+        let event = NewEvent::of_program("open", "比对发现", NOW);
         let mut tx = s.begin().await.unwrap();
         for child in 1..=4 {
             tx.open_finding(s, child, "household-no-record", run.id, &event).await.unwrap();

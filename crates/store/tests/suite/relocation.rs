@@ -44,7 +44,7 @@ async fn classes_move_up_at_once_with_their_children_teachers_and_tasks() {
         assert_eq!(tx.add_places(&kinds, date(2023, 9, 1)).await.unwrap(), 0);
         tx.grant(1, Role::ClassTeacher, &five, (date(2022, 9, 1), None), None, NOW).await.unwrap();
         tx.grant(1, Role::ClassTeacher, &six, (date(2022, 9, 1), None), None, NOW).await.unwrap();
-        let e = NewEvent { kind: "open", detail: "x", by: None, at: NOW };
+        let e = NewEvent::of_program("open", "x", NOW);
         let f = tx.open_finding(s, 1, "enrolled-present", 1, &e).await.unwrap();
         tx.commit_untold("a test").await.unwrap();
         let found = s.finding(f, Some(&within(&[COUNTY])), None).await.unwrap().unwrap();

@@ -289,7 +289,7 @@ async fn a_child_of_three_counties() {
         assert!(s.child(1, &within(&["g/52/5288/528801/528801101/"])).await.unwrap().is_none());
         // another county's finding is not for the others to see, unless it was sent there
         let mut tx = s.begin().await.unwrap();
-        let e = baoxue_store::NewEvent { kind: "open", detail: "x", by: None, at: NOW };
+        let e = baoxue_store::NewEvent::of_program("open", "x", NOW);
         let id = tx.open_finding(s, 1, "enrolled-present", 1, &e).await.unwrap();
         tx.commit_untold("a test").await.unwrap();
         assert!(s.finding(id, Some(&within(&[COUNTY])), None).await.unwrap().is_some());

@@ -76,7 +76,7 @@ async fn happen(s: &Store, acts: &[(i64, Act)]) -> Vec<Date> {
             }
             Act::Establish(child, conclusion) => {
                 let mut tx = s.begin().await.unwrap();
-                let e = NewEvent { kind: "open", detail: "x", by: None, at: now };
+                let e = NewEvent::of_program("open", "x", now);
                 let finding = tx.open_finding(s, child, "household-no-record", 1, &e).await.unwrap();
                 let verdict = current[&child];
                 let new = NewEstablishment { child, finding, conclusion, verdict, from: on, unit: None, at: now, by: 1 };

@@ -89,7 +89,7 @@ impl Office {
             return Err(OfficeError::Input("初始密码已过期;请在下面“忘记密码或换了手机”里自己设一个新密码".into()));
         }
         let actor = self.store.actor(&a, self.clock.today()).await?;
-        let seconds = self.number("session-hours", actor.home()).await? * 3600;
+        let seconds = self.policy(actor.home()).await?.session_hours * 3600;
         let token = new_token()?;
         let session = Session {
             digest: digest_of(&token),
@@ -185,7 +185,7 @@ impl Office {
             return Ok(None);
         }
         let mut actor = self.store.actor(&account, self.clock.today()).await?;
-        let idle = self.number("idle-minutes", actor.home()).await? * 60_000;
+        let idle = self.policy(actor.home()).await?.idle_minutes * 60_000;
         if session.seen_at + idle < now {
             return Ok(None);
         }
@@ -224,7 +224,7 @@ impl Office {
 
     /// Checks a new password against what everybody knows of its owner.
     pub(super) async fn check_password(&self, new: &str, least: usize, login: &str, name: &str) -> Result<()> {
-        let bureau = self.setting("bureau", None).await?;
+        let bureau = self.policy(None).await?.bureau;
         check(new, least, &[login, name, &bureau])
     }
 

@@ -145,7 +145,7 @@ impl Office {
     /// The month's table of all classes as a spreadsheet.
     pub async fn agreement_sheet(&self, actor: &Actor, month: &str) -> Result<Vec<u8>> {
         let schools = self.agreement(actor, month).await?;
-        let bureau = self.setting("bureau", actor.home()).await?;
+        let bureau = self.policy(actor.home()).await?.bureau;
         self.note(actor, Deed::Export, "人籍一致核对表", month).await?;
         let heads = [
             ("学校", 24.0),

@@ -40,7 +40,7 @@ impl Office {
     /// and numbers where a reason is given. Logged.
     pub async fn checks_sheet(&self, actor: &Actor, f: &Figures, day: &str, reason: Option<&str>) -> Result<Vec<u8>> {
         let j = actor.jurisdiction(Action::Export)?;
-        let bureau = self.setting("bureau", actor.home()).await?;
+        let bureau = self.policy(actor.home()).await?.bureau;
         let schools: Vec<_> = f.exams.iter().filter(|e| j.covers(&e.path)).collect();
         let label = |source: &str| SourceKind::find(source).map_or("", SourceKind::label);
         let mut heads = vec![Column::new("学校", 26.0), Column::new("九年级在学", 11.0)];

@@ -115,7 +115,11 @@ impl Office {
         {
             return Err(OfficeError::Input("没有这个学校或村(社区)".into()));
         }
-        let days = days.unwrap_or(self.number("deadline-days", Some(&county)).await? as u32);
+        let policy = self.policy(Some(&county)).await?;
+        let usual = u32::try_from(policy.deadline_days).unwrap_or(1);
+        let days = days.unwrap_or(usual);
+        // another number of days is the officer's own word
+        let by_policy = (days == usual).then_some(policy.version);
         let deadline = moment(Workdays::national().deadline(self.clock.today(), days));
         let returns = self.store.returns_of(ids).await?;
         let mut planned = Vec::new();
@@ -151,7 +155,7 @@ impl Office {
             let unit = route.unit.as_str();
             let name = names.get(unit).map_or(unit, String::as_str);
             let detail = format!("交{name}核实({})", route.why);
-            let e = NewEvent { kind: Step::Dispatch.code(), detail: &detail, by: Some(actor.account), at: self.now() };
+            let e = NewEvent { policy: by_policy, ..NewEvent::by(Step::Dispatch.code(), &detail, actor.account, self.now()) };
             let to = Placed { unit: Some(unit), deadline: Some(deadline), ..f.placed(FindingState::Dispatched) };
             if !tx.step_finding(&self.store, f, &to, &e).await? {
                 return Err(changed(f));
@@ -193,7 +197,7 @@ impl Office {
             return Err(OfficeError::Input(format!("佐证材料最多 {MAX_PROOFS} 份")));
         }
         let detail = if note.is_empty() { said.to_owned() } else { format!("{said}:{note}") };
-        let e = NewEvent { kind: Step::Answer.code(), detail: &detail, by: Some(actor.account), at: self.now() };
+        let e = NewEvent::by(Step::Answer.code(), &detail, actor.account, self.now());
         let mut tx = self.store.begin().await?;
         let to = Placed { answer: Some(a.disposition), ..f.placed(state) };
         if !tx.step_finding(&self.store, &f, &to, &e).await? {
@@ -258,16 +262,17 @@ impl Office {
         if matches!(step, Step::Clear | Step::Confirm) {
             self.check_conclusion(actor, &f, step).await?;
         }
-        let deadline = match step {
+        let (deadline, by_policy) = match step {
             Step::SendBack => {
-                let days = self.number("deadline-days", actor.home()).await? as u32;
-                Some(moment(Workdays::national().deadline(self.clock.today(), days)))
+                let policy = self.policy(county_of(&f).as_ref()).await?;
+                let days = u32::try_from(policy.deadline_days).unwrap_or(1);
+                (Some(moment(Workdays::national().deadline(self.clock.today(), days))), Some(policy.version))
             }
-            Step::HandBack | Step::Reopen => None,
-            _ => f.deadline_at,
+            Step::HandBack | Step::Reopen => (None, None),
+            _ => (f.deadline_at, None),
         };
         let unit = if matches!(step, Step::HandBack | Step::Reopen) { None } else { f.unit_path.as_deref() };
-        let e = NewEvent { kind: step.code(), detail: &note, by: Some(actor.account), at: self.now() };
+        let e = NewEvent { policy: by_policy, ..NewEvent::by(step.code(), &note, actor.account, self.now()) };
         let mut tx = self.store.begin().await?;
         let to = Placed { unit, deadline, ..f.placed(state) };
         if !tx.step_finding(&self.store, &f, &to, &e).await? {
@@ -334,7 +339,7 @@ impl Office {
         let mut escalated = 0;
         for f in self.store.overdue_findings(self.now()).await? {
             let detail = "逾期未答复,已提醒上级";
-            let e = NewEvent { kind: "overdue", detail, by: None, at: self.now() };
+            let e = NewEvent::of_program("overdue", detail, self.now());
             let mut tx = self.store.begin().await?;
             if tx.escalate_finding(&self.store, &f, &e).await? {
                 self.audit_program(&mut tx, f.id, f.unit_path.as_deref(), Deed::EscalateFinding, detail).await?;
@@ -355,7 +360,7 @@ impl Office {
                 continue;
             }
             let detail = expired(&e);
-            let event = NewEvent { kind: LAPSED, detail: &detail, by: None, at: self.now() };
+            let event = NewEvent::of_program(LAPSED, &detail, self.now());
             let mut tx = self.store.begin().await?;
             let run = self.store.newest_run_of(e.child).await?.unwrap_or_default();
             let id = tx
@@ -383,6 +388,11 @@ impl Office {
         let Ok(j) = actor.jurisdiction(Action::AnswerFinding) else { return Ok((0, 0)) };
         Ok(self.store.waiting_counts(&j, self.now()).await?)
     }
+}
+
+/// The county in which the unit stands that has a finding: whose values its deadlines go by.
+pub fn county_of(f: &Finding) -> Option<PlacePath> {
+    f.unit_path.as_deref().and_then(PlacePath::parse)?.county()
 }
 
 /// What the log calls a step.

@@ -239,7 +239,7 @@ impl Office {
         if total as i64 > MAX_ROWS {
             return Err(OfficeError::Input(format!("超过一次导出的上限 {MAX_ROWS} 人;请按乡镇或学校分开导出")));
         }
-        let bureau = self.setting("bureau", actor.home()).await?;
+        let bureau = self.policy(actor.home()).await?.bureau;
         let day = self.day_of(&of.query);
         let (children, reasons): (Vec<ChildRow>, Vec<String>) = children.into_iter().unzip();
         let verified = self.verifications(actor, &of.query, &children).await?;

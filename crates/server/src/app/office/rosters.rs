@@ -471,7 +471,7 @@ impl Office {
         let mut called_off = 0;
         for f in findings.iter().filter(|f| runs.contains(&f.run)) {
             let detail = format!("所依据的名册“{}”已撤销,请等下一次比对", batch.file_name);
-            let e = NewEvent { kind: Step::Withdraw.code(), detail: &detail, by: Some(actor.account), at: self.now() };
+            let e = NewEvent::by(Step::Withdraw.code(), &detail, actor.account, self.now());
             let to = Placed { deadline: None, ..f.placed(FindingState::Withdrawn) };
             called_off += usize::from(tx.step_finding(&self.store, f, &to, &e).await?);
         }

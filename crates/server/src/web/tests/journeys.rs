@@ -318,7 +318,7 @@ async fn administrators_keep_places_people_and_settings() {
             .is(422)
             .says("不能早于今天");
         app.post(&system, "/settings", &[("name", "deadline-days"), ("value", "5"), ("from", "2023-11-01")]).await.is(303);
-        assert_eq!(app.office.number("deadline-days", PlacePath::parse(COUNTY).as_ref()).await.unwrap(), 2, "not in force yet");
+        assert_eq!(app.office.policy(PlacePath::parse(COUNTY).as_ref()).await.unwrap().deadline_days, 2, "not in force yet");
 
         let security = app.log_in("security").await;
         let new = |login: &'static str, role: &'static str, place: &'static str| {
@@ -503,5 +503,34 @@ async fn what_the_framework_refuses_is_said_in_chinese_too() {
                 "{method} {path}: {page}"
             );
         }
+    }
+}
+
+/// A deadline goes by the value of the day on which it was set; the page can say which that was, whatever was set since.
+#[tokio::test]
+async fn a_decision_keeps_the_value_that_it_was_made_by() {
+    for app in apps().await {
+        app.compared().await;
+        let (county, system) = (app.log_in("county").await, app.log_in("system").await);
+        let set = async |value: &str| {
+            let form = [("name", "deadline-days"), ("value", value), ("from", "2023-10-09")];
+            app.post(&system, "/settings", &form).await.is(303);
+        };
+        app.get(&system, "/settings").await.says("默认“2”,依据:控辍保学通行做法").says("现用默认值");
+        set("5").await;
+        let list = app.get(&county, "/findings?state=open").await;
+        list.says("name=\"days\" value=\"5\"");
+        let id = list.text().split("value=\"").filter_map(|t| t.split('"').next()?.parse::<i64>().ok()).next().unwrap();
+        let ids = id.to_string();
+        app.post(&county, "/findings/dispatch", &[("ids", &ids), ("days", "5")]).await.is(303);
+        let page = format!("/findings/{id}");
+        app.get(&county, &page).await.says("期限按当日参数“核实期限(工作日)”:5 个工作日");
+        set("3").await;
+        let now = app.get(&county, &page).await;
+        now.says("期限按当日参数“核实期限(工作日)”:5 个工作日").says("name=\"days\" value=\"3\"");
+        // another number is the officer's own word
+        app.post(&county, "/findings/dispatch", &[("ids", &ids), ("days", "9")]).await.is(303);
+        assert_eq!(app.get(&county, &page).await.text().matches("期限按当日参数").count(), 1);
+        app.get(&system, "/settings").await.says("2023-10-09");
     }
 }

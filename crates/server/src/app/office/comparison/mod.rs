@@ -28,7 +28,6 @@ use work::work;
 
 use super::dispatch::lapse_label;
 use super::gazetteer::Gazetteer;
-use super::settings::LEARN;
 use super::{Office, OfficeError, Result};
 use crate::app::jobs::{Job, Progress, Working};
 
@@ -382,7 +381,7 @@ impl Office {
         Ok(Given {
             batches,
             decisions: self.in_force(county).await?,
-            learn: self.number(LEARN, Some(county)).await? == 1,
+            learn: self.policy(Some(county)).await?.learn_from_decisions,
             gazetteer: Gazetteer::new(county, &places),
             year: i16::try_from(run.school_year)
                 .ok()
@@ -468,7 +467,7 @@ impl Office {
                 None => (Standing::of_verdict(*kind), None),
             };
             let wanted = matches!(stands, Standing::Suspected | Standing::Dropout);
-            let e = |step: &'static str, detail| NewEvent { kind: step, detail, by: None, at: now };
+            let e = |step: &'static str, detail| NewEvent::of_program(step, detail, now);
             match newest.get(&c.id) {
                 Some(f) if !wanted && (f.state.is_pending() || f.state == FindingState::Confirmed) => {
                     let detail = format!("{} 的比对已判定为“{}”,自动撤销", run.as_of, kind.label());
