@@ -6,6 +6,8 @@
 //! * [`verdict`]: one verdict a child, with its reason sentence.
 //! * [`ledger`]: 台账 entries and disposition codes.
 //! * [`finding`]: 交办核实, from a finding to its end.
+//! * [`task`]: who has a subject to do, until when.
+//! * [`policy`]: ⚙ every value that a place may set.
 //! * [`access`]: roles, actions, jurisdiction, masks.
 
 pub mod access;
@@ -16,4 +18,5 @@ pub mod place;
 pub mod policy;
 pub mod roster;
 pub mod school;
+pub mod task;
 pub mod verdict;

@@ -13,7 +13,7 @@ use crate::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 35] = [
+const TABLES: [&str; 36] = [
     "account",
     "account_request",
     "account_notice",
@@ -42,6 +42,7 @@ const TABLES: [&str; 35] = [
     "review_pair",
     "decision",
     "finding",
+    "task",
     "event",
     "file",
     "proof",

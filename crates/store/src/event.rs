@@ -22,6 +22,11 @@ impl Subject {
         }
     }
 
+    /// By kind and number.
+    pub fn find(kind: &str, id: i64) -> Option<Self> {
+        [Self::Finding(id), Self::Establishment(id)].into_iter().find(|s| s.kind() == kind)
+    }
+
     /// Its number.
     pub fn id(self) -> i64 {
         match self {

@@ -2,13 +2,14 @@
 
 use baoxue_domain::access::Jurisdiction;
 use baoxue_domain::finding::FindingState;
+use baoxue_domain::task::TaskState;
 
 use rustc_hash::FxHashMap;
 
 use crate::child::Sight;
 use crate::error::{Result, StoreError};
 use crate::event::answer_place;
-use crate::{After, ChildRow, Clause, LookedUp, NewEvent, Row, Store, Subject, Tx, Vault, binds};
+use crate::{After, ChildRow, Clause, LookedUp, NewEvent, NewTask, Row, Store, Subject, Tx, Vault, binds};
 
 /// A finding. It comes from a look-up, and from nowhere else: it is the key to what hangs on it.
 #[derive(Debug, Clone)]
@@ -120,7 +121,7 @@ pub struct FindingFilter {
     pub due_before: Option<i64>,
 }
 
-const COLUMNS: &str = "f.id, f.child_id, f.verdict, f.state, f.run_id, f.opened_at, f.unit_path, f.deadline_at, f.escalated, f.answer, \
+const COLUMNS: &str = "f.id, f.child_id, f.verdict, f.state, f.run_id, f.opened_at, t.unit_path, t.deadline_at, COALESCE(t.escalated, 0), f.answer, \
                        f.version, f.changed_at";
 
 fn finding(vault: &Vault, r: &Row) -> Result<Finding> {
@@ -151,11 +152,11 @@ fn where_of(f: &FindingFilter) -> Clause {
         c.equal("f.verdict", v);
     }
     if let Some(unit) = &f.unit {
-        c.below("f.unit_path", unit);
+        c.below("t.unit_path", unit);
     }
     if let Some(t) = f.due_before {
         let v = c.bind(t);
-        c.add(format!("f.deadline_at < {v}"));
+        c.add(format!("t.deadline_at < {v}"));
     }
     c
 }
@@ -163,8 +164,9 @@ fn where_of(f: &FindingFilter) -> Clause {
 /// Children of one question.
 const CHILDREN_AT_ONCE: usize = 5_000;
 
-const FINDINGS: &str = "finding f";
-const WITH_CHILDREN: &str = "finding f JOIN child c ON c.id = f.child_id";
+const FINDINGS: &str = "finding f LEFT JOIN task t ON t.subject_kind = 'finding' AND t.subject_id = f.id";
+const WITH_CHILDREN: &str =
+    "finding f JOIN child c ON c.id = f.child_id LEFT JOIN task t ON t.subject_kind = 'finding' AND t.subject_id = f.id";
 
 /// One place answers for a child: the one where it lives. Gives the tables that the condition needs.
 fn answering(c: &mut Clause, sight: &Sight) -> &'static str {
@@ -189,7 +191,7 @@ impl Store {
     /// Findings sent to units of the jurisdiction (an inbox), overdue first; and how many there are.
     pub async fn inbox(&self, f: &FindingFilter, j: &Jurisdiction, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
         let mut c = where_of(f);
-        c.inside(j, &["f.unit_path"], &["f.unit_path"]);
+        c.inside(j, &["t.unit_path"], &["t.unit_path"]);
         self.findings_where(FINDINGS, c, limit, offset).await
     }
 
@@ -198,21 +200,10 @@ impl Store {
         let count = count.map_or(Ok(0), |r| r.int(0))?;
         let (limit, offset) = (c.bind(limit), c.bind(offset));
         let sql = format!(
-            "SELECT {COLUMNS} FROM {from}{} ORDER BY COALESCE(f.deadline_at, 9223372036854775807), f.id LIMIT {limit} OFFSET {offset}",
+            "SELECT {COLUMNS} FROM {from}{} ORDER BY COALESCE(t.deadline_at, 9223372036854775807), f.id LIMIT {limit} OFFSET {offset}",
             c.sql()
         );
         Ok((self.all(&sql, c.values).await?.iter().map(|r| finding(&self.vault, r)).collect::<Result<_>>()?, count))
-    }
-
-    /// How many findings wait for an answer in units of the jurisdiction, and how many of them are overdue.
-    pub async fn waiting_counts(&self, j: &Jurisdiction, now: i64) -> Result<(i64, i64)> {
-        let mut c = Clause::new();
-        let now = c.bind(now);
-        c.equal("f.state", FindingState::Dispatched.code());
-        c.inside(j, &["f.unit_path"], &["f.unit_path"]);
-        let sql = format!("SELECT COUNT(*), COUNT(CASE WHEN f.deadline_at < {now} THEN 1 END) FROM finding f{}", c.sql());
-        let row = self.one(&sql, c.values).await?;
-        row.map_or(Ok((0, 0)), |r| Ok((r.int(0)?, r.int(1)?)))
     }
 
     /// How many findings are in each state of those for which the jurisdiction answers.
@@ -222,7 +213,7 @@ impl Store {
         let now = c.bind(now);
         let from = answering(&mut c, &sight);
         let sql = format!(
-            "SELECT f.state, COUNT(*), COUNT(CASE WHEN f.deadline_at < {now} THEN 1 END) FROM {from}{} GROUP BY f.state",
+            "SELECT f.state, COUNT(*), COUNT(CASE WHEN t.deadline_at < {now} THEN 1 END) FROM {from}{} GROUP BY f.state",
             c.sql()
         );
         let state = |r: &Row| FindingState::find(&r.text(0)?).ok_or(StoreError::Damaged);
@@ -238,7 +229,7 @@ impl Store {
         answers: Option<&Jurisdiction>,
         holds: Option<&Jurisdiction>,
     ) -> Result<Option<Finding>> {
-        let sql = format!("SELECT {COLUMNS}, c.residence_path FROM finding f JOIN child c ON c.id = f.child_id WHERE f.id = $1");
+        let sql = format!("SELECT {COLUMNS}, c.residence_path FROM {WITH_CHILDREN} WHERE f.id = $1");
         let Some(row) = self.one(&sql, binds![id]).await? else { return Ok(None) };
         let found = finding(&self.vault, &row)?;
         let home = row.opt_text(12)?;
@@ -249,7 +240,7 @@ impl Store {
 
     /// Findings about a child, the newest first.
     pub async fn findings_of(&self, child: &ChildRow) -> Result<Vec<Finding>> {
-        let sql = format!("SELECT {COLUMNS} FROM finding f WHERE f.child_id = $1 ORDER BY f.id DESC");
+        let sql = format!("SELECT {COLUMNS} FROM {FINDINGS} WHERE f.child_id = $1 ORDER BY f.id DESC");
         self.all(&sql, binds![child.id]).await?.iter().map(|r| finding(&self.vault, r)).collect()
     }
 
@@ -258,7 +249,7 @@ impl Store {
         let mut c = Clause::new();
         c.below("c.scope_path", scope);
         c.add("NOT EXISTS (SELECT 1 FROM finding n WHERE n.child_id = f.child_id AND n.id > f.id)");
-        let sql = format!("SELECT {COLUMNS} FROM finding f JOIN child c ON c.id = f.child_id{}", c.sql());
+        let sql = format!("SELECT {COLUMNS} FROM {WITH_CHILDREN}{}", c.sql());
         self.all(&sql, c.values).await?.iter().map(|r| finding(&self.vault, r)).collect()
     }
 
@@ -328,21 +319,13 @@ impl Store {
         }
         Ok(out)
     }
-
-    /// Findings whose deadline has passed and of which nobody was told yet; for the keeper, which acts for no person.
-    pub async fn overdue_findings(&self, now: i64) -> Result<Vec<Finding>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM finding f WHERE f.state = 'dispatched' AND f.deadline_at < $1 AND f.escalated = 0 ORDER BY f.id"
-        );
-        self.all(&sql, binds![now]).await?.iter().map(|r| finding(&self.vault, r)).collect()
-    }
 }
 
 impl Tx {
     /// Opens a finding and gives its number.
     pub async fn open_finding(&mut self, store: &Store, child: i64, verdict: &str, run: i64, e: &NewEvent<'_>) -> Result<i64> {
-        let sql = "INSERT INTO finding (child_id, verdict, state, run_id, opened_at, escalated, version, changed_at)
-                   VALUES ($1, $2, 'open', $3, $4, 0, 1, $4) RETURNING id";
+        let sql = "INSERT INTO finding (child_id, verdict, state, run_id, opened_at, version, changed_at)
+                   VALUES ($1, $2, 'open', $3, $4, 1, $4) RETURNING id";
         let id = self.one(sql, binds![child, verdict, run, e.at]).await?.map_or(Ok(0), |r| r.int(0))?;
         let after = After { state: FindingState::Open.code(), ..After::default() };
         self.add_event(store, Subject::Finding(id), e, Some(after)).await?;
@@ -352,27 +335,17 @@ impl Tx {
     /// Moves a finding on from the version that the actor saw. False: somebody else moved it in the meantime.
     pub async fn step_finding(&mut self, store: &Store, f: &Finding, to: &Placed<'_>, e: &NewEvent<'_>) -> Result<bool> {
         let subject = Subject::Finding(f.id);
-        let sql = "UPDATE finding SET state = $1, unit_path = $2, deadline_at = $3, answer = $4, changed_at = $5, version = version + 1,
-                     escalated = CASE WHEN COALESCE(deadline_at, 0) = COALESCE($3, 0) THEN escalated ELSE 0 END
-                   WHERE id = $6 AND version = $7";
+        let sql =
+            "UPDATE finding SET state = $1, answer = $2, changed_at = $3, version = version + 1 WHERE id = $4 AND version = $5";
         let answer = to.answer.map(|a| store.vault().seal_text(&answer_place(subject), a)).transpose()?;
-        let values = binds![to.state.code(), to.unit, to.deadline, answer, e.at, f.id, f.version];
-        if self.run(sql, values).await? == 0 {
+        if self.run(sql, binds![to.state.code(), answer, e.at, f.id, f.version]).await? == 0 {
             return Ok(false);
         }
+        let state = if to.state == FindingState::Dispatched { TaskState::Waiting } else { TaskState::Done };
+        let task = to.unit.map(|unit| NewTask { unit, lead: None, state, deadline: to.deadline });
+        self.put_task(subject, task.as_ref()).await?;
         let after = After { state: to.state.code(), unit: to.unit, deadline: to.deadline, answer: to.answer };
         self.add_event(store, subject, e, Some(after)).await?;
-        Ok(true)
-    }
-
-    /// Notes that a finding went over its deadline: once for each deadline.
-    pub async fn escalate_finding(&mut self, store: &Store, f: &Finding, e: &NewEvent<'_>) -> Result<bool> {
-        let sql =
-            "UPDATE finding SET escalated = escalated + 1, changed_at = $1, version = version + 1 WHERE id = $2 AND version = $3";
-        if self.run(sql, binds![e.at, f.id, f.version]).await? == 0 {
-            return Ok(false);
-        }
-        self.add_event(store, Subject::Finding(f.id), e, None).await?;
         Ok(true)
     }
 }

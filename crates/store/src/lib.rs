@@ -30,6 +30,7 @@ mod scope;
 mod search;
 mod setting;
 mod standing;
+mod task;
 mod vault;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +59,7 @@ pub(crate) use scope::Clause;
 pub use search::{SearchKind, asks_for_number, tokens_of};
 pub use setting::{NewSetting, Setting};
 pub use standing::{Established, History, NewEstablishment};
+pub use task::{NewTask, Task};
 pub use vault::{Vault, random};
 
 use baoxue_domain::access::Jurisdiction;

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (4, include_str!("../migrations/0004_accounts.sql")),
     (5, include_str!("../migrations/0005_jobs.sql")),
     (6, include_str!("../migrations/0006_policy.sql")),
+    (7, include_str!("../migrations/0007_task.sql")),
 ];
 
 /// Any number that nothing else locks.

@@ -426,7 +426,7 @@ impl Store {
         if self.dialect() == crate::Dialect::Postgres {
             let mut tx = self.begin().await?;
             tx.run(
-                "ANALYZE child, child_profile, child_source, child_search, ledger_entry, finding, review_pair, run_change",
+                "ANALYZE child, child_profile, child_source, child_search, ledger_entry, finding, task, review_pair, run_change",
                 vec![],
             )
             .await?;

@@ -61,7 +61,6 @@ const PLACES: &[(&str, &str, OnRelocation)] = &[
     ("decision", "scope_path", OnRelocation::Stay),
     ("establishment", "unit_path", OnRelocation::Follow),
     ("event", "unit_path", OnRelocation::Stay),
-    ("finding", "unit_path", OnRelocation::Follow),
     ("heading", "scope_path", OnRelocation::Stay),
     ("place", "path", OnRelocation::Own),
     ("place", "town_path", OnRelocation::Own),
@@ -72,6 +71,7 @@ const PLACES: &[(&str, &str, OnRelocation)] = &[
     ("school_alias", "scope_path", OnRelocation::Stay),
     ("session", "place_path", OnRelocation::Own),
     ("setting", "scope_path", OnRelocation::Stay),
+    ("task", "unit_path", OnRelocation::Follow),
 ];
 
 /// Table and column of names of stored files.

@@ -1,5 +1,6 @@
 use baoxue_domain::finding::FindingState;
-use baoxue_store::{FindingFilter, NewEvent, Placed};
+use baoxue_domain::task::TaskState;
+use baoxue_store::{FindingFilter, NewEvent, NewTask, Placed, Subject};
 
 use crate::runs::{record, run_over};
 use crate::{COUNTY, NOW, places, within};
@@ -79,5 +80,44 @@ async fn inboxes_hold_what_was_sent_and_nothing_else() {
         assert_eq!(counts, [(FindingState::Open, 1, 0), (FindingState::Dispatched, 3, 1)]);
         assert_eq!(s.waiting_counts(&within(&[SCHOOL]), NOW + 20).await.unwrap(), (2, 1));
         assert_eq!(s.newest_findings(COUNTY).await.unwrap().len(), 4);
+    }
+}
+
+/// A task of whatever subject waits in one inbox, is overdue after its deadline, and is escalated once for each deadline.
+#[tokio::test]
+async fn tasks_of_all_subjects_are_counted_and_escalated_alike() {
+    for p in places().await {
+        let s = &p.store;
+        let put = async |subject, unit: Option<&str>, state, deadline| {
+            let mut tx = s.begin().await.unwrap();
+            let to = unit.map(|unit| NewTask { unit, lead: Some(1), state, deadline });
+            tx.put_task(subject, to.as_ref()).await.unwrap();
+            tx.commit_untold("a test").await.unwrap();
+        };
+        let village = "g/52/5288/528801/528801100/528801100201/";
+        let waiting = TaskState::Waiting;
+        put(Subject::Finding(1), Some(village), waiting, Some(NOW - 1)).await;
+        put(Subject::Establishment(1), Some(village), waiting, Some(NOW + 9)).await;
+        put(Subject::Finding(2), Some(village), TaskState::Done, Some(NOW - 1)).await;
+        put(Subject::Finding(3), Some("e/528802/1/"), waiting, None).await;
+        assert_eq!(s.waiting_counts(&within(&[COUNTY]), NOW).await.unwrap(), (2, 1));
+        let escalate = async || {
+            let mut n = 0;
+            for t in s.overdue_tasks(NOW).await.unwrap() {
+                let mut tx = s.begin().await.unwrap();
+                n += u32::from(tx.escalate_task(s, &t, &NewEvent::of_program("overdue", "逾期", NOW)).await.unwrap());
+                assert!(!tx.escalate_task(s, &t, &NewEvent::of_program("overdue", "逾期", NOW)).await.unwrap(), "once");
+                tx.commit_untold("a test").await.unwrap();
+            }
+            n
+        };
+        assert_eq!((escalate().await, escalate().await), (1, 0));
+        // the same deadline with another unit is not escalated anew, another deadline is
+        put(Subject::Finding(1), Some("e/528801/2152000001/"), waiting, Some(NOW - 1)).await;
+        assert_eq!(escalate().await, 0);
+        put(Subject::Finding(1), Some("e/528801/2152000001/"), waiting, Some(NOW - 2)).await;
+        assert_eq!(escalate().await, 1);
+        put(Subject::Finding(1), None, waiting, None).await;
+        assert_eq!(s.waiting_counts(&within(&[COUNTY]), NOW).await.unwrap(), (1, 0), "nobody has it");
     }
 }

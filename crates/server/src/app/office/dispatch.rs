@@ -337,12 +337,12 @@ impl Office {
     /// Whoever is over the deadline is shown to the county, once for each deadline.
     pub async fn escalate_overdue(&self) -> Result<usize> {
         let mut escalated = 0;
-        for f in self.store.overdue_findings(self.now()).await? {
+        for t in self.store.overdue_tasks(self.now()).await? {
             let detail = "逾期未答复,已提醒上级";
             let e = NewEvent::of_program("overdue", detail, self.now());
             let mut tx = self.store.begin().await?;
-            if tx.escalate_finding(&self.store, &f, &e).await? {
-                self.audit_program(&mut tx, f.id, f.unit_path.as_deref(), Deed::EscalateFinding, detail).await?;
+            if tx.escalate_task(&self.store, &t, &e).await? {
+                self.audit_program(&mut tx, t.subject.id(), Some(&t.unit_path), Deed::EscalateFinding, detail).await?;
                 tx.commit().await?;
                 escalated += 1;
             }

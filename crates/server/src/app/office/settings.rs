@@ -16,13 +16,15 @@ const KEPT_MS: u128 = 2_000;
 
 /// What was set, kept for a moment: every page asks for several.
 #[derive(Clone, Default)]
-pub(super) struct Kept(Arc<Mutex<Option<(Stopwatch, Arc<Vec<Dated>>)>>>);
+pub(super) struct Kept(Arc<Mutex<Option<ReadThen>>>);
+
+/// When the values were read, and the values.
+type ReadThen = (Stopwatch, Arc<Vec<Dated>>);
 
 impl Office {
     async fn values(&self) -> Result<Arc<Vec<Dated>>> {
-        let fresh = |kept: &Option<(Stopwatch, Arc<Vec<Dated>>)>| {
-            kept.as_ref().filter(|(read, _)| read.elapsed().as_millis() < KEPT_MS).map(|k| k.1.clone())
-        };
+        let fresh =
+            |kept: &Option<ReadThen>| kept.as_ref().filter(|(read, _)| read.elapsed().as_millis() < KEPT_MS).map(|k| k.1.clone());
         if let Some(known) = self.settings.0.lock().ok().and_then(|kept| fresh(&kept)) {
             return Ok(known);
         }
