@@ -64,6 +64,19 @@ test("drop → compare → dispatch → answer on a phone → clear → export",
   await phone.setInputFiles("#proofs", join(place.folder, "证明.png"));
   await phone.waitForSelector("[data-photo-list] li");
   assert.match(await phone.textContent("[data-photo-list] li"), /证明\.jpg/);
+  // what is refused is said at its field, and nothing that was typed or chosen is gone
+  await phone.selectOption("#disposition", "dropped-out");
+  await phone.fill("#note", " ");
+  await phone.click("text=提交答复");
+  await phone.waitForSelector("#note[aria-invalid] + .refusal >> text=请写明孩子现在的情况");
+  assert.match(await phone.textContent("[data-photo-list] li"), /证明\.jpg/);
+  assert.equal(await phone.evaluate(() => document.querySelector("#proofs").files.length), 1);
+  await phone.context().setOffline(true);
+  await phone.click("text=提交答复");
+  await phone.waitForSelector(".refusal >> text=没有连上服务器,没有保存");
+  await phone.context().setOffline(false);
+  await phone.selectOption("#disposition", "enrolled-elsewhere");
+  await phone.fill("#note", "已在外省就读,附学校证明");
   await phone.click("text=提交答复");
   await phone.waitForSelector("text=已答复,等县教育局审核");
 
@@ -140,10 +153,10 @@ test("switching place keeps the page and narrows it", async () => {
   const all = await total();
   await page.click(".where a");
   await page.click("main button[name=at] >> text=柳林镇");
-  assert.match(page.url(), /\/ledgers\/school-age$/);
+  await page.waitForURL(/\/ledgers\/school-age$/);
   assert.ok((await total()) < all && (await total()) > 0);
   assert.match(await page.textContent(".where"), /青禾县.*柳林镇/);
-  await page.click(".where button >> text=回到全部");
+  await Promise.all([page.waitForEvent("load"), page.click(".where button >> text=回到全部")]);
   assert.equal(await total(), all);
 });
 

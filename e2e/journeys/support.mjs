@@ -102,7 +102,7 @@ export async function start({ pupils = 1500 } = {}) {
       const page = await context.newPage();
       page.setDefaultTimeout(20_000);
       page.on("pageerror", (e) => problems.push(`${page.url()}: ${e.message}`));
-      page.on("console", (m) => m.type() === "error" && !/status of (401|404|409|422)/.test(m.text()) && problems.push(`${page.url()}: ${m.text()}`));
+      page.on("console", (m) => m.type() === "error" && !/status of (401|404|409|422)|ERR_INTERNET_DISCONNECTED/.test(m.text()) && problems.push(`${page.url()}: ${m.text()}`));
       page.on("request", (r) => !r.url().startsWith(this.base) && !/^(data|blob):/.test(r.url()) && problems.push(`a request left the server: ${r.url()}`));
       await page.goto(`${this.base}/log-in`);
       await page.fill("#login", login);

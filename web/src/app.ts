@@ -94,12 +94,67 @@ document.addEventListener("submit", (e) => {
       return;
     }
   }
-  // a second click does nothing
-  if (form.method === "post" && !form.hasAttribute("hx-post")) {
-    setTimeout(() => all<HTMLButtonElement>("button", form).forEach((b) => (b.disabled = true)));
-    addEventListener("pageshow", () => all<HTMLButtonElement>("button", form).forEach((b) => (b.disabled = false)), { once: true });
+  if (form.method === "post" && !form.hasAttribute("hx-post") && form.dataset.drop === undefined) {
+    // a second click does nothing
+    setTimeout(() => lock(form, true));
+    addEventListener("pageshow", () => lock(form, false), { once: true });
+    if (staysHere(form)) {
+      e.preventDefault();
+      void send(form, button);
+    }
   }
 });
+const lock = (form: HTMLFormElement, on: boolean) => all<HTMLButtonElement>("button", form).forEach((b) => (b.disabled = on));
+// forms that answer with a file or with a page of their own leave
+const staysHere = (form: HTMLFormElement) => form.dataset.leave === undefined && !document.body.classList.contains("bare");
+
+// 提交而不离开:没有办成的,话写在表单里,填的和选的都还在
+interface Refusal { said: string; field: string | null; code: string }
+async function send(form: HTMLFormElement, button: HTMLElement | null) {
+  all(".refusal", form).forEach((p) => p.remove());
+  all("[aria-invalid]", form).forEach((f) => f.removeAttribute("aria-invalid"));
+  const data = new FormData(form);
+  const pressed = button as HTMLButtonElement | null;
+  if (pressed?.name) data.append(pressed.name, pressed.value);
+  const fields = new URLSearchParams();
+  data.forEach((value, name) => fields.append(name, String(value)));
+  const body = form.enctype === "multipart/form-data" ? data : fields;
+  let answer: Response;
+  try {
+    answer = await fetch(form.action, { method: "POST", body, headers: { "x-in-place": "1" }, redirect: "manual" });
+  } catch {
+    return refuse(form, { said: "没有连上服务器,没有保存。请检查网络后再点一次;填写的内容还在", field: null, code: "offline" });
+  }
+  const to = answer.headers.get("x-go-to");
+  if (to) {
+    // the same address with another anchor would not be loaded anew
+    if (new URL(to, location.href).pathname + new URL(to, location.href).search === location.pathname + location.search) location.reload();
+    else location.assign(to);
+    return;
+  }
+  if (answer.headers.get("content-type")?.startsWith("application/json")) {
+    return refuse(form, await answer.json() as Refusal);
+  }
+  document.open();
+  document.write(await answer.text());
+  document.close();
+}
+function refuse(form: HTMLFormElement, refusal: Refusal) {
+  lock(form, false);
+  const said = document.createElement("p");
+  said.className = "problem refusal";
+  said.setAttribute("role", "alert");
+  said.textContent = refusal.said;
+  const field = refusal.field ? one<HTMLElement>(`[name="${refusal.field}"]`, form) : null;
+  if (!field) {
+    form.prepend(said);
+    said.scrollIntoView({ block: "nearest" });
+    return;
+  }
+  field.setAttribute("aria-invalid", "true");
+  (field.closest("label") ?? field).after(said);
+  field.focus();
+}
 
 // 选了就筛
 all<HTMLFormElement>("[data-auto-submit]").forEach((form) => {

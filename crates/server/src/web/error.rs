@@ -5,6 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use baoxue_store::StoreError;
 
+use super::forms::Refusal;
 use crate::app::office::OfficeError;
 
 /// An error on its way to the browser.
@@ -12,6 +13,8 @@ use crate::app::office::OfficeError;
 pub struct PageError {
     status: StatusCode,
     said: String,
+    field: Option<&'static str>,
+    code: &'static str,
 }
 
 #[derive(Template)]
@@ -19,11 +22,14 @@ pub struct PageError {
 struct ErrorPage<'a> {
     title: &'a str,
     said: &'a str,
+    /// Something was typed, which the browser still has.
+    typed: bool,
 }
 
 impl PageError {
     pub fn plain(status: StatusCode, said: &str) -> Self {
-        Self { status, said: said.to_owned() }
+        let code = status.canonical_reason().unwrap_or("error");
+        Self { status, said: said.to_owned(), field: None, code }
     }
 }
 
@@ -33,7 +39,7 @@ impl From<OfficeError> for PageError {
             OfficeError::Refused(_) => StatusCode::FORBIDDEN,
             OfficeError::NotFound => StatusCode::NOT_FOUND,
             OfficeError::Conflict(_) | OfficeError::Asks { .. } => StatusCode::CONFLICT,
-            OfficeError::Input(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            OfficeError::Input(_) | OfficeError::Field { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             OfficeError::Store(StoreError::Busy(_) | StoreError::Away(_) | StoreError::Bucket(_)) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -50,7 +56,11 @@ impl From<OfficeError> for PageError {
             }
             eprintln!("{said}");
         }
-        Self { status, said: e.to_string() }
+        let field = match &e {
+            OfficeError::Field { field, .. } => Some(*field),
+            _ => None,
+        };
+        Self { status, said: e.to_string(), field, code: e.code() }
     }
 }
 
@@ -88,8 +98,11 @@ impl IntoResponse for PageError {
             StatusCode::UNAUTHORIZED => "请重新登录",
             _ => "暂时不能办理",
         };
-        let html = ErrorPage { title, said: &self.said }.render().unwrap_or_else(|_| self.said.clone());
-        (self.status, Html(html)).into_response()
+        let typed = matches!(self.status, StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT);
+        let html = ErrorPage { title, said: &self.said, typed }.render().unwrap_or_else(|_| self.said.clone());
+        let mut response = (self.status, Html(html)).into_response();
+        response.extensions_mut().insert(Refusal { said: self.said, field: self.field, code: self.code });
+        response
     }
 }
 

@@ -197,7 +197,8 @@ fn enter(request: &Request) -> Response {
         return (StatusCode::UNAUTHORIZED, [("hx-redirect", "/log-in")]).into_response();
     }
     if request.method() != Method::GET {
-        return PageError::plain(StatusCode::UNAUTHORIZED, "登录已过期,请重新登录后再提交").into_response();
+        return PageError::plain(StatusCode::UNAUTHORIZED, "登录已过期。请在新的窗口重新登录,再回到这里提交;填写的内容还在")
+            .into_response();
     }
     let to: String = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
     let to: String = to

@@ -12,6 +12,7 @@ mod entering;
 mod error;
 mod events;
 mod findings;
+mod forms;
 mod guard;
 mod help;
 mod home;
@@ -69,6 +70,7 @@ pub fn site(app: App) -> Router {
         .router
         .fallback(error::not_found)
         .layer(middleware::map_response(error::refusals_as_pages))
+        .layer(middleware::from_fn(forms::in_place))
         .layer(middleware::from_fn_with_state(tls, guard::headers))
         .layer(middleware::from_fn(connections::pace))
         .layer(CompressionLayer::new())

@@ -121,13 +121,16 @@ pub struct NewPerson {
 
 /// `place` as it was written, or `path` as it was picked.
 async fn role_at(app: &App, actor: &Actor, role: &str, place: &str, path: &str) -> Result<(Role, PlacePath), PageError> {
-    let role = Role::find(role).ok_or_else(|| OfficeError::Input("请选择角色".into()))?;
+    let role = Role::find(role).ok_or_else(|| OfficeError::field("role", "请选择角色"))?;
     let path =
         app.office.place_named(Some(actor), if path.is_empty() { place } else { path }.trim()).await?.ok_or_else(|| {
-            OfficeError::Input(format!(
-                "您的管辖范围内没有“{}”;可以写村、学校、班级的名称或代码,例如“柳林镇石桥村”“柳林小学 三(1)班”",
-                place.trim()
-            ))
+            OfficeError::field(
+                "place",
+                format!(
+                    "您的管辖范围内没有“{}”;可以写村、学校、班级的名称或代码,例如“柳林镇石桥村”“柳林小学 三(1)班”",
+                    place.trim()
+                ),
+            )
         })?;
     Ok((role, path))
 }
@@ -284,7 +287,7 @@ pub async fn step(
             let (role, path) = role_at(&app, &signed.actor, &form.role, &form.place, &form.place_path).await?;
             let until = match form.until.trim() {
                 "" => None,
-                day => Some(day.parse().map_err(|_| OfficeError::Input("截止日期请写成 2023-11-30 的样子".into()))?),
+                day => Some(day.parse().map_err(|_| OfficeError::field("until", "截止日期请写成 2023-11-30 的样子"))?),
             };
             app.office.grant(&signed.actor, &login, role, &path, until).await?;
             Ok(go(&back, if school { "已授予,即时生效" } else { "已提交;另一名管理员复核后生效" }))

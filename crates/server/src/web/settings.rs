@@ -132,7 +132,7 @@ pub async fn set(
     Extension(signed): Extension<SignedIn>,
     Form(form): Form<SetForm>,
 ) -> Result<Response, PageError> {
-    let from = form.from.parse().map_err(|_| OfficeError::Input("日期写成 2026-11-21".into()))?;
+    let from = form.from.parse().map_err(|_| OfficeError::field("from", "日期写成 2026-11-21"))?;
     app.office.set(&signed.actor, &form.name, &form.value, from).await?;
     Ok(go("/settings", &format!("已保存,自 {from} 起生效")))
 }

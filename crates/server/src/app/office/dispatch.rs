@@ -189,12 +189,12 @@ impl Office {
         };
         let note = note_of(a.note)?;
         if a.disposition == DROPPED_OUT && note.is_empty() {
-            return Err(OfficeError::Input("确认未就读的,请写明孩子现在的情况".into()));
+            return Err(OfficeError::field("note", "确认未就读的,请写明孩子现在的情况"));
         }
         let kept = a.proofs;
         let before = self.store.proofs_of(&f).await?.len();
         if before + kept.len() > MAX_PROOFS {
-            return Err(OfficeError::Input(format!("佐证材料最多 {MAX_PROOFS} 份")));
+            return Err(OfficeError::field("proofs", format!("佐证材料最多 {MAX_PROOFS} 份")));
         }
         let detail = if note.is_empty() { said.to_owned() } else { format!("{said}:{note}") };
         let e = NewEvent::by(Step::Answer.code(), &detail, actor.account, self.now());
@@ -233,9 +233,9 @@ impl Office {
                 _ => match clean_photo(bytes) {
                     Ok(kept) => ("image/jpeg", kept),
                     Err(PhotoError::Unknown) => {
-                        return Err(OfficeError::Input(format!("“{said}”不是照片(JPG、PNG、WebP)或 PDF")));
+                        return Err(OfficeError::field("proofs", format!("“{said}”不是照片(JPG、PNG、WebP)或 PDF")));
                     }
-                    Err(e) => return Err(OfficeError::Input(format!("“{said}”不能用:{e}。请重新拍照或另存后再传"))),
+                    Err(e) => return Err(OfficeError::field("proofs", format!("“{said}”不能用:{e}。请重新拍照或另存后再传"))),
                 },
             };
             let digest: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
@@ -418,7 +418,7 @@ pub fn expired(e: &Established) -> String {
 fn note_of(text: &str) -> Result<String> {
     let note = text.trim().to_owned();
     if note.chars().count() > MAX_NOTE {
-        return Err(OfficeError::Input(format!("说明请不超过 {MAX_NOTE} 字")));
+        return Err(OfficeError::field("note", format!("说明请不超过 {MAX_NOTE} 字")));
     }
     Ok(note)
 }

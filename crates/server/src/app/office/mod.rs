@@ -64,6 +64,14 @@ pub enum OfficeError {
     /// What was typed or sent cannot be used.
     #[error("{0}")]
     Input(String),
+    /// The same, of one field of a form.
+    #[error("{said}")]
+    Field {
+        /// Name of the field.
+        field: &'static str,
+        /// In words.
+        said: String,
+    },
     /// It could be done, and a person has to say that it is meant.
     #[error("{said}")]
     Asks {
@@ -78,6 +86,23 @@ pub enum OfficeError {
 }
 
 impl OfficeError {
+    /// What is wrong with a field of a form.
+    pub fn field(field: &'static str, said: impl Into<String>) -> Self {
+        Self::Field { field, said: said.into() }
+    }
+
+    /// Stable code for clients.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::NotFound => "not-found",
+            Self::Conflict(_) => "conflict",
+            Self::Input(_) | Self::Field { .. } => "input",
+            Self::Asks { question, .. } => question,
+            Self::Store(e) => e.code(),
+        }
+    }
+
     /// What it asks, if it asks anything.
     pub fn question(&self) -> Option<&'static str> {
         match self {

@@ -326,7 +326,9 @@ impl Office {
                     Some(p) => p.grants.extend(new.grants),
                     None => people.push(new),
                 },
-                Err(OfficeError::Input(why)) => bad.push(BadRow { number: r + 1, row, why }),
+                Err(OfficeError::Input(why) | OfficeError::Field { said: why, .. }) => {
+                    bad.push(BadRow { number: r + 1, row, why })
+                }
                 Err(e) => return Err(e),
             }
         }
@@ -350,7 +352,7 @@ impl Office {
                     let why = "已有账号;加授已提交,待管理员复核".to_owned();
                     bad.push(BadRow { number: 0, row: [login.clone(), name.clone(), roles.join("、"), unit], why });
                 }
-                Err(OfficeError::Input(why)) => {
+                Err(OfficeError::Input(why) | OfficeError::Field { said: why, .. }) => {
                     bad.push(BadRow { number: 0, row: [login.clone(), name.clone(), roles.join("、"), String::new()], why });
                 }
                 Err(e) => return Err(e),
@@ -523,21 +525,21 @@ fn qr(address: &str) -> Option<Arc<[u8]>> {
 
 fn check_person(login: &str, name: &str) -> Result<()> {
     if login.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err(OfficeError::Input(format!("登录名“{login}”请用小写字母")));
+        return Err(OfficeError::field("login", format!("登录名“{login}”请用小写字母")));
     }
     let hidden = |c: char| {
         c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     if name.contains(hidden) {
-        return Err(OfficeError::Input("姓名里有看不见的字符,请重新输入".into()));
+        return Err(OfficeError::field("name", "姓名里有看不见的字符,请重新输入"));
     }
     let good =
         (3..=32).contains(&login.len()) && login.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if !good {
-        return Err(OfficeError::Input(format!("登录名“{login}”应为 3 到 32 个字母、数字或 - _ .")));
+        return Err(OfficeError::field("login", format!("登录名“{login}”应为 3 到 32 个字母、数字或 - _ .")));
     }
     if name.is_empty() || name.chars().count() > 20 {
-        return Err(OfficeError::Input("姓名不能为空,也不要超过 20 字".into()));
+        return Err(OfficeError::field("name", "姓名不能为空,也不要超过 20 字"));
     }
     Ok(())
 }

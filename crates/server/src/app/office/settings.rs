@@ -64,9 +64,9 @@ impl Office {
         let term = Term::find(name).ok_or(OfficeError::NotFound)?;
         let place = self.settings_place(actor, term.set_by)?;
         let value = value.trim();
-        term.check(value).map_err(|e| OfficeError::Input(e.to_string()))?;
+        term.check(value).map_err(|e| OfficeError::field("value", e.to_string()))?;
         if from < self.clock.today() {
-            return Err(OfficeError::Input("生效日期不能早于今天:已经用过的参数不能改写".into()));
+            return Err(OfficeError::field("from", "生效日期不能早于今天:已经用过的参数不能改写"));
         }
         let mut tx = self.store.begin().await?;
         let new = NewSetting { scope: place.as_str(), name, value, from };

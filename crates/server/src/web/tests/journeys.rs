@@ -534,3 +534,41 @@ async fn a_decision_keeps_the_value_that_it_was_made_by() {
         app.get(&system, "/settings").await.says("2023-10-09");
     }
 }
+
+/// A script that keeps its form is answered with a sentence for the form, and the field that is to be mended; or with where to go.
+#[tokio::test]
+async fn a_form_that_stays_is_answered_in_kind() {
+    for app in apps().await {
+        let system = app.log_in("system").await;
+        let send = async |cookie: &str, value: &str| {
+            let request = axum::http::Request::post("/settings")
+                .header("host", "localhost")
+                .header("sec-fetch-site", "same-origin")
+                .header("cookie", cookie)
+                .header("x-in-place", "1")
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(axum::body::Body::from(format!("name=deadline-days&value={value}&from=2023-10-09")));
+            app.ask(request.unwrap()).await
+        };
+        let refused = send(&system, "0").await;
+        refused.is(422);
+        let said: serde_json::Value = serde_json::from_slice(&refused.bytes).unwrap();
+        assert_eq!([&said["field"], &said["code"]], ["value", "input"]);
+        assert!(said["said"].as_str().unwrap().contains("1 到 60 之间的整数"), "{said}");
+        let done = send(&system, "3").await;
+        done.is(204);
+        assert_eq!(done.headers.get("x-go-to").unwrap(), "/settings");
+        assert!(
+            done.headers.get_all("set-cookie").iter().any(|c| c.to_str().unwrap().starts_with("said=")),
+            "what was done is said there"
+        );
+        let out = send("", "3").await;
+        out.is(401).says("登录已过期").says("填写的内容还在");
+        assert!(out.text().starts_with('{'));
+        // without a script: a page, as ever
+        app.post(&system, "/settings", &[("name", "deadline-days"), ("value", "0"), ("from", "2023-10-09")])
+            .await
+            .is(422)
+            .says("<!doctype html>");
+    }
+}
