@@ -165,7 +165,7 @@ async function begin(what, i, place) {
         if (!answered) return null;
         const version = (await place.ask("xian", `/findings/${answered}`)).text.match(/name="version" value="(\d+)"/)?.[1];
         if (!version) return null;
-        await place.form("xian", `/findings/${answered}/steps`, { step: "send-back", version, note: "请再核实" });
+        await place.form("xian", `/findings/${answered}/send-back`, { version, note: "请再核实" });
         id = answered;
       }
       const page = (await place.ask("xuexiao", `/findings/${id}`)).text;

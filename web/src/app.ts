@@ -121,7 +121,7 @@ async function send(form: HTMLFormElement, button: HTMLElement | null) {
   const body = form.enctype === "multipart/form-data" ? data : fields;
   let answer: Response;
   try {
-    answer = await fetch(form.action, { method: "POST", body, headers: { "x-in-place": "1" }, redirect: "manual" });
+    answer = await fetch(pressed?.getAttribute("formaction") ?? form.action, { method: "POST", body, headers: { "x-in-place": "1" }, redirect: "manual" });
   } catch {
     return refuse(form, { said: "没有连上服务器,没有保存。请检查网络后再点一次;填写的内容还在", field: null, code: "offline" });
   }

@@ -1,11 +1,8 @@
 //! 人籍一致核对: schools and classes, with a form for what was counted.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::Query;
 use axum::response::Response;
 use baoxue_domain::access::Action;
 use serde::Deserialize;
@@ -15,8 +12,8 @@ use super::error::PageError;
 use super::rosters::{XLSX, file};
 use super::shell::{Shell, go, html, shell};
 use super::view::{number, url_part};
+use super::visit::Visit;
 use crate::app::office::OfficeError;
-use crate::app::office::accounts::SignedIn;
 use crate::app::office::agreement::{ClassAgreement, Counted, this_month};
 
 /// Months that can be looked back to.
@@ -86,12 +83,7 @@ fn months(app: &App) -> Vec<String> {
     (0..MONTHS).filter_map(|n| first.checked_sub(jiff::Span::new().months(n)).ok()).map(this_month).collect()
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(q): Query<AgreementQuery>,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<AgreementQuery>) -> Result<Response, PageError> {
     let months = months(&app);
     let month = months.iter().find(|m| **m == q.month).unwrap_or(&months[0]).clone();
     let mut all = app.office.agreement(&signed.actor, &month).await?;
@@ -143,21 +135,13 @@ fn counts_of(form: &[(String, String)]) -> Result<Vec<Counted>, OfficeError> {
     Ok(out)
 }
 
-pub async fn count(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<Vec<(String, String)>>,
-) -> Result<Response, PageError> {
+pub async fn count(Visit { app, signed, .. }: Visit, Form(form): Form<Vec<(String, String)>>) -> Result<Response, PageError> {
     let of = |name: &str| form.iter().find(|f| f.0 == name).map(|f| f.1.clone()).unwrap_or_default();
     let n = app.office.count_classes(&signed.actor, &of("month"), &counts_of(&form)?).await?;
     Ok(go(&format!("/classes?school={}", url_part(&of("school"))), &format!("已保存 {n} 个班的清点人数")))
 }
 
-pub async fn export(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Query(q): Query<AgreementQuery>,
-) -> Result<Response, PageError> {
+pub async fn export(Visit { app, signed, .. }: Visit, Query(q): Query<AgreementQuery>) -> Result<Response, PageError> {
     let months = months(&app);
     let month = months.iter().find(|m| **m == q.month).unwrap_or(&months[0]);
     let bytes = app.office.agreement_sheet(&signed.actor, month).await?;

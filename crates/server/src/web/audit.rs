@@ -1,23 +1,19 @@
 //! 审计日志 (the audit log) for the audit administrator.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::{Extension, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::Query;
 use axum::response::Response;
 use baoxue_domain::access::{Action, Deed, SUBJECTS};
 use baoxue_store::{AuditEntry, AuditFilter};
 use jiff::ToSpan;
 use serde::Deserialize;
 
-use super::App;
 use super::error::PageError;
 use super::shell::{Shell, html, shell};
 use super::view::{MAX_PAGE, Pager, when};
+use super::visit::Visit;
 use crate::app::clock::moment;
 use crate::app::office::OfficeError;
-use crate::app::office::accounts::SignedIn;
 
 /// Rows of a page of the log.
 const PAGE: i64 = 100;
@@ -94,12 +90,7 @@ fn subject_code(label: &str) -> String {
     found.unwrap_or_else(|| label.to_owned())
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(q): Query<AuditQuery>,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<AuditQuery>) -> Result<Response, PageError> {
     let some = |t: &str| (!t.trim().is_empty()).then(|| t.trim().to_owned());
     let day = |t: &str| -> Result<Option<jiff::civil::Date>, OfficeError> {
         let wrong = |_| OfficeError::Input("日期写成 2026-11-21".into());

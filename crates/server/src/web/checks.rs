@@ -5,7 +5,6 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Extension, Path, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::Action;
 use baoxue_domain::roster::SourceKind;
@@ -18,6 +17,7 @@ use super::ledgers::{REASONS, ReasonForm};
 use super::rosters::{XLSX, file};
 use super::shell::{Shell, html, shell};
 use super::view::{ChildView, number, of_list};
+use super::visit::Visit;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::comparison::Figures;
@@ -86,11 +86,7 @@ async fn found(app: &App, signed: &SignedIn) -> Result<Option<Found>, PageError>
     Ok(Some(Found { run: run.id, as_of: run.as_of, figures, whole }))
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     let j = signed.actor.jurisdiction(Action::ViewChecks)?;
     let found = found(&app, &signed).await?;
     let (mut passages, mut exams) = (Vec::new(), Vec::new());
@@ -156,11 +152,7 @@ pub async fn export(State(app): State<Arc<App>>, Extension(signed): Extension<Si
 }
 
 /// The checks as a spreadsheet with everything, for a reason.
-pub async fn export_full(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<ReasonForm>,
-) -> Result<Response, PageError> {
+pub async fn export_full(Visit { app, signed, .. }: Visit, Form(form): Form<ReasonForm>) -> Result<Response, PageError> {
     let reason = app.office.reason_of(&form.text())?;
     exported(&app, &signed, Some(&reason)).await
 }
@@ -183,12 +175,7 @@ struct CheckList {
     more: bool,
 }
 
-pub async fn list(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path((run, check)): Path<(i64, String)>,
-) -> Result<Response, PageError> {
+pub async fn list(Visit { app, signed, headers }: Visit, Path((run, check)): Path<(i64, String)>) -> Result<Response, PageError> {
     let Found { run: id, figures: f, .. } = found(&app, &signed).await?.ok_or(OfficeError::NotFound)?;
     let j = signed.actor.jurisdiction(Action::ViewChecks)?;
     if id != run {

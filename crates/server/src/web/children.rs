@@ -1,11 +1,8 @@
 //! A child's page: who this is, where on record, history, tasks, all rows of all sources.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use baoxue_domain::access::{Action, Deed, Jurisdiction, mask_id, mask_name, mask_phone};
 use baoxue_domain::ledger::Standing;
@@ -20,6 +17,7 @@ use super::App;
 use super::error::PageError;
 use super::shell::{Shell, html, shell};
 use super::view::{ChildView, trails_of, verdict_class, when};
+use super::visit::Visit;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::dispatch::lapse_label;
 use crate::app::office::ledger::told;
@@ -126,9 +124,7 @@ fn shown_reason(c: &ChildRow, open: bool, e: &LedgerRow) -> String {
 }
 
 pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
+    Visit { app, signed, headers }: Visit,
     Path(id): Path<i64>,
     Query(q): Query<Revealed>,
 ) -> Result<Response, PageError> {
@@ -237,11 +233,7 @@ async fn established(app: &App, signed: &SignedIn, c: &ChildRow) -> Result<(Vec<
     Ok((lines, stands.map(|s| s.standing)))
 }
 
-pub async fn panel(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Path(id): Path<i64>,
-) -> Result<Response, PageError> {
+pub async fn panel(Visit { app, signed, .. }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
     let j = signed.actor.jurisdiction(Action::ViewChild)?;
     let c = app.office.store.child(id, &j).await?.ok_or(OfficeError::NotFound)?;
     let open = super::view::is_own(&signed.actor, &c);
@@ -265,8 +257,7 @@ pub struct RevealForm {
 }
 
 pub async fn reveal(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
+    Visit { app, signed, .. }: Visit,
     Path(id): Path<i64>,
     Form(form): Form<RevealForm>,
 ) -> Result<Response, PageError> {
@@ -305,8 +296,7 @@ struct Rows {
 
 /// Rows of all sources, read from the kept rosters: the page comes first, these follow.
 pub async fn rows(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
+    Visit { app, signed, .. }: Visit,
     Path(id): Path<i64>,
     Query(q): Query<Revealed>,
 ) -> Result<Response, PageError> {

@@ -1,21 +1,16 @@
 //! 待复核 (confirmations): what another administrator did to accounts and what takes effect only with a second person's word.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::{Deed, Role};
 use baoxue_store::{GrantRow, Request, RequestKind};
 
-use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
 use super::view::when;
+use super::visit::Visit;
 use crate::app::office::OfficeError;
-use crate::app::office::accounts::SignedIn;
 use crate::app::office::confirmations::what;
 
 struct Line {
@@ -39,11 +34,7 @@ struct Confirmations {
     any: bool,
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     let pending = app.office.pending(&signed.actor).await?;
     // what an account opens already: a reset opens it to whoever has the new password
     let held = app.office.store.grants(None).await?;
@@ -91,19 +82,19 @@ pub async fn page(
     Ok(html(&page.shell, page.render()?))
 }
 
-/// `step` is confirm or refuse, each ticked request an `id`.
-pub async fn decide(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<Vec<(String, String)>>,
-) -> Result<Response, PageError> {
-    let of = |name: &str| form.iter().filter(move |f| f.0 == name).map(|f| f.1.as_str()).collect::<Vec<_>>();
-    let confirmed = match of("step").as_slice() {
-        ["confirm"] => true,
-        ["refuse"] => false,
-        _ => return Err(OfficeError::NotFound.into()),
-    };
-    let ids: Vec<i64> = of("id").iter().filter_map(|id| id.parse().ok()).collect();
+/// Each ticked request is an `id`.
+type Ticked = Form<Vec<(String, String)>>;
+
+pub async fn confirm(visit: Visit, form: Ticked) -> Result<Response, PageError> {
+    decide(visit, form, true).await
+}
+
+pub async fn refuse(visit: Visit, form: Ticked) -> Result<Response, PageError> {
+    decide(visit, form, false).await
+}
+
+async fn decide(Visit { app, signed, .. }: Visit, Form(form): Ticked, confirmed: bool) -> Result<Response, PageError> {
+    let ids: Vec<i64> = form.iter().filter(|f| f.0 == "id").filter_map(|f| f.1.parse().ok()).collect();
     if ids.is_empty() {
         return Err(OfficeError::Input("请先勾选要办的各项".into()).into());
     }

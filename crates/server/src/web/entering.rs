@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::connections::network;
 use super::guard::{COOKIE, DEVICE, cookie};
+use super::visit::Visit;
 use super::{App, assets, error::PageError};
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::{Browser, DEVICE_SECONDS, LoggedIn, SignedIn};
@@ -214,11 +215,7 @@ pub async fn second_factor_page(State(app): State<Arc<App>>) -> Result<Response,
     factor_page(&app, None, None).await
 }
 
-pub async fn second_factor(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<Code>,
-) -> Result<Response, PageError> {
+pub async fn second_factor(Visit { app, signed, .. }: Visit, Form(form): Form<Code>) -> Result<Response, PageError> {
     match app.office.give_code(&signed, &form.code).await {
         Ok(done) => Ok(with_cookies(&app, Redirect::to("/").into_response(), &done)),
         Err(OfficeError::Input(said)) => factor_page(&app, None, Some(said)).await,
@@ -258,11 +255,7 @@ async fn setup_form(app: &App, signed: &SignedIn, problem: Option<String>) -> Re
     factor_page(app, Some((picture(&url), secret)), problem).await
 }
 
-pub async fn setup(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<Code>,
-) -> Result<Response, PageError> {
+pub async fn setup(Visit { app, signed, .. }: Visit, Form(form): Form<Code>) -> Result<Response, PageError> {
     if !signed.second_factor_unset {
         return Ok(Redirect::to("/second-factor").into_response());
     }

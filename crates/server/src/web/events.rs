@@ -1,10 +1,9 @@
 //! Live progress of a run, as server-sent events: at most one a second.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Extension, Path, State};
+use axum::extract::Path;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use baoxue_domain::access::Action;
@@ -12,17 +11,15 @@ use baoxue_store::JobState;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 
-use super::App;
 use super::error::PageError;
+use super::visit::Visit;
 use crate::app::office::OfficeError;
-use crate::app::office::accounts::SignedIn;
 
 const EVERY: Duration = Duration::from_secs(1);
 
 /// `{"stage": …, "done": 3, "total": 9, "state": "running"}`; the last event is called `end`.
 pub async fn of_run(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
+    Visit { app, signed, .. }: Visit,
     Path(id): Path<i64>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, PageError> {
     let county = app.office.compared(&signed.actor, Action::ViewRuns).await?;

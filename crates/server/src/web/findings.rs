@@ -1,11 +1,9 @@
 //! 交办核实: the county's list, a unit's inbox, one finding on a phone.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Multipart, Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{Multipart, Path, Query};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::finding::{FindingState, Step, time_left};
@@ -19,9 +17,9 @@ use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
 use super::view::{ChildView, MAX_PAGE, Pager, number, verdict_class, when};
+use super::visit::Visit;
 use crate::app::clock::civil;
 use crate::app::office::OfficeError;
-use crate::app::office::accounts::SignedIn;
 use crate::app::office::comparison::LAPSED;
 use crate::app::office::dispatch::{Answer, MAX_PROOF_BYTES, MAX_PROOFS, answer_label};
 use crate::app::office::find_place::Sought;
@@ -121,12 +119,7 @@ struct Findings {
     days: i64,
 }
 
-pub async fn list(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(q): Query<ListQuery>,
-) -> Result<Response, PageError> {
+pub async fn list(Visit { app, signed, headers }: Visit, Query(q): Query<ListQuery>) -> Result<Response, PageError> {
     let office = &app.office;
     let j = signed.actor.jurisdiction(Action::Dispatch)?;
     let counts = office.store.finding_counts(&j, office.now()).await?;
@@ -194,11 +187,7 @@ pub struct DispatchForm {
     days: String,
 }
 
-pub async fn dispatch(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<DispatchForm>,
-) -> Result<Response, PageError> {
+pub async fn dispatch(Visit { app, signed, .. }: Visit, Form(form): Form<DispatchForm>) -> Result<Response, PageError> {
     let mut ids: Vec<i64> = form.ids.split(',').filter_map(|t| t.trim().parse().ok()).collect();
     if form.all.is_some() {
         let j = signed.actor.jurisdiction(Action::Dispatch)?;
@@ -233,12 +222,7 @@ struct Inbox {
     pager: Pager,
 }
 
-pub async fn inbox(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(q): Query<ListQuery>,
-) -> Result<Response, PageError> {
+pub async fn inbox(Visit { app, signed, headers }: Visit, Query(q): Query<ListQuery>) -> Result<Response, PageError> {
     let office = &app.office;
     let j = signed.actor.jurisdiction(Action::AnswerFinding)?;
     let done = q.state == "done";
@@ -332,12 +316,7 @@ fn event_label(kind: &str) -> &'static str {
 }
 
 /// The finding with what one may do with it.
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<i64>,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
     let (office, actor) = (&app.office, &signed.actor);
     let f = finding_of(&app, actor, id).await?;
     let holds = actor.jurisdiction(Action::AnswerFinding).is_ok_and(|j| f.unit_path.as_ref().is_some_and(|u| j.covers(u)));
@@ -426,12 +405,7 @@ async fn finding_of(app: &App, actor: &Actor, id: i64) -> Result<Finding, PageEr
     Ok(app.office.store.finding(id, answers.as_ref(), holds.as_ref()).await?.ok_or(OfficeError::NotFound)?)
 }
 
-pub async fn answer(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Path(id): Path<i64>,
-    mut form: Multipart,
-) -> Result<Response, PageError> {
+pub async fn answer(Visit { app, signed, .. }: Visit, Path(id): Path<i64>, mut form: Multipart) -> Result<Response, PageError> {
     let office = &app.office;
     // whoever may not answer it does not send anything either
     office.answered_finding(&signed.actor, id, None).await?;
@@ -472,38 +446,40 @@ pub async fn answer(
 
 #[derive(Deserialize)]
 pub struct StepForm {
-    step: String,
     version: i64,
     #[serde(default)]
     note: String,
 }
 
-pub async fn step(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Path(id): Path<i64>,
-    Form(form): Form<StepForm>,
-) -> Result<Response, PageError> {
-    let step = Step::find(&form.step)
-        .filter(|s| matches!(s, Step::SendBack | Step::HandBack | Step::Clear | Step::Confirm | Step::Reopen))
-        .ok_or(OfficeError::NotFound)?;
-    app.office.step(&signed.actor, id, form.version, step, &form.note).await?;
-    let said = match step {
-        Step::Clear => "已核销,当日起不在疑似辍学台账;佐证留存备查",
-        Step::Confirm => "已确认辍学,列入辍学台账;请交学校或村(社区)劝返",
-        Step::SendBack => "已退回,请对方重新核实",
-        Step::HandBack => "已退回县教育局,由其另行交办",
-        _ => "已重新打开",
-    };
-    let back = if step == Step::HandBack { "/inbox".to_owned() } else { format!("/findings/{id}") };
-    Ok(go(&back, said))
+/// A step of a finding that takes a right of its own: where to go afterwards, and what was done.
+async fn take(visit: Visit, id: i64, form: StepForm, step: Step, back: &str, said: &str) -> Result<Response, PageError> {
+    visit.app.office.step(&visit.signed.actor, id, form.version, step, &form.note).await?;
+    Ok(go(back, said))
 }
 
-pub async fn proof(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Path((id, proof)): Path<(i64, i64)>,
-) -> Result<Response, PageError> {
+pub async fn clear(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepForm>) -> Result<Response, PageError> {
+    let said = "已核销,当日起不在疑似辍学台账;佐证留存备查";
+    take(visit, id, form, Step::Clear, &format!("/findings/{id}"), said).await
+}
+
+pub async fn confirm(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepForm>) -> Result<Response, PageError> {
+    let said = "已确认辍学,列入辍学台账;请交学校或村(社区)劝返";
+    take(visit, id, form, Step::Confirm, &format!("/findings/{id}"), said).await
+}
+
+pub async fn send_back(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepForm>) -> Result<Response, PageError> {
+    take(visit, id, form, Step::SendBack, &format!("/findings/{id}"), "已退回,请对方重新核实").await
+}
+
+pub async fn hand_back(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepForm>) -> Result<Response, PageError> {
+    take(visit, id, form, Step::HandBack, "/inbox", "已退回县教育局,由其另行交办").await
+}
+
+pub async fn reopen(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepForm>) -> Result<Response, PageError> {
+    take(visit, id, form, Step::Reopen, &format!("/findings/{id}"), "已重新打开").await
+}
+
+pub async fn proof(Visit { app, signed, .. }: Visit, Path((id, proof)): Path<(i64, i64)>) -> Result<Response, PageError> {
     let f = finding_of(&app, &signed.actor, id).await?;
     let all = app.office.store.proofs_of(&f).await?;
     let a = all.into_iter().find(|a| a.id == proof).ok_or(OfficeError::NotFound)?;

@@ -1,17 +1,14 @@
 //! Help in the page, sample sheets.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::Response;
 use baoxue_domain::roster::SourceKind;
 
-use super::App;
 use super::error::PageError;
 use super::shell::{Shell, html, shell};
-use crate::app::office::accounts::SignedIn;
+use super::visit::Visit;
 use crate::app::template::sample as sample_of;
 
 #[derive(Template)]
@@ -21,11 +18,7 @@ struct Help {
     kinds: Vec<(&'static str, &'static str, &'static str)>,
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     let help = Help {
         shell: shell(&app, &signed, &headers, "帮助", "/help").await?,
         kinds: SourceKind::ALL

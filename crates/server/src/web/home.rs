@@ -1,10 +1,6 @@
 //! 工作台: what needs me now.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::{Extension, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::{Action, Actor, mask_name};
 use baoxue_domain::finding::{FindingState, time_left};
@@ -15,6 +11,7 @@ use super::App;
 use super::error::PageError;
 use super::shell::{Shell, html, shell};
 use super::view::{number, verdict_class, when};
+use super::visit::Visit;
 use crate::app::clock::civil;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::ledger::List;
@@ -61,11 +58,7 @@ struct Home {
 /// Tasks shown on the first page.
 const TASKS: i64 = 8;
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     let (office, actor) = (&app.office, &signed.actor);
     let shell = shell(&app, &signed, &headers, "工作台", "/").await?;
     let mut todos = Vec::new();

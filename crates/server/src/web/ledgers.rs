@@ -1,11 +1,8 @@
 //! 台账: three ledgers, filters in the address, search.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Response};
 use baoxue_domain::access::Action;
 use baoxue_domain::place::PlacePath;
@@ -18,6 +15,7 @@ use super::error::PageError;
 use super::rosters::{XLSX, file};
 use super::shell::{Shell, html, search_by, shell};
 use super::view::{ChildView, MAX_PAGE, Pager, number, of_list, url_part, verdict_class};
+use super::visit::Visit;
 use crate::app::clock::moment;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
@@ -232,9 +230,7 @@ async fn places(app: &App, signed: &SignedIn, selected: &str) -> Result<Vec<Plac
 }
 
 pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
+    Visit { app, signed, headers }: Visit,
     Path(code): Path<String>,
     Query(a): Query<LedgerAddress>,
 ) -> Result<Response, PageError> {
@@ -380,8 +376,7 @@ impl ReasonForm {
 
 /// A spreadsheet without names and numbers, which needs no reason.
 pub async fn export(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
+    Visit { app, signed, .. }: Visit,
     Path(code): Path<String>,
     Query(a): Query<LedgerAddress>,
 ) -> Result<Response, PageError> {
@@ -390,8 +385,7 @@ pub async fn export(
 
 /// A spreadsheet with everything, for a reason.
 pub async fn export_full(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
+    Visit { app, signed, .. }: Visit,
     Path(code): Path<String>,
     Query(a): Query<LedgerAddress>,
     Form(form): Form<ReasonForm>,
@@ -446,8 +440,7 @@ struct PrintPage {
 
 /// The whole list for the printer, masked.
 pub async fn print(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
+    Visit { app, signed, .. }: Visit,
     Path(code): Path<String>,
     Query(a): Query<LedgerAddress>,
 ) -> Result<Response, PageError> {
@@ -456,8 +449,7 @@ pub async fn print(
 
 /// The same with full names and numbers, to be stamped.
 pub async fn print_full(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
+    Visit { app, signed, .. }: Visit,
     Path(code): Path<String>,
     Query(a): Query<LedgerAddress>,
     Form(form): Form<ReasonForm>,
@@ -528,12 +520,7 @@ struct SearchPage {
 /// Children that a search shows.
 const FOUND: usize = 50;
 
-pub async fn search(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(s): Query<SearchQuery>,
-) -> Result<Response, PageError> {
+pub async fn search(Visit { app, signed, headers }: Visit, Query(s): Query<SearchQuery>) -> Result<Response, PageError> {
     let j = signed.actor.jurisdiction(Action::ViewChild)?;
     let ids = app.office.search(&signed.actor, &s.q, &j).await?;
     let more = ids.len() > FOUND;

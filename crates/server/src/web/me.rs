@@ -5,12 +5,12 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Extension, Path, State};
-use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
 use super::shell::{Shell, go, html, shell};
 use super::view::when;
+use super::visit::Visit;
 use super::{App, assets, error::PageError};
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::{SignedIn, session_name};
@@ -42,11 +42,7 @@ fn browser(agent: &str) -> String {
     format!("{} {}", find(&system), find(&name)).trim().to_owned()
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     let paths: Vec<&str> = signed.actor.grants.iter().map(|g| g.path.as_str()).collect();
     let trails = app.office.trails(&paths).await?;
     let sessions = app.office.store.sessions_of(signed.actor.account).await?;
@@ -75,19 +71,12 @@ pub async fn page(
     Ok(html(&me.shell, me.render()?))
 }
 
-pub async fn end_session(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Path(name): Path<String>,
-) -> Result<Response, PageError> {
+pub async fn end_session(Visit { app, signed, .. }: Visit, Path(name): Path<String>) -> Result<Response, PageError> {
     app.office.end_session(&signed, &name).await?;
     Ok(go("/me", "已退出那台设备"))
 }
 
-pub async fn end_other_sessions(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-) -> Result<Response, PageError> {
+pub async fn end_other_sessions(Visit { app, signed, .. }: Visit) -> Result<Response, PageError> {
     let n = app.office.end_other_sessions(&signed).await?;
     Ok(go("/me", &format!("已退出其他设备 {n} 台")))
 }
@@ -132,11 +121,7 @@ pub async fn password_page(State(app): State<Arc<App>>, Extension(signed): Exten
     password_form(&app, &signed, None).await
 }
 
-pub async fn password(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<Passwords>,
-) -> Result<Response, PageError> {
+pub async fn password(Visit { app, signed, .. }: Visit, Form(form): Form<Passwords>) -> Result<Response, PageError> {
     let done = if form.new == form.again {
         app.office.change_password(&signed, &form.old, &form.new).await
     } else {

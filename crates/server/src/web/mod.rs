@@ -31,6 +31,7 @@ mod shell;
 #[cfg(test)]
 mod tests;
 mod view;
+mod visit;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Multipart, Path, State};
+use axum::extract::{Multipart, Path};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::{Actor, Role};
@@ -18,6 +18,7 @@ use super::error::PageError;
 use super::rosters::{XLSX, file, one_file};
 use super::shell::{Shell, go, html, shell};
 use super::view::when;
+use super::visit::Visit;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::confirmations::what;
@@ -101,11 +102,7 @@ async fn people_page(
     Ok(html(&page.shell, page.render()?))
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     people_page(&app, &signed, &headers, None).await
 }
 
@@ -135,12 +132,7 @@ async fn role_at(app: &App, actor: &Actor, role: &str, place: &str, path: &str) 
     Ok((role, path))
 }
 
-pub async fn add(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(form): Form<NewPerson>,
-) -> Result<Response, PageError> {
+pub async fn add(Visit { app, signed, headers }: Visit, Form(form): Form<NewPerson>) -> Result<Response, PageError> {
     let grant = role_at(&app, &signed.actor, &form.role, &form.place, &form.place_path).await?;
     match app.office.add_or_wish(&signed.actor, &form.login, &form.name, &[grant]).await? {
         Added::Account(password) => people_page(&app, &signed, &headers, Some((form.login, password))).await,
@@ -158,12 +150,7 @@ fn address_of(app: &App, headers: &HeaderMap) -> String {
     }
 }
 
-pub async fn add_sheet(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    form: Multipart,
-) -> Result<Response, PageError> {
+pub async fn add_sheet(Visit { app, signed, headers }: Visit, form: Multipart) -> Result<Response, PageError> {
     let (name, bytes, _) = one_file(form).await?;
     let address = address_of(&app, &headers);
     let out = app.office.add_people(&signed.actor, &name, bytes, &address).await?;
@@ -203,12 +190,7 @@ struct Person {
     asked: Vec<String>,
 }
 
-pub async fn person(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(login): Path<String>,
-) -> Result<Response, PageError> {
+pub async fn person(Visit { app, signed, headers }: Visit, Path(login): Path<String>) -> Result<Response, PageError> {
     let store = &app.office.store;
     let managing = Managing::of(&signed.actor)?;
     let a = app.office.managed(&signed.actor, &login).await?;
@@ -258,66 +240,77 @@ pub async fn person(
 }
 
 #[derive(Deserialize)]
-pub struct PersonStep {
-    step: String,
-    #[serde(default)]
+pub struct NewGrant {
     role: String,
     #[serde(default)]
     place: String,
     #[serde(default)]
     place_path: String,
-    #[serde(default)]
-    grant: Option<i64>,
+    /// The last day, of a substitute.
     #[serde(default)]
     until: String,
-    #[serde(default)]
+}
+
+fn page_of(login: &str) -> String {
+    format!("/people/{}", super::view::url_part(login))
+}
+
+pub async fn grant(
+    Visit { app, signed, .. }: Visit,
+    Path(login): Path<String>,
+    Form(form): Form<NewGrant>,
+) -> Result<Response, PageError> {
+    let (role, path) = role_at(&app, &signed.actor, &form.role, &form.place, &form.place_path).await?;
+    let until = match form.until.trim() {
+        "" => None,
+        day => Some(day.parse().map_err(|_| OfficeError::field("until", "截止日期请写成 2023-11-30 的样子"))?),
+    };
+    app.office.grant(&signed.actor, &login, role, &path, until).await?;
+    let school = Managing::of(&signed.actor)?.school;
+    Ok(go(&page_of(&login), if school { "已授予,即时生效" } else { "已提交;另一名管理员复核后生效" }))
+}
+
+#[derive(Deserialize)]
+pub struct EndGrant {
+    grant: i64,
+}
+
+pub async fn end_grant(
+    Visit { app, signed, .. }: Visit,
+    Path(login): Path<String>,
+    Form(form): Form<EndGrant>,
+) -> Result<Response, PageError> {
+    app.office.end_grant(&signed.actor, &login, form.grant).await?;
+    Ok(go(&page_of(&login), "已终止授权"))
+}
+
+#[derive(Deserialize)]
+pub struct Code {
     code: String,
 }
 
-pub async fn step(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
+pub async fn vouch(
+    Visit { app, signed, .. }: Visit,
     Path(login): Path<String>,
-    Form(form): Form<PersonStep>,
+    Form(form): Form<Code>,
 ) -> Result<Response, PageError> {
-    let back = format!("/people/{}", super::view::url_part(&login));
+    app.office.vouch_for_password(&signed.actor, &login, &form.code).await?;
     let school = Managing::of(&signed.actor)?.school;
-    match form.step.as_str() {
-        "grant" => {
-            let (role, path) = role_at(&app, &signed.actor, &form.role, &form.place, &form.place_path).await?;
-            let until = match form.until.trim() {
-                "" => None,
-                day => Some(day.parse().map_err(|_| OfficeError::field("until", "截止日期请写成 2023-11-30 的样子"))?),
-            };
-            app.office.grant(&signed.actor, &login, role, &path, until).await?;
-            Ok(go(&back, if school { "已授予,即时生效" } else { "已提交;另一名管理员复核后生效" }))
-        }
-        "end-grant" => {
-            app.office.end_grant(&signed.actor, &login, form.grant.unwrap_or(0)).await?;
-            Ok(go(&back, "已终止授权"))
-        }
-        "vouch" => {
-            app.office.vouch_for_password(&signed.actor, &login, &form.code).await?;
-            Ok(go(
-                &back,
-                if school {
-                    "已核对,对方的新密码已生效"
-                } else {
-                    "已核对;另一名管理员复核后,对方的新密码生效"
-                },
-            ))
-        }
-        "disable" | "enable" => {
-            app.office.set_disabled(&signed.actor, &login, form.step == "disable").await?;
-            Ok(go(
-                &back,
-                match (form.step.as_str(), school) {
-                    ("disable", _) => "已停用,登录已全部退出",
-                    (_, true) => "已启用",
-                    (_, false) => "已提交;另一名管理员复核后启用",
-                },
-            ))
-        }
-        _ => Err(OfficeError::NotFound.into()),
-    }
+    let said = if school {
+        "已核对,对方的新密码已生效"
+    } else {
+        "已核对;另一名管理员复核后,对方的新密码生效"
+    };
+    Ok(go(&page_of(&login), said))
+}
+
+pub async fn disable(Visit { app, signed, .. }: Visit, Path(login): Path<String>) -> Result<Response, PageError> {
+    app.office.set_disabled(&signed.actor, &login, true).await?;
+    Ok(go(&page_of(&login), "已停用,登录已全部退出"))
+}
+
+pub async fn enable(Visit { app, signed, .. }: Visit, Path(login): Path<String>) -> Result<Response, PageError> {
+    app.office.set_disabled(&signed.actor, &login, false).await?;
+    let school = Managing::of(&signed.actor)?.school;
+    Ok(go(&page_of(&login), if school { "已启用" } else { "已提交;另一名管理员复核后启用" }))
 }

@@ -1,20 +1,16 @@
 //! 所在位置 (where one is): the trail in the top line, and the page that switches it.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use baoxue_domain::place::PlacePath;
 use serde::Deserialize;
 
-use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
+use super::visit::Visit;
 use crate::app::office::OfficeError;
-use crate::app::office::accounts::SignedIn;
 use crate::app::office::places::Step;
 
 #[derive(Template)]
@@ -46,11 +42,7 @@ fn local(path: &str) -> String {
     if ours { path.to_owned() } else { "/".to_owned() }
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     let actor = &signed.actor;
     let (mut own, mut places, mut schools) = (Vec::new(), Vec::new(), Vec::new());
     for g in &actor.grants {
@@ -86,12 +78,7 @@ pub struct Switch {
     back: String,
 }
 
-pub async fn switch(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Form(form): Form<Switch>,
-) -> Result<Response, PageError> {
+pub async fn switch(Visit { app, signed, headers }: Visit, Form(form): Form<Switch>) -> Result<Response, PageError> {
     let at = match form.at.as_str() {
         "" => None,
         text => Some(PlacePath::parse(text).ok_or(OfficeError::NotFound)?),

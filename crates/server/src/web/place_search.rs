@@ -1,17 +1,14 @@
 //! 选地方: suggestions beside a field in which a place is written.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::{Extension, Query, State};
+use axum::extract::Query;
 use axum::response::{Html, IntoResponse, Response};
 use baoxue_domain::access::Action;
 use serde::Deserialize;
 
-use super::App;
 use super::error::PageError;
+use super::visit::Visit;
 use crate::app::office::OfficeError;
-use crate::app::office::accounts::SignedIn;
 use crate::app::office::find_place::{FoundPlace, Sought};
 use crate::app::office::people::Managing;
 
@@ -33,11 +30,7 @@ struct Suggestions {
     found: Vec<FoundPlace>,
 }
 
-pub async fn suggest(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Query(q): Query<PlaceQuery>,
-) -> Result<Response, PageError> {
+pub async fn suggest(Visit { app, signed, .. }: Visit, Query(q): Query<PlaceQuery>) -> Result<Response, PageError> {
     let sought = Sought::find(&q.sought).ok_or(OfficeError::NotFound)?;
     let j = match sought {
         Sought::Units => signed.actor.jurisdiction(Action::Dispatch)?,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Multipart, Query, State};
+use axum::extract::{Multipart, Query};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::Action;
@@ -15,6 +15,7 @@ use super::App;
 use super::error::PageError;
 use super::rosters::{XLSX, file, one_file};
 use super::shell::{Shell, go, html, shell};
+use super::visit::Visit;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::places::{read_places, sample};
@@ -84,20 +85,11 @@ async fn places_page(
     Ok(html(&page.shell, page.render()?))
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     places_page(&app, &signed, &headers, Vec::new()).await
 }
 
-pub async fn put(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    form: Multipart,
-) -> Result<Response, PageError> {
+pub async fn put(Visit { app, signed, headers }: Visit, form: Multipart) -> Result<Response, PageError> {
     let (name, bytes, fields) = one_file(form).await?;
     let today = app.office.clock.today();
     let from = fields.get("from").and_then(|d| d.parse().ok()).unwrap_or(today);
@@ -122,11 +114,7 @@ fn path_of(text: &str) -> Result<PlacePath, PageError> {
     Ok(PlacePath::parse(text).ok_or(OfficeError::NotFound)?)
 }
 
-pub async fn close(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<Closing>,
-) -> Result<Response, PageError> {
+pub async fn close(Visit { app, signed, .. }: Visit, Form(form): Form<Closing>) -> Result<Response, PageError> {
     let path = path_of(&form.path)?;
     if !form.into.is_empty() {
         let done = app.office.merge_place(&signed.actor, &path, &path_of(&form.into)?).await?;
@@ -167,12 +155,7 @@ pub struct AtPath {
 }
 
 /// A school's grades and classes.
-pub async fn school(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(q): Query<AtPath>,
-) -> Result<Response, PageError> {
+pub async fn school(Visit { app, signed, headers }: Visit, Query(q): Query<AtPath>) -> Result<Response, PageError> {
     let path = path_of(&q.path)?;
     let today = app.office.clock.today();
     if !signed.actor.jurisdiction(Action::ManagePlaces)?.covers(path.as_str()) {
@@ -206,11 +189,7 @@ pub struct Renaming {
     school: String,
 }
 
-pub async fn rename(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<Renaming>,
-) -> Result<Response, PageError> {
+pub async fn rename(Visit { app, signed, .. }: Visit, Form(form): Form<Renaming>) -> Result<Response, PageError> {
     let done = app.office.rename_place(&signed.actor, &path_of(&form.path)?, &form.name).await?;
     Ok(go(&format!("/places/school?path={}", super::view::url_part(&form.school)), &moved(&done)))
 }
@@ -243,9 +222,7 @@ fn growing(form: &[(String, String)]) -> Vec<String> {
 }
 
 pub async fn roll_over_page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
+    Visit { app, signed, headers }: Visit,
     Query(q): Query<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
     let grow = growing(&q);
@@ -280,11 +257,7 @@ pub async fn roll_over_page(
     Ok(html(&page.shell, page.render()?))
 }
 
-pub async fn roll_over(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<Vec<(String, String)>>,
-) -> Result<Response, PageError> {
+pub async fn roll_over(Visit { app, signed, .. }: Visit, Form(form): Form<Vec<(String, String)>>) -> Result<Response, PageError> {
     let sure = form.iter().any(|(n, _)| n == "sure");
     let done = app.office.roll_over(&signed.actor, &growing(&form), sure).await?;
     Ok(go("/places", &moved(&done)))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Response};
 use baoxue_domain::access::{Action, mask_name};
@@ -16,6 +16,7 @@ use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
 use super::view::{Pager, when};
+use super::visit::Visit;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::review::SideBySide;
@@ -127,12 +128,7 @@ async fn next(app: &Arc<App>, signed: &SignedIn, ask: bool) -> Result<Next, Page
     })
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(q): Query<ReviewQuery>,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<ReviewQuery>) -> Result<Response, PageError> {
     let n = next(&app, &signed, q.ask.is_some()).await?;
     let page = ReviewPage {
         shell: shell(&app, &signed, &headers, "人工认定", "/review").await?,
@@ -164,9 +160,7 @@ async fn after(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, ask: bool
 }
 
 pub async fn decide(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
+    Visit { app, signed, headers }: Visit,
     Path((run, pair)): Path<(i64, i64)>,
     Form(form): Form<Judgement>,
 ) -> Result<Response, PageError> {
@@ -184,9 +178,7 @@ pub struct UndoForm {
 }
 
 pub async fn undo(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
+    Visit { app, signed, headers }: Visit,
     Path(id): Path<i64>,
     Form(form): Form<UndoForm>,
 ) -> Result<Response, PageError> {
@@ -226,12 +218,7 @@ struct Decisions {
 }
 
 /// All decisions, with both names, who and when; each can be taken back at any time.
-pub async fn decisions(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(q): Query<DecisionsQuery>,
-) -> Result<Response, PageError> {
+pub async fn decisions(Visit { app, signed, headers }: Visit, Query(q): Query<DecisionsQuery>) -> Result<Response, PageError> {
     let filter = match q.show.as_str() {
         "" => DecisionFilter::InForce,
         "lost" => DecisionFilter::Lost,

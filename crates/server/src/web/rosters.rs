@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Multipart, Path, Query, State};
+use axum::extract::{Multipart, Path, Query};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use baoxue_domain::access::{Action, Deed};
@@ -18,6 +18,7 @@ use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
 use super::view::{Pager, number, url_part, when};
+use super::visit::Visit;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::rosters::{
     GUARD_PERCENT, HandOver, PreviewProblem, Said, Staged, Upload, counts_of, preview_of, to_confirm,
@@ -139,20 +140,11 @@ async fn rosters_page(
     Ok(html(&page.shell, page.render()?))
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     rosters_page(&app, &signed, &headers, Vec::new()).await
 }
 
-pub async fn upload(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    mut form: Multipart,
-) -> Result<Response, PageError> {
+pub async fn upload(Visit { app, signed, headers }: Visit, mut form: Multipart) -> Result<Response, PageError> {
     let (mut uploads, mut by) = (Vec::new(), HandOver::default());
     while let Some(field) = form.next_field().await? {
         match field.name() {
@@ -185,11 +177,7 @@ pub async fn upload(
 }
 
 /// `ids`, and for each a `mode:ID`; `confirmed`: a change of size is meant; `then_run`.
-pub async fn load(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<BTreeMap<String, String>>,
-) -> Result<Response, PageError> {
+pub async fn load(Visit { app, signed, .. }: Visit, Form(form): Form<BTreeMap<String, String>>) -> Result<Response, PageError> {
     let said = |name: &str| form.get(name).map_or("", String::as_str);
     let ids: Vec<i64> = said("ids").split(',').filter_map(|t| t.trim().parse().ok()).collect();
     let mode = |(name, value): (&String, &String)| Some((name.strip_prefix("mode:")?.parse().ok()?, Mode::find(value)?));
@@ -252,12 +240,7 @@ struct BatchPage {
     choice: Option<ModeChoice>,
 }
 
-pub async fn batch(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<i64>,
-) -> Result<Response, PageError> {
+pub async fn batch(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
     let county = app.office.area(&signed.actor, Action::ImportRosters)?;
     let b = app.office.store.batch(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
     let preview = preview_of(&b).ok_or(OfficeError::NotFound)?;
@@ -325,8 +308,7 @@ async fn schools_of(app: &App, county: &PlacePath) -> Result<Vec<(String, String
 
 /// `kind`; for each heading, `heading:N` with `field:N`; for each school that is not registered, `called:N` with `school:N`.
 pub async fn reread(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
+    Visit { app, signed, .. }: Visit,
     Path(id): Path<i64>,
     Form(form): Form<BTreeMap<String, String>>,
 ) -> Result<Response, PageError> {
@@ -352,11 +334,7 @@ pub async fn reread(
     Ok(go(&format!("/rosters/{new}"), "已按您说的重新读取,并记住了"))
 }
 
-pub async fn withdraw(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Path(id): Path<i64>,
-) -> Result<Response, PageError> {
+pub async fn withdraw(Visit { app, signed, .. }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
     let called_off = app.office.withdraw(&signed.actor, id).await?;
     let said = if called_off > 0 {
         format!("已撤销,同时撤销了据此交办的 {called_off} 条核实")
@@ -366,11 +344,7 @@ pub async fn withdraw(
     Ok(go("/rosters", &said))
 }
 
-pub async fn bad_rows(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Path(id): Path<i64>,
-) -> Result<Response, PageError> {
+pub async fn bad_rows(Visit { app, signed, .. }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
     let (name, bytes) = app.office.bad_rows(&signed.actor, id).await?;
     app.office.note(&signed.actor, Deed::Export, &format!("batch:{id}"), &name).await?;
     Ok(file(&name, XLSX, bytes))
@@ -391,12 +365,7 @@ pub struct PageQuery {
     page: Option<i64>,
 }
 
-pub async fn hand_overs(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Query(q): Query<PageQuery>,
-) -> Result<Response, PageError> {
+pub async fn hand_overs(Visit { app, signed, headers }: Visit, Query(q): Query<PageQuery>) -> Result<Response, PageError> {
     let county = app.office.area(&signed.actor, Action::ViewHandOvers)?;
     let total = app.office.store.batch_count(county.as_str(), &[]).await?;
     let pager = Pager::new(q.page.unwrap_or(1), PAGE, total, "/hand-overs", &[]);

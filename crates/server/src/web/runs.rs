@@ -1,26 +1,22 @@
 //! 比对: one button, a bar, a result that reads like a finding.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use baoxue_domain::access::{Action, Jurisdiction};
 use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
 use baoxue_store::{LedgerQuery, Order, RunState};
 use serde::Deserialize;
 
-use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
 use super::view::{ChildView, number, of_list, verdict_class, when};
+use super::visit::Visit;
 use crate::app::jobs::Job;
 use crate::app::link::report::expected;
 use crate::app::link::report::{JudgedLine, judged_lines};
 use crate::app::link::reviewed::Judged;
-use crate::app::office::accounts::SignedIn;
 use crate::app::office::comparison::{Compare, Figures, GONE, Input};
 use crate::app::office::ledger::List;
 use crate::app::office::{Office, OfficeError};
@@ -60,11 +56,7 @@ fn of_group(f: &Figures, group: VerdictGroup) -> i64 {
     f.verdicts.iter().filter(|(c, _)| VerdictKind::find(c).is_some_and(|k| k.group() == group)).map(|v| v.1).sum()
 }
 
-pub async fn list(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn list(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     let county = app.office.compared(&signed.actor, Action::ViewRuns).await?;
     let runs = app.office.store.runs(county.as_str(), SHOWN).await?;
     let whole = signed.actor.jurisdiction(Action::ViewRuns)?.covers(county.as_str());
@@ -119,20 +111,12 @@ pub struct StartForm {
     accepts_gone: Option<String>,
 }
 
-pub async fn start(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<StartForm>,
-) -> Result<Response, PageError> {
+pub async fn start(Visit { app, signed, .. }: Visit, Form(form): Form<StartForm>) -> Result<Response, PageError> {
     let run = app.office.ask_for_run(&signed.actor, form.accepts_gone.is_some()).await?;
     Ok(go(&format!("/runs/{run}"), ""))
 }
 
-pub async fn cancel(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Path(id): Path<i64>,
-) -> Result<Response, PageError> {
+pub async fn cancel(Visit { app, signed, .. }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
     app.office.cancel_run(&signed.actor, id).await?;
     Ok(go("/runs", "已请求取消,名册和以前的结果不受影响"))
 }
@@ -217,12 +201,7 @@ struct RunPage {
     without_roll: Vec<(String, i64)>,
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<i64>,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
     let office = &app.office;
     let county = office.compared(&signed.actor, Action::ViewRuns).await?;
     let run = office.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
@@ -321,12 +300,7 @@ struct ReportPage {
 }
 
 /// 比对说明: for those who see all that was compared.
-pub async fn report(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-    Path(id): Path<i64>,
-) -> Result<Response, PageError> {
+pub async fn report(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
     let office = &app.office;
     let county = office.compared(&signed.actor, Action::ViewRuns).await?;
     let run = office.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
@@ -369,9 +343,7 @@ struct Changes {
 }
 
 pub async fn changes(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
+    Visit { app, signed, headers }: Visit,
     Path(id): Path<i64>,
     Query(q): Query<ChangeQuery>,
 ) -> Result<Response, PageError> {

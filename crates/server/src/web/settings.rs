@@ -1,23 +1,18 @@
 //! 名册来源和参数 (sources and settings) for the system administrator.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::Form;
-use axum::extract::{Extension, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::Action;
 use baoxue_domain::policy::{Bounds, TERMS, Term};
 use baoxue_domain::roster::{Field, SourceKind};
 use serde::Deserialize;
 
-use super::App;
 use super::error::PageError;
 use super::shell::{Shell, go, html, shell};
 use super::view::when;
+use super::visit::Visit;
 use crate::app::office::OfficeError;
-use crate::app::office::accounts::SignedIn;
 
 #[derive(Template)]
 #[template(path = "sources.html")]
@@ -27,11 +22,7 @@ struct Sources {
     headings: Vec<(String, &'static str, String, String)>,
 }
 
-pub async fn sources(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn sources(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     let area = app.office.area(&signed.actor, Action::ManageSources)?;
     let said = app.office.store.heading_mappings(area.as_str()).await?;
     let page = Sources {
@@ -58,11 +49,7 @@ pub struct Forget {
     heading: String,
 }
 
-pub async fn forget_heading(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<Forget>,
-) -> Result<Response, PageError> {
+pub async fn forget_heading(Visit { app, signed, .. }: Visit, Form(form): Form<Forget>) -> Result<Response, PageError> {
     app.office.forget_heading(&signed.actor, &form.source, &form.heading).await?;
     Ok(go("/sources", "已忘记这一列的对应"))
 }
@@ -85,11 +72,7 @@ struct Settings {
     today: String,
 }
 
-pub async fn page(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
     let mut all = Vec::new();
     for term in TERMS.iter().filter(|t| signed.actor.may(t.set_by)) {
         let place = app.office.settings_place(&signed.actor, term.set_by)?;
@@ -127,11 +110,7 @@ pub struct SetForm {
     from: String,
 }
 
-pub async fn set(
-    State(app): State<Arc<App>>,
-    Extension(signed): Extension<SignedIn>,
-    Form(form): Form<SetForm>,
-) -> Result<Response, PageError> {
+pub async fn set(Visit { app, signed, .. }: Visit, Form(form): Form<SetForm>) -> Result<Response, PageError> {
     let from = form.from.parse().map_err(|_| OfficeError::field("from", "日期写成 2026-11-21"))?;
     app.office.set(&signed.actor, &form.name, &form.value, from).await?;
     Ok(go("/settings", &format!("已保存,自 {from} 起生效")))

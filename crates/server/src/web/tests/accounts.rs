@@ -85,25 +85,25 @@ async fn one_administrator_alone_opens_nothing() {
         let page = app.get(&security, "/confirmations").await;
         page.says("您是经办人,须由另一名管理员复核");
         let id = app.office.pending(&actor_of(&app.office, "security").await).await.unwrap()[0].request.id.to_string();
-        app.post(&security, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
+        app.post(&security, "/confirmations/confirm", &[("id", &id)]).await.is(303);
         app.post("", "/log-in", &[("login", "spy"), ("password", &first)]).await.is(401);
         // nor an account of her own name, nor a role for herself
         let own = [("login", "spy2"), ("name", "security"), ("role", "county-officer"), ("place", "528801")];
         app.post(&security, "/people", &own).await.is(422).says("不能给自己(同名的人)建账号");
-        let grant = [("step", "grant"), ("role", "cadre"), ("place", "528801100")];
-        app.post(&security, "/people/security/steps", &grant).await.is(422).says("不能为自己");
+        let grant = [("role", "cadre"), ("place", "528801100")];
+        app.post(&security, "/people/security/grant", &grant).await.is(422).says("不能为自己");
         // a role waits, and gives nothing meanwhile
-        app.post(&security, "/people/village1/steps", &grant).await.is(303);
+        app.post(&security, "/people/village1/grant", &grant).await.is(303);
         let cadre = app.log_in("village1").await;
         assert!(!app.get(&cadre, "/me").await.text().contains("柳林镇</td>"));
         // an account that was closed is not opened by one person
-        app.post(&security, "/people/school1/steps", &[("step", "disable")]).await.is(303);
-        app.post(&security, "/people/school1/steps", &[("step", "enable")]).await.is(303);
+        app.post(&security, "/people/school1/disable", &[]).await.is(303);
+        app.post(&security, "/people/school1/enable", &[]).await.is(303);
         app.post("", "/log-in", &[("login", "school1"), ("password", PASSWORD)]).await.is(401);
         // nobody else confirms, and the auditor does not either
         for who in ["auditor", "county"] {
             let cookie = app.log_in(who).await;
-            app.post(&cookie, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(403);
+            app.post(&cookie, "/confirmations/confirm", &[("id", &id)]).await.is(403);
         }
         // the second administrator does, and then it works
         let system = app.log_in("system").await;
@@ -111,16 +111,15 @@ async fn one_administrator_alone_opens_nothing() {
         let pending = app.office.pending(&actor_of(&app.office, "system").await).await.unwrap();
         assert_eq!(pending.len(), 3);
         let ids: Vec<String> = pending.iter().map(|p| p.request.id.to_string()).collect();
-        let form: Vec<(&str, &str)> =
-            std::iter::once(("step", "confirm")).chain(ids.iter().map(|id| ("id", id.as_str()))).collect();
-        app.post(&system, "/confirmations", &form).await.is(303);
+        let form: Vec<(&str, &str)> = ids.iter().map(|id| ("id", id.as_str())).collect();
+        app.post(&system, "/confirmations/confirm", &form).await.is(303);
         app.post("", "/log-in", &[("login", "spy"), ("password", &first)]).await.is(303);
         app.post("", "/log-in", &[("login", "school1"), ("password", PASSWORD)]).await.is(303);
         app.get(&cadre, "/me").await.says("柳林镇");
         // the owner is told who gave it to her
         app.get(&cadre, "/").await.says("security申请、系统复核");
         // the second click decides nothing twice
-        app.post(&system, "/confirmations", &form).await.is(303);
+        app.post(&system, "/confirmations/confirm", &form).await.is(303);
         assert_eq!(app.office.store.grants(None).await.unwrap().len(), 11);
     }
 }
@@ -143,18 +142,18 @@ async fn a_forgotten_password_takes_two_administrators_and_is_seen_by_none() {
         let page = app.get(&security, "/people/county").await;
         page.says("登录页上的重置申请");
         assert!(!page.text().contains(&code), "the administrator has to hear it");
-        let vouch = async |code: &str| app.post(&security, "/people/county/steps", &[("step", "vouch"), ("code", code)]).await;
+        let vouch = async |code: &str| app.post(&security, "/people/county/vouch", &[("code", code)]).await;
         vouch("000000").await.is(422).says("核对码不对");
         vouch(&code).await.is(303);
         app.post("", "/log-in", &[("login", "county"), ("password", NEW)]).await.is(401);
         app.get(&before, "/").await.is(200);
         // the same person does not confirm it
         let id = app.office.pending(&actor_of(&app.office, "system").await).await.unwrap()[0].request.id.to_string();
-        app.post(&security, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
+        app.post(&security, "/confirmations/confirm", &[("id", &id)]).await.is(303);
         app.post("", "/log-in", &[("login", "county"), ("password", NEW)]).await.is(401);
         let system = app.log_in("system").await;
         app.get(&system, "/confirmations").await.says("重置密码和动态码").says("登录页上的申请");
-        app.post(&system, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
+        app.post(&system, "/confirmations/confirm", &[("id", &id)]).await.is(303);
         assert!(app.get(&before, "/").await.location.starts_with("/log-in"), "who was logged in is out");
         app.post("", "/log-in", &[("login", "county"), ("password", PASSWORD)]).await.is(401);
         let a = app.post("", "/log-in", &[("login", "county"), ("password", NEW)]).await;
@@ -163,9 +162,9 @@ async fn a_forgotten_password_takes_two_administrators_and_is_seen_by_none() {
         // five wrong codes end a wish; a weak password does not begin one
         ask("school1").await;
         for _ in 0..5 {
-            app.post(&security, "/people/school1/steps", &[("step", "vouch"), ("code", "000000")]).await.is(422);
+            app.post(&security, "/people/school1/vouch", &[("code", "000000")]).await.is(422);
         }
-        let a = app.post(&security, "/people/school1/steps", &[("step", "vouch"), ("code", "000000")]).await;
+        let a = app.post(&security, "/people/school1/vouch", &[("code", "000000")]).await;
         a.is(422).says("没有待核对的申请");
         let weak = [("login", "school1"), ("new", "woaini1314520"), ("again", "woaini1314520")];
         app.post("", "/forgotten", &weak).await.is(200).says("太容易猜到");
@@ -353,7 +352,7 @@ async fn merged_schools_widen_nobodys_rights() {
         let pending = app.office.pending(&actor_of(&app.office, "security").await).await.unwrap();
         assert_eq!(pending.len(), 2, "the registrar and the teacher");
         for p in &pending {
-            app.post(&security, "/confirmations", &[("step", "confirm"), ("id", &p.request.id.to_string())]).await.is(303);
+            app.post(&security, "/confirmations/confirm", &[("id", &p.request.id.to_string())]).await.is(303);
         }
         app.get(&school, "/ledgers/school-age").await.is(200);
     }
@@ -372,11 +371,11 @@ async fn what_waits_is_decided_inside_ones_own_county() {
         let id = app.office.pending(&security).await.unwrap()[0].request.id;
         let neighbour = app.log_in("system9").await;
         app.get(&neighbour, "/confirmations").await.says("没有待复核的事项");
-        app.post(&neighbour, "/confirmations", &[("step", "confirm"), ("id", &id.to_string())]).await.is(303);
+        app.post(&neighbour, "/confirmations/confirm", &[("id", &id.to_string())]).await.is(303);
         assert_eq!(app.office.pending(&security).await.unwrap().len(), 1);
         // whoever vouched takes it back herself
         let own = app.log_in("security").await;
-        app.post(&own, "/confirmations", &[("step", "refuse"), ("id", &id.to_string())]).await.is(303);
+        app.post(&own, "/confirmations/refuse", &[("id", &id.to_string())]).await.is(303);
         assert!(app.office.pending(&security).await.unwrap().is_empty());
     }
 }
@@ -557,12 +556,12 @@ async fn whom_a_reset_concerns_may_refuse_it() {
         let code = ask("system").await;
         app.get(&system, "/").await.says("有人在登录页").says("申请重置您的密码");
         app.get(&security, "/").await.says("登录页上的重置申请");
-        app.post(&security, "/people/system/steps", &[("step", "vouch"), ("code", &code)]).await.is(303);
+        app.post(&security, "/people/system/vouch", &[("code", &code)]).await.is(303);
         app.get(&system, "/confirmations").await.says("与您本人有关,须由另一名管理员复核");
         let id = app.office.pending(&actor_of(&app.office, "system").await).await.unwrap()[0].request.id.to_string();
-        app.post(&system, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
+        app.post(&system, "/confirmations/confirm", &[("id", &id)]).await.is(303);
         app.get(&system, "/").await.is(200);
-        app.post(&system, "/confirmations", &[("step", "refuse"), ("id", &id)]).await.is(303);
+        app.post(&system, "/confirmations/refuse", &[("id", &id)]).await.is(303);
         assert!(app.office.pending(&actor_of(&app.office, "security").await).await.unwrap().is_empty());
         // whoever's name it is, the answer does not tell it
         let named = [("login", "county"), ("new", "county2-county2-yusan"), ("again", "county2-county2-yusan")];
@@ -576,10 +575,10 @@ async fn whom_a_reset_concerns_may_refuse_it() {
             "the log-in name itself is known"
         );
         let codes = [ask("school1").await, ask("school1").await];
-        app.post(&security, "/people/school1/steps", &[("step", "vouch"), ("code", &codes[1])]).await.is(303);
+        app.post(&security, "/people/school1/vouch", &[("code", &codes[1])]).await.is(303);
         let id = app.office.pending(&actor_of(&app.office, "system").await).await.unwrap()[0].request.id.to_string();
-        app.post(&system, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
-        let again = app.post(&security, "/people/school1/steps", &[("step", "vouch"), ("code", &codes[0])]).await;
+        app.post(&system, "/confirmations/confirm", &[("id", &id)]).await.is(303);
+        let again = app.post(&security, "/people/school1/vouch", &[("code", &codes[0])]).await;
         again.is(422).says("没有待核对的申请");
         // who tried is not named for whom it was tried
         let auditor = app.log_in("auditor").await;
@@ -625,26 +624,22 @@ async fn a_school_manages_its_own_teachers_and_nobody_else() {
         let change = [("old", first.as_str()), ("new", NEW), ("again", NEW)];
         app.post(&cookie, "/me/password", &change).await.is(303);
         // 代课: another class until a last day, which is told to the teacher
-        let substitute = [
-            ("step", "grant"),
-            ("role", "class-teacher"),
-            ("place_path", "e/528801/2152000001/三年级/三(2)班/"),
-            ("until", "2023-10-20"),
-        ];
-        app.post(&school, "/people/chen/steps", &substitute).await.is(303);
+        let substitute =
+            [("role", "class-teacher"), ("place_path", "e/528801/2152000001/三年级/三(2)班/"), ("until", "2023-10-20")];
+        app.post(&school, "/people/chen/grant", &substitute).await.is(303);
         app.get(&school, "/people/chen").await.says("2023-10-20");
         app.get(&cookie, "/").await.says("school1给您授予了“班主任”");
         let chen = app.office.store.account_by_login("chen").await.unwrap().unwrap();
         let classes = async |day: jiff::civil::Date| app.office.store.actor(&chen, day).await.unwrap().grants.len();
         assert_eq!(classes(jiff::civil::date(2023, 10, 20)).await, 2);
         assert_eq!(classes(jiff::civil::date(2023, 10, 21)).await, 1);
-        let past = [substitute[0], substitute[1], ("place_path", "e/528801/2152000001/三年级/三(3)班/"), ("until", "2023-10-01")];
-        app.post(&school, "/people/chen/steps", &past).await.is(422).says("截止日期已过");
+        let past = [("role", "class-teacher"), ("place_path", "e/528801/2152000001/三年级/三(3)班/"), ("until", "2023-10-01")];
+        app.post(&school, "/people/chen/grant", &past).await.is(422).says("截止日期已过");
         // a forgotten password: the teacher chooses, reads the code, and can work
         let ask = [("login", "chen"), ("new", "yuhou-3-qiqiao-x"), ("again", "yuhou-3-qiqiao-x")];
         let page = app.post("", "/forgotten", &ask).await.text();
         let code: String = page.split("核对码\">").nth(1).unwrap().chars().filter(char::is_ascii_digit).take(6).collect();
-        app.post(&school, "/people/chen/steps", &[("step", "vouch"), ("code", &code)]).await.is(303);
+        app.post(&school, "/people/chen/vouch", &[("code", &code)]).await.is(303);
         app.post("", "/log-in", &[("login", "chen"), ("password", "yuhou-3-qiqiao-x")]).await.is(303);
         // what opens more than the school's own classes is not hers to give
         for (role, place, says) in [
@@ -653,14 +648,14 @@ async fn a_school_manages_its_own_teachers_and_nobody_else() {
             ("class-teacher", "e/528801/2152000002/三年级/三(1)班/", "管辖范围内没有"),
             ("cadre", "g/52/5288/528801/528801100/", "管辖范围内没有"),
         ] {
-            let grant = [("step", "grant"), ("role", role), ("place", place)];
-            app.post(&school, "/people/chen/steps", &grant).await.is(422).says(says);
+            let grant = [("role", role), ("place", place)];
+            app.post(&school, "/people/chen/grant", &grant).await.is(422).says(says);
             let new = [("login", "spy9"), ("name", "某人"), ("role", role), ("place", place)];
             app.post(&school, "/people", &new).await.is(422).says(says);
         }
         for other in ["school2", "village1", "county", "security", "school1"] {
             app.get(&school, &format!("/people/{other}")).await.is(404);
-            app.post(&school, &format!("/people/{other}/steps"), &[("step", "disable")]).await.is(404);
+            app.post(&school, &format!("/people/{other}/disable"), &[]).await.is(404);
         }
         app.get(&school, "/confirmations").await.is(403);
         // a teacher is no manager
@@ -678,15 +673,15 @@ async fn a_school_manages_its_own_teachers_and_nobody_else() {
         let security = app.log_in("security").await;
         app.get(&security, "/confirmations").await.says("陈示例").says("石桥小学");
         let id = app.office.pending(&actor_of(&app.office, "security").await).await.unwrap()[0].request.id.to_string();
-        app.post(&security, "/confirmations", &[("step", "confirm"), ("id", &id)]).await.is(303);
+        app.post(&security, "/confirmations/confirm", &[("id", &id)]).await.is(303);
         assert_eq!(classes(jiff::civil::date(2023, 10, 21)).await, 2);
         // of two schools, neither manages the account alone any more
         app.get(&school, "/people/chen").await.is(404);
         app.get(&security, "/people/chen").await.is(200);
         // she leaves: closed at once, and all of it is in the log
-        app.post(&school, "/people/teacher1/steps", &[("step", "disable")]).await.is(303);
+        app.post(&school, "/people/teacher1/disable", &[]).await.is(303);
         app.get(&teacher, "/").await.is(303);
-        app.post(&school, "/people/teacher1/steps", &[("step", "enable")]).await.is(303);
+        app.post(&school, "/people/teacher1/enable", &[]).await.is(303);
         app.log_in("teacher1").await;
         let auditor = app.log_in("auditor").await;
         app.get(&auditor, "/audit").await.says("school1");

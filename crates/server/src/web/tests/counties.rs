@@ -174,7 +174,7 @@ async fn no_county_reaches_into_another() {
         let other = app.log_in("other").await;
         for f in &findings {
             app.get(&other, &format!("/findings/{}", f.id)).await.is(404);
-            app.post(&other, &format!("/findings/{}/steps", f.id), &[("step", "clear"), ("version", "1")]).await.is(404);
+            app.post(&other, &format!("/findings/{}/clear", f.id), &[("version", "1")]).await.is(404);
             app.post(&other, "/findings/dispatch", &[("ids", &f.id.to_string())]).await.is(404);
         }
         assert!(!findings.is_empty());

@@ -83,7 +83,7 @@ async fn from_dropped_files_to_a_cleared_finding() {
 
         // no proof, no clearing; sent back with a reason, answered with proof, cleared
         let step = async |who: &str, step: &str, version: &str, note: &str| {
-            app.post(who, &format!("/findings/{id}/steps"), &[("step", step), ("version", version), ("note", note)]).await
+            app.post(who, &format!("/findings/{id}/{step}"), &[("version", version), ("note", note)]).await
         };
         step(&county, "clear", "3", "").await.is(422).says("需要佐证材料");
         step(&county, "send-back", "3", "").await.is(422).says("请写明原因");
@@ -336,16 +336,11 @@ async fn administrators_keep_places_people_and_settings() {
         app.get(&security, "/place-search?sought=anything&place=shangba").await.says("柳林街道 › 上坝村").says("data-suggest=");
         app.get(&security, "/place-search?sought=anything&place=zzz").await.says("没有找到“zzz”");
         app.get(&security, "/place-search?sought=units&place=x").await.is(403);
-        app.post(&security, "/people/newone/steps", &[("step", "grant"), ("role", "audit-admin"), ("place", "528801")])
-            .await
-            .is(422)
-            .says("三员");
-        app.post(&security, "/people/newone/steps", &[("step", "grant"), ("role", "registrar"), ("place", "柳林小学")])
-            .await
-            .is(303);
-        app.post(&security, "/people/security/steps", &[("step", "disable")]).await.is(422).says("不能停用自己");
+        app.post(&security, "/people/newone/grant", &[("role", "audit-admin"), ("place", "528801")]).await.is(422).says("三员");
+        app.post(&security, "/people/newone/grant", &[("role", "registrar"), ("place", "柳林小学")]).await.is(303);
+        app.post(&security, "/people/security/disable", &[]).await.is(422).says("不能停用自己");
         let cookie = app.log_in("school1").await;
-        app.post(&security, "/people/school1/steps", &[("step", "disable")]).await.is(303);
+        app.post(&security, "/people/school1/disable", &[]).await.is(303);
         assert!(app.get(&cookie, "/").await.location.starts_with("/log-in"), "a closed account is out at once");
         // a sheet: good rows become accounts, bad ones come back with the reason
         let people = "登录名,姓名,角色,范围\nt001,甲,班主任,柳林小学 三(1)班\nt001,甲,学籍管理员,2152000001\nt002,乙,校长大人,石桥小学\n\
@@ -407,11 +402,11 @@ async fn rights_are_managed_inside_ones_own_county() {
         assert!(!app.get(&neighbour, "/people").await.text().contains("/people/county"));
         app.get(&neighbour, "/people/county").await.is(404);
         for step in ["vouch", "enable", "disable"] {
-            app.post(&neighbour, "/people/county/steps", &[("step", step)]).await.is(404);
+            app.post(&neighbour, &format!("/people/county/{step}"), &[("code", "000000")]).await.is(404);
         }
-        let grant = [("step", "grant"), ("role", "cadre"), ("place", "528801100")];
-        app.post(&neighbour, "/people/village1/steps", &grant).await.is(422).says("您的管辖范围内没有“528801100”");
-        app.post(&neighbour, "/people/village1/steps", &[("step", "end-grant"), ("grant", "5")]).await.is(404);
+        let grant = [("role", "cadre"), ("place", "528801100")];
+        app.post(&neighbour, "/people/village1/grant", &grant).await.is(422).says("您的管辖范围内没有“528801100”");
+        app.post(&neighbour, "/people/village1/end-grant", &[("grant", "5")]).await.is(404);
         let new = [("login", "spy"), ("name", "某人"), ("role", "county-officer"), ("place", "528801")];
         app.post(&neighbour, "/people", &new).await.is(422).says("您的管辖范围内没有“528801”");
         let people = "登录名,姓名,角色,范围\ngood1,甲,安全管理员,g/52/5288/528802/\nspy,乙,县教育局经办人,528801\n";
@@ -446,8 +441,8 @@ async fn returned_findings_go_elsewhere() {
         let village = app.log_in("village1").await;
         let inbox = app.get(&village, "/inbox").await.text();
         let id = inbox.split("href=\"/findings/").nth(1).unwrap().split('"').next().unwrap().to_owned();
-        let back = [("step", "hand-back"), ("version", "2"), ("note", "全家已搬到石桥镇")];
-        app.post(&village, &format!("/findings/{id}/steps"), &back).await.is(303);
+        let back = [("version", "2"), ("note", "全家已搬到石桥镇")];
+        app.post(&village, &format!("/findings/{id}/hand-back"), &back).await.is(303);
         app.get(&county, "/findings?state=open").await.says("上坝村退回:全家已搬到石桥镇");
         // by rule it goes elsewhere
         app.post(&county, "/findings/dispatch", &[("ids", &id), ("state", "open")]).await.is(303);

@@ -49,7 +49,7 @@ async fn answered(app: &TestApp, i: usize, disposition: &str) -> i64 {
 async fn step(app: &TestApp, cookie: &str, id: i64, step: &str, note: &str) -> super::support::Answer {
     let page = app.get(cookie, &format!("/findings/{id}")).await.text();
     let version = page.split("name=\"version\" value=\"").nth(1).map_or("0", |v| v.split('"').next().unwrap()).to_owned();
-    app.post(cookie, &format!("/findings/{id}/steps"), &[("step", step), ("version", &version), ("note", note)]).await
+    app.post(cookie, &format!("/findings/{id}/{step}"), &[("version", &version), ("note", note)]).await
 }
 
 async fn count(app: &TestApp, who: &str, address: &str) -> String {
