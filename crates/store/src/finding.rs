@@ -169,7 +169,7 @@ const WITH_CHILDREN: &str =
     "finding f JOIN child c ON c.id = f.child_id LEFT JOIN task t ON t.subject_kind = 'finding' AND t.subject_id = f.id";
 
 /// One place answers for a child: the one where it lives. Gives the tables that the condition needs.
-fn answering(c: &mut Clause, sight: &Sight) -> &'static str {
+pub(crate) fn answering(c: &mut Clause, sight: &Sight) -> &'static str {
     match sight {
         Sight::Whole => FINDINGS,
         Sight::Part(j) => {

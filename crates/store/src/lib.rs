@@ -59,7 +59,7 @@ pub(crate) use scope::Clause;
 pub use search::{SearchKind, asks_for_number, tokens_of};
 pub use setting::{NewSetting, Setting};
 pub use standing::{Established, History, NewEstablishment};
-pub use task::{NewTask, Task};
+pub use task::{NewTask, Task, UnitTasks};
 pub use vault::{Vault, random};
 
 use baoxue_domain::access::Jurisdiction;

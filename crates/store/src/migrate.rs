@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (5, include_str!("../migrations/0005_jobs.sql")),
     (6, include_str!("../migrations/0006_policy.sql")),
     (7, include_str!("../migrations/0007_task.sql")),
+    (8, include_str!("../migrations/0008_reminders.sql")),
 ];
 
 /// Any number that nothing else locks.

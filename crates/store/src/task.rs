@@ -3,6 +3,7 @@
 use baoxue_domain::task::TaskState;
 
 use crate::error::{Result, StoreError};
+use crate::finding::answering;
 use crate::{Clause, Jurisdiction, NewEvent, Row, Store, Subject, Tx, binds};
 
 /// A task.
@@ -23,6 +24,21 @@ pub struct Task {
     pub deadline_at: Option<i64>,
     /// How often it went over its deadline upward.
     pub escalated: i64,
+}
+
+/// What a unit owes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitTasks {
+    /// The unit.
+    pub unit_path: String,
+    /// Tasks that wait.
+    pub waiting: i64,
+    /// Those of them that are overdue.
+    pub overdue: i64,
+    /// The earliest deadline.
+    pub due: Option<i64>,
+    /// When it was last reminded of any of them.
+    pub reminded_at: Option<i64>,
 }
 
 /// Where a subject is put.
@@ -65,6 +81,39 @@ impl Store {
         row.map_or(Ok((0, 0)), |r| Ok((r.int(0)?, r.int(1)?)))
     }
 
+    /// When units of the jurisdiction were last reminded of what waits.
+    pub async fn reminded_at(&self, j: &Jurisdiction) -> Result<Option<i64>> {
+        let mut c = Clause::new();
+        c.equal("t.state", TaskState::Waiting.code());
+        c.inside(j, &["t.unit_path"], &["t.unit_path"]);
+        let row = self.one(&format!("SELECT MAX(t.reminded_at) FROM task t{}", c.sql()), c.values).await?;
+        row.map_or(Ok(None), |r| r.opt_int(0))
+    }
+
+    /// Units that owe answers of children for whom the jurisdiction answers, the most overdue first.
+    pub async fn tasks_by_unit(&self, j: &Jurisdiction, now: i64) -> Result<Vec<UnitTasks>> {
+        let sight = self.sight(j).await?;
+        let mut c = Clause::new();
+        let now = c.bind(now);
+        c.equal("t.state", TaskState::Waiting.code());
+        let from = answering(&mut c, &sight);
+        let sql = format!(
+            "SELECT t.unit_path, COUNT(*), COUNT(CASE WHEN t.deadline_at < {now} THEN 1 END), MIN(t.deadline_at), MAX(t.reminded_at)
+             FROM {from}{} GROUP BY t.unit_path ORDER BY 3 DESC, 2 DESC, t.unit_path",
+            c.sql()
+        );
+        let row = |r: &Row| {
+            Ok(UnitTasks {
+                unit_path: r.text(0)?,
+                waiting: r.int(1)?,
+                overdue: r.int(2)?,
+                due: r.opt_int(3)?,
+                reminded_at: r.opt_int(4)?,
+            })
+        };
+        self.all(&sql, c.values).await?.iter().map(row).collect()
+    }
+
     /// Tasks whose deadline has passed and of which nobody was told yet; for what goes by the clock, which acts for no person.
     pub async fn overdue_tasks(&self, now: i64) -> Result<Vec<Task>> {
         let sql = format!(
@@ -84,10 +133,26 @@ impl Tx {
         };
         let sql = "INSERT INTO task (subject_kind, subject_id, unit_path, lead, state, deadline_at, escalated) VALUES ($1, $2, $3, $4, $5, $6, 0)
                    ON CONFLICT (subject_kind, subject_id) DO UPDATE SET unit_path = $3, lead = $4, state = $5, deadline_at = $6,
+                     reminded_at = CASE WHEN task.unit_path = $3 AND COALESCE(task.deadline_at, 0) = COALESCE($6, 0) THEN task.reminded_at END,
                      escalated = CASE WHEN COALESCE(task.deadline_at, 0) = COALESCE($6, 0) THEN task.escalated ELSE 0 END";
         let values = binds![subject.kind(), subject.id(), new.unit, new.lead, new.state.code(), new.deadline];
         self.run(sql, values).await?;
         Ok(())
+    }
+
+    /// Reminds a unit of all that it owes for whom the jurisdiction answers, and says of how many.
+    pub async fn remind_unit(&mut self, store: &Store, unit: &str, j: &Jurisdiction, e: &NewEvent<'_>) -> Result<usize> {
+        let sight = store.sight(j).await?;
+        let mut c = Clause::new();
+        c.equal("t.state", TaskState::Waiting.code());
+        c.equal("t.unit_path", unit);
+        let from = answering(&mut c, &sight);
+        let rows = self.all(&format!("SELECT t.id, f.id FROM {from}{} ORDER BY t.id", c.sql()), c.values).await?;
+        for r in &rows {
+            self.run("UPDATE task SET reminded_at = $1 WHERE id = $2", binds![e.at, r.int(0)?]).await?;
+            self.add_event(store, Subject::Finding(r.int(1)?), e, None).await?;
+        }
+        Ok(rows.len())
     }
 
     /// Notes that a task went over its deadline: once for each deadline. False: somebody was faster.

@@ -69,6 +69,7 @@ deeds! {
     OpenFinding "open-finding" "重新交核" false,
     EscalateFinding "escalate-finding" "逾期提醒" false,
     DispatchFinding "dispatch-finding" "交办" false,
+    RemindUnit "remind-unit" "催办" false,
     AnswerFinding "answer-finding" "答复" false,
     SendBackFinding "send-back-finding" "退回重核" false,
     HandBackFinding "hand-back-finding" "退回交办单位" false,

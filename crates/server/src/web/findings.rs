@@ -23,6 +23,7 @@ use crate::app::office::OfficeError;
 use crate::app::office::comparison::LAPSED;
 use crate::app::office::dispatch::{Answer, MAX_PROOF_BYTES, MAX_PROOFS, answer_label};
 use crate::app::office::find_place::Sought;
+use crate::app::office::reminders::REMINDED;
 
 /// Findings of a page.
 const PAGE: i64 = 50;
@@ -90,6 +91,8 @@ async fn lines(app: &App, actor: &Actor, findings: Vec<Finding>, own: bool) -> R
 #[derive(Deserialize, Clone, Default)]
 pub struct ListQuery {
     #[serde(default)]
+    unit: String,
+    #[serde(default)]
     state: String,
     #[serde(default)]
     verdict: String,
@@ -110,6 +113,9 @@ struct Tab {
 #[template(path = "findings.html")]
 struct Findings {
     shell: Shell,
+    /// Only of this unit, and its name.
+    unit: String,
+    unit_name: String,
     tabs: Vec<Tab>,
     verdicts: Vec<(&'static str, &'static str, bool)>,
     lines: Vec<Line>,
@@ -125,7 +131,8 @@ pub async fn list(Visit { app, signed, headers }: Visit, Query(q): Query<ListQue
     let counts = office.store.finding_counts(&j, office.now()).await?;
     let of = |s| counts.iter().find(|c| c.state == s).map_or(0, |c| c.all);
     let state = if q.state.is_empty() { "open".to_owned() } else { q.state.clone() };
-    let mut f = FindingFilter { verdict: (!q.verdict.is_empty()).then(|| q.verdict.clone()), ..FindingFilter::default() };
+    let some = |t: &str| (!t.is_empty()).then(|| t.to_owned());
+    let mut f = FindingFilter { verdict: some(&q.verdict), unit: some(&q.unit), ..FindingFilter::default() };
     if state == "overdue" {
         f.states = vec![FindingState::Dispatched];
         f.due_before = Some(office.now());
@@ -134,7 +141,7 @@ pub async fn list(Visit { app, signed, headers }: Visit, Query(q): Query<ListQue
     }
     let wanted = q.page.unwrap_or(1).clamp(1, MAX_PAGE);
     let (found, total) = office.store.findings(&f, &j, PAGE, (wanted - 1) * PAGE).await?;
-    let pager = Pager::new(wanted, PAGE, total, "/findings", &[("state", &state), ("verdict", &q.verdict)]);
+    let pager = Pager::new(wanted, PAGE, total, "/findings", &[("state", &state), ("verdict", &q.verdict), ("unit", &q.unit)]);
     let late: i64 = counts.iter().filter(|c| c.state == FindingState::Dispatched).map(|c| c.overdue).sum();
     let mut tabs: Vec<Tab> =
         [FindingState::Open, FindingState::Dispatched, FindingState::Answered, FindingState::Cleared, FindingState::Confirmed]
@@ -158,6 +165,11 @@ pub async fn list(Visit { app, signed, headers }: Visit, Query(q): Query<ListQue
             .filter(|k| k.is_suspected() || k.is_dropout())
             .map(|k| (k.code(), k.label(), q.verdict == k.code()))
             .collect(),
+        unit_name: match PlacePath::parse(&q.unit) {
+            Some(unit) => office.trails(&[unit.as_str()]).await?.remove(unit.as_str()).unwrap_or_default(),
+            None => String::new(),
+        },
+        unit: q.unit.clone(),
         lines: lines(&app, &signed.actor, found, false).await?,
         pager,
         can_dispatch: matches!(state.as_str(), "open" | "dispatched" | "overdue" | "answered" | "confirmed"),
@@ -217,6 +229,9 @@ pub async fn dispatch(Visit { app, signed, .. }: Visit, Form(form): Form<Dispatc
 #[template(path = "inbox.html")]
 struct Inbox {
     shell: Shell,
+    /// When the county last reminded the unit; how many wait.
+    reminded: String,
+    waiting: i64,
     tabs: Vec<Tab>,
     lines: Vec<Line>,
     pager: Pager,
@@ -252,6 +267,8 @@ pub async fn inbox(Visit { app, signed, headers }: Visit, Query(q): Query<ListQu
             tab("逾期", "/inbox?overdue=1", over, late),
             tab("已答复", "/inbox?state=done", finished, done),
         ],
+        reminded: office.store.reminded_at(&j).await?.map(when).unwrap_or_default(),
+        waiting: all,
         lines: lines(&app, &signed.actor, found, true).await?,
         pager: Pager::new(wanted, PAGE, total, "/inbox", &[("state", &q.state), ("overdue", &q.overdue)]),
     };
@@ -311,6 +328,7 @@ fn event_label(kind: &str) -> &'static str {
         (Some(step), _) => step.label(),
         (None, "overdue") => "逾期",
         (None, LAPSED) => "原认定失效",
+        (None, REMINDED) => "催办",
         (None, _) => "发现",
     }
 }

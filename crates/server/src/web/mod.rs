@@ -30,6 +30,7 @@ mod settings;
 mod shell;
 #[cfg(test)]
 mod tests;
+mod units;
 mod view;
 mod visit;
 

@@ -74,7 +74,7 @@ async fn people_page(
         }
     }
     let page = People {
-        shell: shell(app, signed, headers, "人员和授权", "/people").await?,
+        shell: shell(app, signed, headers, if managing.school { "本校教师账号" } else { "人员和授权" }, "/people").await?,
         asked,
         people: people
             .into_iter()

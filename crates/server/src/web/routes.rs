@@ -11,7 +11,7 @@ use baoxue_domain::access::Action;
 
 use super::{
     App, agreement, assets, audit, checks, children, confirmations, entering, events, findings, guard, help, home, ledgers, me,
-    people, place, place_search, places, review, rosters, runs, settings,
+    people, place, place_search, places, review, rosters, runs, settings, units,
 };
 
 /// What a route asks of the person.
@@ -156,6 +156,8 @@ pub fn all(app: &Arc<App>) -> Routes {
         // 核实
         .get("/findings", May(A::Dispatch), findings::list)
         .post("/findings/dispatch", May(A::Dispatch), findings::dispatch)
+        .get("/findings/units", May(A::Dispatch), units::page)
+        .post("/findings/units/remind", May(A::Dispatch), units::remind)
         .get("/inbox", May(A::AnswerFinding), findings::inbox)
         .get("/findings/{id}", FINDINGS, findings::page)
         .upload("/findings/{id}/answer", May(A::AnswerFinding), ANSWER_BYTES, findings::answer)

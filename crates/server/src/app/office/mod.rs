@@ -15,6 +15,7 @@ pub mod password;
 pub mod people;
 pub mod places;
 pub mod reconcile;
+pub mod reminders;
 pub mod review;
 pub mod roll_over;
 pub mod rosters;

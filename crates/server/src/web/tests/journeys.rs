@@ -567,3 +567,51 @@ async fn a_form_that_stays_is_answered_in_kind() {
             .says("<!doctype html>");
     }
 }
+
+/// Which unit owes how much is counted, one button reminds it, and it sees so; once a day, and nobody else's.
+#[tokio::test]
+async fn units_that_owe_answers_are_counted_and_reminded() {
+    for app in apps().await {
+        app.compared().await;
+        let (county, village) = (app.log_in("county").await, app.log_in("village1").await);
+        app.get(&county, "/findings/units").await.says("没有单位欠答复");
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open"), ("days", "1")]).await.is(303);
+        let page = app.get(&county, "/findings/units").await;
+        page.says("共 5 条,其中逾期 0 条").says("上坝村").says("下坝村");
+        let units: Vec<String> =
+            page.text().split("name=\"unit\" value=\"").skip(1).map(|t| t.split('"').next().unwrap().to_owned()).collect();
+        assert!(units.len() >= 3, "{units:?}");
+        let own = units.iter().find(|u| u.contains("528801100201")).unwrap().clone();
+        assert!(!app.get(&village, "/inbox").await.text().contains("催办"));
+        // nobody reminds but the county, and nobody of nothing
+        app.post(&village, "/findings/units/remind", &[("unit", &own)]).await.is(403);
+        app.post(&county, "/findings/units/remind", &[]).await.is(422).says("请先勾选");
+        app.post(&county, "/findings/units/remind", &[("unit", &own)]).await.is(303);
+        app.get(&village, "/inbox").await.says("县教育局 2023-10-09").says("催办:还有");
+        let id =
+            app.get(&village, "/inbox").await.text().split("/findings/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        app.get(&village, &format!("/findings/{id}")).await.says("<b>催办</b>").says("请尽快答复");
+        // the second click of a day does nothing; the others are reminded
+        let all: Vec<(&str, &str)> = units.iter().map(|u| ("unit", u.as_str())).collect();
+        app.post(&county, "/findings/units/remind", &all).await.is(303);
+        app.get(&county, "/findings/units").await.says("(今天)");
+        let events = app.get(&county, &format!("/findings/{id}")).await.text();
+        assert_eq!(events.matches("<b>催办</b>").count(), 1);
+        // one unit's findings, and none of another county's
+        let one = app.get(&county, &format!("/findings?state=dispatched&unit={}", own.replace('/', "%2F"))).await;
+        one.says("上坝村").says("单位:");
+        assert!(!one.text().contains("下坝村"), "{}", one.text());
+        let mut late = app.office.clone();
+        late.clock = crate::app::clock::Clock::starting_at(jiff::civil::date(2023, 10, 12).at(9, 0, 0, 0));
+        let officer = actor_of(&late, "county").await;
+        let owing = late.units_that_owe(&officer).await.unwrap();
+        assert_eq!(owing.iter().map(|u| u.overdue).sum::<i64>(), 5);
+        let again = late.remind(&officer, &units).await.unwrap();
+        assert_eq!((again.units, again.tasks, again.passed_over), (units.len(), 5, 0), "another day");
+        let auditor = app.log_in("auditor").await;
+        app.get(&auditor, "/audit?action=remind-unit").await.says("催办");
+        // what is answered or given to somebody else is owed no longer
+        app.post(&county, "/findings/dispatch", &[("ids", &id), ("to_path", "e/528801/2152000001/"), ("days", "3")]).await;
+        assert!(app.office.units_that_owe(&actor_of(&app.office, "county").await).await.unwrap().iter().all(|u| u.waiting > 0));
+    }
+}
