@@ -36,7 +36,7 @@ async function serve(...more) {
   const server = spawn(program, ["serve", "--data", join(folder, "data"), ...database, "--demo-clock", "2023-10-09T09:00", "--listen", `127.0.0.1:${port}`, ...more]);
   await new Promise((done, fail) => {
     let said = "";
-    const hear = (b) => { said += b; if (String(b).startsWith("任务")) console.log(String(b).trim()); if (said.includes("保学已启动")) done(); };
+    const hear = (b) => { said += b; if (String(b).includes("任务")) console.log(String(b).trim()); if (said.includes("保学已启动")) done(); };
     server.stdout.on("data", hear); server.stderr.on("data", hear);
     server.once("exit", () => fail(new Error(said)));
   });

@@ -42,13 +42,9 @@ impl BatchState {
         }
     }
 
-    fn find(code: &str) -> Self {
-        match code {
-            "staged" => Self::Staged,
-            "loaded" => Self::Loaded,
-            "replaced" => Self::Replaced,
-            _ => Self::Withdrawn,
-        }
+    fn find(code: &str) -> Result<Self> {
+        let all = [Self::Staged, Self::Loaded, Self::Replaced, Self::Withdrawn];
+        all.into_iter().find(|s| s.code() == code).ok_or_else(|| StoreError::unreadable("batch.state", code))
     }
 }
 
@@ -156,7 +152,7 @@ fn batch(vault: &Vault, r: &Row) -> Result<Batch> {
         id: r.int(0)?,
         scope: r.text(1)?,
         source: r.text(2)?,
-        state: BatchState::find(&r.text(3)?),
+        state: BatchState::find(&r.text(3)?)?,
         file_name,
         digest: r.text(5)?,
         original: r.text(6)?,

@@ -95,7 +95,7 @@ impl FileBucket {
             match request() {
                 Ok(answer) => return Ok(answer),
                 Err(e) if tried >= TRIES => {
-                    eprintln!("文件存储:{e}");
+                    tracing::error!("文件存储:{e}");
                     return Err(bad("连不上文件存储,这次没有保存;请稍候再试,或请系统管理员查看"));
                 }
                 Err(_) => std::thread::sleep(PAUSE * tried),

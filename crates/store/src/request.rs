@@ -72,13 +72,9 @@ impl RequestState {
         }
     }
 
-    fn find(code: &str) -> Self {
-        match code {
-            "asked" => Self::Asked,
-            "vouched" => Self::Vouched,
-            "confirmed" => Self::Confirmed,
-            _ => Self::Refused,
-        }
+    fn find(code: &str) -> Result<Self> {
+        let all = [Self::Asked, Self::Vouched, Self::Confirmed, Self::Refused];
+        all.into_iter().find(|s| s.code() == code).ok_or_else(|| StoreError::unreadable("account_request.state", code))
     }
 }
 
@@ -165,7 +161,7 @@ impl Store {
             forget_factor: r.flag(7)?,
             code,
             address: r.text(9)?,
-            state: RequestState::find(&r.text(10)?),
+            state: RequestState::find(&r.text(10)?)?,
             asked_at: r.int(11)?,
             vouched_by: match r.opt_int(12)? {
                 Some(id) => Some((id, r.opt_text(13)?.unwrap_or_default())),

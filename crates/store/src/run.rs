@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::task::JoinHandle;
 
 use crate::child::{Profile, reason_place};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::search::{SearchKind, token, tokens_of};
 use crate::{Clause, Jurisdiction, NewPair, OnMerge, Row, Store, Tx, Value, Vault, binds, columns_of_children};
 
@@ -178,7 +178,8 @@ fn run(vault: &Vault, r: &Row) -> Result<Run> {
     let state = match r.text(2)?.as_str() {
         "running" => RunState::Running,
         "finished" => RunState::Finished,
-        _ => RunState::Failed,
+        "failed" => RunState::Failed,
+        other => return Err(StoreError::unreadable("run.state", other)),
     };
     Ok(Run {
         id: r.int(0)?,

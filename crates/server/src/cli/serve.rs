@@ -59,10 +59,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if !web::are_built() {
         anyhow::bail!("页面样式没有编译进程序,页面会不能用:请用 make build 重新编译后再启动(单用 cargo build 不会生成样式)");
     }
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_target(false).init();
     // what a fault says may hold a name or a number: only where it was is written down
     std::panic::set_hook(Box::new(|fault| {
         let at = fault.location().map(|l| format!("{}:{}", l.file(), l.line())).unwrap_or_default();
-        eprintln!("程序内部出错({at})");
+        tracing::error!("程序内部出错({at})");
     }));
     block_on(serve(args))
 }
@@ -132,7 +133,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     if let Err(e) = office.note_head().await {
-        eprintln!("审计封印:{e}");
+        tracing::error!("审计封印:{e}");
     }
     office.store.close().await;
     Ok(ExitCode::SUCCESS)

@@ -81,7 +81,7 @@ struct Found {
 async fn found(app: &App, signed: &SignedIn) -> Result<Option<Found>, PageError> {
     let county = app.office.compared(&signed.actor, Action::ViewChecks).await?;
     let Some(run) = app.office.store.last_run(county.as_str()).await? else { return Ok(None) };
-    let figures = run.summary.as_ref().and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default();
+    let figures = Figures::of_run(&run)?;
     let whole = signed.actor.jurisdiction(Action::ViewChecks)?.covers(county.as_str());
     Ok(Some(Found { run: run.id, as_of: run.as_of, figures, whole }))
 }

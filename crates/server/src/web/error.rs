@@ -24,6 +24,8 @@ struct ErrorPage<'a> {
     said: &'a str,
     /// Something was typed, which the browser still has.
     typed: bool,
+    /// What a person at the server looks for in the log.
+    number: Option<String>,
 }
 
 impl PageError {
@@ -54,7 +56,7 @@ impl From<OfficeError> for PageError {
                 said.push_str(&format!(" ← {c}"));
                 cause = c.source();
             }
-            eprintln!("{said}");
+            tracing::error!("{said}");
         }
         let field = match &e {
             OfficeError::Field { field, .. } => Some(*field),
@@ -72,7 +74,7 @@ impl From<StoreError> for PageError {
 
 impl From<askama::Error> for PageError {
     fn from(e: askama::Error) -> Self {
-        eprintln!("template:{e}");
+        tracing::error!("template: {e}");
         Self::plain(StatusCode::INTERNAL_SERVER_ERROR, "页面生成出错")
     }
 }
@@ -99,7 +101,8 @@ impl IntoResponse for PageError {
             _ => "暂时不能办理",
         };
         let typed = matches!(self.status, StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT);
-        let html = ErrorPage { title, said: &self.said, typed }.render().unwrap_or_else(|_| self.said.clone());
+        let number = self.status.is_server_error().then(super::trace::current).flatten();
+        let html = ErrorPage { title, said: &self.said, typed, number }.render().unwrap_or_else(|_| self.said.clone());
         let mut response = (self.status, Html(html)).into_response();
         response.extensions_mut().insert(Refusal { said: self.said, field: self.field, code: self.code });
         response

@@ -90,7 +90,7 @@ pub async fn check(
         && let Err(e) = app.office.note(&actor, what, &subject_of(route, &path), "").await
     {
         // a log that cannot be written (a full disk) stops changes; it does not stop looking up
-        eprintln!("审计日志没有写入:{e}");
+        tracing::error!("审计日志没有写入:{e}");
     }
     response
 }

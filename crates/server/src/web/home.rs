@@ -15,6 +15,7 @@ use super::visit::Visit;
 use crate::app::clock::civil;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::ledger::List;
+use crate::app::office::people::Managing;
 
 /// Something to do, with how many and where.
 struct Todo {
@@ -71,10 +72,10 @@ pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
     todo("待我核实", shell.waiting, "/inbox", false, "交到本单位的核实任务");
     let pending = office.pending_count(actor).await?;
     todo("账号和授权待复核", pending, "/confirmations", false, "另一名管理员经办,等您复核后生效");
-    if let Ok(j) = actor.jurisdiction(Action::ManageUsers) {
+    if Managing::of(actor).is_ok() {
         let mut asked: Vec<i64> = Vec::new();
         for r in office.store.requests(RequestState::Asked, None, office.now()).await? {
-            if !asked.contains(&r.account) && office.store.grants(Some(r.account)).await?.iter().all(|g| j.covers(&g.path)) {
+            if !asked.contains(&r.account) && office.managed(actor, &r.login).await.is_ok() {
                 asked.push(r.account);
             }
         }
@@ -90,7 +91,7 @@ pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
         todo("待交办", of(FindingState::Open), "/findings?state=open", false, "比对发现,尚未交到学校或村(社区)");
         todo("已交办未答复", of(FindingState::Dispatched), "/findings?state=dispatched", false, "在学校或村(社区)手里");
         todo("待审核", of(FindingState::Answered), "/findings?state=answered", false, "下面已答复,等您核销或退回");
-        todo("下级逾期", late, "/findings?state=overdue", true, "过了期限还没有答复");
+        todo("下级逾期", late, "/findings/units", true, "过了期限还没有答复:看是哪些单位,一键催办");
     }
     if actor.may(Action::RunComparison) {
         let county = office.area(actor, Action::RunComparison)?;

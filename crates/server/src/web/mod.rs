@@ -30,6 +30,7 @@ mod settings;
 mod shell;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod units;
 mod view;
 mod visit;
@@ -76,5 +77,6 @@ pub fn site(app: App) -> Router {
         .layer(middleware::from_fn_with_state(tls, guard::headers))
         .layer(middleware::from_fn(connections::pace))
         .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(trace::number))
         .with_state(app)
 }

@@ -59,21 +59,21 @@ struct BatchView {
     mode: &'static str,
 }
 
-fn view(b: &Batch) -> BatchView {
-    BatchView {
+fn view(b: &Batch) -> Result<BatchView, OfficeError> {
+    Ok(BatchView {
         id: b.id,
         kind: SourceKind::find(&b.source).map_or("", SourceKind::label),
         file: b.file_name.clone(),
         rows: number(b.good_rows),
         rejected: b.rejected_rows,
-        problems: to_confirm(b),
+        problems: to_confirm(b)?,
         doubtful: preview_of(b).is_some_and(|p| p.doubtful),
         state: b.state.label(),
         department: b.department.clone(),
         when: when(b.loaded_at.unwrap_or(b.staged_at)),
         digest: b.digest.chars().take(12).collect(),
         mode: Mode::find(&b.mode).filter(|m| *m != Mode::Whole).map_or("", Mode::label),
-    }
+    })
 }
 
 /// What of the roster in use a staged one may take the place of.
@@ -131,9 +131,9 @@ async fn rosters_page(
     let page = Rosters {
         jumps: jumps.collect(),
         shell: shell(app, signed, headers, "导入名册", "/rosters").await?,
-        staged: staged.iter().map(view).zip(modes).collect(),
+        staged: staged.iter().map(view).collect::<Result<Vec<_>, _>>()?.into_iter().zip(modes).collect(),
         can_run: loaded.len() > 1,
-        loaded: loaded.iter().map(view).collect(),
+        loaded: loaded.iter().map(view).collect::<Result<_, _>>()?,
         refused,
         guard: GUARD_PERCENT,
     };
@@ -270,7 +270,7 @@ pub async fn batch(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) -
         why: preview.why,
         columns: columns.collect(),
         ignored: preview.ignored,
-        counts: counts_of(&b)
+        counts: counts_of(&b)?
             .into_iter()
             .map(|(c, n)| CountView {
                 title: c.title(),
@@ -279,7 +279,7 @@ pub async fn batch(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) -
                 count: number(n),
             })
             .collect(),
-        more_problems: (to_confirm(&b) - preview.problems.len() as i64).max(0),
+        more_problems: (to_confirm(&b)? - preview.problems.len() as i64).max(0),
         problems: preview.problems,
         kinds: SourceKind::ALL.iter().map(|k| (k.name(), k.long_label())).collect(),
         fields: Field::ALL.iter().map(|f| (f.name(), f.heading())).collect(),
@@ -293,7 +293,7 @@ pub async fn batch(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) -
         mode: if b.state == BatchState::Loaded { Mode::find(&b.mode).map_or("", Mode::label) } else { "" },
         used_by: app.office.store.runs_of_batch(id).await?,
         source: b.source.clone(),
-        batch: view(&b),
+        batch: view(&b)?,
     };
     Ok(html(&page.shell, page.render()?))
 }
@@ -373,7 +373,7 @@ pub async fn hand_overs(Visit { app, signed, headers }: Visit, Query(q): Query<P
     let page = HandOvers {
         shell: shell(&app, &signed, &headers, "名册交接记录", "/hand-overs").await?,
         people: all.iter().map(|b| b.handed_over_by.clone()).collect(),
-        batches: all.iter().map(view).collect(),
+        batches: all.iter().map(view).collect::<Result<_, _>>()?,
         pager,
     };
     Ok(html(&page.shell, page.render()?))

@@ -19,6 +19,7 @@ use crate::app::link::report::{JudgedLine, judged_lines};
 use crate::app::link::reviewed::Judged;
 use crate::app::office::comparison::{Compare, Figures, GONE, Input};
 use crate::app::office::ledger::List;
+use crate::app::office::read_back;
 use crate::app::office::{Office, OfficeError};
 
 /// Runs on the list: two years of months.
@@ -48,10 +49,6 @@ struct Runs {
     compared_by: Option<String>,
 }
 
-fn figures(summary: Option<&String>) -> Figures {
-    summary.and_then(|s| serde_json::from_str(s).ok()).unwrap_or_default()
-}
-
 fn of_group(f: &Figures, group: VerdictGroup) -> i64 {
     f.verdicts.iter().filter(|(c, _)| VerdictKind::find(c).is_some_and(|k| k.group() == group)).map(|v| v.1).sum()
 }
@@ -79,7 +76,12 @@ pub async fn list(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
         runs: runs
             .iter()
             .map(|r| {
-                let f = figures(r.summary.as_ref());
+                // one that cannot be read is no reason to show none
+                let (f, unreadable) = match Figures::of_run(r) {
+                    Ok(f) => (Some(f), None),
+                    Err(e) => (None, Some(e.to_string())),
+                };
+                let shown = |n: &dyn Fn(&Figures) -> i64| f.as_ref().filter(|_| whole).map(|f| number(n(f))).unwrap_or_default();
                 RunView {
                     id: r.id,
                     when: when(r.started_at),
@@ -90,9 +92,9 @@ pub async fn list(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
                         RunState::Failed => "未完成",
                     },
                     // the figures of a larger place are not those of where one is
-                    children: if whole { number(f.children) } else { String::new() },
-                    missing: if whole { number(of_group(&f, VerdictGroup::Missing)) } else { String::new() },
-                    problem: r.problem.clone().unwrap_or_default(),
+                    children: shown(&|f| f.children),
+                    missing: shown(&|f| of_group(f, VerdictGroup::Missing)),
+                    problem: r.problem.clone().or(unreadable).unwrap_or_default(),
                     finished: r.state == RunState::Finished,
                 }
             })
@@ -205,9 +207,14 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
     let office = &app.office;
     let county = office.compared(&signed.actor, Action::ViewRuns).await?;
     let run = office.store.run(county.as_str(), id).await?.ok_or(OfficeError::NotFound)?;
-    let mut f = figures(run.summary.as_ref());
+    let mut f = Figures::of_run(&run)?;
     let last = office.store.last_run(county.as_str()).await?;
-    let mut inputs: Vec<Input> = serde_json::from_str(&run.inputs).unwrap_or_default();
+    let mut inputs: Vec<Input> = match read_back("这次比对的名册清单", &run.inputs) {
+        Ok(inputs) => inputs,
+        // the page of one that failed for just that says why it failed
+        Err(_) if run.state == RunState::Failed => Vec::new(),
+        Err(e) => return Err(e.into()),
+    };
     let j = signed.actor.jurisdiction(Action::ViewRuns)?;
     let whole = j.covers(county.as_str());
     if !whole {

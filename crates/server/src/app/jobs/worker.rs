@@ -38,7 +38,7 @@ impl Office {
                     let _ = tokio::time::timeout(LOOK_EVERY, self.bell.rung(lane)).await;
                 }
                 Err(e) => {
-                    eprintln!("任务:{e}");
+                    tracing::error!("任务:{e}");
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
             }
@@ -89,7 +89,7 @@ impl Office {
         match done {
             Ok(()) => {
                 if kind.every.is_none() {
-                    println!("任务 {} 完成:{}", job.id, progress.times());
+                    tracing::info!("任务 {} 完成:{}", job.id, progress.times());
                 }
                 report(job, self.close(&kind, lease).await);
             }
@@ -125,7 +125,7 @@ impl Office {
         let wait = usize::try_from(job.attempts - 1).ok().and_then(|n| kind.retries.get(n)).copied();
         match (kind.every, wait) {
             (Some(every), _) => {
-                eprintln!("{}:{e}", kind.stages[0]);
+                tracing::error!("{}:{e}", kind.stages[0]);
                 return self.put_back(lease, every, Some(&e.to_string()), true).await;
             }
             (None, Some(wait)) if may_pass && !cancelled => {
@@ -158,7 +158,7 @@ impl Office {
         loop {
             for (what, done) in [("审计封印", self.note_head().await), ("定时任务", self.ask_by_the_clock().await)] {
                 if let Err(e) = done {
-                    eprintln!("{what}:{e}");
+                    tracing::error!("{what}:{e}");
                 }
             }
             tokio::time::sleep(KEEP_EVERY).await;
@@ -179,6 +179,6 @@ impl Office {
 fn report(job: &Job, done: Result<()>) {
     // another worker has taken it over: it tells
     if let Err(e) = done.or_else(|e| if matches!(e, OfficeError::Store(StoreError::Fenced)) { Ok(()) } else { Err(e) }) {
-        eprintln!("任务 {}:{e}", job.id);
+        tracing::error!("任务 {}:{e}", job.id);
     }
 }

@@ -119,6 +119,19 @@ impl From<Refusal> for OfficeError {
     }
 }
 
+/// What the program wrote down itself, as JSON; what it cannot read is said, and never taken for nothing.
+pub fn read_back<T: serde::de::DeserializeOwned>(what: &str, text: &str) -> Result<T> {
+    let said = |_| OfficeError::Input(format!("{what}读不出来,可能由别的版本写入;请用那个版本查看,或重新办理"));
+    serde_json::from_str(text).map_err(said)
+}
+
+/// The kind of a batch's source.
+pub fn source_of(batch: &baoxue_store::Batch) -> Result<baoxue_domain::roster::SourceKind> {
+    let said =
+        || OfficeError::Input(format!("名册“{}”的来源“{}”不是本程序认识的,可能由更新的版本写入", batch.file_name, batch.source));
+    baoxue_domain::roster::SourceKind::find(&batch.source).ok_or_else(said)
+}
+
 /// Result of a use case.
 pub type Result<T, E = OfficeError> = std::result::Result<T, E>;
 

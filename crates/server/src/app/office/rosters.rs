@@ -14,7 +14,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use super::supersede::{self, Mode};
-use super::{Office, OfficeError, Result, kept};
+use super::{Office, OfficeError, Result, kept, read_back, source_of};
 use crate::app::bad_rows;
 use crate::app::roster::{Reading, RosterFile, mapping_of, read_bytes};
 
@@ -78,14 +78,14 @@ pub struct PreviewProblem {
 }
 
 /// Problems of a batch by code.
-pub fn counts_of(batch: &Batch) -> Vec<(IssueCode, i64)> {
-    let by_code: BTreeMap<String, i64> = serde_json::from_str(&batch.counts).unwrap_or_default();
-    IssueCode::ALL.iter().filter_map(|c| by_code.get(c.code()).map(|n| (*c, *n))).collect()
+pub fn counts_of(batch: &Batch) -> Result<Vec<(IssueCode, i64)>> {
+    let by_code: BTreeMap<String, i64> = read_back("名册的问题数", &batch.counts)?;
+    Ok(IssueCode::ALL.iter().filter_map(|c| by_code.get(c.code()).map(|n| (*c, *n))).collect())
 }
 
 /// How many rows of a batch a person should look at.
-pub fn to_confirm(batch: &Batch) -> i64 {
-    counts_of(batch).iter().filter(|(c, _)| c.severity() >= Severity::Confirm).map(|(_, n)| n).sum()
+pub fn to_confirm(batch: &Batch) -> Result<i64> {
+    Ok(counts_of(batch)?.iter().filter(|(c, _)| c.severity() >= Severity::Confirm).map(|(_, n)| n).sum())
 }
 
 pub fn preview_of(batch: &Batch) -> Option<Preview> {
@@ -361,14 +361,14 @@ impl Office {
         let store = self.store.clone();
         let replaced = tokio::task::spawn_blocking(move || -> anyhow::Result<Vec<(String, Guard)>> {
             let load = |b: &Batch| {
-                let kind = SourceKind::find(&b.source).unwrap_or(SourceKind::Household);
+                let kind = source_of(b)?;
                 kept::load(&store, &b.roster, &b.file_name, &b.digest, kind)
             };
             let mut out = Vec::new();
             for (b, mode) in &partly {
                 let of_source: Vec<&Batch> = loaded.iter().filter(|l| l.source == b.source).collect();
                 let mut files: Vec<RosterFile> = of_source.iter().map(|l| load(l)).collect::<anyhow::Result<_>>()?;
-                supersede::apply(&mut supersede::in_use(&mut files, &of_source));
+                supersede::apply(&mut supersede::in_use(&mut files, &of_source)?);
                 let new = load(b)?;
                 let old = files.iter_mut().zip(&of_source);
                 let before: usize = old.map(|(file, of)| supersede::take_place(*mode, None, &new, of.id, file)).sum();

@@ -6,6 +6,7 @@ use baoxue_store::Batch;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
 
+use super::{OfficeError, Result};
 use crate::app::roster::RosterFile;
 
 /// What of the rosters before it a batch takes the place of.
@@ -63,18 +64,21 @@ pub struct InUse<'a> {
 }
 
 /// Rosters in use with their files, in the order in which they were loaded.
-pub fn in_use<'a>(files: &'a mut [RosterFile], batches: &[&'a Batch]) -> Vec<InUse<'a>> {
-    let of = |(file, b): (&'a mut RosterFile, &&'a Batch)| InUse {
-        file,
-        scope: &b.scope,
-        mode: Mode::find(&b.mode).unwrap_or(Mode::Whole),
-        batch: b.id,
-        loaded_at: b.loaded_at,
-        mends: b.mends,
+pub fn in_use<'a>(files: &'a mut [RosterFile], batches: &[&'a Batch]) -> Result<Vec<InUse<'a>>> {
+    let of = |(file, b): (&'a mut RosterFile, &&'a Batch)| {
+        let said = || OfficeError::Input(format!("名册“{}”的载入方式“{}”不是本程序认识的", b.file_name, b.mode));
+        Ok(InUse {
+            file,
+            scope: &b.scope,
+            mode: Mode::find(&b.mode).ok_or_else(said)?,
+            batch: b.id,
+            loaded_at: b.loaded_at,
+            mends: b.mends,
+        })
     };
-    let mut out: Vec<InUse> = files.iter_mut().zip(batches).map(of).collect();
+    let mut out: Vec<InUse> = files.iter_mut().zip(batches).map(of).collect::<Result<_>>()?;
     out.sort_by_key(|u| (u.loaded_at, u.batch));
-    out
+    Ok(out)
 }
 
 /// Where a row belongs, for replacing part of a roster: its school, or else its town.

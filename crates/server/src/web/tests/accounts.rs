@@ -639,6 +639,9 @@ async fn a_school_manages_its_own_teachers_and_nobody_else() {
         let ask = [("login", "chen"), ("new", "yuhou-3-qiqiao-x"), ("again", "yuhou-3-qiqiao-x")];
         let page = app.post("", "/forgotten", &ask).await.text();
         let code: String = page.split("核对码\">").nth(1).unwrap().chars().filter(char::is_ascii_digit).take(6).collect();
+        app.get(&school, "/").await.says("登录页上的重置申请");
+        app.get(&app.log_in("school2").await, "/").await.is(200);
+        assert!(!app.get(&app.log_in("school2").await, "/").await.text().contains("登录页上的重置申请"));
         app.post(&school, "/people/chen/vouch", &[("code", &code)]).await.is(303);
         app.post("", "/log-in", &[("login", "chen"), ("password", "yuhou-3-qiqiao-x")]).await.is(303);
         // what opens more than the school's own classes is not hers to give

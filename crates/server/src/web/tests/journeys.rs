@@ -557,6 +557,9 @@ async fn a_form_that_stays_is_answered_in_kind() {
             done.headers.get_all("set-cookie").iter().any(|c| c.to_str().unwrap().starts_with("said=")),
             "what was done is said there"
         );
+        // each with a number of its own, by which the log is searched
+        let number = |a: &super::support::Answer| a.headers.get("x-request-id").unwrap().to_str().unwrap().to_owned();
+        assert!(number(&done).len() == 8 && number(&done) != number(&refused));
         let out = send("", "3").await;
         out.is(401).says("登录已过期").says("填写的内容还在");
         assert!(out.text().starts_with('{'));

@@ -3,9 +3,11 @@
 use baoxue_domain::roster::{Field, SourceKind};
 use baoxue_domain::verdict::{Setting, VerdictGroup, VerdictKind};
 use baoxue_linkage::Linkage;
+use baoxue_store::Run;
 use serde::{Deserialize, Serialize};
 
 use super::super::gazetteer::Gazetteer;
+use super::super::{Result, read_back};
 use crate::app::compare::children::Child;
 use crate::app::compare::rolls::schools_without;
 use crate::app::compare::transition;
@@ -71,6 +73,13 @@ pub struct ExamCount {
     pub absent: i64,
     /// Enrolled and not on the list.
     pub missing: Vec<i64>,
+}
+
+impl Figures {
+    /// The figures of a run; none are there before it has finished.
+    pub fn of_run(run: &Run) -> Result<Self> {
+        run.summary.as_deref().map_or_else(|| Ok(Self::default()), |s| read_back("这次比对的结果", s))
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "what the figures are of")]

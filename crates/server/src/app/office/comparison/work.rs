@@ -12,9 +12,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::oneshot::Receiver;
 
 use super::super::gazetteer::Gazetteer;
-use super::super::kept;
 use super::super::reconcile::reconcile;
 use super::super::supersede;
+use super::super::{kept, source_of};
 use super::binding::{Bound, bind};
 use super::figures::figures_of;
 use super::{DECIDE, Given, Kernel, Known, Made, RECONCILE};
@@ -40,11 +40,11 @@ pub(super) fn work(
         .batches
         .par_iter()
         .map(|b| {
-            let kind = SourceKind::find(&b.source).unwrap_or(SourceKind::Household);
+            let kind = source_of(b)?;
             kept::load(store, &b.roster, &b.file_name, &b.digest, kind)
         })
         .collect::<anyhow::Result<_>>()?;
-    supersede::apply(&mut supersede::in_use(&mut files, &given.batches.iter().collect::<Vec<_>>()));
+    supersede::apply(&mut supersede::in_use(&mut files, &given.batches.iter().collect::<Vec<_>>())?);
     let scope_of: FxHashMap<usize, PlacePath> =
         files.iter().zip(&given.batches).filter_map(|(f, b)| Some((address_of(f), PlacePath::parse(&b.scope)?))).collect();
     let batch_of: FxHashMap<usize, i64> = files.iter().zip(&given.batches).map(|(f, b)| (address_of(f), b.id)).collect();
