@@ -75,10 +75,16 @@ document.addEventListener("input", (e) => {
   if (picked && e.target !== picked) picked.value = "";
 });
 
+// which button sent a form: browsers of 2019 do not say
+let lastPressed: HTMLButtonElement | null = null;
+document.addEventListener("click", (e) => {
+  lastPressed = (e.target as Element).closest<HTMLButtonElement>("button") ?? lastPressed;
+}, true);
+
 // 先问一句
 document.addEventListener("submit", (e) => {
   const form = e.target as HTMLFormElement;
-  const button = (e as SubmitEvent).submitter as HTMLElement | null;
+  const button = (e as SubmitEvent).submitter as HTMLElement | null ?? (lastPressed?.form === form ? lastPressed : null);
   const ask = button?.dataset.confirm ?? form.dataset.confirm;
   if (ask && !confirm(ask)) {
     e.preventDefault();
@@ -128,12 +134,21 @@ async function send(form: HTMLFormElement, button: HTMLElement | null) {
   const to = answer.headers.get("x-go-to");
   if (to) {
     // the same address with another anchor would not be loaded anew
-    if (new URL(to, location.href).pathname + new URL(to, location.href).search === location.pathname + location.search) location.reload();
-    else location.assign(to);
+    const there = new URL(to, location.href);
+    if (there.pathname + there.search === location.pathname + location.search) {
+      // browsers keep what was typed and which buttons were locked over a reload
+      form.reset();
+      lock(form, false);
+      location.reload();
+    } else location.assign(to);
     return;
   }
   if (answer.headers.get("content-type")?.startsWith("application/json")) {
     return refuse(form, await answer.json() as Refusal);
+  }
+  if (answer.status === 0 || answer.status >= 500 || answer.status === 413) {
+    const said = answer.status === 413 ? "文件太大,没有保存" : "服务器暂时没有答复,没有保存。请过一会儿再点一次;填写的内容还在";
+    return refuse(form, { said, field: null, code: "unavailable" });
   }
   document.open();
   document.write(await answer.text());

@@ -152,6 +152,7 @@ fn where_of(f: &FindingFilter) -> Clause {
         c.equal("f.verdict", v);
     }
     if let Some(unit) = &f.unit {
+        of_tasks(&mut c, f);
         c.below("t.unit_path", unit);
     }
     if let Some(t) = f.due_before {
@@ -159,6 +160,16 @@ fn where_of(f: &FindingFilter) -> Clause {
         c.add(format!("t.deadline_at < {v}"));
     }
     c
+}
+
+/// What units have is found by the index of their tasks, which begins with the task's state.
+fn of_tasks(c: &mut Clause, f: &FindingFilter) {
+    let waiting = |s: &FindingState| *s == FindingState::Dispatched;
+    if !f.states.is_empty() && f.states.iter().all(waiting) {
+        c.equal("t.state", TaskState::Waiting.code());
+    } else if !f.states.is_empty() && !f.states.iter().any(waiting) {
+        c.equal("t.state", TaskState::Done.code());
+    }
 }
 
 /// Children of one question.
@@ -191,6 +202,7 @@ impl Store {
     /// Findings sent to units of the jurisdiction (an inbox), overdue first; and how many there are.
     pub async fn inbox(&self, f: &FindingFilter, j: &Jurisdiction, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
         let mut c = where_of(f);
+        of_tasks(&mut c, f);
         c.inside(j, &["t.unit_path"], &["t.unit_path"]);
         self.findings_where(FINDINGS, c, limit, offset).await
     }

@@ -220,12 +220,12 @@ impl Tx {
         self.one(&sql, values).await?.map(|r| r.int(0)).transpose()
     }
 
-    /// Asks a job to stop; one that waits stops at once.
-    pub async fn cancel_job(&mut self, id: i64, now: i64) -> Result<()> {
+    /// Asks a job to stop. True: it waited, and has stopped at once.
+    pub async fn cancel_job(&mut self, id: i64, now: i64) -> Result<bool> {
         let sql = "UPDATE job SET state = 'cancelled', finished_at = $1 WHERE id = $2 AND state = 'queued'";
-        self.run(sql, binds![now, id]).await?;
+        let waited = self.run(sql, binds![now, id]).await? == 1;
         self.run("UPDATE job SET cancel_asked = 1 WHERE id = $1 AND state = 'running'", binds![id]).await?;
-        Ok(())
+        Ok(waited)
     }
 
     /// Fails unless the lease still holds; the first statement of a job's last transaction, which it makes its own by locking the row.

@@ -115,9 +115,13 @@ fn put_value(sheet: &mut SheetBuilder, row: usize, column: usize, value: &Data, 
     Ok(())
 }
 
+/// What programs lose when they reckon a midnight in another zone: until 1901 Shanghai's clocks were 5 minutes and 43 seconds on, and libraries
+/// that round write 23:59:17 of the day before.
+const NEARLY_MIDNIGHT: f64 = 60.0 / 86_400.0;
+
 /// The date of an Excel serial number. Day 60 is 29 February 1900, which never was: serials from 61 count right.
 fn serial_date(serial: f64, epoch_1904: bool) -> Option<Date> {
-    let days = serial.floor() as i64 + if epoch_1904 { 1462 } else { 0 };
+    let days = (serial + NEARLY_MIDNIGHT).floor() as i64 + if epoch_1904 { 1462 } else { 0 };
     let shift = if days < 60 { 1 } else { 0 };
     if !(1..=2_958_465).contains(&days) {
         return None;
@@ -145,6 +149,8 @@ mod tests {
     fn serials() {
         assert_eq!(serial_date(42065.0, false), Some(date(2015, 3, 2)));
         assert_eq!(serial_date(42065.75, false), Some(date(2015, 3, 2)));
+        assert_eq!(serial_date(42064.99950231482, false), Some(date(2015, 3, 2)), "23:59:17 of the day before");
+        assert_eq!(serial_date(42064.95, false), Some(date(2015, 3, 1)));
         assert_eq!(serial_date(1.0, false), Some(date(1900, 1, 1)));
         assert_eq!(serial_date(61.0, false), Some(date(1900, 3, 1)));
         assert_eq!(serial_date(40603.0, true), Some(date(2015, 3, 2)));

@@ -28,12 +28,18 @@ pub enum DateError {
     NoSuchDay,
 }
 
+/// China's clock.
+const CHINA: jiff::tz::Offset = jiff::tz::Offset::constant(8);
 /// Excel serials of 1970 to 2064: a number in a date column that is shown as no date.
 const SERIALS: std::ops::RangeInclusive<i64> = 25_569..=60_000;
 
 /// Reads the dates that registers hold: 2015-03-02, 2015/3/2, 2015.3.2, 20150302, 2015年3月2日, 二〇一五年三月二日, Excel
 /// serials, and lunar dates marked 农历 or 阴历 (a leap month says 闰). White space has been taken off before.
 pub fn read_date(text: &str) -> Result<ReadDate, DateError> {
+    // midnight in China, written in UTC: 2014-12-08T16:00:00.000Z is the 9th
+    if let Some(date) = text.ends_with(['Z', 'z']).then(|| text.trim().parse::<jiff::Timestamp>().ok()).flatten() {
+        return Ok(ReadDate { date: CHINA.to_datetime(date).date(), lunar: false, short_year: false });
+    }
     let lunar = ["农历", "阴历", "旧历"].iter().any(|w| text.contains(w));
     let leap = text.contains('闰');
     let plain: String = text
@@ -181,6 +187,7 @@ mod tests {
             "42065",
             "2015-03-02 00:00:00",
             "2015-03-02T00:00:00",
+            "2015-03-01T16:00:00.000Z",
             "15.3.2",
             "农历2015年正月十二",
             "2015年正月十二(农历)",

@@ -10,6 +10,10 @@ use crate::place::PlaceCode;
 use crate::school::{SchoolCode, StudentNumber};
 
 /// Words at the beginning of a line that is no child.
+/// What forms say under a heading of how to fill it in.
+const HINTS: [&str; 12] = ["必填", "选填", "非必填", "格式", "示例", "例如", "如:", "如：", "填写", "下拉", "请选择", "YYYY"];
+/// Rows under a head that may hold codes of fields and hints.
+const ROWS_OF_HINTS: usize = 3;
 const SUMS: [&str; 8] = ["合计", "总计", "小计", "共计", "总人数", "合 计", "总 计", "本页合计"];
 const SIGN_OFFS: [&str; 16] = [
     "填表人",
@@ -124,6 +128,18 @@ impl<'a> Reader<'a> {
         // column numbers under the head (1 2 3 …, 甲 乙 1 2 …)
         let counting = cells.len() >= 3
             && cells.iter().all(|(_, t)| t.len() <= 3 && (t.bytes().all(|b| b.is_ascii_digit()) || "甲乙丙丁".contains(t)));
+        // codes of fields (XM, SFZJH) or hints (必填, 格式 …) right under the head
+        let near = row < self.layout.head + self.layout.head_rows + ROWS_OF_HINTS;
+        let is_code = |t: &str| {
+            t.len() >= 2
+                && t.starts_with(|c: char| c.is_ascii_alphabetic())
+                && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
+        let codes = cells.len() >= 3 && cells.iter().all(|(_, t)| is_code(t));
+        let hints = cells.iter().filter(|(_, t)| HINTS.iter().any(|h| t.contains(h))).count();
+        if near && (codes && !identified || cells.len() >= 2 && hints * 2 >= cells.len()) {
+            return true;
+        }
         // one text over the whole width: a section's title
         let alone = cells.len() == 1 && self.grid.width() > 2 && !identified && field_of(cells[0].0) != Some(Field::Name);
         let section = alone || cells.len() > 1 && cells.iter().all(|(_, t)| t == first);
@@ -314,6 +330,7 @@ impl<'a> Reader<'a> {
     fn national_id(&mut self, row: usize, f: &Found, of: &mut Values) {
         let (text, remark) = strip_remark(&f.text);
         let text: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+        let text = citizen_number(&text);
         let exponent = text.contains(['E', 'e']) && text.contains(['+', '.']);
         if exponent || (f.cell.kind == RawKind::Number && text.len() > EXCEL_DIGITS) {
             let says = format!("“{text}”是被 Excel 转成数字的号码,后几位已丢失,不能猜;请把该列设为“文本”格式后重新填写或导出");
@@ -392,6 +409,8 @@ impl<'a> Reader<'a> {
         let mut numbers = f
             .text
             .split(['/', '、', ',', ';', ' ', '，', '；', '\n'])
+            // 13800138000.0, as programs write a column with gaps
+            .map(|p| p.trim().strip_suffix(".0").unwrap_or(p))
             .map(|p| p.chars().filter(char::is_ascii_digit).collect::<String>());
         let is_phone = |n: &String| {
             (n.len() == 11 && n.starts_with('1'))
@@ -533,6 +552,20 @@ fn is_masked(field: Field, text: &str) -> bool {
     }
 }
 
+/// A citizen number as it was meant: a last place that only looks like X (Ⅹ, Cyrillic Х, Greek Χ, ×), and the number at the front of a disability
+/// certificate's (20 to 22 places), each only where the check digit agrees.
+fn citizen_number(text: &str) -> String {
+    const LIKE_X: [char; 8] = ['Ⅹ', 'ⅹ', 'Х', 'х', 'Χ', 'χ', '×', '✕'];
+    let sound = |t: &str| NationalId::parse(t).is_ok();
+    let chars = text.chars().count();
+    if let Some(rest) = text.strip_suffix(LIKE_X).filter(|_| chars == 18) {
+        let meant = format!("{rest}X");
+        return if sound(&meant) { meant } else { text.to_owned() };
+    }
+    let front = text.get(..18).filter(|f| (20..=22).contains(&chars) && text.is_ascii() && sound(f));
+    front.unwrap_or(text).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
@@ -622,6 +655,45 @@ mod tests {
         assert_eq!(names, ["王小明", "李小红", "张三"]);
         assert_eq!(out.rows[2].get(Field::Village), Some("石桥"));
         assert_eq!(out.passed_over, 5);
+    }
+
+    #[test]
+    fn codes_and_hints_under_the_head_are_no_children() {
+        let head = "姓名|性别|身份证号|出生日期|年级";
+        let child = format!("王小明|男|{}|2015-03-02|三年级", id());
+        for hint in [
+            "XM|XBM|SFZJH|CSRQ|NJ",
+            "xm|xb|sfzjh|csrq|nj",
+            "必填|必填|必填,18位|必填,格式YYYY-MM-DD|选填",
+            "示例:张三|男/女,请选择|文本格式|例如 2015-03-02|下拉选择",
+        ] {
+            let out = read(&format!("{head}\n{hint}\n{child}"));
+            assert_eq!(out.rows.iter().filter_map(|r| r.name.as_deref()).collect::<Vec<_>>(), ["王小明"], "{hint}");
+            assert_eq!(out.passed_over, 1, "{hint}");
+        }
+        // far below it would be somebody
+        let out = read(&format!("{head}\n{child}\n{child}\n{child}\n{child}\nXM|XBM|SFZJH|CSRQ|NJ"));
+        assert_eq!(out.rows.len() + out.issues.iter().filter(|i| i.row == 6).count().min(1), 5 + usize::from(out.rows.len() < 5));
+    }
+
+    /// A last place that looks like X, a disability certificate's number, a telephone with the trace of a number.
+    #[test]
+    fn numbers_as_other_programs_write_them() {
+        let x = (0..999)
+            .filter_map(|n| NationalId::complete(&format!("52880120150302{n:03}")))
+            .find(|i| i.as_str().ends_with('X'))
+            .unwrap();
+        for last in ['Ⅹ', 'Х', 'х', '×', 'Χ'] {
+            let out = check("姓名|身份证号", &format!("王小明|{}{last}", &x.as_str()[..17]), &[]);
+            assert_eq!(out.rows[0].national_id, Some(x), "{last}");
+        }
+        // not where the check digit says otherwise
+        check("姓名|身份证号", &format!("王小明|{}×", &id()[..17]), &[IssueCode::IdShape]);
+        let out = check("姓名|身份证号", &format!("王小明|{}43", id()), &[]);
+        assert_eq!(out.rows[0].national_id.unwrap().to_string(), id());
+        check("姓名|身份证号", "王小明|52880120150302000043", &[IssueCode::IdShape]);
+        let out = check("姓名|身份证号|电话", &format!("王小明|{}|13800138000.0", id()), &[]);
+        assert_eq!(out.rows[0].get(Field::Phone), Some("13800138000"));
     }
 
     #[test]

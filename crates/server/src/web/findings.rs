@@ -402,7 +402,10 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
         can_clear: f.state == FindingState::Answered && said.is_some(),
         can_reopen: actor.may(Action::CloseFinding) && matches!(f.state, FindingState::Cleared | FindingState::Withdrawn),
         dispositions: all_dispositions().1.iter().map(|d| (d.code.clone(), d.label.clone(), d.proof.join("、"))).collect(),
-        days: office.policy(place.as_ref()).await?.deadline_days,
+        days: {
+            let offered = office.area(actor, Action::Dispatch).ok().or(place);
+            office.policy(offered.as_ref()).await?.deadline_days
+        },
         megabytes: MAX_PROOF_BYTES >> 20,
         // whoever has to go there needs the name, the guardian and the telephone
         child: {

@@ -111,6 +111,7 @@ pub struct NewPerson {
     login: String,
     name: String,
     role: String,
+    #[serde(default)]
     place: String,
     #[serde(default)]
     place_path: String,
@@ -311,6 +312,5 @@ pub async fn disable(Visit { app, signed, .. }: Visit, Path(login): Path<String>
 
 pub async fn enable(Visit { app, signed, .. }: Visit, Path(login): Path<String>) -> Result<Response, PageError> {
     app.office.set_disabled(&signed.actor, &login, false).await?;
-    let school = Managing::of(&signed.actor)?.school;
-    Ok(go(&page_of(&login), if school { "已启用" } else { "已提交;另一名管理员复核后启用" }))
+    Ok(go(&page_of(&login), "已提交;另一名管理员复核后启用"))
 }

@@ -184,8 +184,14 @@ pub async fn load(Visit { app, signed, .. }: Visit, Form(form): Form<BTreeMap<St
     let modes: BTreeMap<i64, Mode> = form.iter().filter_map(mode).collect();
     let n = app.office.load(&signed.actor, &ids, &modes, form.contains_key("confirmed")).await?;
     if form.contains_key("then_run") {
-        let run = app.office.ask_for_run(&signed.actor, false).await?;
-        return Ok(go(&format!("/runs/{run}"), &format!("已载入 {n} 份名册,正在比对")));
+        return match app.office.ask_for_run(&signed.actor, false).await {
+            Ok(run) => Ok(go(&format!("/runs/{run}"), &format!("已载入 {n} 份名册,正在比对"))),
+            // what was loaded is loaded
+            Err(OfficeError::Input(why) | OfficeError::Conflict(why)) => {
+                Ok(go("/rosters", &format!("已载入 {n} 份名册;没有开始比对:{why}")))
+            }
+            Err(e) => Err(e.into()),
+        };
     }
     Ok(go("/rosters", &format!("已载入 {n} 份名册,下次比对即采用")))
 }

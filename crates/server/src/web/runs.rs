@@ -223,6 +223,8 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
         f.children = f.verdicts.iter().map(|v| v.1).sum();
         inputs.clear();
     }
+    // one whose job is gone goes on no more
+    let alive = office.run_job(&county, id).await?.is_some_and(|j| !j.state.has_ended());
     let pairs = office.store.review_counts(id).await?;
     let groups = [VerdictGroup::Missing, VerdictGroup::ToVerify, VerdictGroup::Explained, VerdictGroup::InSchool].map(|g| {
         let kinds = VerdictKind::ALL.iter().filter(|k| k.group() == g);
@@ -254,8 +256,12 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
         as_of: run.as_of.clone(),
         started: when(run.started_at),
         stages: Compare::STAGES.len(),
-        running: run.state == RunState::Running,
-        failed: (run.state == RunState::Failed).then(|| run.problem.clone().unwrap_or_default()),
+        running: run.state == RunState::Running && alive,
+        failed: match run.state {
+            RunState::Failed => Some(run.problem.clone().unwrap_or_default()),
+            RunState::Running if !alive => Some("比对中断了,没有保存;以前的结果不受影响。请再比对一次".into()),
+            _ => None,
+        },
         asks_gone: run.question.as_deref() == Some(GONE),
         since: since(office, &j, last.as_ref().is_some_and(|l| l.id == id)).await?,
         may_run: whole && signed.actor.may(Action::RunComparison),

@@ -107,8 +107,8 @@ async fn a_person_stops_a_job() {
         let (a, b) = (add(&p.store, &long("1")).await.unwrap(), add(&p.store, &long("2")).await.unwrap());
         let (_, lease) = p.store.claim_job(Lane::Long).await.unwrap().unwrap();
         let mut tx = p.store.begin().await.unwrap();
-        tx.cancel_job(a, NOW).await.unwrap();
-        tx.cancel_job(b, NOW).await.unwrap();
+        assert!(!tx.cancel_job(a, NOW).await.unwrap(), "it runs");
+        assert!(tx.cancel_job(b, NOW).await.unwrap(), "it waited");
         tx.commit_untold("a test").await.unwrap();
         assert!(!p.store.progress(lease, "比对", 1, 2).await.unwrap(), "the worker is told to stop");
         assert_eq!(p.store.job(b).await.unwrap().unwrap().state, JobState::Cancelled);

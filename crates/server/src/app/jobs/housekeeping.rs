@@ -47,8 +47,8 @@ impl Job for Reopen {
         String::new()
     }
 
-    async fn run(self, office: Office, _: Working) -> Result<()> {
-        office.reopen_expired().await.map(|_| ())
+    async fn run(self, office: Office, working: Working) -> Result<()> {
+        office.reopen_expired(Some(working.lease)).await.map(|_| ())
     }
 }
 

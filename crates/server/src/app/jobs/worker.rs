@@ -48,7 +48,7 @@ impl Office {
     async fn do_job(&self, job: &Job, lease: Lease) {
         let Some(kind) = kinds().into_iter().find(|k| k.name == job.kind) else {
             // a newer process on this database may know it
-            let put_back = self.put_back(lease, LOOK_EVERY, Some("本进程的版本不认识这项任务"), false).await;
+            let put_back = self.put_back(lease, LOOK_EVERY, Some("本进程的版本不认识这项任务"), true).await;
             return report(job, put_back);
         };
         let working = Working { lease, progress: Arc::new(Progress::new(kind.stages)) };

@@ -1,7 +1,8 @@
 //! 复核 (confirmations): whoever vouches for an account is not who decides. A new account, a further role, an account reopened and a password
 //! reset take effect when a second administrator has confirmed them; a new password is chosen by its owner and seen by nobody else.
 
-use baoxue_domain::access::{Action, Actor, Deed, Jurisdiction};
+use baoxue_domain::access::{Action, Actor, Deed, Jurisdiction, Role};
+use baoxue_domain::place::PlacePath;
 use baoxue_store::{Account, NewAudit, NewRequest, REQUEST_MS, Request, RequestKind, RequestState, Tx, random};
 
 use super::accounts::{Browser, STRANGER};
@@ -118,6 +119,16 @@ impl Office {
         Ok(())
     }
 
+    /// Whether a school managed an account alone, and what was asked reaches further than that school.
+    async fn outgrows_a_school(&self, r: &Request) -> Result<bool> {
+        let Some(account) = self.store.account(r.account).await? else { return Ok(false) };
+        let held = self.store.actor(&account, self.clock.today()).await?.grants;
+        let mut schools: Vec<PlacePath> = held.iter().map(|g| g.path.school()).collect();
+        schools.dedup();
+        let alone = held.iter().all(|g| Role::OF_TEACHERS.contains(&g.role)) && schools.len() == 1;
+        Ok(alone && r.grants.iter().any(|(_, path)| !schools[0].holds(path)))
+    }
+
     /// All that an account reaches or shall reach.
     async fn reach(&self, r: &Request) -> Result<Vec<String>> {
         let held = self.store.grants(Some(r.account)).await?;
@@ -183,11 +194,20 @@ impl Office {
             // two at once would make one person of two administrators
             let held = tx.lock_roles(r.account, today).await?;
             check_apart(&held, &r.grants)?;
+            // whoever managed her alone until now may know her password
+            let outgrown = r.kind == RequestKind::Grant && self.outgrows_a_school(&r).await?;
             for (role, path) in &r.grants {
                 if self.store.place_at(path, today).await?.is_none() && path.depth() <= 2 {
                     return Err(OfficeError::Conflict(format!("范围“{path}”已经不在;请退回,重新授权")));
                 }
                 tx.grant(r.account, *role, path, (today, None), r.vouched_by.as_ref().map(|v| v.0), now).await?;
+            }
+            if outgrown {
+                let nobodys = hash(&super::password::new_password()?)?;
+                tx.set_password(r.account, &nobodys, None, None).await?;
+                tx.forget_devices(r.account).await?;
+                let said = "您的账号现在通到另一单位,为安全起见原密码已停用:请在登录页“忘记密码或换了手机”里自己设一个新密码";
+                tx.tell(self.store.vault(), r.account, said, now).await?;
             }
             if matches!(r.kind, RequestKind::Account | RequestKind::Enable) {
                 tx.set_disabled(r.account, None).await?;

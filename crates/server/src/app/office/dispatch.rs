@@ -6,7 +6,7 @@ use baoxue_domain::finding::{FindingError, FindingState, Route, Step, Workdays, 
 use baoxue_domain::ledger::{DROPPED_OUT, Lapse, disposition};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::verdict::VerdictKind;
-use baoxue_store::{ChildRow, Established, Finding, NewAudit, NewEstablishment, NewEvent, NewFile, Placed, Subject, Tx};
+use baoxue_store::{ChildRow, Established, Finding, Lease, NewAudit, NewEstablishment, NewEvent, NewFile, Placed, Subject, Tx};
 use sha2::{Digest, Sha256};
 
 use super::comparison::LAPSED;
@@ -68,7 +68,7 @@ pub struct KeptProof {
 }
 
 fn changed(f: &Finding) -> OfficeError {
-    OfficeError::Conflict(format!("这一条刚被别人处理过,现在是“{}”。已为您显示最新情况", f.state.label()))
+    OfficeError::Conflict(format!("这一条刚被别人处理过,现在是“{}”。请刷新页面看最新情况", f.state.label()))
 }
 
 impl Office {
@@ -115,12 +115,10 @@ impl Office {
         {
             return Err(OfficeError::Input("没有这个学校或村(社区)".into()));
         }
-        let policy = self.policy(Some(&county)).await?;
-        let usual = u32::try_from(policy.deadline_days).unwrap_or(1);
-        let days = days.unwrap_or(usual);
-        // another number of days is the officer's own word
-        let by_policy = (days == usual).then_some(policy.version);
-        let deadline = moment(Workdays::national().deadline(self.clock.today(), days));
+        // another number of days than the page offers is the officer's own word; otherwise each unit's county has its own
+        let offered = self.policy(Some(&county)).await?.deadline_days;
+        let own = days.filter(|d| i64::from(*d) != offered);
+        let until = |days: u32| moment(Workdays::national().deadline(self.clock.today(), days));
         let returns = self.store.returns_of(ids).await?;
         let mut planned = Vec::new();
         for id in ids {
@@ -144,19 +142,26 @@ impl Office {
                     if j.covers(found.unit.as_str()) { found } else { self.route_at_home(&county, &child, &by).await? }
                 }
             };
-            planned.push((f, route));
+            let (deadline, by_policy) = match own {
+                Some(days) => (until(days), None),
+                None => {
+                    let policy = self.policy(route.unit.county().as_ref().or(Some(&county))).await?;
+                    (until(u32::try_from(policy.deadline_days).unwrap_or(1)), Some(policy.version))
+                }
+            };
+            planned.push((f, route, deadline, by_policy));
         }
-        let mut units: Vec<&str> = planned.iter().map(|(_, r)| r.unit.as_str()).collect();
+        let mut units: Vec<&str> = planned.iter().map(|p| p.1.unit.as_str()).collect();
         units.sort_unstable();
         units.dedup();
         let names = self.store.place_names(&units).await?;
         let mut tx = self.store.begin().await?;
-        for (f, route) in &planned {
+        for (f, route, deadline, by_policy) in &planned {
             let unit = route.unit.as_str();
             let name = names.get(unit).map_or(unit, String::as_str);
             let detail = format!("交{name}核实({})", route.why);
-            let e = NewEvent { policy: by_policy, ..NewEvent::by(Step::Dispatch.code(), &detail, actor.account, self.now()) };
-            let to = Placed { unit: Some(unit), deadline: Some(deadline), ..f.placed(FindingState::Dispatched) };
+            let e = NewEvent { policy: *by_policy, ..NewEvent::by(Step::Dispatch.code(), &detail, actor.account, self.now()) };
+            let to = Placed { unit: Some(unit), deadline: Some(*deadline), ..f.placed(FindingState::Dispatched) };
             if !tx.step_finding(&self.store, f, &to, &e).await? {
                 return Err(changed(f));
             }
@@ -350,8 +355,9 @@ impl Office {
         Ok(escalated)
     }
 
-    /// Children whose proof has expired are to be looked into anew: they are back on their ledger since that day.
-    pub async fn reopen_expired(&self) -> Result<usize> {
+    /// Children whose proof has expired are to be looked into anew: they are back on their ledger since that day. `lease`: of the job that does it;
+    /// one that another process has taken over does nothing more.
+    pub async fn reopen_expired(&self, lease: Option<Lease>) -> Result<usize> {
         let mut reopened = 0;
         for e in self.store.expired_establishments(self.clock.today()).await? {
             let Some(child) = self.store.child_of(&e).await? else { continue };
@@ -362,6 +368,9 @@ impl Office {
             let detail = expired(&e);
             let event = NewEvent::of_program(LAPSED, &detail, self.now());
             let mut tx = self.store.begin().await?;
+            if let Some(lease) = lease {
+                tx.check_lease(lease).await?;
+            }
             let run = self.store.newest_run_of(e.child).await?.unwrap_or_default();
             let id = tx
                 .open_finding(&self.store, e.child, &child.verdict, run, &NewEvent { kind: "open", detail: "", ..event.clone() })

@@ -43,13 +43,35 @@ pub struct Managing {
     pub school: bool,
 }
 
+/// How an account reaches a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Today, or from a later day on.
+    Held,
+    /// It did.
+    Ended,
+    /// Somebody vouches for it, and nobody has confirmed it.
+    Wished,
+}
+
+/// Steps of a path down to a class: what a school gives to its teachers.
+const CLASS_DEPTH: usize = 4;
+/// Steps of a path down to a school.
+const SCHOOL_DEPTH: usize = 2;
+
 impl Managing {
     /// As whom an actor manages accounts.
     pub fn of(actor: &Actor) -> Result<Self> {
         if actor.may(Action::ManageUsers) {
             return Ok(Self { within: actor.jurisdiction(Action::ManageUsers)?, school: false });
         }
-        Ok(Self { within: actor.jurisdiction(Action::ManageTeachers)?, school: true })
+        // whoever holds the role for more than a school is no school
+        let mut schools = actor.places(Action::ManageTeachers)?;
+        schools.retain(|p| !p.is_government() && p.depth() >= SCHOOL_DEPTH);
+        if schools.is_empty() {
+            return Err(baoxue_domain::access::Refusal { action: Action::ManageTeachers }.into());
+        }
+        Ok(Self { within: Jurisdiction::of(schools.iter()), school: true })
     }
 
     /// The roles that she may give.
@@ -57,30 +79,35 @@ impl Managing {
         if self.school { Role::OF_TEACHERS } else { Role::ALL }
     }
 
-    /// What an account reaches: whether a right holds or is wished for, its role and place.
-    pub fn reach(account: i64, grants: &[GrantRow], wished: &[Request], today: &str) -> Vec<(bool, Role, String)> {
-        let held = grants.iter().filter(|g| g.account == account);
-        let held = held.map(|g| (g.valid_to.as_deref().is_none_or(|t| t > today), g.role, g.path.clone()));
+    /// What an account reaches: how, in which role, where.
+    pub fn reach(account: i64, grants: &[GrantRow], wished: &[Request], today: &str) -> Vec<(Reach, Role, String)> {
+        let how = |g: &GrantRow| if g.valid_to.as_deref().is_none_or(|t| t > today) { Reach::Held } else { Reach::Ended };
+        let held = grants.iter().filter(|g| g.account == account).map(|g| (how(g), g.role, g.path.clone()));
         let wished = wished.iter().filter(|r| r.account == account).flat_map(|r| &r.grants);
-        held.chain(wished.map(|g| (true, g.0, g.1.to_string()))).collect()
+        held.chain(wished.map(|g| (Reach::Wished, g.0, g.1.to_string()))).collect()
     }
 
-    /// Whether an account that reaches this is hers to manage: all of it lies inside her own place. A teacher who came from another school
-    /// is hers, what she had there has ended.
-    pub fn holds(&self, reach: &[(bool, Role, String)]) -> bool {
-        let own = |(_, role, path): &&(bool, Role, String)| self.roles().contains(role) && self.within.covers(path);
-        let counts = |r: &&(bool, Role, String)| r.0 || !self.school;
-        reach.iter().any(|r| own(&r)) && reach.iter().filter(counts).all(|r| own(&r))
+    /// Whether an account that reaches this is hers to manage: all of it lies inside her own place. A school manages who works there, and nowhere
+    /// else: what has ended counts as little as what is only wished for, be it by herself.
+    pub fn holds(&self, reach: &[(Reach, Role, String)]) -> bool {
+        let counts = |r: &&(Reach, Role, String)| r.0 == Reach::Held || !self.school;
+        let own = |(_, role, path): &(Reach, Role, String)| self.roles().contains(role) && self.within.covers(path);
+        reach.iter().any(|r| counts(&r) && own(r)) && reach.iter().filter(counts).all(own)
     }
 
-    /// Rights are given inside one's own place only, and of one's own kind.
+    /// Rights are given inside one's own place only, and of one's own kind: a school's are of a class, whose teacher needs neither a reason nor a
+    /// second factor to see its children.
     fn may_grant(&self, role: Role, path: &PlacePath) -> Result<()> {
         if !self.roles().contains(&role) {
             let own: Vec<&str> = self.roles().iter().map(|r| r.label()).collect();
-            return Err(OfficeError::Input(format!("学校只能授予{};“{}”请由安全管理员办理", own.join("、"), role.label())));
+            let said = format!("学校只能授予{};“{}”请由安全管理员办理", own.join("、"), role.label());
+            return Err(OfficeError::field("role", said));
         }
         if !self.within.covers(path.as_str()) {
             return Err(OfficeError::Input(format!("范围“{path}”不在您的管辖范围内,不能授权")));
+        }
+        if self.school && path.depth() < CLASS_DEPTH {
+            return Err(OfficeError::field("place", "学校授予的范围须到班级,例如“三(1)班”;全校、全年级的请由安全管理员办理"));
         }
         Ok(())
     }
@@ -164,6 +191,16 @@ impl Office {
 
     async fn wish_for(&self, actor: &Actor, account: &Account, grants: &[(Role, PlacePath)]) -> Result<()> {
         not_oneself(actor, account)?;
+        if account.disabled_at.is_some() {
+            return Err(OfficeError::field("login", "这个账号已停用,请由安全管理员办理"));
+        }
+        // administrators of another county could neither see nor refuse it
+        let county = |p: &PlacePath| p.county();
+        let here: Vec<Option<PlacePath>> = grants.iter().map(|g| county(&g.1)).collect();
+        let there = self.store.actor(account, self.clock.today()).await?.grants;
+        if there.is_empty() || there.iter().any(|g| !here.contains(&county(&g.path))) {
+            return Err(OfficeError::field("login", "这个登录名在本县没有在用的账号,请由安全管理员办理"));
+        }
         let held = self.store.actor(account, self.clock.today()).await?.grants;
         let held: Vec<(Role, PlacePath)> = held.into_iter().map(|g| (g.role, g.path)).collect();
         check_apart(&held, grants)?;
@@ -174,6 +211,8 @@ impl Office {
         let mut tx = self.store.begin().await?;
         let new = NewRequest { account: account.id, grants, ..NewRequest::default() };
         self.vouch(&mut tx, actor, RequestKind::Grant, new).await?;
+        let told = format!("{}申请给您加授本校的角色,待管理员复核", actor.name);
+        tx.tell(self.store.vault(), account.id, &told, self.now()).await?;
         let said: Vec<String> = grants.iter().map(|(role, path)| format!("{} {path}", role.label())).collect();
         self.audit(&mut tx, actor, Deed::Grant, &format!("account:{}", account.id), &said.join("、")).await?;
         tx.commit().await?;
@@ -274,11 +313,6 @@ impl Office {
             return Err(OfficeError::Conflict("这个账号没有停用".into()));
         } else {
             not_oneself(actor, &account)?;
-            if Managing::of(actor)?.school {
-                tx.set_disabled(account.id, None).await?;
-                self.audit(&mut tx, actor, Deed::EnableAccount, &format!("account:{}", account.id), login).await?;
-                return Ok(tx.commit().await?);
-            }
             let waits = self.store.requests(RequestState::Vouched, Some(account.id), self.now()).await?;
             if waits.iter().any(|r| matches!(r.kind, RequestKind::Account | RequestKind::Enable)) {
                 return Err(OfficeError::Conflict("已在等待复核".into()));
@@ -341,6 +375,7 @@ impl Office {
         }
         let units = self.units_of(&people).await?;
         let mut slips: BTreeMap<String, Vec<Slip>> = BTreeMap::new();
+        let mut wished = 0;
         for (NewPerson { login, name, grants }, unit) in people.iter().zip(units) {
             let roles: Vec<&str> = grants.iter().map(|g| g.0.label()).collect();
             match self.add_or_wish(actor, login, name, grants).await {
@@ -349,16 +384,17 @@ impl Office {
                     slips.entry(unit).or_default().push(slip);
                 }
                 Ok(Added::Grant) => {
+                    wished += 1;
                     let why = "已有账号;加授已提交,待管理员复核".to_owned();
                     bad.push(BadRow { number: 0, row: [login.clone(), name.clone(), roles.join("、"), unit], why });
                 }
-                Err(OfficeError::Input(why) | OfficeError::Field { said: why, .. }) => {
+                Err(OfficeError::Input(why) | OfficeError::Field { said: why, .. } | OfficeError::Conflict(why)) => {
                     bad.push(BadRow { number: 0, row: [login.clone(), name.clone(), roles.join("、"), String::new()], why });
                 }
                 Err(e) => return Err(e),
             }
         }
-        if slips.is_empty() {
+        if slips.is_empty() && wished == 0 {
             let some: Vec<String> = bad.iter().take(SAID_ROWS).map(BadRow::said).collect();
             let said = if some.is_empty() { "表里没有人".to_owned() } else { some.join(";") };
             return Err(OfficeError::Input(format!("没有新建账号:{said}")));

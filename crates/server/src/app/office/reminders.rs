@@ -9,7 +9,7 @@ use crate::app::clock::civil;
 /// Code of the event that a unit was reminded.
 pub const REMINDED: &str = "remind";
 /// Units that are reminded at a time.
-const MOST_UNITS: usize = 1_000;
+const MOST_UNITS: usize = 20_000;
 
 /// What came of reminding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,7 @@ impl Office {
 
     /// Reminds units of what they owe, each at most once a day.
     pub async fn remind(&self, actor: &Actor, units: &[String]) -> Result<Reminded> {
+        self.area(actor, Action::Dispatch)?;
         let j = actor.jurisdiction(Action::Dispatch)?;
         if units.is_empty() {
             return Err(OfficeError::Input("请先勾选要催办的单位".into()));

@@ -28,7 +28,16 @@ impl Office {
         if let Some(known) = self.settings.0.lock().ok().and_then(|kept| fresh(&kept)) {
             return Ok(known);
         }
-        let values = Arc::new(self.store.setting_values().await?);
+        let mut values = self.store.setting_values().await?;
+        // what nobody could set here holds nowhere, and is no reason to keep everybody out
+        values.retain(|v| match Term::find(&v.name).map(|t| t.check(&v.value)) {
+            Some(Err(e)) => {
+                tracing::error!("参数第 {} 条不能用,未采用:{e}", v.id);
+                false
+            }
+            _ => true,
+        });
+        let values = Arc::new(values);
         if let Ok(mut kept) = self.settings.0.lock() {
             *kept = Some((Stopwatch::start(), values.clone()));
         }

@@ -667,7 +667,8 @@ async fn a_school_manages_its_own_teachers_and_nobody_else() {
         app.get(&teacher, "/people").await.is(403);
         // 兼任: who has an account elsewhere keeps it; a second person looks at it
         let other = app.log_in("school2").await;
-        let both = [("login", "chen"), ("name", "陈示例"), ("role", "mentor"), ("place", "石桥小学")];
+        let both =
+            [("login", "chen"), ("name", "陈示例"), ("role", "mentor"), ("place_path", "e/528801/2152000002/四年级/四(1)班/")];
         app.post(&other, "/people", &both).await.is(303);
         app.post(&other, "/people", &both).await.is(409);
         assert_eq!(classes(jiff::civil::date(2023, 10, 21)).await, 1, "nothing holds yet");
@@ -675,17 +676,47 @@ async fn a_school_manages_its_own_teachers_and_nobody_else() {
         app.post(&other, "/people", &wrong).await.is(422).says("已有人用");
         let security = app.log_in("security").await;
         app.get(&security, "/confirmations").await.says("陈示例").says("石桥小学");
+        // a wish makes nobody hers: not its account, not its password
+        app.get(&other, "/people/chen").await.is(404);
+        app.post(&other, "/people/chen/disable", &[]).await.is(404);
+        app.get(&school, "/people/chen").await.is(200);
         let id = app.office.pending(&actor_of(&app.office, "security").await).await.unwrap()[0].request.id.to_string();
         app.post(&security, "/confirmations/confirm", &[("id", &id)]).await.is(303);
         assert_eq!(classes(jiff::civil::date(2023, 10, 21)).await, 2);
+        // whoever managed her alone may know her password: it opens two schools to nobody
+        app.post("", "/log-in", &[("login", "chen"), ("password", "yuhou-3-qiqiao-x")]).await.is(401);
         // of two schools, neither manages the account alone any more
         app.get(&school, "/people/chen").await.is(404);
         app.get(&security, "/people/chen").await.is(200);
         // she leaves: closed at once, and all of it is in the log
         app.post(&school, "/people/teacher1/disable", &[]).await.is(303);
         app.get(&teacher, "/").await.is(303);
+        // what was closed is opened by two
         app.post(&school, "/people/teacher1/enable", &[]).await.is(303);
+        app.post("", "/log-in", &[("login", "teacher1"), ("password", PASSWORD)]).await.is(401);
+        let pending = app.office.pending(&actor_of(&app.office, "security").await).await.unwrap();
+        let id = pending.iter().find(|p| p.request.login == "teacher1").unwrap().request.id.to_string();
+        app.post(&security, "/confirmations/confirm", &[("id", &id)]).await.is(303);
         app.log_in("teacher1").await;
+        // who is gone from everywhere is nobody's to take, nor an officer, nor a class that is a school
+        for (login, role, at) in [("gone", Role::CountyOfficer, COUNTY), ("former", Role::ClassTeacher, CLASS)] {
+            app.office.add_person(None, login, login, &[(role, PlacePath::parse(at).unwrap())]).await.unwrap();
+            let who = app.office.store.account_by_login(login).await.unwrap().unwrap();
+            let grant = app.office.store.grants(Some(who.id)).await.unwrap()[0].id;
+            app.office.end_grant(&actor_of(&app.office, "security").await, login, grant).await.unwrap();
+            let new = [("login", login), ("name", login), ("role", "class-teacher"), ("place", ""), ("place_path", CLASS)];
+            app.post(&school, "/people", &new).await.is(422).says("请由安全管理员办理");
+            app.get(&school, &format!("/people/{login}")).await.is(404);
+            app.post(&school, &format!("/people/{login}/vouch"), &[("code", "000000")]).await.is(404);
+        }
+        let whole = [
+            ("login", "li4"),
+            ("name", "李四"),
+            ("role", "class-teacher"),
+            ("place", ""),
+            ("place_path", "e/528801/2152000001/"),
+        ];
+        app.post(&school, "/people", &whole).await.is(422).says("须到班级");
         let auditor = app.log_in("auditor").await;
         app.get(&auditor, "/audit").await.says("school1");
     }

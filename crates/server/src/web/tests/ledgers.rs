@@ -136,8 +136,8 @@ async fn a_cleared_child_leaves_the_ledger_everywhere_that_very_day() {
         assert_eq!(count(&spring, &county, "/ledgers/suspected").await, "5");
         assert_eq!(count(&spring, &county, "/ledgers/suspected?on=2024-02-28").await, "4");
         spring.get(&county, &address).await.says("证明已于 2024-03-01 到期");
-        assert_eq!(spring.office.reopen_expired().await.unwrap(), 1, "somebody has to look again");
-        assert_eq!(spring.office.reopen_expired().await.unwrap(), 0, "once");
+        assert_eq!(spring.office.reopen_expired(None).await.unwrap(), 1, "somebody has to look again");
+        assert_eq!(spring.office.reopen_expired(None).await.unwrap(), 0, "once");
         let (new, _) = finding_of(&spring, 20).await;
         assert_ne!(new, id);
         spring.get(&county, &format!("/findings/{new}")).await.says("须重新核实");

@@ -16,7 +16,7 @@ use baoxue_domain::school::{Grade, SchoolYear};
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_linkage::{Observer, Stage};
 use baoxue_store::{
-    Batch, ChildRecord, Finding, History, JobState, KnownChild, Lane, NewAudit, NewEvent, NewPair, NewPlace, NewRun, Placed, Run,
+    Batch, ChildRecord, Finding, History, KnownChild, Lane, NewAudit, NewEvent, NewPair, NewPlace, NewRun, Placed, Run,
     RunResult, SearchKind, SourceKey, Subject, Tx,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -271,8 +271,7 @@ impl Office {
         let county = self.area(actor, Action::RunComparison)?;
         let job = self.run_job(&county, run).await?.ok_or(OfficeError::NotFound)?;
         let mut tx = self.store.begin().await?;
-        tx.cancel_job(job.id, self.now()).await?;
-        if job.state == JobState::Queued {
+        if tx.cancel_job(job.id, self.now()).await? {
             tx.fail_run(run, "已取消", None, self.now()).await?;
         }
         self.audit(&mut tx, actor, Deed::CancelRun, &format!("run:{run}"), "").await?;
