@@ -43,7 +43,7 @@ async fn whatever_is_changed_is_found_at_once() {
             assert_eq!((good.rows, good.broken), (10, None));
             let mut tx = p.store.begin().await.unwrap();
             tx.raw_script(change).await.unwrap();
-            tx.commit().await.unwrap();
+            tx.commit_untold("a test").await.unwrap();
             assert_eq!(p.store.verify_audit().await.unwrap().broken, Some(found), "{change}");
         }
     }
@@ -60,7 +60,7 @@ async fn a_head_kept_elsewhere_finds_what_was_cut_off() {
         assert_eq!(head.to_string().parse(), Ok(head.clone()));
         let mut tx = p.store.begin().await.unwrap();
         tx.raw_script("DELETE FROM audit WHERE id > 3; UPDATE counter SET next = 4 WHERE name = 'audit'").await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit_untold("a test").await.unwrap();
         assert_eq!(p.store.verify_audit().await.unwrap().broken, None, "inside the database nothing shows it");
         assert_eq!(p.store.lost_head(std::slice::from_ref(&head)).await.unwrap(), Some(head.clone()));
         for i in 0..5 {
