@@ -21,13 +21,25 @@ pub(crate) const LEVELS: &[Level] = &[
 /// Years in which lunar dates are looked up: births of anyone who is of school age now or was lately.
 const LUNAR_YEARS: std::ops::RangeInclusive<i32> = 1980..=2060;
 
-/// `YYYY-MM-DD`, `YYYY/M/D` or `YYYYMMDD` packed; 0 when it is no date.
+/// `YYYY-MM-DD`, `YYYY/M/D`, `YYYYMMDD` or `YYYY年M月D日` packed; 0 when it is no date.
 pub(crate) fn encode(s: &str) -> u32 {
     // most are written in one way
     if let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = *s.as_bytes()
         && let Some(written) = decimal::eight([y0, y1, y2, y3, m0, m1, d0, d1])
     {
         return of_parts(written as u32 / 10_000, written as u32 / 100 % 100, written as u32 % 100);
+    }
+    if !s.is_ascii() {
+        let mut plain = String::with_capacity(s.len());
+        for c in s.chars() {
+            match c {
+                '年' | '月' => plain.push('-'),
+                '日' | '号' | '\u{3000}' => {}
+                c if c.is_ascii() => plain.push(c),
+                _ => return 0,
+            }
+        }
+        return encode(plain.trim());
     }
     let mut part = [0u32; 3];
     let (mut k, mut digits) = (0, 0);
@@ -188,6 +200,8 @@ mod tests {
     #[test]
     fn levels() {
         check("2015-03-02", "20150302", "same");
+        check("2015-03-02", "2015年3月2日", "same");
+        assert_eq!(encode("二〇一五年三月二日"), 0);
         check("2015-03-02", "2015/3/12", "one-digit");
         check("2015-03-02", "2016-03-02", "one-digit");
         check("2015-03-12", "2015-03-21", "one-digit");

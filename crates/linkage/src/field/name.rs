@@ -39,7 +39,10 @@ pub(crate) const GUARDIAN_LEVELS: &[Level] = &[
 ];
 
 /// Characters that separate the parts of a minority name, as registers really write them.
-const DOTS: [char; 14] = ['·', '•', '・', '.', '．', '‧', '∙', '⋅', '。', '﹒', '･', '、', '-', '—'];
+const DOTS: [char; 20] =
+    ['·', '•', '・', '.', '．', '‧', '∙', '⋅', '。', '﹒', '･', '、', '-', '—', '˙', '●', '▪', '◦', '⸱', 'ㆍ'];
+/// The same, as pages write it that were saved halfway.
+const DOT_ENTITIES: [&str; 3] = ["&middot;", "&#183;", "&bull;"];
 /// A character that could not be typed.
 const WILDCARDS: [char; 7] = ['?', '？', '*', '＊', '□', '■', '某'];
 /// Ends of names given in place of a name (王某之子).
@@ -105,6 +108,8 @@ pub(crate) struct Names {
 /// Adds nothing for a name that says nothing (空, 王某之子, 未取名).
 fn normalise(raw: &str, out: &mut String) {
     let start = out.len();
+    let plain = raw.contains('&').then(|| DOT_ENTITIES.iter().fold(raw.to_owned(), |t, e| t.replace(e, "·")));
+    let raw = plain.as_deref().unwrap_or(raw);
     let latin = raw.chars().all(|c| !is_han(c));
     let mut depth = 0;
     for c in raw.chars() {
@@ -530,6 +535,9 @@ mod tests {
         check("李喆", "李哲", "same");
         check("阿依古丽·买买提", "阿依古丽•买买提", "same");
         check("阿依古丽·买买提", "阿依古丽买买提", "same");
+        for dot in ["˙", "●", "▪", "&middot;", "&#183;"] {
+            check("阿依古丽·买买提", &format!("阿依古丽{dot}买买提"), "same");
+        }
         check("王小明(借读)", "王小明", "same");
         check("张子轩", "章子萱", "homophone");
         check("阿依古丽·买买提", "阿依古丽·麦麦提", "homophone");
