@@ -156,6 +156,8 @@ async function send(form: HTMLFormElement, button: HTMLElement | null) {
 }
 function refuse(form: HTMLFormElement, refusal: Refusal) {
   lock(form, false);
+  // suggestions would lie over the sentence
+  all(".found", form).forEach((found) => found.replaceChildren());
   const said = document.createElement("p");
   said.className = "problem refusal";
   said.setAttribute("role", "alert");
