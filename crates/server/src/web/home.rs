@@ -15,7 +15,7 @@ use super::visit::Visit;
 use crate::app::clock::civil;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::ledger::List;
-use crate::app::office::people::Managing;
+use crate::app::office::managing::Managing;
 
 /// Something to do, with how many and where.
 struct Todo {

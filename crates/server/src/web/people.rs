@@ -22,7 +22,8 @@ use super::visit::Visit;
 use crate::app::office::OfficeError;
 use crate::app::office::accounts::SignedIn;
 use crate::app::office::confirmations::what;
-use crate::app::office::people::{Added, Managing, sample};
+use crate::app::office::managing::Managing;
+use crate::app::office::people::{Added, sample};
 
 struct PersonView {
     login: String,

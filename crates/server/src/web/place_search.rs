@@ -10,7 +10,7 @@ use super::error::PageError;
 use super::visit::Visit;
 use crate::app::office::OfficeError;
 use crate::app::office::find_place::{FoundPlace, Sought};
-use crate::app::office::people::Managing;
+use crate::app::office::managing::Managing;
 
 /// Suggestions at a time.
 const SUGGESTED: usize = 12;

@@ -6,8 +6,9 @@ use baoxue_domain::place::PlacePath;
 use baoxue_store::{Account, NewAudit, NewRequest, REQUEST_MS, Request, RequestKind, RequestState, Tx, random};
 
 use super::accounts::{Browser, STRANGER};
+use super::managing::Managing;
 use super::password::{MIN_PASSWORD, hash};
-use super::people::{Managing, check_apart};
+use super::people::check_apart;
 use super::{Office, OfficeError, Result};
 
 /// How long an owner's wish waits for somebody to vouch for it: a telephone call.

@@ -11,6 +11,7 @@ pub mod gazetteer;
 pub mod heads;
 pub mod kept;
 pub mod ledger;
+pub mod managing;
 pub mod password;
 pub mod people;
 pub mod places;
