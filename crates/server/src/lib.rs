@@ -6,5 +6,5 @@ mod app;
 mod cli;
 mod web;
 
-pub use app::reader::serve_if_asked;
+pub use app::roster::reader::serve_if_asked;
 pub use cli::{HELP, compare, exit, link, parse, run};

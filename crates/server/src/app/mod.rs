@@ -1,13 +1,15 @@
-//! Use cases: what a command or a page does, free of how it was asked.
+//! Use cases: what a command or a page does, free of how it was asked. An area has the same name here, in `web` and in `templates`.
 
-pub mod bad_rows;
+pub mod access;
 pub mod clock;
-pub mod compare;
+pub mod comparison;
 pub mod demo;
+pub mod finding;
+pub mod installation;
 pub mod jobs;
+pub mod ledger;
 pub mod link;
 pub mod office;
+pub mod place;
 pub mod process;
-pub mod reader;
 pub mod roster;
-pub mod template;

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use baoxue_store::Head;
 
-use super::installation::{self, block_on};
+use super::installation;
+use super::installation::block_on;
 
 /// 审计日志:验证是否被改动过。
 #[derive(clap::Args)]

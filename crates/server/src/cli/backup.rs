@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
-use super::installation::{self, block_on};
+use super::installation;
+use super::installation::block_on;
 
 /// 备份:数据库和加密文件写成一个加密文件;服务运行时也可以做。
 #[derive(clap::Args)]

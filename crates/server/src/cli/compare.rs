@@ -10,8 +10,8 @@ use baoxue_domain::verdict::VerdictGroup;
 use baoxue_linkage::Engine;
 
 use crate::app::clock;
-use crate::app::compare::{Outcome, Request, Summary, run as run_compare};
-use crate::app::roster::read_mapping;
+use crate::app::comparison::{Outcome, Request, Summary, run as run_compare};
+use crate::app::roster::reading::read_mapping;
 
 /// 比对名册,得出每个孩子的判定和三本台账。
 #[derive(clap::Args)]

@@ -5,12 +5,13 @@ use std::process::{Command, ExitCode};
 
 use baoxue_store::Store;
 
-use super::installation::{self, block_on};
+use super::installation;
+use super::installation::block_on;
 use crate::app::clock::Clock;
 use crate::app::office::Office;
-use crate::app::office::heads::default_file;
+use crate::app::access::heads::default_file;
 use crate::app::process;
-use crate::web::cautions::{CERTIFICATE_DAYS, ends_soon};
+use crate::web::frame::cautions::{CERTIFICATE_DAYS, ends_soon};
 
 /// Least room on the disk, in MiB: a county's year of rosters.
 const LEAST_ROOM_MIB: u64 = 2_048;

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use baoxue_domain::access::Action;
 
-use super::installation::{self, block_on};
-use crate::app::office::places::read_places;
-use crate::app::office::rosters::{HandOver, Upload};
-use crate::app::office::supersede::Mode;
+use super::installation;
+use super::installation::block_on;
+use crate::app::place::tree::read_places;
+use crate::app::roster::staging::{HandOver, Upload};
+use crate::app::roster::supersede::Mode;
 
 /// 导入名册(与网页“导入名册”相同),或用 --places 导入区划学校。
 #[derive(clap::Args)]

@@ -9,13 +9,15 @@ use anyhow::Context;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 
-use super::installation::{self, block_on};
+use super::installation;
+use super::installation::block_on;
 use crate::app::clock::Clock;
 use crate::app::demo::office as demo_office;
 use crate::app::office::Office;
 use crate::web;
-use crate::web::cautions::Cautions;
-use crate::web::connections::{self, Door};
+use crate::web::frame::cautions::Cautions;
+use crate::web::frame::connections;
+use crate::web::frame::connections::Door;
 
 /// How long requests under way may still take when the program is told to end.
 const GRACE: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use baoxue_domain::roster::SourceKind;
 
-use crate::app::template::sample;
+use crate::app::roster::template::sample;
 
 /// 写出某种名册的样表。
 #[derive(clap::Args)]

@@ -7,8 +7,9 @@ use baoxue_domain::access::Role;
 use baoxue_domain::place::PlacePath;
 use baoxue_store::RequestState;
 
-use super::installation::{self, block_on};
-use crate::app::office::confirmations::what;
+use super::installation;
+use super::installation::block_on;
+use crate::app::access::confirmations::what;
 
 /// 账号:新建、重置密码、列出。最初的三员(系统、安全、审计管理员)用它建立。
 #[derive(clap::Args)]

@@ -8,14 +8,14 @@ use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::{BatchState, FindingFilter, RequestState};
 
 use super::App;
-use super::error::PageError;
-use super::shell::{Shell, html, shell};
-use super::view::{number, verdict_class, when};
-use super::visit::Visit;
+use crate::web::frame::error::PageError;
+use crate::web::frame::shell::{Shell, html, shell};
+use crate::web::frame::view::{number, verdict_class, when};
+use crate::web::frame::visit::Visit;
 use crate::app::clock::civil;
-use crate::app::office::accounts::SignedIn;
-use crate::app::office::ledger::List;
-use crate::app::office::managing::Managing;
+use crate::app::access::accounts::SignedIn;
+use crate::app::ledger::listing::List;
+use crate::app::access::managing::Managing;
 
 /// Something to do, with how many and where.
 struct Todo {
@@ -145,7 +145,7 @@ async fn tasks(app: &App, signed: &SignedIn) -> Result<Vec<Task>, PageError> {
     let children = app.office.store.children_of(&findings).await?;
     // in full on the task's own page, where looking leaves a row
     let shown = |c: &baoxue_store::ChildRow| {
-        if super::view::is_own(&signed.actor, c) { c.profile.name.clone() } else { mask_name(&c.profile.name) }
+        if crate::web::frame::view::is_own(&signed.actor, c) { c.profile.name.clone() } else { mask_name(&c.profile.name) }
     };
     let name = |id: i64| children.iter().find(|c| c.id == id).map(shown).unwrap_or_default();
     let tasks = findings.into_iter().map(|f| Task {

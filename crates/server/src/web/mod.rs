@@ -1,39 +1,16 @@
-//! 页面 (pages): URLs, forms, templates. Every route stands in [`routes::table`] with what it asks of the person.
+//! 页面 (pages): URLs, forms, templates. Every route stands in [`frame::routes::table`] with what it asks of the person.
 
-mod agreement;
-mod assets;
-mod audit;
-pub mod cautions;
-mod checks;
-mod children;
-mod confirmations;
-pub mod connections;
-mod entering;
-mod error;
-mod events;
-mod findings;
-mod forms;
-mod guard;
-mod help;
+pub mod access;
+pub mod comparison;
+pub mod finding;
+pub mod frame;
 mod home;
-mod ledgers;
-mod me;
-mod people;
-mod place;
-mod place_search;
-mod places;
-mod review;
-mod rosters;
-mod routes;
-mod runs;
-mod settings;
-mod shell;
+pub mod installation;
+pub mod ledger;
+pub mod place;
+pub mod roster;
 #[cfg(test)]
 mod tests;
-mod trace;
-mod units;
-mod view;
-mod visit;
 
 use std::sync::Arc;
 
@@ -41,13 +18,14 @@ use axum::Router;
 use axum::middleware;
 use tower_http::compression::CompressionLayer;
 
-pub use assets::are_built;
-pub use guard::Uploads;
-pub use routes::Need;
+pub use frame::assets::are_built;
+pub use crate::web::frame::guard::Uploads;
+pub use crate::web::frame::routes::Need;
 
-use cautions::Cautions;
+use crate::web::frame::cautions::Cautions;
 
 use crate::app::office::Office;
+use crate::web::frame::{connections, error, forms, guard, routes, trace};
 
 /// What handlers share.
 pub struct App {

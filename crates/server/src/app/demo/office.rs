@@ -11,8 +11,8 @@ use baoxue_store::{FindingFilter, RunState};
 
 use super::PLACES_FILE;
 use crate::app::office::Office;
-use crate::app::office::places::read_places;
-use crate::app::office::rosters::{HandOver, Upload};
+use crate::app::place::tree::read_places;
+use crate::app::roster::staging::{HandOver, Upload};
 
 /// The password of all demo accounts.
 pub const PASSWORD: &str = "qinghe-2023-yanshi";

@@ -10,9 +10,10 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::county::County;
-use super::errors::{self, Care};
+use super::errors;
+use super::errors::Care;
 use super::people::Child;
-use crate::app::template::width;
+use crate::app::roster::template::width;
 
 /// A roster: kind, file, how careful its clerks are, who is on it.
 struct Roster {

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
 use super::clock::Stopwatch;
-use super::office::comparison::Compare;
+use crate::app::comparison::run::Compare;
 use super::office::{Office, OfficeError, Result};
 
 /// Waits before a job is tried again that failed for a reason that may pass.

@@ -8,7 +8,8 @@ use anyhow::Context;
 use askama::Template;
 use baoxue_linkage::{CappedBlock, Explanation, LatentClass, Link, Linkage, Model, Table};
 
-use super::reviewed::{self, Judged};
+use super::reviewed;
+use super::reviewed::Judged;
 use super::{AbsentFrom, Outcome};
 
 /// Pairs explained of each kind.

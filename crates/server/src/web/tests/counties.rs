@@ -6,7 +6,7 @@ use baoxue_store::{LedgerQuery, NewPlace, Order};
 use jiff::civil::date;
 
 use super::support::{COUNTY, PASSWORD, TestApp, actor_of, apps, child};
-use crate::app::office::places::PlacesRead;
+use crate::app::place::tree::PlacesRead;
 
 const PREFECTURE: &str = "g/52/5288/";
 const OTHER: &str = "g/52/5288/528802/";

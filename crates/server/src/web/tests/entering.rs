@@ -8,7 +8,7 @@ use crate::web::Need;
 #[tokio::test]
 async fn every_route_is_in_the_table_and_closed_to_strangers() {
     let app = apps().await.remove(0);
-    let table = crate::web::routes::all(&shared(&app)).table;
+    let table = crate::web::frame::routes::all(&shared(&app)).table;
     let mut out = String::from("# 页面与所需权限(由程序生成)\n# BAOXUE_BLESS=1 cargo test -p baoxue 重新生成\n");
     for (method, path, need) in &table {
         out.push_str(&format!("{method:<5} {path:<36} {}\n", need.label()));

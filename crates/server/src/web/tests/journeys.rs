@@ -6,8 +6,8 @@ use baoxue_domain::roster::SourceKind;
 use baoxue_store::{BatchState, FindingFilter, NewPair};
 
 use super::support::{COUNTY, PASSWORD, TestApp, actor_of, apps, child, rosters};
-use crate::app::compare::sources::fingerprint;
-use crate::app::office::kept;
+use crate::app::comparison::sources::fingerprint;
+use crate::app::roster::kept;
 
 /// A photo, as far as its first bytes say.
 /// A photo of one pixel.
@@ -285,7 +285,7 @@ async fn a_persons_word_is_heard_by_the_next_run() {
         app.post(&county, "/decisions/2/withdrawal", &[("back", "decisions")]).await.is(303);
         app.get(&county, "/decisions").await.says("这里没有认定");
         app.get(&county, "/decisions?show=undone").await.says("county撤回");
-        let q = crate::web::view::url_part(&child(20).0);
+        let q = crate::web::frame::view::url_part(&child(20).0);
         app.get(&county, &format!("/decisions?show=all&q={q}")).await.says("共 <b>2</b> 条");
         app.get(&county, "/decisions?show=all&q=zzz").await.says("没有查到认定");
         app.loaded("county", &[rosters()[1].clone()]).await;

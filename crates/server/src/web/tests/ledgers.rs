@@ -6,7 +6,7 @@ use jiff::civil::date;
 
 use super::support::{TestApp, actor_of, apps, child, rosters, served};
 use crate::app::clock::Clock;
-use crate::app::office::dispatch::Answer;
+use crate::app::finding::dispatch::Answer;
 
 /// A photo of one pixel.
 const PHOTO: &[u8] = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0";
@@ -216,7 +216,7 @@ async fn exports_and_prints_tell_their_conditions() {
         assert_eq!(rows, 1);
         assert!(text.contains("疑似辍学台账(在籍不在校、柳林镇)"), "{text}");
         assert!(mark.contains("条件|在籍不在校、柳林镇"), "{mark}");
-        let escaped = crate::web::view::url_part("疑似辍学台账(在籍不在校、柳林镇)-2023-10-09.xlsx");
+        let escaped = crate::web::frame::view::url_part("疑似辍学台账(在籍不在校、柳林镇)-2023-10-09.xlsx");
         assert!(mark.contains(&escaped), "{mark}");
         let auditor = app.log_in("auditor").await;
         app.get(&auditor, "/audit?action=export")
@@ -251,7 +251,7 @@ async fn a_masked_export_does_not_tell_what_was_searched_for() {
         let county = app.log_in("county").await;
         let (name, _, id) = child(4);
         for typed in [name.as_str(), id.as_str()] {
-            let typed = crate::web::view::url_part(typed);
+            let typed = crate::web::frame::view::url_part(typed);
             let a = app.get(&county, &format!("/ledgers/school-age/export.xlsx?q={typed}")).await;
             let file = a.headers["content-disposition"].to_str().unwrap().to_owned();
             assert!(!file.contains(&typed), "{file}");

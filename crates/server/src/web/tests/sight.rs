@@ -107,7 +107,7 @@ async fn a_crawl_as_every_role_finds_no_foreign_child() {
             all.rows.into_iter().map(|c| (c.id, c.profile.name, c.residence_path.unwrap().contains("528801100/"))).collect()
         };
         assert_eq!(by_place.len(), 48);
-        let table = crate::web::routes::all(&shared(&app)).table;
+        let table = crate::web::frame::routes::all(&shared(&app)).table;
         let gets: Vec<&str> = table.iter().filter(|r| r.0 == "GET").map(|r| r.1).collect();
         let mut reached: BTreeSet<&str> = BTreeSet::new();
         for (login, _, _) in PEOPLE {
@@ -186,7 +186,7 @@ async fn looking_leaves_a_trace() {
     for app in apps().await {
         app.compared().await;
         let (county, village) = (app.log_in("county").await, app.log_in("village1").await);
-        let typed = crate::web::view::url_part(&child(4).0);
+        let typed = crate::web::frame::view::url_part(&child(4).0);
         let id = app.get(&county, &format!("/search?q={typed}")).await.text();
         let id = id.split("/children/").nth(1).unwrap().split('"').next().unwrap().to_owned();
         app.get(&county, &format!("/children/{id}")).await.is(200);
@@ -235,7 +235,7 @@ async fn revealing_leaves_a_trace() {
     for app in apps().await {
         app.compared().await;
         let cookie = app.log_in("county").await;
-        let found = app.get(&cookie, &format!("/search?q={}", crate::web::view::url_part(&child(4).0))).await;
+        let found = app.get(&cookie, &format!("/search?q={}", crate::web::frame::view::url_part(&child(4).0))).await;
         let id = found.text().split("/children/").nth(1).unwrap().split('"').next().unwrap().to_owned();
         let page = app.get(&cookie, &format!("/children/{id}")).await;
         assert!(!page.text().contains(&child(4).2) && page.text().contains("5288**********"));
@@ -296,7 +296,7 @@ async fn no_role_passes_a_route_without_its_right() {
         app.office.set_known_password(&login, PASSWORD).await.unwrap();
         cookies.push((*role, app.log_in(&login).await));
     }
-    let routes = crate::web::routes::all(&shared(&app)).table;
+    let routes = crate::web::frame::routes::all(&shared(&app)).table;
     let mut refused = 0;
     for (method, path, need) in &routes {
         let rights: Vec<Action> = match need {

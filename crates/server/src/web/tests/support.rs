@@ -13,9 +13,9 @@ use tower::ServiceExt;
 
 use crate::app::clock::Clock;
 use crate::app::office::Office;
-use crate::app::office::places::PlacesRead;
-use crate::app::office::rosters::{HandOver, Upload};
-use crate::app::office::supersede::Mode;
+use crate::app::place::tree::PlacesRead;
+use crate::app::roster::staging::{HandOver, Upload};
+use crate::app::roster::supersede::Mode;
 use crate::web::{App, site};
 
 pub const PASSWORD: &str = "test-password-1";
@@ -205,8 +205,8 @@ impl TestApp {
             .map(|(n, v)| {
                 format!(
                     "{}={}",
-                    crate::web::view::url_part(n).replace('/', "%2F"),
-                    crate::web::view::url_part(v).replace('/', "%2F")
+                    crate::web::frame::view::url_part(n).replace('/', "%2F"),
+                    crate::web::frame::view::url_part(v).replace('/', "%2F")
                 )
             })
             .collect();

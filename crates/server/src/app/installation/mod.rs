@@ -1,0 +1,3 @@
+//! 本系统 (this installation): what a county sets for itself.
+
+pub mod settings;

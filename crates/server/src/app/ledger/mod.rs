@@ -1,0 +1,3 @@
+//! 台账 (ledgers): the lists of children and what they say of a day.
+
+pub mod listing;

@@ -1,0 +1,203 @@
+//! All routes, each with what it asks of the person: a route cannot be made without saying so.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
+use axum::middleware;
+use axum::routing::{MethodRouter, get, post};
+use baoxue_domain::access::Action;
+
+use crate::web::{App, home};
+use crate::web::comparison::{agreement, checks, events, review, runs};
+use crate::web::frame::{assets, guard};
+use crate::web::access::{audit, confirmations, entering, me, people};
+use crate::web::ledger::{children, ledgers};
+use crate::web::finding::{findings, units};
+use crate::web::installation::{help, settings};
+use crate::web::place::{search, switch, tree};
+use crate::web::roster::rosters;
+
+/// What a route asks of the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Nobody,
+    /// Logged in, perhaps without the second factor or with a first password.
+    Entering,
+    /// Logged in; with a first password, which has to be changed, not further than that.
+    Password,
+    /// Logged in.
+    SignedIn,
+    /// A role that allows this.
+    May(Action),
+    /// A role that allows one of these.
+    MayAny(&'static [Action]),
+}
+
+impl Need {
+    /// In words, for the golden file.
+    #[cfg(test)]
+    pub fn label(self) -> String {
+        match self {
+            Self::Nobody => "不需登录".into(),
+            Self::Entering => "正在登录".into(),
+            Self::Password => "已登录或持初始密码".into(),
+            Self::SignedIn => "已登录".into(),
+            Self::May(a) => a.label().into(),
+            Self::MayAny(all) => all.iter().map(|a| a.label()).collect::<Vec<_>>().join(" 或 "),
+        }
+    }
+}
+
+/// Routes with their table.
+pub struct Routes {
+    pub router: Router<Arc<App>>,
+    pub table: Vec<(&'static str, &'static str, Need)>,
+    app: Arc<App>,
+}
+
+/// Bytes of a form without files.
+const FORM_BYTES: usize = 256 << 10;
+/// Bytes of one upload of rosters: several files at once, each within its own limit.
+const UPLOAD_BYTES: usize = 512 << 20;
+/// Bytes of an answer with its photos.
+const ANSWER_BYTES: usize = 64 << 20;
+
+impl Routes {
+    fn add(mut self, method: &'static str, path: &'static str, need: Need, handler: MethodRouter<Arc<App>>) -> Self {
+        self.table.push((method, path, need));
+        let guarded = handler.layer(middleware::from_fn_with_state((self.app.clone(), need, path), guard::check));
+        self.router = self.router.route(path, guarded);
+        self
+    }
+
+    fn get<H: Handler<T, Arc<App>>, T: 'static>(self, path: &'static str, need: Need, handler: H) -> Self {
+        self.add("GET", path, need, get(handler))
+    }
+
+    fn post<H: Handler<T, Arc<App>>, T: 'static>(self, path: &'static str, need: Need, handler: H) -> Self {
+        self.add("POST", path, need, post(handler).layer(DefaultBodyLimit::max(FORM_BYTES)))
+    }
+
+    fn upload<H: Handler<T, Arc<App>>, T: 'static>(self, path: &'static str, need: Need, bytes: usize, handler: H) -> Self {
+        let handler = post(handler).layer(DefaultBodyLimit::max(bytes));
+        let few = middleware::from_fn_with_state(self.app.clone(), guard::few_uploads);
+        self.add("POST", path, need, handler.layer(few))
+    }
+}
+
+/// Makes all routes.
+pub fn all(app: &Arc<App>) -> Routes {
+    use Action as A;
+    use Need::{Entering, May, MayAny, Nobody, Password, SignedIn};
+    const LISTS: Need = May(A::ViewLedger);
+    const FINDINGS: Need = MayAny(&[A::Dispatch, A::AnswerFinding, A::CloseFinding]);
+    const PEOPLE: Need = MayAny(&[A::ManageUsers, A::ManageTeachers]);
+    const SETTINGS: Need = MayAny(&[A::ManageSettings, A::ManageUsers]);
+    let routes = Routes { router: Router::new(), table: Vec::new(), app: app.clone() };
+    routes
+        .get("/assets/{*path}", Nobody, assets::serve)
+        .get("/healthz", Nobody, assets::health)
+        .get("/log-in", Nobody, entering::log_in_page)
+        .post("/log-in", Nobody, entering::log_in)
+        .post("/log-out", Entering, entering::log_out)
+        .get("/second-factor", Entering, entering::second_factor_page)
+        .post("/second-factor", Entering, entering::second_factor)
+        .get("/second-factor/setup", Entering, entering::setup_page)
+        .post("/second-factor/setup", Entering, entering::setup)
+        .get("/forgotten", Nobody, entering::forgotten_page)
+        .post("/forgotten", Nobody, entering::forgotten)
+        .get("/me/password", Password, me::password_page)
+        .post("/me/password", Password, me::password)
+        .get("/me", SignedIn, me::page)
+        .post("/me/sessions/{name}/end", SignedIn, me::end_session)
+        .post("/me/sessions/end-others", SignedIn, me::end_other_sessions)
+        .post("/me/notices", SignedIn, me::notices_read)
+        .get("/place", SignedIn, switch::page)
+        .post("/place", SignedIn, switch::switch)
+        .get("/", SignedIn, home::page)
+        .get("/help", SignedIn, help::page)
+        .get("/samples/{kind}", SignedIn, help::sample)
+        // 比对
+        .get("/rosters", May(A::ImportRosters), rosters::page)
+        .upload("/rosters", May(A::ImportRosters), UPLOAD_BYTES, rosters::upload)
+        .post("/rosters/loading", May(A::ImportRosters), rosters::load)
+        .get("/rosters/{id}", May(A::ImportRosters), rosters::batch)
+        .post("/rosters/{id}/reading", May(A::ImportRosters), rosters::reread)
+        .post("/rosters/{id}/withdrawal", May(A::ImportRosters), rosters::withdraw)
+        .get("/rosters/{id}/bad-rows.xlsx", May(A::ImportRosters), rosters::bad_rows)
+        .get("/hand-overs", May(A::ViewHandOvers), rosters::hand_overs)
+        .get("/runs", May(A::ViewRuns), runs::list)
+        .post("/runs", May(A::RunComparison), runs::start)
+        .get("/runs/{id}", May(A::ViewRuns), runs::page)
+        .get("/runs/{id}/events", May(A::ViewRuns), events::of_run)
+        .post("/runs/{id}/cancellation", May(A::RunComparison), runs::cancel)
+        .get("/runs/{id}/changes", May(A::ViewRuns), runs::changes)
+        .get("/runs/{id}/report", May(A::ViewRuns), runs::report)
+        .get("/review", May(A::DecideReview), review::page)
+        .post("/review/{run}/{pair}", May(A::DecideReview), review::decide)
+        .get("/decisions", May(A::DecideReview), review::decisions)
+        .post("/decisions/{id}/withdrawal", May(A::DecideReview), review::undo)
+        .get("/checks", May(A::ViewChecks), checks::page)
+        .get("/classes", MayAny(&[A::ViewChecks, A::CountClasses]), agreement::page)
+        .post("/classes", May(A::CountClasses), agreement::count)
+        .get("/classes/export.xlsx", MayAny(&[A::ViewChecks, A::CountClasses]), agreement::export)
+        .get("/checks/export.xlsx", May(A::Export), checks::export)
+        .post("/checks/export.xlsx", May(A::Export), checks::export_full)
+        .get("/checks/{run}/{check}", May(A::ViewChecks), checks::list)
+        // 台账
+        .get("/ledgers/{ledger}", LISTS, ledgers::page)
+        .get("/ledgers/{ledger}/export.xlsx", May(A::Export), ledgers::export)
+        .post("/ledgers/{ledger}/export.xlsx", May(A::Export), ledgers::export_full)
+        .get("/ledgers/{ledger}/print", May(A::Export), ledgers::print)
+        .post("/ledgers/{ledger}/print", May(A::Export), ledgers::print_full)
+        .get("/search", May(A::ViewChild), ledgers::search)
+        .get("/children/{id}", May(A::ViewChild), children::page)
+        .get("/children/{id}/panel", May(A::ViewChild), children::panel)
+        .get("/children/{id}/rows", May(A::ViewChild), children::rows)
+        .post("/children/{id}/reveal", May(A::Reveal), children::reveal)
+        // 核实
+        .get("/findings", May(A::Dispatch), findings::list)
+        .post("/findings/dispatch", May(A::Dispatch), findings::dispatch)
+        .get("/findings/units", May(A::Dispatch), units::page)
+        .post("/findings/units/remind", May(A::Dispatch), units::remind)
+        .get("/inbox", May(A::AnswerFinding), findings::inbox)
+        .get("/findings/{id}", FINDINGS, findings::page)
+        .upload("/findings/{id}/answer", May(A::AnswerFinding), ANSWER_BYTES, findings::answer)
+        .post("/findings/{id}/hand-back", May(A::AnswerFinding), findings::hand_back)
+        .post("/findings/{id}/send-back", May(A::CloseFinding), findings::send_back)
+        .post("/findings/{id}/clear", May(A::CloseFinding), findings::clear)
+        .post("/findings/{id}/confirm", May(A::CloseFinding), findings::confirm)
+        .post("/findings/{id}/reopen", May(A::CloseFinding), findings::reopen)
+        .get("/findings/{id}/proofs/{proof}", FINDINGS, findings::proof)
+        // 设置
+        .get("/places", May(A::ManagePlaces), tree::page)
+        .upload("/places", May(A::ManagePlaces), ANSWER_BYTES, tree::put)
+        .post("/places/closing", May(A::ManagePlaces), tree::close)
+        .get("/places/school", May(A::ManagePlaces), tree::school)
+        .post("/places/renaming", May(A::ManagePlaces), tree::rename)
+        .get("/places/roll-over", May(A::ManagePlaces), tree::roll_over_page)
+        .post("/places/roll-over", May(A::ManagePlaces), tree::roll_over)
+        .get("/places/sample.xlsx", May(A::ManagePlaces), tree::sample_sheet)
+        .get("/sources", May(A::ManageSources), settings::sources)
+        .post("/sources/forget", May(A::ManageSources), settings::forget_heading)
+        .get("/settings", SETTINGS, settings::page)
+        .post("/settings", SETTINGS, settings::set)
+        .get("/people", PEOPLE, people::page)
+        .post("/people", PEOPLE, people::add)
+        .get("/people/sample.xlsx", PEOPLE, people::sample_sheet)
+        .get("/place-search", MayAny(&[A::Dispatch, A::ManageUsers, A::ManageTeachers]), search::suggest)
+        .upload("/people/sheet", PEOPLE, ANSWER_BYTES, people::add_sheet)
+        .get("/people/{login}", PEOPLE, people::person)
+        .post("/people/{login}/grant", PEOPLE, people::grant)
+        .post("/people/{login}/end-grant", PEOPLE, people::end_grant)
+        .post("/people/{login}/vouch", PEOPLE, people::vouch)
+        .post("/people/{login}/disable", PEOPLE, people::disable)
+        .post("/people/{login}/enable", PEOPLE, people::enable)
+        .get("/confirmations", May(A::ConfirmAccounts), confirmations::page)
+        .post("/confirmations/confirm", May(A::ConfirmAccounts), confirmations::confirm)
+        .post("/confirmations/refuse", May(A::ConfirmAccounts), confirmations::refuse)
+        .get("/audit", May(A::ViewAudit), audit::page)
+}

@@ -1,0 +1,37 @@
+//! Help in the page, sample sheets.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use baoxue_domain::roster::SourceKind;
+
+use crate::web::frame::error::PageError;
+use crate::web::frame::shell::{Shell, html, shell};
+use crate::web::frame::visit::Visit;
+use crate::app::roster::template::sample as sample_of;
+
+#[derive(Template)]
+#[template(path = "help.html")]
+struct Help {
+    shell: Shell,
+    kinds: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
+    let help = Help {
+        shell: shell(&app, &signed, &headers, "帮助", "/help").await?,
+        kinds: SourceKind::ALL
+            .iter()
+            .map(|k| (k.name(), k.long_label(), crate::app::roster::staging::department_of(*k)))
+            .collect(),
+    };
+    Ok(html(&help.shell, help.render()?))
+}
+
+pub async fn sample(Path(kind): Path<String>) -> Result<Response, PageError> {
+    let kind = SourceKind::find(kind.trim_end_matches(".xlsx"))
+        .ok_or_else(|| PageError::plain(StatusCode::NOT_FOUND, "没有这种名册的样表"))?;
+    let bytes = sample_of(kind).map_err(|_| PageError::plain(StatusCode::INTERNAL_SERVER_ERROR, "样表生成出错"))?;
+    Ok(crate::web::roster::rosters::file(&format!("样表-{}.xlsx", kind.label()), crate::web::roster::rosters::XLSX, bytes))
+}

@@ -1,0 +1,4 @@
+//! 本系统: settings and help.
+
+pub mod help;
+pub mod settings;

@@ -1,0 +1,5 @@
+//! 地点: where one is, the search of a place, and the tree.
+
+pub mod search;
+pub mod switch;
+pub mod tree;

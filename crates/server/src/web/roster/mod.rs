@@ -1,0 +1,3 @@
+//! 名册: upload, preview, loading.
+
+pub mod rosters;
