@@ -43,7 +43,7 @@ struct Count {
 }
 
 #[derive(Template)]
-#[template(path = "home.html")]
+#[template(path = "home/home.html")]
 struct Home {
     shell: Shell,
     cautions: Vec<String>,

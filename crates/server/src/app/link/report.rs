@@ -21,7 +21,7 @@ const LARGEST: usize = 12;
 
 /// A page by itself.
 #[derive(Template)]
-#[template(path = "link_report.html")]
+#[template(path = "comparison/link_report.html")]
 struct Page {
     title: String,
     version: &'static str,
@@ -32,7 +32,7 @@ struct Page {
 
 /// What a page of any look holds.
 #[derive(Template)]
-#[template(path = "link_report_body.html")]
+#[template(path = "comparison/link_report_body.html")]
 struct Body<'a> {
     sources: Vec<(&'a str, usize, usize, String)>,
     links: usize,

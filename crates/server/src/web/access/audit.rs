@@ -46,7 +46,7 @@ struct AuditLine {
 }
 
 #[derive(Template)]
-#[template(path = "audit.html")]
+#[template(path = "access/audit.html")]
 struct AuditPage {
     shell: Shell,
     /// What opened rights in the last days.

@@ -27,7 +27,7 @@ struct Line {
 }
 
 #[derive(Template)]
-#[template(path = "confirmations.html")]
+#[template(path = "access/confirmations.html")]
 struct Confirmations {
     shell: Shell,
     lines: Vec<Line>,

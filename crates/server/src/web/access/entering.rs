@@ -23,7 +23,7 @@ use crate::app::access::accounts::{Browser, DEVICE_SECONDS, LoggedIn, SignedIn};
 use crate::app::access::password::MIN_PASSWORD;
 
 #[derive(Template)]
-#[template(path = "log_in.html")]
+#[template(path = "access/log_in.html")]
 struct LogInPage {
     css: String,
     js: String,
@@ -121,7 +121,7 @@ pub async fn log_in(
 }
 
 #[derive(Template)]
-#[template(path = "forgotten.html")]
+#[template(path = "access/forgotten.html")]
 struct ForgottenPage {
     css: String,
     js: String,
@@ -187,7 +187,7 @@ pub async fn log_out(State(app): State<Arc<App>>, Extension(signed): Extension<S
 }
 
 #[derive(Template)]
-#[template(path = "second_factor.html")]
+#[template(path = "access/second_factor.html")]
 struct SecondFactorPage {
     css: String,
     js: String,

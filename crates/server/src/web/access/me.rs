@@ -27,7 +27,7 @@ struct SessionView {
 }
 
 #[derive(Template)]
-#[template(path = "me.html")]
+#[template(path = "access/me.html")]
 struct Me {
     shell: Shell,
     login: String,
@@ -89,7 +89,7 @@ pub async fn notices_read(State(app): State<Arc<App>>, Extension(signed): Extens
 }
 
 #[derive(Template)]
-#[template(path = "password.html")]
+#[template(path = "access/password.html")]
 struct PasswordPage {
     css: String,
     js: String,

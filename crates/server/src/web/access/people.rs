@@ -36,7 +36,7 @@ struct PersonView {
 }
 
 #[derive(Template)]
-#[template(path = "people.html")]
+#[template(path = "access/people.html")]
 struct People {
     shell: Shell,
     /// Whose new password was asked for on the log-in page: log-in, name, when last, network, how often.
@@ -174,7 +174,7 @@ struct GrantView {
 }
 
 #[derive(Template)]
-#[template(path = "person.html")]
+#[template(path = "access/person.html")]
 struct Person {
     shell: Shell,
     login: String,

@@ -41,7 +41,7 @@ struct ClassLine {
 }
 
 #[derive(Template)]
-#[template(path = "agreement.html")]
+#[template(path = "comparison/agreement.html")]
 struct AgreementPage {
     shell: Shell,
     month: String,

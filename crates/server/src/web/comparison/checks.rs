@@ -54,7 +54,7 @@ struct AgreementView {
 }
 
 #[derive(Template)]
-#[template(path = "checks.html")]
+#[template(path = "comparison/checks.html")]
 struct Checks {
     shell: Shell,
     run: Option<(i64, String)>,
@@ -165,7 +165,7 @@ async fn exported(app: &App, signed: &SignedIn, reason: Option<&str>) -> Result<
 }
 
 #[derive(Template)]
-#[template(path = "check_list.html")]
+#[template(path = "comparison/check_list.html")]
 struct CheckList {
     shell: Shell,
     label: String,

@@ -60,7 +60,7 @@ fn said(d: &Decision) -> Said {
 }
 
 #[derive(Template)]
-#[template(path = "review.html")]
+#[template(path = "comparison/review.html")]
 struct ReviewPage {
     shell: Shell,
     run: Option<i64>,
@@ -74,7 +74,7 @@ struct ReviewPage {
 
 /// The pair alone: the next one slides in.
 #[derive(Template)]
-#[template(path = "review_pair.html")]
+#[template(path = "comparison/review_pair.html")]
 struct Fragment {
     run: Option<i64>,
     pair: Option<SideBySide>,
@@ -207,7 +207,7 @@ struct DecisionTab {
 }
 
 #[derive(Template)]
-#[template(path = "decisions.html")]
+#[template(path = "comparison/decisions.html")]
 struct Decisions {
     shell: Shell,
     tabs: Vec<DecisionTab>,

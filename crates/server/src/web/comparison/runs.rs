@@ -39,7 +39,7 @@ struct RunView {
 }
 
 #[derive(Template)]
-#[template(path = "runs.html")]
+#[template(path = "comparison/runs.html")]
 struct Runs {
     shell: Shell,
     runs: Vec<RunView>,
@@ -158,7 +158,7 @@ async fn since(office: &Office, j: &Jurisdiction, is_last: bool) -> Result<Optio
 }
 
 #[derive(Template)]
-#[template(path = "run.html")]
+#[template(path = "comparison/run.html")]
 struct RunPage {
     shell: Shell,
     id: i64,
@@ -304,7 +304,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
 }
 
 #[derive(Template)]
-#[template(path = "run_report.html")]
+#[template(path = "comparison/run_report.html")]
 struct ReportPage {
     shell: Shell,
     id: i64,
@@ -344,7 +344,7 @@ struct ChangeView {
 }
 
 #[derive(Template)]
-#[template(path = "changes.html")]
+#[template(path = "comparison/changes.html")]
 struct Changes {
     shell: Shell,
     run: i64,

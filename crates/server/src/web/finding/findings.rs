@@ -110,7 +110,7 @@ struct Tab {
 }
 
 #[derive(Template)]
-#[template(path = "findings.html")]
+#[template(path = "finding/findings.html")]
 struct Findings {
     shell: Shell,
     /// Only of this unit, and its name.
@@ -226,7 +226,7 @@ pub async fn dispatch(Visit { app, signed, .. }: Visit, Form(form): Form<Dispatc
 }
 
 #[derive(Template)]
-#[template(path = "inbox.html")]
+#[template(path = "finding/inbox.html")]
 struct Inbox {
     shell: Shell,
     /// When the county last reminded the unit; how many wait.
@@ -293,7 +293,7 @@ struct ProofView {
 }
 
 #[derive(Template)]
-#[template(path = "finding.html")]
+#[template(path = "finding/finding.html")]
 struct FindingPage {
     shell: Shell,
     id: i64,

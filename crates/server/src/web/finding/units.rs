@@ -25,7 +25,7 @@ struct Line {
 }
 
 #[derive(Template)]
-#[template(path = "units.html")]
+#[template(path = "finding/units.html")]
 struct Units {
     shell: Shell,
     lines: Vec<Line>,

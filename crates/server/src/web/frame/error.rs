@@ -18,7 +18,7 @@ pub struct PageError {
 }
 
 #[derive(Template)]
-#[template(path = "error.html")]
+#[template(path = "frame/error.html")]
 struct ErrorPage<'a> {
     title: &'a str,
     said: &'a str,

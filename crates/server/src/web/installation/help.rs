@@ -12,7 +12,7 @@ use crate::web::frame::visit::Visit;
 use crate::app::roster::template::sample as sample_of;
 
 #[derive(Template)]
-#[template(path = "help.html")]
+#[template(path = "installation/help.html")]
 struct Help {
     shell: Shell,
     kinds: Vec<(&'static str, &'static str, &'static str)>,

@@ -15,7 +15,7 @@ use crate::web::frame::visit::Visit;
 use crate::app::office::OfficeError;
 
 #[derive(Template)]
-#[template(path = "sources.html")]
+#[template(path = "roster/sources.html")]
 struct Sources {
     shell: Shell,
     kinds: Vec<(&'static str, &'static str, &'static str)>,
@@ -64,7 +64,7 @@ struct SettingView {
 }
 
 #[derive(Template)]
-#[template(path = "settings.html")]
+#[template(path = "installation/settings.html")]
 struct Settings {
     shell: Shell,
     settings: Vec<SettingView>,

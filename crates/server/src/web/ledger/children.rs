@@ -61,7 +61,7 @@ struct EstablishedLine {
 }
 
 #[derive(Template)]
-#[template(path = "child.html")]
+#[template(path = "ledger/child.html")]
 struct ChildPage {
     shell: Shell,
     child: ChildView,
@@ -82,7 +82,7 @@ struct ChildPage {
 }
 
 #[derive(Template)]
-#[template(path = "child_panel.html")]
+#[template(path = "ledger/child_panel.html")]
 struct Panel {
     child: ChildView,
     age: String,
@@ -287,7 +287,7 @@ struct SourceRow {
 }
 
 #[derive(Template)]
-#[template(path = "child_rows.html")]
+#[template(path = "components/child_rows.html")]
 struct Rows {
     rows: Vec<SourceRow>,
     missing: usize,

@@ -105,7 +105,7 @@ struct Line {
 }
 
 #[derive(Template)]
-#[template(path = "ledger.html")]
+#[template(path = "ledger/ledger.html")]
 struct LedgerPage {
     shell: Shell,
     code: &'static str,
@@ -418,7 +418,7 @@ async fn exported(
 }
 
 #[derive(Template)]
-#[template(path = "ledger_print.html")]
+#[template(path = "ledger/ledger_print.html")]
 struct PrintPage {
     css: String,
     js: String,
@@ -508,7 +508,7 @@ pub struct SearchQuery {
 }
 
 #[derive(Template)]
-#[template(path = "search.html")]
+#[template(path = "ledger/search.html")]
 struct SearchPage {
     shell: Shell,
     q: String,

@@ -24,7 +24,7 @@ pub struct PlaceQuery {
 }
 
 #[derive(Template)]
-#[template(path = "place_suggestions.html")]
+#[template(path = "components/place_suggestions.html")]
 struct Suggestions {
     typed: String,
     found: Vec<FoundPlace>,

@@ -14,7 +14,7 @@ use crate::app::office::OfficeError;
 use crate::app::place::tree::Step;
 
 #[derive(Template)]
-#[template(path = "place.html")]
+#[template(path = "place/place.html")]
 struct PlacePage {
     shell: Shell,
     /// Where one's roles are.

@@ -35,7 +35,7 @@ struct PlaceView {
 }
 
 #[derive(Template)]
-#[template(path = "places.html")]
+#[template(path = "place/places.html")]
 struct Places {
     shell: Shell,
     places: Vec<PlaceView>,
@@ -141,7 +141,7 @@ struct ClassView {
 }
 
 #[derive(Template)]
-#[template(path = "school.html")]
+#[template(path = "place/school.html")]
 struct SchoolPage {
     shell: Shell,
     name: String,
@@ -204,7 +204,7 @@ struct SchoolPlanView {
 }
 
 #[derive(Template)]
-#[template(path = "roll_over.html")]
+#[template(path = "place/roll_over.html")]
 struct RollOverPage {
     shell: Shell,
     year: String,

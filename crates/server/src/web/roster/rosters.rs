@@ -93,7 +93,7 @@ struct Jump {
 }
 
 #[derive(Template)]
-#[template(path = "rosters.html")]
+#[template(path = "roster/rosters.html")]
 struct Rosters {
     shell: Shell,
     staged: Vec<(BatchView, ModeChoice)>,
@@ -220,7 +220,7 @@ struct CountView {
 }
 
 #[derive(Template)]
-#[template(path = "batch.html")]
+#[template(path = "roster/batch.html")]
 struct BatchPage {
     shell: Shell,
     batch: BatchView,
@@ -355,7 +355,7 @@ pub async fn bad_rows(Visit { app, signed, .. }: Visit, Path(id): Path<i64>) -> 
 }
 
 #[derive(Template)]
-#[template(path = "hand_overs.html")]
+#[template(path = "roster/hand_overs.html")]
 struct HandOvers {
     shell: Shell,
     batches: Vec<BatchView>,
