@@ -52,6 +52,7 @@ lint: setup web
 	cargo fmt --all --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cd web && npx tsc --noEmit
+	node tests/templates.mjs
 
 fmt:
 	cargo fmt --all

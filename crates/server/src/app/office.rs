@@ -1,6 +1,5 @@
 //! 县教育局 (the county office): the use cases behind the pages. Each authorises, loads, decides and saves in one transaction.
 
-
 use std::sync::Arc;
 
 use baoxue_domain::access::{Action, Actor, Deed, Reach, Refusal};

@@ -11,9 +11,9 @@ use baoxue_domain::roster::{IssueCode, Mapping, Severity, SourceKind};
 use serde_json::json;
 
 use super::template::parse_kind;
-use crate::app::roster::reading::{Reading, RosterFile, check_classes, mapping_of, read, read_mapping};
-use crate::app::roster::bad_rows;
 use crate::app::clock;
+use crate::app::roster::bad_rows;
+use crate::app::roster::reading::{Reading, RosterFile, check_classes, mapping_of, read, read_mapping};
 
 /// Problems shown on the terminal before it says that there are more.
 const SHOWN: usize = 20;

@@ -7,9 +7,9 @@ use baoxue_store::Store;
 
 use super::installation;
 use super::installation::block_on;
+use crate::app::access::heads::default_file;
 use crate::app::clock::Clock;
 use crate::app::office::Office;
-use crate::app::access::heads::default_file;
 use crate::app::process;
 use crate::web::frame::cautions::{CERTIFICATE_DAYS, ends_soon};
 

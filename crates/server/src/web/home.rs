@@ -8,14 +8,14 @@ use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::{BatchState, FindingFilter, RequestState};
 
 use super::App;
+use crate::app::access::accounts::SignedIn;
+use crate::app::access::managing::Managing;
+use crate::app::clock::civil;
+use crate::app::ledger::listing::List;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, html, shell};
 use crate::web::frame::view::{number, verdict_class, when};
 use crate::web::frame::visit::Visit;
-use crate::app::clock::civil;
-use crate::app::access::accounts::SignedIn;
-use crate::app::ledger::listing::List;
-use crate::app::access::managing::Managing;
 
 /// Something to do, with how many and where.
 struct Todo {

@@ -18,9 +18,9 @@ use axum::Router;
 use axum::middleware;
 use tower_http::compression::CompressionLayer;
 
-pub use frame::assets::are_built;
 pub use crate::web::frame::guard::Uploads;
 pub use crate::web::frame::routes::Need;
+pub use frame::assets::are_built;
 
 use crate::web::frame::cautions::Cautions;
 

@@ -10,11 +10,11 @@ use baoxue_store::{Account, NewAccount, NewRequest, RequestKind, RequestState};
 use jiff::civil::Date;
 
 use crate::app::access::confirmations::{FIRST_MS, not_oneself, same_name};
-use crate::app::place::search::Sought;
 use crate::app::access::managing::Managing;
 use crate::app::access::password::{hash, new_password};
-use crate::app::office::{Office, OfficeError, Result};
 use crate::app::clock::civil;
+use crate::app::office::{Office, OfficeError, Result};
+use crate::app::place::search::Sought;
 
 /// Bad rows that a refusal names.
 const SAID_ROWS: usize = 20;

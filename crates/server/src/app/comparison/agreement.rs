@@ -9,8 +9,8 @@ use baoxue_domain::school::leavers_mark;
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::ClassCount;
 
-use crate::app::place::roll_over::reading_order;
 use crate::app::office::{Office, OfficeError, Result};
+use crate::app::place::roll_over::reading_order;
 
 /// More than this nobody counts in one class.
 const MOST_IN_CLASS: i64 = 200;

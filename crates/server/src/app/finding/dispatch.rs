@@ -9,9 +9,9 @@ use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::{ChildRow, Established, Finding, Lease, NewAudit, NewEstablishment, NewEvent, NewFile, Placed, Subject, Tx};
 use sha2::{Digest, Sha256};
 
+use crate::app::clock::moment;
 use crate::app::comparison::run::LAPSED;
 use crate::app::office::{Office, OfficeError, Result};
-use crate::app::clock::moment;
 use crate::app::roster::reader::clean_photo;
 
 /// Most findings of one dispatch: a county's September.

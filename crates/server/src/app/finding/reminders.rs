@@ -3,8 +3,8 @@
 use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_store::{NewEvent, UnitTasks};
 
-use crate::app::office::{Office, OfficeError, Result};
 use crate::app::clock::civil;
+use crate::app::office::{Office, OfficeError, Result};
 
 /// Code of the event that a unit was reminded.
 pub const REMINDED: &str = "remind";

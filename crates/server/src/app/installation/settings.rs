@@ -8,8 +8,8 @@ use baoxue_domain::policy::{Dated, Policy, Term};
 use baoxue_store::NewSetting;
 use jiff::civil::Date;
 
-use crate::app::office::{Office, OfficeError, Result};
 use crate::app::clock::Stopwatch;
+use crate::app::office::{Office, OfficeError, Result};
 
 /// How long values are kept before the database is asked again: another process may have set one.
 const KEPT_MS: u128 = 2_000;

@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
 use super::clock::Stopwatch;
-use crate::app::comparison::run::Compare;
 use super::office::{Office, OfficeError, Result};
+use crate::app::comparison::run::Compare;
 
 /// Waits before a job is tried again that failed for a reason that may pass.
 const BACK_OFF: [Duration; 4] =

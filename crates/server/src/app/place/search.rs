@@ -179,8 +179,8 @@ fn steps_of<'a>(place: &'a Place, names: &FxHashMap<&str, &'a str>) -> Vec<&'a s
 
 #[cfg(test)]
 mod tests {
-    use crate::app::place::gazetteer::tests::place;
     use super::*;
+    use crate::app::place::gazetteer::tests::place;
 
     #[test]
     fn what_people_write() {

@@ -13,12 +13,12 @@ use baoxue_store::{Batch, BatchState, FindingFilter, NewBatch, NewEvent, Placed,
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
+use crate::app::office::{Office, OfficeError, Result, read_back, source_of};
+use crate::app::roster::bad_rows;
+use crate::app::roster::kept;
+use crate::app::roster::reading::{Reading, RosterFile, mapping_of, read_bytes};
 use crate::app::roster::supersede;
 use crate::app::roster::supersede::Mode;
-use crate::app::office::{Office, OfficeError, Result, read_back, source_of};
-use crate::app::roster::kept;
-use crate::app::roster::bad_rows;
-use crate::app::roster::reading::{Reading, RosterFile, mapping_of, read_bytes};
 
 /// Problems that a preview shows; the spreadsheet of bad rows has all of them.
 const SHOWN_PROBLEMS: usize = 100;

@@ -8,12 +8,12 @@ use baoxue_store::{AuditEntry, AuditFilter};
 use jiff::ToSpan;
 use serde::Deserialize;
 
+use crate::app::clock::moment;
+use crate::app::office::OfficeError;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, html, shell};
 use crate::web::frame::view::{MAX_PAGE, Pager, when};
 use crate::web::frame::visit::Visit;
-use crate::app::clock::moment;
-use crate::app::office::OfficeError;
 
 /// Rows of a page of the log.
 const PAGE: i64 = 100;

@@ -6,12 +6,12 @@ use axum::response::Response;
 use baoxue_domain::access::{Deed, Role};
 use baoxue_store::{GrantRow, Request, RequestKind};
 
+use crate::app::access::confirmations::what;
+use crate::app::office::OfficeError;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::when;
 use crate::web::frame::visit::Visit;
-use crate::app::office::OfficeError;
-use crate::app::access::confirmations::what;
 
 struct Line {
     id: i64,

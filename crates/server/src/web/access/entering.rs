@@ -12,15 +12,15 @@ use qrcode::QrCode;
 use qrcode::render::svg;
 use serde::Deserialize;
 
-use crate::web::frame::connections::network;
-use crate::web::frame::guard::{COOKIE, DEVICE, cookie};
-use crate::web::frame::visit::Visit;
-use crate::web::App;
-use crate::web::frame::assets;
-use crate::web::frame::error::PageError;
-use crate::app::office::OfficeError;
 use crate::app::access::accounts::{Browser, DEVICE_SECONDS, LoggedIn, SignedIn};
 use crate::app::access::password::MIN_PASSWORD;
+use crate::app::office::OfficeError;
+use crate::web::App;
+use crate::web::frame::assets;
+use crate::web::frame::connections::network;
+use crate::web::frame::error::PageError;
+use crate::web::frame::guard::{COOKIE, DEVICE, cookie};
+use crate::web::frame::visit::Visit;
 
 #[derive(Template)]
 #[template(path = "access/log_in.html")]
@@ -262,7 +262,9 @@ pub async fn setup(Visit { app, signed, .. }: Visit, Form(form): Form<Code>) -> 
         return Ok(Redirect::to("/second-factor").into_response());
     }
     match app.office.set_up_totp(&signed, &form.code).await {
-        Ok(done) => Ok(with_cookies(&app, crate::web::frame::shell::go("/", "动态码已绑定,以后登录请用手机上的 6 位动态码"), &done)),
+        Ok(done) => {
+            Ok(with_cookies(&app, crate::web::frame::shell::go("/", "动态码已绑定,以后登录请用手机上的 6 位动态码"), &done))
+        }
         Err(OfficeError::Input(said)) => setup_form(&app, &signed, Some(said)).await,
         Err(e) => Err(e.into()),
     }

@@ -8,14 +8,14 @@ use axum::extract::{Extension, Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
-use crate::web::frame::shell::{Shell, go, html, shell};
-use crate::web::frame::view::when;
-use crate::web::frame::visit::Visit;
+use crate::app::access::accounts::{SignedIn, session_name};
+use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::assets;
 use crate::web::frame::error::PageError;
-use crate::app::office::OfficeError;
-use crate::app::access::accounts::{SignedIn, session_name};
+use crate::web::frame::shell::{Shell, go, html, shell};
+use crate::web::frame::view::when;
+use crate::web::frame::visit::Visit;
 
 struct SessionView {
     name: String,

@@ -13,17 +13,17 @@ use baoxue_store::RequestState;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use crate::web::App;
-use crate::web::frame::error::PageError;
-use crate::web::roster::rosters::{XLSX, file, one_file};
-use crate::web::frame::shell::{Shell, go, html, shell};
-use crate::web::frame::view::when;
-use crate::web::frame::visit::Visit;
-use crate::app::office::OfficeError;
 use crate::app::access::accounts::SignedIn;
 use crate::app::access::confirmations::what;
 use crate::app::access::managing::Managing;
 use crate::app::access::people::{Added, sample};
+use crate::app::office::OfficeError;
+use crate::web::App;
+use crate::web::frame::error::PageError;
+use crate::web::frame::shell::{Shell, go, html, shell};
+use crate::web::frame::view::when;
+use crate::web::frame::visit::Visit;
+use crate::web::roster::rosters::{XLSX, file, one_file};
 
 struct PersonView {
     login: String,

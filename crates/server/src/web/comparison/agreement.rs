@@ -7,14 +7,14 @@ use axum::response::Response;
 use baoxue_domain::access::Action;
 use serde::Deserialize;
 
+use crate::app::comparison::agreement::{ClassAgreement, Counted, this_month};
+use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
-use crate::web::roster::rosters::{XLSX, file};
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::{number, url_part};
 use crate::web::frame::visit::Visit;
-use crate::app::office::OfficeError;
-use crate::app::comparison::agreement::{ClassAgreement, Counted, this_month};
+use crate::web::roster::rosters::{XLSX, file};
 
 /// Months that can be looked back to.
 const MONTHS: i64 = 12;

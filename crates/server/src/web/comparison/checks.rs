@@ -11,16 +11,16 @@ use baoxue_domain::roster::SourceKind;
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::LedgerQuery;
 
+use crate::app::access::accounts::SignedIn;
+use crate::app::comparison::run::Figures;
+use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
-use crate::web::ledger::ledgers::{REASONS, ReasonForm};
-use crate::web::roster::rosters::{XLSX, file};
 use crate::web::frame::shell::{Shell, html, shell};
 use crate::web::frame::view::{ChildView, number, of_list};
 use crate::web::frame::visit::Visit;
-use crate::app::office::OfficeError;
-use crate::app::access::accounts::SignedIn;
-use crate::app::comparison::run::Figures;
+use crate::web::ledger::ledgers::{REASONS, ReasonForm};
+use crate::web::roster::rosters::{XLSX, file};
 
 /// Children of a check that are listed.
 const SHOWN: usize = 1_000;

@@ -11,9 +11,9 @@ use baoxue_store::JobState;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 
+use crate::app::office::OfficeError;
 use crate::web::frame::error::PageError;
 use crate::web::frame::visit::Visit;
-use crate::app::office::OfficeError;
 
 const EVERY: Duration = Duration::from_secs(1);
 

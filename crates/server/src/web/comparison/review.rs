@@ -12,14 +12,14 @@ use baoxue_domain::roster::SourceKind;
 use baoxue_store::{Decision, DecisionFilter};
 use serde::Deserialize;
 
+use crate::app::access::accounts::SignedIn;
+use crate::app::comparison::judging::SideBySide;
+use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::{Pager, when};
 use crate::web::frame::visit::Visit;
-use crate::app::office::OfficeError;
-use crate::app::access::accounts::SignedIn;
-use crate::app::comparison::judging::SideBySide;
 
 /// Decisions of a page.
 const PAGE: usize = 50;

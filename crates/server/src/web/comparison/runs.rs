@@ -9,18 +9,18 @@ use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
 use baoxue_store::{LedgerQuery, Order, RunState};
 use serde::Deserialize;
 
+use crate::app::comparison::run::{Compare, Figures, GONE, Input};
+use crate::app::jobs::Job;
+use crate::app::ledger::listing::List;
+use crate::app::link::report::expected;
+use crate::app::link::report::{JudgedLine, judged_lines};
+use crate::app::link::reviewed::Judged;
+use crate::app::office::read_back;
+use crate::app::office::{Office, OfficeError};
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::{ChildView, number, of_list, verdict_class, when};
 use crate::web::frame::visit::Visit;
-use crate::app::jobs::Job;
-use crate::app::link::report::expected;
-use crate::app::link::report::{JudgedLine, judged_lines};
-use crate::app::link::reviewed::Judged;
-use crate::app::comparison::run::{Compare, Figures, GONE, Input};
-use crate::app::ledger::listing::List;
-use crate::app::office::read_back;
-use crate::app::office::{Office, OfficeError};
 
 /// Runs on the list: two years of months.
 const SHOWN: i64 = 24;

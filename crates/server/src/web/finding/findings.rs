@@ -13,17 +13,17 @@ use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::{Finding, FindingFilter};
 use serde::Deserialize;
 
+use crate::app::clock::civil;
+use crate::app::comparison::run::LAPSED;
+use crate::app::finding::dispatch::{Answer, MAX_PROOF_BYTES, MAX_PROOFS, answer_label};
+use crate::app::finding::reminders::REMINDED;
+use crate::app::office::OfficeError;
+use crate::app::place::search::Sought;
 use crate::web::App;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::{ChildView, MAX_PAGE, Pager, number, verdict_class, when};
 use crate::web::frame::visit::Visit;
-use crate::app::clock::civil;
-use crate::app::office::OfficeError;
-use crate::app::comparison::run::LAPSED;
-use crate::app::finding::dispatch::{Answer, MAX_PROOFS, MAX_PROOF_BYTES, answer_label};
-use crate::app::place::search::Sought;
-use crate::app::finding::reminders::REMINDED;
 
 /// Findings of a page.
 const PAGE: i64 = 50;
@@ -222,7 +222,10 @@ pub async fn dispatch(Visit { app, signed, .. }: Visit, Form(form): Form<Dispatc
     let days = form.days.parse().ok().filter(|d| (1..=60).contains(d));
     let n = app.office.dispatch(&signed.actor, &ids, unit.as_ref(), days).await?;
     let back = if form.state.is_empty() { "open" } else { form.state.as_str() };
-    Ok(go(&format!("/findings?state={}", crate::web::frame::view::url_part(back)), &format!("已交办 {n} 条,到期未答复会自动提醒")))
+    Ok(go(
+        &format!("/findings?state={}", crate::web::frame::view::url_part(back)),
+        &format!("已交办 {n} 条,到期未答复会自动提醒"),
+    ))
 }
 
 #[derive(Template)]

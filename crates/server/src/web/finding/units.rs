@@ -4,11 +4,11 @@ use askama::Template;
 use axum::Form;
 use axum::response::Response;
 
+use crate::app::clock::civil;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::{short_place, when};
 use crate::web::frame::visit::Visit;
-use crate::app::clock::civil;
 
 struct Line {
     path: String,

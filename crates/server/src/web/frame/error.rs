@@ -5,8 +5,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use baoxue_store::StoreError;
 
-use crate::web::frame::forms::Refusal;
 use crate::app::office::OfficeError;
+use crate::web::frame::forms::Refusal;
 
 /// An error on its way to the browser.
 #[derive(Debug)]

@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use baoxue_domain::access::Deed;
 use rustc_hash::FxHashMap;
 
+use crate::app::access::accounts::SignedIn;
+use crate::app::office::OfficeError;
 use crate::web::frame::error::PageError;
 use crate::web::{App, Need};
-use crate::app::office::OfficeError;
-use crate::app::access::accounts::SignedIn;
 
 /// Name of the session's cookie.
 pub const COOKIE: &str = "baoxue";

@@ -9,15 +9,15 @@ use axum::middleware;
 use axum::routing::{MethodRouter, get, post};
 use baoxue_domain::access::Action;
 
-use crate::web::{App, home};
-use crate::web::comparison::{agreement, checks, events, review, runs};
-use crate::web::frame::{assets, guard};
 use crate::web::access::{audit, confirmations, entering, me, people};
-use crate::web::ledger::{children, ledgers};
+use crate::web::comparison::{agreement, checks, events, review, runs};
 use crate::web::finding::{findings, units};
+use crate::web::frame::{assets, guard};
 use crate::web::installation::{help, settings};
+use crate::web::ledger::{children, ledgers};
 use crate::web::place::{search, switch, tree};
 use crate::web::roster::rosters;
+use crate::web::{App, home};
 
 /// What a route asks of the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

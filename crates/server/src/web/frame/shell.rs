@@ -7,12 +7,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::place::PlacePath;
 
-use crate::web::frame::guard::cookie;
+use crate::app::access::accounts::SignedIn;
+use crate::app::office::Result;
+use crate::app::place::tree::Step;
 use crate::web::App;
 use crate::web::frame::assets;
-use crate::app::office::Result;
-use crate::app::access::accounts::SignedIn;
-use crate::app::place::tree::Step;
+use crate::web::frame::guard::cookie;
 
 /// Cookie with a sentence for the next page.
 const SAID: &str = "said";

@@ -6,9 +6,9 @@ use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
 use baoxue_store::ChildRow;
 use rustc_hash::FxHashMap;
 
-use crate::web::App;
 use crate::app::clock::civil;
 use crate::app::office::OfficeError;
+use crate::web::App;
 
 /// No list has more pages.
 pub const MAX_PAGE: i64 = 1_000_000;

@@ -6,10 +6,10 @@ use axum::extract::{Extension, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
+use crate::app::access::accounts::SignedIn;
+use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
-use crate::app::office::OfficeError;
-use crate::app::access::accounts::SignedIn;
 
 /// What every handler behind the guard starts from.
 pub struct Visit {

@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use baoxue_domain::roster::SourceKind;
 
+use crate::app::roster::template::sample as sample_of;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, html, shell};
 use crate::web::frame::visit::Visit;
-use crate::app::roster::template::sample as sample_of;
 
 #[derive(Template)]
 #[template(path = "installation/help.html")]

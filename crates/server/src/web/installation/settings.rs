@@ -8,11 +8,11 @@ use baoxue_domain::policy::{Bounds, TERMS, Term};
 use baoxue_domain::roster::{Field, SourceKind};
 use serde::Deserialize;
 
+use crate::app::office::OfficeError;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::when;
 use crate::web::frame::visit::Visit;
-use crate::app::office::OfficeError;
 
 #[derive(Template)]
 #[template(path = "roster/sources.html")]

@@ -13,17 +13,17 @@ use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::{ChildRow, Established, LedgerRow};
 use serde::Deserialize;
 
+use crate::app::access::accounts::SignedIn;
+use crate::app::comparison::judging::evidence;
+use crate::app::finding::dispatch::lapse_label;
+use crate::app::ledger::listing::told;
+use crate::app::office::OfficeError;
+use crate::app::roster::kept;
 use crate::web::App;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, html, shell};
 use crate::web::frame::view::{ChildView, trails_of, verdict_class, when};
 use crate::web::frame::visit::Visit;
-use crate::app::access::accounts::SignedIn;
-use crate::app::finding::dispatch::lapse_label;
-use crate::app::ledger::listing::told;
-use crate::app::comparison::judging::evidence;
-use crate::app::office::OfficeError;
-use crate::app::roster::kept;
 
 /// How long a revealed child stays revealed, in milliseconds.
 const REVEALED_MS: i64 = 10 * 60_000;

@@ -10,16 +10,16 @@ use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::{AsOf, LedgerQuery, Listed, Order};
 use serde::Deserialize;
 
+use crate::app::access::accounts::SignedIn;
+use crate::app::clock::moment;
+use crate::app::ledger::listing::{List, Listing, Verification};
+use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
-use crate::web::roster::rosters::{XLSX, file};
 use crate::web::frame::shell::{Shell, html, search_by, shell};
 use crate::web::frame::view::{ChildView, MAX_PAGE, Pager, number, of_list, url_part, verdict_class};
 use crate::web::frame::visit::Visit;
-use crate::app::clock::moment;
-use crate::app::office::OfficeError;
-use crate::app::access::accounts::SignedIn;
-use crate::app::ledger::listing::{List, Listing, Verification};
+use crate::web::roster::rosters::{XLSX, file};
 
 /// Rows of a page.
 const PAGE: i64 = 50;

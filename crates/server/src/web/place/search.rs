@@ -6,11 +6,11 @@ use axum::response::{Html, IntoResponse, Response};
 use baoxue_domain::access::Action;
 use serde::Deserialize;
 
-use crate::web::frame::error::PageError;
-use crate::web::frame::visit::Visit;
+use crate::app::access::managing::Managing;
 use crate::app::office::OfficeError;
 use crate::app::place::search::{FoundPlace, Sought};
-use crate::app::access::managing::Managing;
+use crate::web::frame::error::PageError;
+use crate::web::frame::visit::Visit;
 
 /// Suggestions at a time.
 const SUGGESTED: usize = 12;

@@ -7,11 +7,11 @@ use axum::response::Response;
 use baoxue_domain::place::PlacePath;
 use serde::Deserialize;
 
+use crate::app::office::OfficeError;
+use crate::app::place::tree::Step;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::visit::Visit;
-use crate::app::office::OfficeError;
-use crate::app::place::tree::Step;
 
 #[derive(Template)]
 #[template(path = "place/place.html")]

@@ -14,15 +14,17 @@ use baoxue_domain::roster::{Field, Severity, SourceKind};
 use baoxue_store::{Batch, BatchState};
 use serde::Deserialize;
 
+use crate::app::access::accounts::SignedIn;
+use crate::app::office::{Office, OfficeError};
+use crate::app::roster::staging::{
+    GUARD_PERCENT, HandOver, PreviewProblem, Said, Staged, Upload, counts_of, preview_of, to_confirm,
+};
+use crate::app::roster::supersede::Mode;
 use crate::web::App;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::{Pager, number, url_part, when};
 use crate::web::frame::visit::Visit;
-use crate::app::access::accounts::SignedIn;
-use crate::app::roster::staging::{GUARD_PERCENT, HandOver, PreviewProblem, Said, Staged, Upload, counts_of, preview_of, to_confirm};
-use crate::app::roster::supersede::Mode;
-use crate::app::office::{Office, OfficeError};
 
 /// Excel's own type.
 pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";

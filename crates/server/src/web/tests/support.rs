@@ -53,8 +53,20 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The page without the line ends of its template: between two elements they say nothing, elsewhere they are a blank.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
+        let whole = String::from_utf8_lossy(&self.bytes);
+        let mut out = String::with_capacity(whole.len());
+        for line in whole.lines().map(str::trim).filter(|l| !l.is_empty()) {
+            let begins = ["<a ", "<b>", "<span", "<small", "<button", "<code"].iter().any(|tag| line.starts_with(tag));
+            let ended = ["</a>", "</b>", "</span>", "</small>", "</code>"].iter().any(|tag| out.ends_with(tag));
+            let words = !line.starts_with('<');
+            if !out.is_empty() && if out.ends_with('>') { ended && words } else { begins || words } {
+                out.push(' ');
+            }
+            out.push_str(line);
+        }
+        out
     }
 
     /// Fails with the page's text unless it says this.

@@ -6,11 +6,11 @@ use baoxue_linkage::Linkage;
 use baoxue_store::Run;
 use serde::{Deserialize, Serialize};
 
-use crate::app::place::gazetteer::Gazetteer;
-use crate::app::office::{Result, read_back};
 use crate::app::comparison::children::Child;
 use crate::app::comparison::rolls::schools_without;
 use crate::app::comparison::transition;
+use crate::app::office::{Result, read_back};
+use crate::app::place::gazetteer::Gazetteer;
 
 /// The figures of a run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -28,9 +28,9 @@ pub use figures::Figures;
 use work::work;
 
 use crate::app::finding::dispatch::lapse_label;
-use crate::app::place::gazetteer::Gazetteer;
-use crate::app::office::{Office, OfficeError, Result};
 use crate::app::jobs::{Job, Progress, Working};
+use crate::app::office::{Office, OfficeError, Result};
+use crate::app::place::gazetteer::Gazetteer;
 
 /// A run that would lose more than this share of the children asks first, as loading a roster does.
 const GONE_PERCENT: i64 = 10;

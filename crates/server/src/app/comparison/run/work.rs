@@ -11,20 +11,20 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::oneshot::Receiver;
 
-use crate::app::place::gazetteer::Gazetteer;
-use crate::app::comparison::run::reconcile::reconcile;
-use crate::app::roster::supersede;
-use crate::app::roster::kept;
-use crate::app::office::source_of;
+use crate::app::comparison::children::{Child, decide_all};
 use crate::app::comparison::run::binding::{Bound, bind};
 use crate::app::comparison::run::figures::figures_of;
+use crate::app::comparison::run::reconcile::reconcile;
 use crate::app::comparison::run::{DECIDE, Given, Kernel, Known, Made, RECONCILE};
-use crate::app::comparison::children::{Child, decide_all};
 use crate::app::comparison::sources::{SourceRow, Sources};
 use crate::app::comparison::transition;
 use crate::app::jobs::Progress;
 use crate::app::link::report::OfRun;
+use crate::app::office::source_of;
+use crate::app::place::gazetteer::Gazetteer;
+use crate::app::roster::kept;
 use crate::app::roster::reading::RosterFile;
+use crate::app::roster::supersede;
 
 /// Which file a row stands in: files are told apart by where they lie.
 fn address_of(file: &RosterFile) -> usize {
