@@ -190,7 +190,7 @@ fn what_is_never_there() {
     // who asks for everybody's: a run, and what goes by the clock
     let for_all =
         ["newest_findings(", "established_children(", ".histories(", "overdue_tasks(", "expired_establishments(", ".child_of("];
-    let may = ["app/office/comparison/", "app/office/dispatch.rs"];
+    let may = ["app/comparison/", "app/finding/dispatch.rs"];
     for (path, text) in &of_server {
         for look_up in for_all.iter().filter(|l| text.contains(**l)) {
             assert!(may.iter().any(|m| path.contains(m)), "{path} asks {look_up} without a jurisdiction");
@@ -203,5 +203,28 @@ fn what_is_never_there() {
             !text.contains("Jurisdiction::everywhere()") || path.contains("/cli/") || path.contains("/app/"),
             "{path} sees everything"
         );
+    }
+}
+
+/// Folders below a folder of the checkout.
+fn folders(of: &str) -> std::collections::BTreeSet<String> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(of);
+    let entries = std::fs::read_dir(path).unwrap().map(Result::unwrap);
+    entries.filter(|e| e.file_type().unwrap().is_dir()).map(|e| e.file_name().into_string().unwrap()).collect()
+}
+
+/// An area has one name on every floor.
+#[test]
+fn areas_have_one_name() {
+    let areas = |of: &str, more: &[&str]| {
+        let all = folders(of);
+        more.iter().for_each(|m| assert!(all.contains(*m), "{of}/{m}"));
+        all.into_iter().filter(|a| !more.contains(&a.as_str())).collect::<Vec<_>>()
+    };
+    let app = areas("crates/server/src/app", &["demo", "jobs", "link"]);
+    assert_eq!(areas("crates/server/src/web", &["frame", "tests"]), app);
+    assert_eq!(areas("crates/server/templates", &["frame", "components", "home"]), app);
+    for area in areas("crates/store/src", &["ground", "common"]) {
+        assert!(app.contains(&area), "store/{area} has no use cases of its name");
     }
 }

@@ -3,78 +3,57 @@
 //! Look-ups of children and findings take the actor's [`Jurisdiction`]: what one may not see is not found. Every change goes through a
 //! [`Tx`], and writes its audit row in the same one.
 
-mod account;
-mod audit;
-mod backup;
-mod batch;
-mod bucket;
-mod child;
-mod class_count;
-mod dialect;
-mod envelope;
-mod error;
-mod event;
-mod files;
+mod access;
+mod common;
+mod comparison;
 mod finding;
-mod job;
-mod migrate;
+mod ground;
+mod ledger;
 mod place;
-#[cfg(feature = "raw")]
-mod raw;
-mod relocation;
-mod request;
-mod review;
-mod run;
-mod schema;
-mod scope;
-mod search;
-mod setting;
-mod standing;
-mod task;
-mod vault;
+mod roster;
 
 use std::path::{Path, PathBuf};
 
-pub use account::{Account, GrantRow, NewAccount, Session};
-pub use audit::{AuditEntry, AuditFilter, Broken, Head, NewAudit, Verification};
-pub use backup::Manifest;
-pub use batch::{Batch, BatchState, NewBatch};
-pub use bucket::FileBucket;
-pub use child::{AsOf, ChildPage, ChildRow, LedgerQuery, LedgerRow, Listed, Order, Profile, SourceRowRef};
-pub use class_count::ClassCount;
-pub use dialect::{Dialect, Row, Tx, Value};
-pub use envelope::{EnvelopeReader, EnvelopeWriter};
-pub use error::{Result, StoreError, in_words};
-pub use event::{After, Event, LookedUp, NewEvent, NewFile, Proof, Subject};
-pub use files::StoredReader;
-pub use finding::{Finding, FindingFilter, FindingThen, Placed, Returned, StateCount};
-pub use job::{Job, JobState, Lane, Lease, NewJob};
-pub use place::{NewPlace, Place};
-pub use relocation::{Relocated, Relocation};
-pub use request::{NewRequest, REQUEST_MS, Request, RequestKind, RequestState};
-pub use review::{Decision, DecisionFilter, NewPair, ReviewPair, Side};
-pub use run::{ChildRecord, KnownChild, NewRun, Run, RunResult, RunState, SourceKey};
-pub use schema::{OnMerge, OnRelocation, columns_of_children, columns_of_files, columns_of_places};
-pub(crate) use scope::Clause;
-pub use search::{SearchKind, asks_for_number, tokens_of};
-pub use setting::{NewSetting, Setting};
-pub use standing::{Established, History, NewEstablishment};
-pub use task::{NewTask, Task, UnitTasks};
-pub use vault::{Vault, random};
+pub use access::account::{Account, GrantRow, NewAccount, Session};
+pub use common::audit::{AuditEntry, AuditFilter, Broken, Head, NewAudit, Verification};
+pub use common::event::{After, Event, LookedUp, NewEvent, NewFile, Proof, Subject};
+pub use common::job::{Job, JobState, Lane, Lease, NewJob};
+pub use common::request::{NewRequest, REQUEST_MS, Request, RequestKind, RequestState};
+pub use common::setting::{NewSetting, Setting};
+pub use common::task::{NewTask, Task, UnitTasks};
+pub use comparison::review::{Decision, DecisionFilter, NewPair, ReviewPair, Side};
+pub use comparison::run::{ChildRecord, KnownChild, NewRun, Run, RunResult, RunState, SourceKey};
+pub use finding::findings::{Finding, FindingFilter, FindingThen, Placed, Returned, StateCount};
+pub use ground::backup::Manifest;
+pub use ground::bucket::FileBucket;
+pub use ground::dialect::{Dialect, Row, Tx, Value};
+pub use ground::envelope::{EnvelopeReader, EnvelopeWriter};
+pub use ground::error::{Result, StoreError, in_words};
+pub use ground::files::StoredReader;
+pub use ground::schema::{OnMerge, OnRelocation, columns_of_children, columns_of_files, columns_of_places};
+pub(crate) use ground::scope::Clause;
+pub use ground::vault::{Vault, random};
+pub use ledger::child::{AsOf, ChildPage, ChildRow, LedgerQuery, LedgerRow, Listed, Order, Profile, SourceRowRef};
+pub use ledger::class_count::ClassCount;
+pub use ledger::search::{SearchKind, asks_for_number, tokens_of};
+pub use ledger::standing::{Established, History, NewEstablishment};
+pub use place::places::{NewPlace, Place};
+pub use place::relocation::{Relocated, Relocation};
+pub use roster::batch::{Batch, BatchState, NewBatch};
 
 use baoxue_domain::access::Jurisdiction;
 
 /// Everything that is kept: database, encrypted files, keys.
 #[derive(Clone)]
 pub struct Store {
-    pools: dialect::Pools,
+    pools: ground::dialect::Pools,
     vault: Vault,
     folder: PathBuf,
     /// Where encrypted files are at home, if not in the folder.
     bucket: Option<FileBucket>,
     lease_ms: i64,
-    counts: child::CountCache,
-    names: place::NameCache,
+    counts: ledger::child::CountCache,
+    names: place::places::NameCache,
 }
 
 impl Store {
@@ -82,13 +61,13 @@ impl Store {
     pub async fn open(url: &str, folder: &Path, vault: Vault) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         Ok(Self {
-            pools: dialect::Pools::open(url).await?,
+            pools: ground::dialect::Pools::open(url).await?,
             vault,
             folder: folder.to_owned(),
             bucket: None,
-            lease_ms: job::LEASE_MS,
-            counts: child::CountCache::default(),
-            names: place::NameCache::default(),
+            lease_ms: common::job::LEASE_MS,
+            counts: ledger::child::CountCache::default(),
+            names: place::places::NameCache::default(),
         })
     }
 

@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::task::JoinHandle;
 
-use crate::child::{Profile, reason_place};
-use crate::error::{Result, StoreError};
-use crate::search::{SearchKind, token, tokens_of};
+use crate::ground::error::{Result, StoreError};
+use crate::ledger::child::{Profile, reason_place};
+use crate::ledger::search::{SearchKind, token, tokens_of};
 use crate::{Clause, Jurisdiction, NewPair, OnMerge, Row, Store, Tx, Value, Vault, binds, columns_of_children};
 
 /// State of a run.
@@ -356,7 +356,7 @@ impl Store {
         let mut c = Clause::new();
         c.equal("r.run_id", run);
         c.equal("r.change", change);
-        crate::child::inside(&mut c, &self.sight(j).await?);
+        crate::ledger::child::inside(&mut c, &self.sight(j).await?);
         let limit = c.bind(limit);
         let sql = format!(
             "SELECT r.child_id, r.verdict_before, r.verdict_after FROM run_change r JOIN child c ON c.id = r.child_id{} ORDER BY r.child_id LIMIT {limit}",

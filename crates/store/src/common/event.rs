@@ -1,7 +1,7 @@
 //! 事件和佐证 (events and proofs): what happened to a subject, append only, and the files that prove it. A subject has its own rights;
 //! whoever may see it may see these.
 
-use crate::error::Result;
+use crate::ground::error::Result;
 use crate::{Row, Store, Tx, binds};
 
 /// What events and proofs hang on.

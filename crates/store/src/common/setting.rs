@@ -3,7 +3,7 @@
 use baoxue_domain::policy::Dated;
 use jiff::civil::Date;
 
-use crate::error::{Result, StoreError};
+use crate::ground::error::{Result, StoreError};
 use crate::{Clause, Jurisdiction, Store, Tx, binds};
 
 /// A value of a setting, with its place and dates.

@@ -12,7 +12,7 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use rustc_hash::FxHashMap;
 
-use crate::error::{Result, StoreError};
+use crate::ground::error::{Result, StoreError};
 
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;

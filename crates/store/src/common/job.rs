@@ -1,7 +1,7 @@
 //! 后台任务 (jobs): claimed by one UPDATE, held by a lease of database time; every write checks the lease's epoch (fencing). Several processes on
 //! one database share the work.
 
-use crate::error::{Result, StoreError};
+use crate::ground::error::{Result, StoreError};
 use crate::{Row, Store, Tx, binds};
 
 /// How long a worker holds a job without a word, in milliseconds.

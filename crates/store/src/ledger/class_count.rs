@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::error::Result;
+use crate::ground::error::Result;
 use crate::{Clause, Jurisdiction, Store, Tx, binds};
 
 /// What a class counted in a month.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, StoreError};
+use crate::ground::error::{Result, StoreError};
 use crate::{Clause, Row, Store, Tx, Value, binds};
 
 /// Decisions of one statement.

@@ -10,8 +10,8 @@ use baoxue_domain::ledger::{
 use baoxue_domain::verdict::VerdictKind;
 use jiff::civil::Date;
 
-use crate::error::{Result, StoreError};
-use crate::event::answer_place;
+use crate::common::event::answer_place;
+use crate::ground::error::{Result, StoreError};
 use crate::{ChildRow, Clause, Row, Store, Subject, Tx, Value, Vault, binds};
 
 /// Children of one question.

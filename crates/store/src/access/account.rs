@@ -4,7 +4,7 @@ use baoxue_domain::access::{Actor, Grant, Role};
 use baoxue_domain::place::PlacePath;
 use jiff::civil::Date;
 
-use crate::error::Result;
+use crate::ground::error::Result;
 use crate::{Row, Store, Tx, Vault, binds};
 
 /// An account as log-in needs it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::{Result, StoreError};
+use crate::ground::error::{Result, StoreError};
 use crate::{Clause, Row, Store, Tx, Vault, binds};
 
 /// Where headings are sealed, and the kind of their tokens.

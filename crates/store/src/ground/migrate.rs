@@ -2,22 +2,22 @@
 
 use baoxue_domain::ledger::DROPPED_OUT;
 
-use crate::batch::seal_said;
-use crate::error::{Result, StoreError};
-use crate::event::answer_place;
-use crate::run::RUN_ROSTERS;
+use crate::common::event::answer_place;
+use crate::comparison::run::RUN_ROSTERS;
+use crate::ground::error::{Result, StoreError};
+use crate::roster::batch::seal_said;
 use crate::{NewEstablishment, NewFile, Store, Subject, Tx, binds};
 
 /// In order; a migration that was released never changes.
 const MIGRATIONS: &[(i64, &str)] = &[
-    (1, include_str!("../migrations/0001_base.sql")),
-    (2, include_str!("../migrations/0002_run_report.sql")),
-    (3, include_str!("../migrations/0003_standing.sql")),
-    (4, include_str!("../migrations/0004_accounts.sql")),
-    (5, include_str!("../migrations/0005_jobs.sql")),
-    (6, include_str!("../migrations/0006_policy.sql")),
-    (7, include_str!("../migrations/0007_task.sql")),
-    (8, include_str!("../migrations/0008_reminders.sql")),
+    (1, include_str!("../../migrations/0001_base.sql")),
+    (2, include_str!("../../migrations/0002_run_report.sql")),
+    (3, include_str!("../../migrations/0003_standing.sql")),
+    (4, include_str!("../../migrations/0004_accounts.sql")),
+    (5, include_str!("../../migrations/0005_jobs.sql")),
+    (6, include_str!("../../migrations/0006_policy.sql")),
+    (7, include_str!("../../migrations/0007_task.sql")),
+    (8, include_str!("../../migrations/0008_reminders.sql")),
 ];
 
 /// Any number that nothing else locks.

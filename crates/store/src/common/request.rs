@@ -3,7 +3,7 @@
 use baoxue_domain::access::Role;
 use baoxue_domain::place::PlacePath;
 
-use crate::error::{Result, StoreError};
+use crate::ground::error::{Result, StoreError};
 use crate::{Row, Store, Tx, binds};
 
 /// How long a request waits for the second person.

@@ -11,7 +11,7 @@ use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 use ureq::Agent;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
-use crate::error::{Result, StoreError};
+use crate::ground::error::{Result, StoreError};
 
 /// How long a signed address holds: one request.
 const SIGNED: Duration = Duration::from_secs(300);

@@ -9,8 +9,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use ring::aead::{Aad, LessSafeKey, MAX_TAG_LEN, NONCE_LEN, Nonce};
 
-use crate::error::{Result, StoreError};
-use crate::vault::{Vault, random};
+use crate::ground::error::{Result, StoreError};
+use crate::ground::vault::{Vault, random};
 
 const MAGIC: &[u8; 4] = b"BXE1";
 /// Plain bytes of a chunk: one row of a roster costs little more than a chunk to read.

@@ -6,7 +6,7 @@ use baoxue_domain::place::PlacePath;
 use jiff::civil::Date;
 use rustc_hash::FxHashMap;
 
-use crate::error::{Result, StoreError};
+use crate::ground::error::{Result, StoreError};
 use crate::{Clause, Row, Store, Tx, Value, binds};
 
 /// A place or a school as it is on a day.

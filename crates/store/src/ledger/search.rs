@@ -2,8 +2,8 @@
 
 use baoxue_domain::access::Jurisdiction;
 
-use crate::child::Sight;
-use crate::error::Result;
+use crate::ground::error::Result;
+use crate::ledger::child::Sight;
 use crate::{Clause, Store, Vault};
 
 /// What a token is of.
@@ -109,7 +109,7 @@ impl Store {
                 c.add(format!("c.id IN (SELECT child_id FROM child_search{})", of.sql()));
             }
             c.add("c.merged_into IS NULL");
-            crate::child::inside(&mut c, &sight);
+            crate::ledger::child::inside(&mut c, &sight);
             let limit = c.bind(MAX_FOUND);
             format!("SELECT c.id FROM child c{} ORDER BY c.id LIMIT {limit}", c.sql())
         };

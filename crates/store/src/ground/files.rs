@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 
-use crate::error::{Result, StoreError};
+use crate::ground::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Store, columns_of_files, random};
 
 /// How long a copy of a file that is at home in a bucket stays on this machine.

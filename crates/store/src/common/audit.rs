@@ -3,7 +3,7 @@
 
 use baoxue_domain::access::{Deed, is_known_subject};
 
-use crate::error::Result;
+use crate::ground::error::Result;
 use crate::{Clause, Jurisdiction, Row, Store, Tx, Value, Vault, binds};
 
 /// Rows that are verified at a time.

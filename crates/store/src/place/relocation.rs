@@ -6,7 +6,7 @@ use baoxue_domain::place::PlacePath;
 use jiff::civil::Date;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::error::{Result, StoreError};
+use crate::ground::error::{Result, StoreError};
 use crate::{Clause, NewRequest, OnRelocation, REQUEST_MS, RequestKind, Row, Store, Tx, Value, binds, columns_of_places};
 
 /// A place that becomes another; what lies below goes along.

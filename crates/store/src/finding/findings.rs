@@ -6,9 +6,9 @@ use baoxue_domain::task::TaskState;
 
 use rustc_hash::FxHashMap;
 
-use crate::child::Sight;
-use crate::error::{Result, StoreError};
-use crate::event::answer_place;
+use crate::common::event::answer_place;
+use crate::ground::error::{Result, StoreError};
+use crate::ledger::child::Sight;
 use crate::{After, ChildRow, Clause, LookedUp, NewEvent, NewTask, Row, Store, Subject, Tx, Vault, binds};
 
 /// A finding. It comes from a look-up, and from nowhere else: it is the key to what hangs on it.

@@ -10,7 +10,7 @@ use baoxue_domain::verdict::VerdictKind;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, StoreError};
+use crate::ground::error::{Result, StoreError};
 use crate::{Clause, Established, Finding, Row, Store, Tx, Vault, binds};
 
 /// The encrypted part of a child.

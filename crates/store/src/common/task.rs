@@ -2,8 +2,8 @@
 
 use baoxue_domain::task::TaskState;
 
-use crate::error::{Result, StoreError};
-use crate::finding::answering;
+use crate::finding::findings::answering;
+use crate::ground::error::{Result, StoreError};
 use crate::{Clause, Jurisdiction, NewEvent, Row, Store, Subject, Tx, binds};
 
 /// A task.

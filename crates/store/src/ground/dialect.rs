@@ -11,8 +11,8 @@ use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 
-use crate::audit::Told;
-use crate::error::{Result, StoreError};
+use crate::common::audit::Told;
+use crate::ground::error::{Result, StoreError};
 
 /// Connections that read while one writes; an office has few people at once.
 const READERS: u32 = 8;

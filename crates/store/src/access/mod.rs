@@ -1,0 +1,3 @@
+//! 账号 (accounts), grants and sessions.
+
+pub(crate) mod account;

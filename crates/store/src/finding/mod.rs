@@ -1,0 +1,3 @@
+//! 核实 (findings).
+
+pub(crate) mod findings;

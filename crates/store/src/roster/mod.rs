@@ -1,0 +1,3 @@
+//! 名册 (rosters): batches of rows.
+
+pub(crate) mod batch;
