@@ -47,6 +47,24 @@ async function openPanel(url: string, from: HTMLElement) {
     return;
   }
   panel.innerHTML = await answer.text();
+  // 上一个、下一个:同一名单里的
+  const others = all<HTMLElement>("main [data-panel]");
+  const here = others.indexOf(from);
+  const step = (label: string, to: HTMLElement | undefined) => {
+    const button = document.createElement("button");
+    button.className = "btn";
+    button.type = "button";
+    button.textContent = label;
+    button.disabled = !to;
+    button.addEventListener("click", () => to && void openPanel(to.dataset.panel!, to));
+    return button;
+  };
+  const steps = document.createElement("p");
+  steps.className = "actions";
+  steps.append(step("上一个", others[here - 1]), step("下一个", others[here + 1]));
+  one(".panel-head", panel)?.after(steps);
+  all("tr.chosen").forEach((row) => row.classList.remove("chosen"));
+  from.closest("tr")?.classList.add("chosen");
   panel.hidden = false;
   opener = from;
   panel.focus();
@@ -59,6 +77,41 @@ function closePanel() {
 document.addEventListener("keydown", (e) => {
   if (e.key === "Escape") closePanel();
 });
+
+// 选列:这台电脑上记住
+for (const table of all<HTMLTableElement>("table[data-columns]")) {
+  const name = `columns-${table.dataset.columns}`;
+  const heads = all<HTMLTableCellElement>("thead th", table);
+  const labels = heads.map((h) => h.textContent?.replace("▾", "").trim() ?? "");
+  let hidden: string[] = [];
+  try {
+    hidden = JSON.parse(localStorage.getItem(name) ?? "[]");
+  } catch { /* what cannot be read is nothing chosen */ }
+  const show = () => all<HTMLTableRowElement>("tr", table).forEach((row) =>
+    Array.from(row.cells).forEach((cell, i) => (cell.hidden = hidden.includes(labels[i]))));
+  const box = document.createElement("details");
+  box.className = "drop-down columns no-print";
+  box.innerHTML = '<summary class="btn">选列</summary><form></form>';
+  const form = one("form", box)!;
+  // the first column with a name says who it is
+  labels.filter(Boolean).slice(1).forEach((label) => {
+    const choice = document.createElement("label");
+    const tick = document.createElement("input");
+    choice.className = "check";
+    tick.type = "checkbox";
+    tick.checked = !hidden.includes(label);
+    tick.addEventListener("change", () => {
+      hidden = tick.checked ? hidden.filter((h) => h !== label) : [...hidden, label];
+      localStorage.setItem(name, JSON.stringify(hidden));
+      show();
+    });
+    choice.append(tick, ` ${label}`);
+    form.append(choice);
+  });
+  const place = one(".list-head .actions") ?? one(".list-head");
+  place?.append(box);
+  show();
+}
 
 // 选地方:点了建议就填上
 document.addEventListener("click", (e) => {

@@ -23,7 +23,7 @@ pub use common::setting::{NewSetting, Setting};
 pub use common::task::{NewTask, Task, UnitTasks};
 pub use comparison::review::{Decision, DecisionFilter, NewPair, ReviewPair, Side};
 pub use comparison::run::{ChildRecord, KnownChild, NewRun, Run, RunResult, RunState, SourceKey};
-pub use finding::findings::{Finding, FindingFilter, FindingThen, Placed, Returned, StateCount};
+pub use finding::findings::{Finding, FindingFilter, FindingOrder, FindingThen, PlaceCount, Placed, Returned, StateCount};
 pub use ground::backup::Manifest;
 pub use ground::bucket::FileBucket;
 pub use ground::dialect::{Dialect, Row, Tx, Value};

@@ -42,6 +42,12 @@ impl From<usize> for Value {
     }
 }
 
+impl From<i64> for Value {
+    fn from(n: i64) -> Self {
+        Self::Number(n as f64)
+    }
+}
+
 /// A column of a table.
 #[derive(Debug, Clone)]
 pub struct Column {

@@ -142,7 +142,7 @@ fn print(o: &Outcome, request: &Request) {
     }
     let of = |g: VerdictGroup| s.groups.get(&g).copied().unwrap_or(0);
     println!(
-        "\n儿童 {} 人(其中法定年龄段 {} 人):在学 {},有说明 {},待核实 {},未见就读记录 {}\n",
+        "\n儿童 {} 人(其中法定年龄段 {} 人):在学 {},有说明 {},须查清 {},未见就读记录 {}\n",
         s.children,
         s.in_cohorts,
         of(VerdictGroup::InSchool),

@@ -2,13 +2,14 @@
 
 use baoxue_domain::access::Jurisdiction;
 use baoxue_domain::finding::FindingState;
+use baoxue_domain::place::PlacePath;
 use baoxue_domain::task::TaskState;
 
 use rustc_hash::FxHashMap;
 
 use crate::common::event::answer_place;
 use crate::ground::error::{Result, StoreError};
-use crate::ledger::child::Sight;
+use crate::ledger::child::{Sight, below_of};
 use crate::{After, ChildRow, Clause, LookedUp, NewEvent, NewTask, Row, Store, Subject, Tx, Vault, binds};
 
 /// A finding. It comes from a look-up, and from nowhere else: it is the key to what hangs on it.
@@ -119,6 +120,53 @@ pub struct FindingFilter {
     pub unit: Option<String>,
     /// Whose deadline is before this moment.
     pub due_before: Option<i64>,
+    /// Of children below this path, in the line to which it belongs: where they live, where they go to school.
+    pub below: Option<String>,
+    /// Only of these children (a search).
+    pub children: Option<Vec<i64>>,
+    /// In which order.
+    pub order: FindingOrder,
+}
+
+/// How a list of findings is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FindingOrder {
+    /// The nearest deadline first.
+    #[default]
+    Due,
+    /// The last step first.
+    Changed,
+    /// By verdict.
+    Verdict,
+    /// By state.
+    State,
+    /// By the unit that has it.
+    Unit,
+}
+
+impl FindingOrder {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Due => "COALESCE(t.deadline_at, 9223372036854775807), f.id",
+            Self::Changed => "f.changed_at DESC, f.id",
+            Self::Verdict => "f.verdict, f.id",
+            Self::State => "f.state, f.id",
+            Self::Unit => "t.unit_path, f.id",
+        }
+    }
+}
+
+/// Findings of children below one place.
+#[derive(Debug, Clone)]
+pub struct PlaceCount {
+    /// The place; nothing where nobody knows where the child lives.
+    pub path: Option<String>,
+    /// State of the findings.
+    pub state: FindingState,
+    /// All of them.
+    pub all: i64,
+    /// Those whose deadline has passed.
+    pub overdue: i64,
 }
 
 const COLUMNS: &str = "f.id, f.child_id, f.verdict, f.state, f.run_id, f.opened_at, t.unit_path, t.deadline_at, COALESCE(t.escalated, 0), f.answer, \
@@ -159,6 +207,12 @@ fn where_of(f: &FindingFilter) -> Clause {
         let v = c.bind(t);
         c.add(format!("t.deadline_at < {v}"));
     }
+    if let Some(path) = &f.below {
+        c.below(if path.starts_with('e') { "c.school_path" } else { "c.residence_path" }, path);
+    }
+    if let Some(children) = &f.children {
+        c.one_of("f.child_id", children.iter().copied());
+    }
     c
 }
 
@@ -191,12 +245,13 @@ pub(crate) fn answering(c: &mut Clause, sight: &Sight) -> &'static str {
 }
 
 impl Store {
-    /// Findings for which the jurisdiction answers, overdue first; and how many there are.
+    /// Findings for which the jurisdiction answers; and how many there are.
     pub async fn findings(&self, f: &FindingFilter, j: &Jurisdiction, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
         let sight = self.sight(j).await?;
         let mut c = where_of(f);
         let from = answering(&mut c, &sight);
-        self.findings_where(from, c, limit, offset).await
+        let from = if f.below.is_some() { WITH_CHILDREN } else { from };
+        self.findings_where(from, c, f.order, limit, offset).await
     }
 
     /// Findings sent to units of the jurisdiction (an inbox), overdue first; and how many there are.
@@ -204,18 +259,43 @@ impl Store {
         let mut c = where_of(f);
         of_tasks(&mut c, f);
         c.inside(j, &["t.unit_path"], &["t.unit_path"]);
-        self.findings_where(FINDINGS, c, limit, offset).await
+        self.findings_where(FINDINGS, c, f.order, limit, offset).await
     }
 
-    async fn findings_where(&self, from: &str, mut c: Clause, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
+    async fn findings_where(
+        &self,
+        from: &str,
+        mut c: Clause,
+        order: FindingOrder,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<Finding>, i64)> {
         let count = self.one(&format!("SELECT COUNT(*) FROM {from}{}", c.sql()), c.values.clone()).await?;
         let count = count.map_or(Ok(0), |r| r.int(0))?;
         let (limit, offset) = (c.bind(limit), c.bind(offset));
+        let sql = format!("SELECT {COLUMNS} FROM {from}{} ORDER BY {} LIMIT {limit} OFFSET {offset}", c.sql(), order.sql());
+        Ok((self.all(&sql, c.values).await?.iter().map(|r| finding(&self.vault, r)).collect::<Result<_>>()?, count))
+    }
+
+    /// How many findings of children who live in each place one level below `at` are in each state, of those for which the jurisdiction
+    /// answers.
+    pub async fn finding_counts_by_place(&self, j: &Jurisdiction, at: &PlacePath, now: i64) -> Result<Vec<PlaceCount>> {
+        let sight = self.sight(j).await?;
+        let mut c = Clause::new();
+        let now = c.bind(now);
+        answering(&mut c, &sight);
+        let place = below_of(at);
         let sql = format!(
-            "SELECT {COLUMNS} FROM {from}{} ORDER BY COALESCE(t.deadline_at, 9223372036854775807), f.id LIMIT {limit} OFFSET {offset}",
+            "SELECT {place}, f.state, COUNT(*), COUNT(CASE WHEN t.state = 'waiting' AND t.deadline_at < {now} THEN 1 END)
+             FROM {WITH_CHILDREN}{} GROUP BY 1, f.state",
             c.sql()
         );
-        Ok((self.all(&sql, c.values).await?.iter().map(|r| finding(&self.vault, r)).collect::<Result<_>>()?, count))
+        let row = |r: &Row| {
+            let state = r.text(1)?;
+            let state = FindingState::find(&state).ok_or_else(|| StoreError::unreadable("finding.state", &state))?;
+            Ok(PlaceCount { path: r.opt_text(0)?, state, all: r.int(2)?, overdue: r.int(3)? })
+        };
+        self.all(&sql, c.values).await?.iter().map(row).collect()
     }
 
     /// How many findings are in each state of those for which the jurisdiction answers.

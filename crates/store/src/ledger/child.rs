@@ -138,6 +138,10 @@ pub struct LedgerQuery {
     pub below: Option<String>,
     /// Only born in this year.
     pub birth_year: Option<i64>,
+    /// Only this sex.
+    pub sex: Option<String>,
+    /// Only in a grade that has one of these names, by the class in which they stand; empty for all.
+    pub grade: Vec<String>,
     /// Only these children (a search).
     pub ids: Option<Vec<i64>>,
     /// As it was known to hold on a day.
@@ -335,6 +339,13 @@ fn from_where(q: &LedgerQuery, sight: &Sight) -> (String, Clause) {
         let (a, b) = (c.bind(format!("{year:04}-01-01")), c.bind(format!("{year:04}-12-31")));
         c.add(format!("c.birth_date BETWEEN {a} AND {b}"));
     }
+    if let Some(sex) = &q.sex {
+        c.equal("c.sex", sex);
+    }
+    if !q.grade.is_empty() {
+        let any: Vec<String> = q.grade.iter().map(|g| format!("c.school_path LIKE {}", c.bind(format!("e/%/%/{g}/%")))).collect();
+        c.add(format!("({})", any.join(" OR ")));
+    }
     if let Some(ids) = &q.ids {
         c.one_of("c.id", ids.iter().copied());
     }
@@ -344,6 +355,18 @@ fn from_where(q: &LedgerQuery, sight: &Sight) -> (String, Clause) {
     }
     inside(&mut c, sight);
     (from, c)
+}
+
+/// The place one level below `at` in which a child lives, as SQL. Codes of one level have one length: 52, 5288, 528801, 528801100.
+pub(crate) fn below_of(at: &PlacePath) -> String {
+    let next = match at.depth() {
+        0 => 2,
+        1 => 4,
+        2 => 6,
+        3 => 9,
+        _ => 12,
+    };
+    format!("substr(c.residence_path, 1, {})", at.as_str().len() + next + 1)
 }
 
 impl Store {
@@ -572,6 +595,23 @@ impl Store {
         if let Some(key) = key {
             self.counts.keep(generation, key, counts.clone());
         }
+        Ok(counts)
+    }
+
+    /// How many children who live in each place one level below `at` fit; an empty path where nobody knows where they live.
+    pub async fn counts_by_place(&self, q: &LedgerQuery, j: &Jurisdiction, at: &PlacePath) -> Result<Vec<(String, i64)>> {
+        let generation = self.generation().await?;
+        let key = format!("by place {at} {q:?} {:?}", j.prefixes());
+        if let Some(known) = self.counts.get(generation, &key) {
+            return Ok(known);
+        }
+        let sight = self.sight(j).await?;
+        let (from, c) = from_where(q, &sight);
+        let sql = format!("SELECT {}, COUNT(*) FROM {from}{} GROUP BY 1", below_of(at), c.sql());
+        let rows = self.all(&sql, c.values).await?;
+        let counts: Vec<(String, i64)> =
+            rows.iter().map(|r| Ok((r.opt_text(0)?.unwrap_or_default(), r.int(1)?))).collect::<Result<_>>()?;
+        self.counts.keep(generation, key, counts.clone());
         Ok(counts)
     }
 

@@ -103,6 +103,15 @@ impl Store {
         self.all(&sql, c.values).await?.iter().map(place).collect()
     }
 
+    /// The different names of the places of a kind below a path.
+    pub async fn names_below(&self, path: &str, kind: &str) -> Result<Vec<String>> {
+        let mut c = Clause::new();
+        c.below("path", path);
+        c.equal("kind", kind);
+        let rows = self.all(&format!("SELECT DISTINCT name FROM place{} ORDER BY name", c.sql()), c.values).await?;
+        rows.iter().map(|r| r.text(0)).collect()
+    }
+
     /// Every name that schools below a path have or had: code, name, whether it is the present one.
     pub async fn school_names(&self, path: &str, on: Date) -> Result<Vec<(String, String, bool)>> {
         let mut c = Clause::new();

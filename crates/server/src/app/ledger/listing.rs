@@ -247,7 +247,7 @@ impl Office {
         self.note(actor, Deed::Export, of.list.title(), &format!("{total} 人,截至 {day};条件:{};{kind}", of.said())).await?;
         let homes: Vec<&str> = children.iter().filter_map(|c| c.residence_path.as_deref()).collect();
         let trails = self.trails(&homes).await?;
-        let who = format!("{}({})", actor.name, actor.login);
+        let who = actor.clone();
         let (title, conditions, at) = (of.title(), of.said(), self.clock.now());
         let (list, open) = (of.list.title(), reason.is_some());
         let made = tokio::task::spawn_blocking(move || {
@@ -291,32 +291,41 @@ impl Office {
                 rows: Box::new(rows),
                 notes: Vec::new(),
             };
-            let moment = format!("{} {:02}:{:02}", at.date(), at.hour(), at.minute());
-            let content = if open {
-                "完整的姓名、证件号、电话和住址"
-            } else {
-                "姓名、证件号、电话和住址已隐去"
-            };
-            let lines = [
-                ("名单", title),
-                ("条件", conditions),
-                ("截至", day),
-                ("内容", content.to_owned()),
-                ("导出人", who),
-                ("导出时间", moment),
-                ("提示", "含未成年人个人信息,仅限控辍保学工作使用,用后删除;本次导出已记入审计日志。".to_owned()),
-            ];
-            let mark = TableSheet {
-                name: "导出说明".into(),
-                title: Some("导出说明".into()),
-                subtitle: None,
-                columns: vec![Column::new("项目", 14.0), Column::new("内容", 60.0)],
-                rows: Box::new(lines.into_iter().map(|(k, v)| vec![Value::from(k), v.into()])),
-                notes: Vec::new(),
-            };
+            let mark = note_sheet(&who, &title, &conditions, &day, open, at);
             workbook(vec![table, mark])
         });
         made.await.map_err(|_| OfficeError::Input("导出时程序出错,请重试".into()))?.map_err(|e| OfficeError::Input(e.to_string()))
+    }
+}
+
+/// 导出说明: who took which list away, when, with which conditions.
+pub fn note_sheet(
+    by: &Actor,
+    list: &str,
+    conditions: &str,
+    day: &str,
+    open: bool,
+    at: jiff::civil::DateTime,
+) -> TableSheet<'static> {
+    let moment = format!("{} {:02}:{:02}", at.date(), at.hour(), at.minute());
+    let content =
+        if open { "完整的姓名、证件号、电话和住址" } else { "姓名、证件号、电话和住址已隐去" };
+    let lines = [
+        ("名单", list.to_owned()),
+        ("条件", conditions.to_owned()),
+        ("截至", day.to_owned()),
+        ("内容", content.to_owned()),
+        ("导出人", format!("{}({})", by.name, by.login)),
+        ("导出时间", moment),
+        ("提示", "含未成年人个人信息,仅限控辍保学工作使用,用后删除;本次导出已记入审计日志。".to_owned()),
+    ];
+    TableSheet {
+        name: "导出说明".into(),
+        title: Some("导出说明".into()),
+        subtitle: None,
+        columns: vec![Column::new("项目", 14.0), Column::new("内容", 60.0)],
+        rows: Box::new(lines.into_iter().map(|(k, v)| vec![Value::from(k), v.into()])),
+        notes: Vec::new(),
     }
 }
 
@@ -346,7 +355,7 @@ const COLUMNS: [(&str, f64); 21] = [
 ];
 
 /// 柳林镇, 石桥村 of 虚构省 › 虚构州 › 青禾县 › 柳林镇 › 石桥村.
-fn town_and_village(trail: Option<&String>) -> (String, String) {
+pub fn town_and_village(trail: Option<&String>) -> (String, String) {
     let mut steps = trail.map(|t| t.split(" › ").skip(3).map(str::to_owned)).into_iter().flatten();
     (steps.next().unwrap_or_default(), steps.next().unwrap_or_default())
 }

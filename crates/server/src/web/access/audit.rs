@@ -11,12 +11,10 @@ use serde::Deserialize;
 use crate::app::clock::moment;
 use crate::app::office::OfficeError;
 use crate::web::frame::error::PageError;
+use crate::web::frame::list::{self, Address, Pager};
 use crate::web::frame::shell::{Shell, html, shell};
-use crate::web::frame::view::{MAX_PAGE, Pager, when};
+use crate::web::frame::view::when;
 use crate::web::frame::visit::Visit;
-
-/// Rows of a page of the log.
-const PAGE: i64 = 100;
 
 #[derive(Deserialize, Default)]
 pub struct AuditQuery {
@@ -30,6 +28,8 @@ pub struct AuditQuery {
     from: String,
     #[serde(default)]
     to: String,
+    #[serde(default)]
+    per: String,
     #[serde(default)]
     page: Option<i64>,
     #[serde(default)]
@@ -104,10 +104,18 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<AuditQu
         from: day(&q.from)?.map(|d| moment(d.at(0, 0, 0, 0))),
         to: day(&q.to)?.map(|d| moment(d.saturating_add(1.day()).at(0, 0, 0, 0))),
     };
-    let wanted = q.page.unwrap_or(1).clamp(1, MAX_PAGE);
+    let size = list::size(&q.per);
+    let wanted = list::page(q.page);
     let j = signed.actor.jurisdiction(Action::ViewAudit)?;
-    let (rows, total) = app.office.store.audit_page(&f, &j, PAGE, (wanted - 1) * PAGE).await?;
-    let parts = [("login", q.login.as_str()), ("action", &q.action), ("subject", &q.subject), ("from", &q.from), ("to", &q.to)];
+    let (rows, total) = app.office.store.audit_page(&f, &j, size, (wanted - 1) * size).await?;
+    let parts = [
+        ("login", q.login.as_str()),
+        ("action", &q.action),
+        ("subject", &q.subject),
+        ("from", &q.from),
+        ("to", &q.to),
+        ("per", &q.per),
+    ];
     let verified = match q.verify {
         Some(_) => {
             let c = app.office.check_log(None, None).await?;
@@ -148,7 +156,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<AuditQu
         rights: rights.0,
         shell: shell(&app, &signed, &headers, "审计日志", "/audit").await?,
         lines: rows.into_iter().map(line).collect(),
-        pager: Pager::new(wanted, PAGE, total, "/audit", &parts),
+        pager: Pager::new(wanted, size, total, Address::new("/audit", &parts)),
         verified,
         actions: Deed::ALL.iter().map(|d| (d.code(), d.label())).collect(),
         q,

@@ -17,12 +17,11 @@ use crate::app::comparison::judging::SideBySide;
 use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::list::{self, Address, Pager};
 use crate::web::frame::shell::{Shell, go, html, shell};
-use crate::web::frame::view::{Pager, when};
+use crate::web::frame::view::when;
 use crate::web::frame::visit::Visit;
 
-/// Decisions of a page.
-const PAGE: usize = 50;
 /// Decisions listed under the pair.
 const RECENT: i64 = 10;
 
@@ -197,6 +196,8 @@ pub struct DecisionsQuery {
     #[serde(default)]
     q: String,
     #[serde(default)]
+    per: String,
+    #[serde(default)]
     page: Option<i64>,
 }
 
@@ -231,8 +232,9 @@ pub async fn decisions(Visit { app, signed, headers }: Visit, Query(q): Query<De
     if !typed.is_empty() {
         all.retain(|d| d.by.contains(typed) || d.sides.iter().flatten().any(|s| s.name.contains(typed)));
     }
-    let pager = Pager::new(q.page.unwrap_or(1), PAGE as i64, all.len() as i64, "/decisions", &[("show", &q.show), ("q", &q.q)]);
-    let from = (pager.page as usize - 1) * PAGE;
+    let size = list::size(&q.per);
+    let at = Address::new("/decisions", &[("show", &q.show), ("q", &q.q), ("per", &q.per)]);
+    let pager = Pager::new(list::page(q.page), size, all.len() as i64, at);
     let tab = |label, href, show: &str| DecisionTab { label, href, active: q.show == show };
     let page = Decisions {
         shell: shell(&app, &signed, &headers, "人工认定记录", "/review").await?,
@@ -242,7 +244,7 @@ pub async fn decisions(Visit { app, signed, headers }: Visit, Query(q): Query<De
             tab("已撤回的", "/decisions?show=undone", "undone"),
             tab("全部", "/decisions?show=all", "all"),
         ],
-        lines: all.iter().skip(from).take(PAGE).map(said).collect(),
+        lines: all.iter().skip(pager.offset(size) as usize).take(size as usize).map(said).collect(),
         pager,
         show: q.show,
         q: q.q,

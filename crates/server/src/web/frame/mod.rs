@@ -6,6 +6,7 @@ pub mod connections;
 pub mod error;
 pub mod forms;
 pub mod guard;
+pub mod list;
 pub mod routes;
 pub mod shell;
 pub mod trace;

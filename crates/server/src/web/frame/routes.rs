@@ -11,7 +11,7 @@ use baoxue_domain::access::Action;
 
 use crate::web::access::{audit, confirmations, entering, me, people};
 use crate::web::comparison::{agreement, checks, events, review, runs};
-use crate::web::finding::{findings, units};
+use crate::web::finding::{detail, inbox, list, steps, units};
 use crate::web::frame::{assets, guard};
 use crate::web::installation::{help, settings};
 use crate::web::ledger::{children, ledgers};
@@ -118,6 +118,7 @@ pub fn all(app: &Arc<App>) -> Routes {
         .get("/place", SignedIn, switch::page)
         .post("/place", SignedIn, switch::switch)
         .get("/", SignedIn, home::page)
+        .get("/board.xlsx", May(A::Dispatch), home::export)
         .get("/help", SignedIn, help::page)
         .get("/samples/{kind}", SignedIn, help::sample)
         // 比对
@@ -159,19 +160,21 @@ pub fn all(app: &Arc<App>) -> Routes {
         .get("/children/{id}/rows", May(A::ViewChild), children::rows)
         .post("/children/{id}/reveal", May(A::Reveal), children::reveal)
         // 核实
-        .get("/findings", May(A::Dispatch), findings::list)
-        .post("/findings/dispatch", May(A::Dispatch), findings::dispatch)
+        .get("/findings", May(A::Dispatch), list::page)
+        .get("/findings/export.xlsx", May(A::Dispatch), list::export)
+        .post("/findings/export.xlsx", May(A::Dispatch), list::export_full)
+        .post("/findings/dispatch", May(A::Dispatch), list::dispatch)
         .get("/findings/units", May(A::Dispatch), units::page)
         .post("/findings/units/remind", May(A::Dispatch), units::remind)
-        .get("/inbox", May(A::AnswerFinding), findings::inbox)
-        .get("/findings/{id}", FINDINGS, findings::page)
-        .upload("/findings/{id}/answer", May(A::AnswerFinding), ANSWER_BYTES, findings::answer)
-        .post("/findings/{id}/hand-back", May(A::AnswerFinding), findings::hand_back)
-        .post("/findings/{id}/send-back", May(A::CloseFinding), findings::send_back)
-        .post("/findings/{id}/clear", May(A::CloseFinding), findings::clear)
-        .post("/findings/{id}/confirm", May(A::CloseFinding), findings::confirm)
-        .post("/findings/{id}/reopen", May(A::CloseFinding), findings::reopen)
-        .get("/findings/{id}/proofs/{proof}", FINDINGS, findings::proof)
+        .get("/inbox", May(A::AnswerFinding), inbox::page)
+        .get("/findings/{id}", FINDINGS, detail::page)
+        .upload("/findings/{id}/answer", May(A::AnswerFinding), ANSWER_BYTES, steps::answer)
+        .post("/findings/{id}/hand-back", May(A::AnswerFinding), steps::hand_back)
+        .post("/findings/{id}/send-back", May(A::CloseFinding), steps::send_back)
+        .post("/findings/{id}/clear", May(A::CloseFinding), steps::clear)
+        .post("/findings/{id}/confirm", May(A::CloseFinding), steps::confirm)
+        .post("/findings/{id}/reopen", May(A::CloseFinding), steps::reopen)
+        .get("/findings/{id}/proofs/{proof}", FINDINGS, detail::proof)
         // 设置
         .get("/places", May(A::ManagePlaces), tree::page)
         .upload("/places", May(A::ManagePlaces), ANSWER_BYTES, tree::put)

@@ -19,6 +19,8 @@ const SAID: &str = "said";
 
 /// A place in the side bar.
 pub struct NavItem {
+    /// The group that begins with it; nothing inside of one.
+    pub group: &'static str,
     pub href: &'static str,
     pub label: &'static str,
     pub icon: &'static str,
@@ -61,27 +63,29 @@ pub struct Shell {
     pub js: String,
 }
 
-/// Label, address, icon, what the role needs.
-const NAV: &[(&str, &str, &str, Option<Action>)] = &[
-    ("工作台", "/", "home", None),
-    ("待核实", "/inbox", "inbox", Some(Action::AnswerFinding)),
-    ("导入名册", "/rosters", "upload", Some(Action::ImportRosters)),
-    ("比对", "/runs", "compare", Some(Action::ViewRuns)),
-    ("人工认定", "/review", "review", Some(Action::DecideReview)),
-    ("台账", "/ledgers/suspected", "ledger", Some(Action::ViewLedger)),
-    ("交办核实", "/findings", "send", Some(Action::Dispatch)),
-    ("专项核查", "/checks", "check", Some(Action::ViewChecks)),
-    ("班级清点", "/classes", "check", Some(Action::CountClasses)),
-    ("名册交接", "/hand-overs", "log", Some(Action::ViewHandOvers)),
-    ("区划学校", "/places", "place", Some(Action::ManagePlaces)),
-    ("名册来源", "/sources", "source", Some(Action::ManageSources)),
-    ("参数", "/settings", "gear", Some(Action::ManageSettings)),
-    ("人员授权", "/people", "people", Some(Action::ManageUsers)),
-    ("本校教师账号", "/people", "people", Some(Action::ManageTeachers)),
-    ("待复核", "/confirmations", "check", Some(Action::ConfirmAccounts)),
-    ("登录规则", "/settings", "gear", Some(Action::ManageUsers)),
-    ("审计日志", "/audit", "audit", Some(Action::ViewAudit)),
-    ("帮助", "/help", "help", None),
+/// Group, label, address, icon, what the role needs.
+type Place = (&'static str, &'static str, &'static str, &'static str, Option<Action>);
+
+const NAV: &[Place] = &[
+    ("", "工作台", "/", "home", None),
+    ("", "待核实", "/inbox", "inbox", Some(Action::AnswerFinding)),
+    ("", "交办核实", "/findings", "send", Some(Action::Dispatch)),
+    ("", "台账", "/ledgers/suspected", "ledger", Some(Action::ViewLedger)),
+    ("", "班级清点", "/classes", "check", Some(Action::CountClasses)),
+    ("名册比对", "导入名册", "/rosters", "upload", Some(Action::ImportRosters)),
+    ("名册比对", "比对", "/runs", "compare", Some(Action::ViewRuns)),
+    ("名册比对", "人工认定", "/review", "review", Some(Action::DecideReview)),
+    ("名册比对", "专项核查", "/checks", "check", Some(Action::ViewChecks)),
+    ("名册比对", "名册交接", "/hand-overs", "log", Some(Action::ViewHandOvers)),
+    ("名册比对", "名册来源", "/sources", "source", Some(Action::ManageSources)),
+    ("管理", "区划学校", "/places", "place", Some(Action::ManagePlaces)),
+    ("管理", "参数", "/settings", "gear", Some(Action::ManageSettings)),
+    ("管理", "人员授权", "/people", "people", Some(Action::ManageUsers)),
+    ("管理", "本校教师账号", "/people", "people", Some(Action::ManageTeachers)),
+    ("管理", "待复核", "/confirmations", "check", Some(Action::ConfirmAccounts)),
+    ("管理", "登录规则", "/settings", "gear", Some(Action::ManageUsers)),
+    ("管理", "审计日志", "/audit", "audit", Some(Action::ViewAudit)),
+    ("使用", "帮助", "/help", "help", None),
 ];
 
 /// The frame of a page at `here`.
@@ -90,10 +94,13 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
     let (waiting, overdue) = app.office.inbox_counts(actor).await?;
     let pending = app.office.pending_count(actor).await?;
     let first = |path: &str| path.split('/').nth(1).unwrap_or("").to_owned();
-    let allowed = || NAV.iter().filter(|n| n.3.is_none_or(|a| actor.may(a)));
-    let tabs: Vec<&str> = TAB_ORDER.into_iter().filter(|t| allowed().any(|n| n.1 == *t)).take(TABS).collect();
+    let allowed = || NAV.iter().filter(|n| n.4.is_none_or(|a| actor.may(a)));
+    let tabs: Vec<&str> = TAB_ORDER.into_iter().filter(|t| allowed().any(|n| n.2 == *t)).take(TABS).collect();
+    let before = std::iter::once("").chain(allowed().map(|n| n.0));
     let nav = allowed()
-        .map(|(label, href, icon, _)| NavItem {
+        .zip(before)
+        .map(|((group, label, href, icon, _), before)| NavItem {
+            group: if *group == before { "" } else { group },
             href,
             label,
             icon,

@@ -10,9 +10,6 @@ use crate::app::clock::civil;
 use crate::app::office::OfficeError;
 use crate::web::App;
 
-/// No list has more pages.
-pub const MAX_PAGE: i64 = 1_000_000;
-
 /// A child as a page shows it.
 pub struct ChildView {
     pub id: i64,
@@ -127,26 +124,6 @@ pub fn number(n: i64) -> String {
     if n < 0 { format!("-{out}") } else { out }
 }
 
-/// Pages of a list.
-pub struct Pager {
-    pub page: i64,
-    pub pages: i64,
-    pub total: String,
-    /// The address without the page's number, ending in `?` or `&`.
-    pub base: String,
-}
-
-impl Pager {
-    pub fn new(page: i64, size: i64, total: i64, path: &str, query: &[(&str, &str)]) -> Self {
-        let pages = ((total + size - 1) / size).max(1);
-        let mut base = format!("{path}?");
-        for (name, value) in query.iter().filter(|(_, v)| !v.is_empty()) {
-            base.push_str(&format!("{name}={}&", url_part(value)));
-        }
-        Self { page: page.clamp(1, pages), pages, total: number(total), base }
-    }
-}
-
 /// A value in an address.
 pub fn url_part(text: &str) -> String {
     text.bytes()
@@ -159,16 +136,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_addresses() {
+    fn numbers_and_parts_of_addresses() {
         for (n, text) in
             [(0, "0"), (999, "999"), (1000, "1,000"), (12_431, "12,431"), (1_000_000, "1,000,000"), (-1500, "-1,500")]
         {
             assert_eq!(number(n), text);
         }
-        let p = Pager::new(9, 50, 120, "/ledgers/suspected", &[("place", "g/52/"), ("verdict", ""), ("q", "王 a")]);
-        assert_eq!((p.page, p.pages), (3, 3));
-        assert_eq!(p.base, "/ledgers/suspected?place=g/52/&q=%E7%8E%8B%20a&");
-        assert_eq!(Pager::new(1, 50, 0, "/x", &[]).pages, 1);
+        assert_eq!(url_part("g/52/王 a"), "g/52/%E7%8E%8B%20a");
         assert_eq!(when(1_696_737_600_000), "2023-10-08 12:00");
         assert_eq!(short_place("虚构省 › 虚构州 › 青禾县 › 柳林镇 › 石桥村"), "柳林镇 › 石桥村");
         assert_eq!(short_place("青禾县"), "青禾县");

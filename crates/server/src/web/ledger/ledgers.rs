@@ -6,6 +6,7 @@ use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Response};
 use baoxue_domain::access::Action;
 use baoxue_domain::place::PlacePath;
+use baoxue_domain::school::Grade;
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::{AsOf, LedgerQuery, Listed, Order};
 use serde::Deserialize;
@@ -16,13 +17,11 @@ use crate::app::ledger::listing::{List, Listing, Verification};
 use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::list::{self, Address, Column, Condition, Head, Pager, heads};
 use crate::web::frame::shell::{Shell, html, search_by, shell};
-use crate::web::frame::view::{ChildView, MAX_PAGE, Pager, number, of_list, url_part, verdict_class};
+use crate::web::frame::view::{ChildView, number, of_list, verdict_class};
 use crate::web::frame::visit::Visit;
 use crate::web::roster::rosters::{XLSX, file};
-
-/// Rows of a page.
-const PAGE: i64 = 50;
 
 /// What stands in the address of a ledger.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -44,33 +43,31 @@ pub struct LedgerAddress {
     #[serde(default)]
     gone: String,
     #[serde(default)]
+    sex: String,
+    #[serde(default)]
+    grade: String,
+    #[serde(default)]
+    per: String,
+    #[serde(default)]
     page: Option<i64>,
 }
 
 impl LedgerAddress {
-    fn parts(&self) -> [(&'static str, &str); 8] {
-        [
-            ("verdict", &self.verdict),
+    fn at(&self, path: &str) -> Address {
+        let parts = [
+            ("verdict", self.verdict.as_str()),
             ("place", &self.place),
+            ("sex", &self.sex),
+            ("grade", &self.grade),
             ("born", &self.born),
             ("q", &self.q),
             ("on", &self.on),
             ("known", &self.known),
             ("sort", &self.sort),
             ("gone", &self.gone),
-        ]
-    }
-
-    /// The address with one part other than it is.
-    fn with(&self, path: &str, name: &str, value: &str) -> String {
-        let mut out = String::new();
-        for (n, v) in self.parts() {
-            let v = if n == name { value } else { v };
-            if !v.is_empty() {
-                out.push_str(&format!("{}{n}={}", if out.is_empty() { "?" } else { "&" }, url_part(v)));
-            }
-        }
-        format!("{path}{out}")
+            ("per", &self.per),
+        ];
+        Address::new(path, &parts)
     }
 
     fn order(&self) -> Order {
@@ -92,10 +89,11 @@ struct Chip {
     class: &'static str,
 }
 
-struct PlaceOption {
-    path: String,
-    name: String,
-    selected: bool,
+/// A place that a filter offers.
+pub struct PlaceOption {
+    pub path: String,
+    pub name: String,
+    pub selected: bool,
 }
 
 /// A child on a ledger, with what was verified.
@@ -113,9 +111,11 @@ struct LedgerPage {
     tabs: Vec<Chip>,
     chips: Vec<Chip>,
     places: Vec<PlaceOption>,
-    sorts: Vec<(&'static str, &'static str, bool)>,
+    heads: Vec<Head>,
+    grades: Vec<(String, &'static str, bool)>,
     address: LedgerAddress,
-    removable: Vec<(String, String)>,
+    at: Address,
+    conditions: Vec<Condition>,
     as_of: String,
     /// How a past day is shown, and the address that shows it the other way.
     known: Option<(&'static str, String)>,
@@ -160,6 +160,17 @@ async fn listing(app: &App, signed: &SignedIn, list: List, a: &LedgerAddress) ->
         let name = store.place_names(&[at.as_str()]).await?.remove(at.as_str());
         conditions.push(name.unwrap_or_else(|| at.last().to_owned()));
     }
+    let sex = match a.sex.as_str() {
+        "" => None,
+        s @ ("男" | "女") => Some(s.to_owned()),
+        _ => return Err(OfficeError::Input("性别只能选男或女".into()).into()),
+    };
+    conditions.extend(sex.clone());
+    let grade = match a.grade.as_str() {
+        "" => Vec::new(),
+        n => grades_named(app, signed, n).await?,
+    };
+    conditions.extend(grade.first().cloned());
     conditions.extend(a.born.parse::<i64>().ok().map(|y| format!("{y} 年生")));
     if ids.is_some() {
         conditions.push(format!("查找“{}”", a.q.trim()));
@@ -178,6 +189,8 @@ async fn listing(app: &App, signed: &SignedIn, list: List, a: &LedgerAddress) ->
         verdicts: verdict.map(|v| v.code().to_owned()).into_iter().collect(),
         below: below.map(|p| p.as_str().to_owned()),
         birth_year: a.born.parse().ok(),
+        sex,
+        grade,
         ids,
         as_of,
         listed: list.standing().map(|standing| Listed { standing, day: today.to_string() }),
@@ -201,10 +214,10 @@ impl From<baoxue_domain::access::Refusal> for PageError {
 const MOST_SCHOOLS: usize = 300;
 
 /// Counties, towns, or schools, inside what one may see.
-async fn places(app: &App, signed: &SignedIn, selected: &str) -> Result<Vec<PlaceOption>, PageError> {
+pub async fn places(app: &App, signed: &SignedIn, selected: &str, action: Action) -> Result<Vec<PlaceOption>, PageError> {
     let mut out = Vec::new();
     let today = app.office.clock.today();
-    for path in signed.actor.places(Action::ViewLedger)? {
+    for path in signed.actor.places(action)? {
         let kinds: &[&str] = if path.is_government() { &["town", "village"] } else { &["school"] };
         if path.depth() > 4 || (!path.is_government() && path.depth() > 1) {
             continue;
@@ -234,19 +247,20 @@ pub async fn page(
     Path(code): Path<String>,
     Query(a): Query<LedgerAddress>,
 ) -> Result<Response, PageError> {
-    let list = list_of(&code)?;
+    let list_kind = list_of(&code)?;
     let here = format!("/ledgers/{code}");
-    let of = listing(&app, &signed, list, &a).await?;
+    let of = listing(&app, &signed, list_kind, &a).await?;
     let q = &of.query;
     let j = signed.actor.jurisdiction(Action::ViewLedger)?;
     let store = &app.office.store;
     let today = app.office.clock.today().to_string();
     let counts = store.verdict_counts(&LedgerQuery { verdicts: Vec::new(), ..q.clone() }, &j).await?;
-    let wanted = a.page.unwrap_or(1).clamp(1, MAX_PAGE);
-    let mut page = store.children(q, &j, of.order, PAGE, (wanted - 1) * PAGE).await?;
-    let pager = Pager::new(wanted, PAGE, page.total, &here, &a.parts());
+    let at = a.at(&here);
+    let (wanted, size) = (list::page(a.page), list::size(&a.per));
+    let mut page = store.children(q, &j, of.order, size, (wanted - 1) * size).await?;
+    let pager = Pager::new(wanted, size, page.total, at.clone());
     if pager.page != wanted {
-        page = store.children(q, &j, of.order, PAGE, (pager.page - 1) * PAGE).await?;
+        page = store.children(q, &j, of.order, size, pager.offset(size)).await?;
     }
     let mut tabs = Vec::new();
     for l in List::ALL {
@@ -255,8 +269,8 @@ pub async fn page(
         tabs.push(Chip {
             label: l.label().to_owned(),
             count: number(all.iter().map(|c| c.1).sum()),
-            href: LedgerAddress { verdict: String::new(), ..a.clone() }.with(&format!("/ledgers/{}", l.code()), "", ""),
-            active: l == list,
+            href: at.at(&format!("/ledgers/{}", l.code())).with("verdict", "").to_string(),
+            active: l == list_kind,
             class: "",
         });
     }
@@ -267,7 +281,7 @@ pub async fn page(
         Chip {
             label: k.label().to_owned(),
             count: number(count(*k)),
-            href: a.with(&here, "verdict", if active { "" } else { k.code() }),
+            href: at.with("verdict", if active { "" } else { k.code() }).to_string(),
             active,
             class: verdict_class(Some(*k)),
         }
@@ -276,32 +290,34 @@ pub async fn page(
     if chips.len() == 1 && a.verdict.is_empty() {
         chips.clear();
     }
-    let places = places(&app, &signed, &a.place).await?;
+    let places = places(&app, &signed, &a.place, Action::ViewLedger).await?;
     let known = q.as_of.as_ref().map(|_| match a.known.as_str() {
-        "now" => ("按现在所知", a.with(&here, "known", "")),
-        _ => ("按当日所知", a.with(&here, "known", "now")),
+        "now" => ("按现在所知", at.with("known", "").to_string()),
+        _ => ("按当日所知", at.with("known", "now").to_string()),
     });
     let verified = app.office.verifications(&signed.actor, q, &page.rows).await?;
     let children = of_list(&app, &signed.actor, page.rows).await?;
     let line = |child: ChildView| Line { verified: verified.get(&child.id).cloned().unwrap_or_default(), child };
     let page = LedgerPage {
-        shell: shell(&app, &signed, &headers, list.title(), "/ledgers").await?,
-        code: list.code(),
-        about: list.about(),
+        shell: shell(&app, &signed, &headers, list_kind.title(), "/ledgers").await?,
+        code: list_kind.code(),
+        about: list_kind.about(),
         tabs,
         chips,
-        removable: removable(&a, &here, &places),
+        conditions: conditions(&a, &at, &places),
         places,
-        sorts: SORTS.iter().map(|(v, l)| (*v, *l, a.sort == *v)).collect(),
+        heads: heads(&COLUMNS, &at, if a.sort.is_empty() { "verdict" } else { &a.sort }),
+        grades: GRADES.iter().enumerate().map(|(i, l)| ((i + 1).to_string(), *l, a.grade == (i + 1).to_string())).collect(),
         as_of: app.office.day_of(q),
         known,
         nobody: nobody(&app, &signed, &of, &a).await?,
         lines: children.into_iter().map(line).collect(),
         pager,
         may_export: signed.actor.may(Action::Export),
-        export: a.with(&format!("{here}/export.xlsx"), "", ""),
-        print: a.with(&format!("{here}/print"), "", ""),
+        export: at.at(&format!("{here}/export.xlsx")).to_string(),
+        print: at.at(&format!("{here}/print")).to_string(),
         reasons: REASONS,
+        at,
         address: a,
         today,
         bureau: app.office.policy(signed.actor.home()).await?.bureau,
@@ -309,32 +325,62 @@ pub async fn page(
     Ok(html(&page.shell, page.render()?))
 }
 
-/// Orders that one may choose.
-const SORTS: [(&str, &str); 5] =
-    [("", "按判定"), ("birth", "按出生日期"), ("school", "按学校"), ("place", "按居住地"), ("since", "按变动时间")];
+/// Columns, and by which of them the list sorts.
+const COLUMNS: [Column; 13] = [
+    ("姓名", "", None),
+    ("性别", "", None),
+    ("出生日期", "", Some("birth")),
+    ("证件号", "", None),
+    ("家长", "", None),
+    ("居住地", "", Some("place")),
+    ("学校班级", "", Some("school")),
+    ("判定", "", Some("verdict")),
+    ("自何时", "", Some("since")),
+    ("核实状态", "", None),
+    ("核实单位", "", None),
+    ("结论", "", None),
+    ("日期", "", None),
+];
+/// Grades of compulsory schooling.
+const GRADES: [&str; 9] =
+    ["一年级", "二年级", "三年级", "四年级", "五年级", "六年级", "七年级(初一)", "八年级(初二)", "九年级(初三)"];
+
+/// A grade's names in the schools that one sees: files say 七年级 and 初一.
+async fn grades_named(app: &App, signed: &SignedIn, number: &str) -> Result<Vec<String>, PageError> {
+    let grade: u8 =
+        number.parse().ok().filter(|n| (1..=9).contains(n)).ok_or_else(|| OfficeError::Input("年级写成 1 到 9".into()))?;
+    let mut names = vec![GRADES[usize::from(grade) - 1].split('(').next().unwrap_or_default().to_owned()];
+    let mut add = |name: &str| {
+        if Grade::parse(name).is_some_and(|g| g.number() == grade) && !names.iter().any(|n| n == name) {
+            names.push(name.to_owned());
+        }
+    };
+    for path in signed.actor.places(Action::ViewLedger)? {
+        let below = path.education_prefix().unwrap_or_else(|| path.as_str().to_owned());
+        app.office.store.names_below(&below, "grade").await?.iter().for_each(|n| add(n));
+    }
+    Ok(names)
+}
+
 /// For what full lists are taken away; another reason can be written.
 pub const REASONS: [&str; 5] = ["制作台账或报表", "上报上级", "交乡镇或学校核实", "核对名册", "领导或上级要求"];
 
 /// Conditions that one click takes away.
-fn removable(a: &LedgerAddress, here: &str, places: &[PlaceOption]) -> Vec<(String, String)> {
-    let mut out = Vec::new();
-    let mut remove = |name: &str, label: String| out.push((label, a.with(here, name, "")));
-    if !a.q.is_empty() {
-        remove("q", format!("查找“{}”", a.q));
-    }
-    if let Some(p) = places.iter().find(|p| p.selected) {
-        remove("place", p.name.clone());
-    }
-    if !a.born.is_empty() {
-        remove("born", format!("{} 年生", a.born));
-    }
-    if !a.on.is_empty() {
-        remove("on", format!("截至 {}", a.on));
-    }
-    if !a.gone.is_empty() {
-        remove("gone", "来源中消失".into());
-    }
-    out
+fn conditions(a: &LedgerAddress, at: &Address, places: &[PlaceOption]) -> Vec<Condition> {
+    let place = places.iter().find(|p| p.selected).map(|p| p.name.clone());
+    let grade = a.grade.parse::<usize>().ok().and_then(|n| GRADES.get(n.wrapping_sub(1))).map(|g| (*g).to_owned());
+    let some = |t: &str, label: String| (!t.is_empty()).then_some(label);
+    let all = [
+        ("q", some(&a.q, format!("查找“{}”", a.q))),
+        ("place", place),
+        ("sex", some(&a.sex, a.sex.clone())),
+        ("grade", grade),
+        ("born", some(&a.born, format!("{} 年生", a.born))),
+        ("on", some(&a.on, format!("截至 {}", a.on))),
+        ("gone", some(&a.gone, "来源中消失".into())),
+    ];
+    let chosen = all.into_iter().filter_map(|(name, label)| Some((name, label?)));
+    chosen.map(|(name, label)| Condition { label, href: at.with(name, "").to_string() }).collect()
 }
 
 /// Why a list is empty: never more than is known.
@@ -494,9 +540,9 @@ async fn printed(
         total: number(total),
         left_out: if left_out > 0 { number(left_out) } else { String::new() },
         open: reason.is_some(),
-        full: a.with(&format!("/ledgers/{code}/print"), "", ""),
+        full: a.at(&format!("/ledgers/{code}/print")).to_string(),
         reasons: REASONS,
-        list: a.with(&format!("/ledgers/{code}"), "", ""),
+        list: a.at(&format!("/ledgers/{code}")).to_string(),
     };
     Ok(axum::response::Html(page.render()?).into_response())
 }
@@ -535,17 +581,4 @@ pub async fn search(Visit { app, signed, headers }: Visit, Query(s): Query<Searc
         more,
     };
     Ok(html(&page.shell, page.render()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters_stay_in_the_address() {
-        let a =
-            LedgerAddress { verdict: "never-enrolled".into(), place: "g/52/".into(), page: Some(3), ..LedgerAddress::default() };
-        assert_eq!(a.with("/x", "verdict", ""), "/x?place=g/52/");
-        assert_eq!(a.with("/x", "q", "王"), "/x?verdict=never-enrolled&place=g/52/&q=%E7%8E%8B");
-    }
 }

@@ -22,17 +22,15 @@ use crate::app::roster::staging::{
 use crate::app::roster::supersede::Mode;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::list::{self, Address, Pager};
 use crate::web::frame::shell::{Shell, go, html, shell};
-use crate::web::frame::view::{Pager, number, url_part, when};
+use crate::web::frame::view::{number, url_part, when};
 use crate::web::frame::visit::Visit;
 
 /// Excel's own type.
 pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 /// Files of one drop: a zip holds more.
 const MAX_FILES: usize = 200;
-/// Batches on a page of the hand-over log.
-const PAGE: i64 = 50;
-
 /// A file to keep, with its Chinese name.
 pub fn file(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response {
     let mut response = bytes.into_response();
@@ -368,14 +366,17 @@ struct HandOvers {
 #[derive(Deserialize)]
 pub struct PageQuery {
     #[serde(default)]
+    per: String,
+    #[serde(default)]
     page: Option<i64>,
 }
 
 pub async fn hand_overs(Visit { app, signed, headers }: Visit, Query(q): Query<PageQuery>) -> Result<Response, PageError> {
     let county = app.office.area(&signed.actor, Action::ViewHandOvers)?;
     let total = app.office.store.batch_count(county.as_str(), &[]).await?;
-    let pager = Pager::new(q.page.unwrap_or(1), PAGE, total, "/hand-overs", &[]);
-    let all = app.office.store.batches(county.as_str(), &[], PAGE, (pager.page - 1) * PAGE).await?;
+    let size = list::size(&q.per);
+    let pager = Pager::new(list::page(q.page), size, total, Address::new("/hand-overs", &[("per", &q.per)]));
+    let all = app.office.store.batches(county.as_str(), &[], size, pager.offset(size)).await?;
     let page = HandOvers {
         shell: shell(&app, &signed, &headers, "名册交接记录", "/hand-overs").await?,
         people: all.iter().map(|b| b.handed_over_by.clone()).collect(),

@@ -43,7 +43,7 @@ async fn from_dropped_files_to_a_cleared_finding() {
         result
             .says("本辖区跟踪儿童 <b>48</b> 人")
             .says("<b>43</b> 人在学")
-            .says("<b>1</b> 人待核实")
+            .says("<b>1</b> 人须查清")
             .says("<b>4</b> 人未见就读记录");
         app.get(&county, "/ledgers/suspected").await.says("共 <b>5</b> 人");
         app.get(&county, "/ledgers/suspected?verdict=enrolled-not-present").await.says("共 <b>1</b> 人");

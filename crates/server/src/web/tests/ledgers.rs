@@ -34,7 +34,7 @@ async fn finding_of(app: &TestApp, i: usize) -> (i64, i64) {
 }
 
 /// Answered by the village of the first town, with a photo.
-async fn answered(app: &TestApp, i: usize, disposition: &str) -> i64 {
+pub async fn answered(app: &TestApp, i: usize, disposition: &str) -> i64 {
     let officer = actor_of(&app.office, "county").await;
     let (id, _) = finding_of(app, i).await;
     app.office.dispatch(&officer, &[id], None, None).await.unwrap();
@@ -52,14 +52,14 @@ async fn step(app: &TestApp, cookie: &str, id: i64, step: &str, note: &str) -> s
     app.post(cookie, &format!("/findings/{id}/{step}"), &[("version", &version), ("note", note)]).await
 }
 
-async fn count(app: &TestApp, who: &str, address: &str) -> String {
+pub async fn count(app: &TestApp, who: &str, address: &str) -> String {
     let page = app.get(who, address).await;
     page.is(200);
     page.text().split("共 <b>").nth(1).unwrap().split('<').next().unwrap().to_owned()
 }
 
 /// How many rows an exported list has, and its text.
-async fn sheet(app: &TestApp, who: &str, address: &str) -> (usize, String, String) {
+pub async fn sheet(app: &TestApp, who: &str, address: &str) -> (usize, String, String) {
     let a = app.post(who, address, &[("reason", "上报上级")]).await;
     a.is(200);
     let name = a.headers.get("content-disposition").unwrap().to_str().unwrap().to_owned();

@@ -5,6 +5,7 @@ mod counties;
 mod entering;
 mod journeys;
 mod ledgers;
+mod lists;
 mod rosters;
 mod sight;
 mod support;
