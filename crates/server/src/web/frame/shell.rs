@@ -85,7 +85,7 @@ const NAV: &[Place] = &[
     ("管理", "待复核", "/confirmations", "check", Some(Action::ConfirmAccounts)),
     ("管理", "登录规则", "/settings", "gear", Some(Action::ManageUsers)),
     ("管理", "审计日志", "/audit", "audit", Some(Action::ViewAudit)),
-    ("使用", "帮助", "/help", "help", None),
+    ("", "帮助", "/help", "help", None),
 ];
 
 /// The frame of a page at `here`.
