@@ -49,9 +49,21 @@ pub struct Sheet {
     row_ends: Vec<u32>,
     text: String,
     width: usize,
+    /// What of it was not read, and why; empty where everything was.
+    note: String,
 }
 
 impl Sheet {
+    /// A sheet, or a file of a parcel, that was not read: its name stands for it, so that nobody takes it for read.
+    pub fn left_aside(name: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { name: name.into(), note: why.into(), ..Self::default() }
+    }
+
+    /// What of it was not read, and why; empty where everything was.
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+
     /// Number of rows, empty ones before the last included.
     pub fn height(&self) -> usize {
         self.row_ends.len()
@@ -80,7 +92,12 @@ impl Sheet {
 
     /// Gives up the memory of all rows but those wanted, which stay where they are.
     pub fn keep_rows(&mut self, wanted: impl Fn(usize) -> bool) {
-        let mut kept = Sheet { name: std::mem::take(&mut self.name), width: self.width, ..Sheet::default() };
+        let mut kept = Sheet {
+            name: std::mem::take(&mut self.name),
+            note: std::mem::take(&mut self.note),
+            width: self.width,
+            ..Sheet::default()
+        };
         for row in 0..self.height() {
             for s in if wanted(row) { self.stored(row) } else { &[] } {
                 let text = &self.text[s.start as usize..][..(s.len_kind & ((1 << LEN_BITS) - 1)) as usize];
@@ -112,7 +129,8 @@ impl Sheet {
     /// Writes the sheet for another process of the same program.
     pub fn write_to(&self, out: &mut impl Write) -> std::io::Result<()> {
         let number = |out: &mut dyn Write, n: usize| out.write_all(&(n as u64).to_le_bytes());
-        for (n, bytes) in [(self.name.len(), self.name.as_bytes()), (self.text.len(), self.text.as_bytes())] {
+        for text in [&self.name, &self.note, &self.text] {
+            let (n, bytes) = (text.len(), text.as_bytes());
             number(out, n)?;
             out.write_all(bytes)?;
         }
@@ -151,7 +169,7 @@ impl Sheet {
             from.take(n as u64).read_to_end(&mut bytes)?;
             if bytes.len() == n { String::from_utf8(bytes).map_err(|_| wrong()) } else { Err(wrong()) }
         };
-        let name = text(from, MAX_NAME)?;
+        let (name, note) = (text(from, MAX_NAME)?, text(from, MAX_NAME)?);
         let all = text(from, u64::from(u32::MAX))?;
         let width = number(from, super::read::MAX_COLUMNS as u64)?;
         let rows = number(from, super::read::MAX_ROWS as u64)?;
@@ -166,7 +184,7 @@ impl Sheet {
         if !ordered || !cells.iter().all(sound) {
             return Err(wrong());
         }
-        Ok(Self { name, cells, row_ends, text: all, width })
+        Ok(Self { name, cells, row_ends, text: all, width, note })
     }
 }
 
@@ -180,19 +198,26 @@ pub struct SheetBuilder {
     sheet: Sheet,
     row: usize,
     row_start: usize,
+    /// Cells with content beyond the last column that is read: strays far out, which no head names.
+    beyond: usize,
 }
 
 impl SheetBuilder {
     /// An empty sheet of this name.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { sheet: Sheet { name: name.into(), ..Sheet::default() }, row: 0, row_start: 0 }
+        Self { sheet: Sheet { name: name.into(), ..Sheet::default() }, ..Self::default() }
     }
 
     /// Puts a cell. Cells must come in order; one that comes out of order or twice is dropped.
     pub fn put(&mut self, row: usize, column: usize, kind: CellKind, text: &str) -> Result<(), TooLarge> {
-        if row >= super::read::MAX_ROWS || column >= super::read::MAX_COLUMNS {
-            // an empty cell far out is formatting, not content
-            return if kind == CellKind::Empty || text.trim().is_empty() { Ok(()) } else { Err(TooLarge) };
+        // an empty cell far out is formatting, not content
+        let is_empty = kind == CellKind::Empty || text.trim().is_empty();
+        if row >= super::read::MAX_ROWS {
+            return if is_empty { Ok(()) } else { Err(TooLarge) };
+        }
+        if column >= super::read::MAX_COLUMNS {
+            self.beyond += usize::from(!is_empty);
+            return Ok(());
         }
         if kind == CellKind::Empty || text.is_empty() {
             return Ok(());
@@ -236,6 +261,9 @@ impl SheetBuilder {
     pub fn finish(mut self) -> Sheet {
         if self.sheet.cells.len() > self.row_start {
             self.end_row();
+        }
+        if self.beyond > 0 {
+            self.sheet.note = format!("第 {} 列以后的 {} 个单元格没有读", super::read::MAX_COLUMNS, self.beyond);
         }
         self.sheet
     }
@@ -282,6 +310,7 @@ pub(crate) fn spread_merged(sheet: &Sheet, regions: &[Region]) -> Result<Sheet, 
     }
     let width = sheet.width().max(source.keys().map(|k| k.1 + 1).max().unwrap_or(0));
     let mut out = SheetBuilder::new(sheet.name.clone());
+    out.sheet.note.clone_from(&sheet.note);
     for r in 0..sheet.height() {
         for c in 0..width {
             let (sr, sc) = source.get(&(r, c)).copied().unwrap_or((r, c));

@@ -85,6 +85,9 @@ fn a_zip_of_class_lists_is_one_file() {
     zip.start_file("三(3)班.xlsx", options).unwrap();
     zip.write_all(&small_workbook()).unwrap();
     let sheets = read("x", zip.finish().unwrap().into_inner()).unwrap();
-    assert_eq!(sheets.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["三(1)班.csv", "三(2)班.txt", "三(3)班.xlsx/名册"]);
+    assert_eq!(
+        sheets.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
+        ["三(1)班.csv", "三(2)班.txt", "三(3)班.xlsx/名册", "说明.pdf"]
+    );
     assert_eq!(sheets[1].cell(1, 0).text, "李小红");
 }

@@ -5,16 +5,30 @@ use std::io::{Cursor, Read};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::{MAX_MEMBERS, MAX_UNPACKED_BYTES, ReadError, excel, read_any};
+use super::{MAX_MEMBERS, MAX_UNPACKED_BYTES, ReadError, excel, mend, opendocument, read_any};
 use crate::sheet::Sheet;
 
 pub(super) fn read(bytes: Vec<u8>, open_parcels: bool) -> Result<Vec<Sheet>, ReadError> {
+    read_zip(bytes, open_parcels, true)
+}
+
+fn read_zip(bytes: Vec<u8>, open_parcels: bool, may_mend: bool) -> Result<Vec<Sheet>, ReadError> {
     let mut zip = ZipArchive::new(Cursor::new(bytes.as_slice())).map_err(damaged)?;
     let names: Vec<String> = zip.file_names().filter_map(Result::ok).map(|n| n.into_owned()).collect();
     let has = |n: &str| names.iter().any(|x| x == n);
     if has("xl/workbook.xml") {
         let merged = inspect(&mut zip)?;
-        return excel::read_xlsx(bytes, merged);
+        return match excel::read_xlsx(&bytes, merged) {
+            Err(e @ ReadError::Damaged(_)) if may_mend => match mend::mended(&bytes) {
+                Some(mended) => read_zip(mended, false, false).map_err(|_| e),
+                None => Err(e),
+            },
+            other => other,
+        };
+    }
+    if may_mend && mend::has_backslashes(names.iter().map(String::as_str)) {
+        inspect(&mut zip)?;
+        return read_zip(mend::mended(&bytes).ok_or_else(damage)?, false, false);
     }
     if has("xl/workbook.bin") {
         inspect(&mut zip)?;
@@ -28,7 +42,9 @@ pub(super) fn read(bytes: Vec<u8>, open_parcels: bool) -> Result<Vec<Sheet>, Rea
     }
     if has("content.xml") && has("mimetype") {
         inspect(&mut zip)?;
-        return excel::read_ods(bytes);
+        let mut content = String::new();
+        zip.by_name("content.xml").map_err(damaged)?.read_to_string(&mut content).map_err(|_| damage())?;
+        return excel::read_ods(bytes, &opendocument::merged_regions(&content));
     }
     if !open_parcels {
         return Err(ReadError::NotSpreadsheet("压缩包里的压缩包(请只压缩一层)".into()));
@@ -43,7 +59,7 @@ fn parcel(mut zip: ZipArchive<Cursor<&[u8]>>) -> Result<Vec<Sheet>, ReadError> {
     }
     let mut left = MAX_UNPACKED_BYTES;
     let mut sheets = Vec::new();
-    let mut refused = None;
+    let mut refused: Vec<(String, ReadError)> = Vec::new();
     for i in 0..zip.len() {
         let mut member = zip.by_index(i).map_err(damaged)?;
         let path = member_name(member.name_raw());
@@ -61,15 +77,16 @@ fn parcel(mut zip: ZipArchive<Cursor<&[u8]>>) -> Result<Vec<Sheet>, ReadError> {
                 }
                 s
             })),
-            Err(e @ (ReadError::Bomb | ReadError::Encrypted | ReadError::Damaged(_))) => return Err(e),
-            Err(e) => refused = Some(e),
+            Err(ReadError::Bomb) => return Err(ReadError::Bomb),
+            // one file that cannot be read does not take the others with it
+            Err(e) => refused.push((path, e)),
         }
     }
-    match refused {
-        Some(e) if sheets.is_empty() => Err(e),
-        _ if sheets.is_empty() => Err(ReadError::NotSpreadsheet("空的压缩包".into())),
-        _ => Ok(sheets),
+    if sheets.is_empty() {
+        return Err(refused.pop().map_or_else(|| ReadError::NotSpreadsheet("空的压缩包".into()), |r| r.1));
     }
+    sheets.extend(refused.into_iter().map(|(path, e)| Sheet::left_aside(path, e.to_string())));
+    Ok(sheets)
 }
 
 /// Chinese Windows writes names in GBK without saying so.

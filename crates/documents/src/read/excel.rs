@@ -1,5 +1,6 @@
 //! Excel and OpenDocument workbooks, through calamine.
 
+use std::collections::HashMap;
 use std::io::Cursor;
 
 use calamine::{Data, DataRef, Ods, Range, Reader, SheetType, SheetVisible, Xls, XlsError, Xlsb, Xlsx, XlsxError};
@@ -9,8 +10,18 @@ use jiff::civil::{Date, date};
 use super::ReadError;
 use crate::sheet::{CellKind, Region, Sheet, SheetBuilder, spread_merged};
 
+/// Sheets that nobody sees, or that hold no cells but a chart: said, and not read.
+fn unseen<B: std::io::Read + std::io::Seek, R: Reader<B>>(book: &R) -> Vec<Sheet> {
+    let why = |s: &calamine::Sheet| match (s.typ, s.visible) {
+        (SheetType::WorkSheet, SheetVisible::Visible) => None,
+        (SheetType::WorkSheet, _) => Some("隐藏的工作表,没有读;要读请先取消隐藏"),
+        _ => Some("是图表或宏,不是表格"),
+    };
+    book.sheets_metadata().iter().filter_map(|s| Some(Sheet::left_aside(&s.name, why(s)?))).collect()
+}
+
 /// Sheets that people can see and that hold cells.
-fn visible<R: Reader<Cursor<Vec<u8>>>>(book: &R) -> Vec<String> {
+fn visible<B: std::io::Read + std::io::Seek, R: Reader<B>>(book: &R) -> Vec<String> {
     book.sheets_metadata()
         .iter()
         .filter(|s| s.typ == SheetType::WorkSheet && s.visible == SheetVisible::Visible)
@@ -18,7 +29,7 @@ fn visible<R: Reader<Cursor<Vec<u8>>>>(book: &R) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn read_xlsx(bytes: Vec<u8>, merged: bool) -> Result<Vec<Sheet>, ReadError> {
+pub(super) fn read_xlsx(bytes: &[u8], merged: bool) -> Result<Vec<Sheet>, ReadError> {
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(xlsx_error)?;
     let epoch_1904 = book.has_1904_epoch();
     let mut sheets = Vec::new();
@@ -42,6 +53,7 @@ pub(super) fn read_xlsx(bytes: Vec<u8>, merged: bool) -> Result<Vec<Sheet>, Read
         }
         sheets.push(sheet);
     }
+    sheets.extend(unseen(&book));
     Ok(sheets)
 }
 
@@ -73,17 +85,32 @@ pub(super) fn read_xls(bytes: Vec<u8>) -> Result<Vec<Sheet>, ReadError> {
         let regions: Vec<_> = book.merge_cells_by_sheet_name(&name).unwrap_or_default().iter().map(region).collect();
         sheets.push(if regions.is_empty() { sheet } else { spread_merged(&sheet, &regions)? });
     }
+    sheets.extend(unseen(&book));
     Ok(sheets)
 }
 
 pub(super) fn read_xlsb(bytes: Vec<u8>) -> Result<Vec<Sheet>, ReadError> {
     let mut book: Xlsb<_> = Xlsb::new(Cursor::new(bytes)).map_err(|_| damage())?;
-    visible(&book).into_iter().map(|name| from_range(&name, &book.worksheet_range(&name).map_err(|_| damage())?, false)).collect()
+    let mut sheets = Vec::new();
+    for name in visible(&book) {
+        sheets.push(from_range(&name, &book.worksheet_range(&name).map_err(|_| damage())?, false)?);
+    }
+    sheets.extend(unseen(&book));
+    Ok(sheets)
 }
 
-pub(super) fn read_ods(bytes: Vec<u8>) -> Result<Vec<Sheet>, ReadError> {
+pub(super) fn read_ods(bytes: Vec<u8>, merged: &HashMap<String, Vec<Region>>) -> Result<Vec<Sheet>, ReadError> {
     let mut book: Ods<_> = Ods::new(Cursor::new(bytes)).map_err(|_| damage())?;
-    visible(&book).into_iter().map(|name| from_range(&name, &book.worksheet_range(&name).map_err(|_| damage())?, false)).collect()
+    let mut sheets = Vec::new();
+    for name in visible(&book) {
+        let sheet = from_range(&name, &book.worksheet_range(&name).map_err(|_| damage())?, false)?;
+        sheets.push(match merged.get(&name) {
+            Some(regions) => spread_merged(&sheet, regions)?,
+            None => sheet,
+        });
+    }
+    sheets.extend(unseen(&book));
+    Ok(sheets)
 }
 
 fn from_range(name: &str, range: &Range<Data>, epoch_1904: bool) -> Result<Sheet, ReadError> {

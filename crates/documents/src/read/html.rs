@@ -14,6 +14,9 @@ struct Table {
     rows: Vec<Vec<Option<String>>>,
     cell: Option<Span>,
     column: usize,
+    /// Cells of a head, and of a body.
+    heads: usize,
+    cells: usize,
 }
 
 struct Span {
@@ -58,11 +61,30 @@ impl Table {
         self.column += span.columns;
     }
 
-    fn finish(mut self, name: String, next_row: usize) -> Result<Sheet, ReadError> {
+    /// Ends with so many rows: cells that span beyond the last one make no rows.
+    fn end(mut self, next_row: usize) -> Self {
         self.end_cell(next_row);
+        self.rows.truncate(next_row);
+        self
+    }
+
+    fn width(&self) -> usize {
+        self.rows.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// Whether a table is this one's body: pages that keep the head in sight (element-ui, layui, floatThead) write two tables, the first
+    /// sometimes with a column more for the bar by which one scrolls.
+    fn is_head_of(&self, other: &Self) -> bool {
+        self.heads > 0
+            && self.cells == 0
+            && other.cells > 0
+            && other.heads == 0
+            && (other.width()..=other.width() + 1).contains(&self.width())
+    }
+
+    fn finish(self, name: String) -> Result<Sheet, ReadError> {
         let mut sheet = SheetBuilder::new(name);
-        // cells that span beyond the last row make no rows
-        for (r, row) in self.rows.iter().take(next_row).enumerate() {
+        for (r, row) in self.rows.iter().enumerate() {
             for (c, text) in row.iter().enumerate() {
                 sheet.put(r, c, CellKind::Text, text.as_deref().unwrap_or_default())?;
             }
@@ -72,7 +94,7 @@ impl Table {
 }
 
 pub(super) fn read(name: &str, text: &str) -> Result<Vec<Sheet>, ReadError> {
-    let mut sheets = Vec::new();
+    let mut tables: Vec<Table> = Vec::new();
     let mut table: Option<Table> = None;
     let (mut next_row, mut depth) = (0usize, 0u32);
     for token in Tokenizer::new(text) {
@@ -102,6 +124,7 @@ pub(super) fn read(name: &str, text: &str) -> Result<Vec<Sheet>, ReadError> {
                     b"td" | b"th" | b"cell" if depth <= 1 => {
                         if let Some(t) = &mut table {
                             t.end_cell(next_row);
+                            *(if tag.name.as_slice() == b"th" { &mut t.heads } else { &mut t.cells }) += 1;
                             // ss:Index leaves places out, ss:MergeAcross spans: XML spreadsheets
                             if let Some(i) = number("ss:index").checked_sub(1) {
                                 t.column = i.min(MAX_COLUMNS);
@@ -125,7 +148,7 @@ pub(super) fn read(name: &str, text: &str) -> Result<Vec<Sheet>, ReadError> {
                     if depth == 0
                         && let Some(t) = table.take()
                     {
-                        sheets.push(t.finish(sheet_name(name, sheets.len()), next_row)?);
+                        tables.push(t.end(next_row));
                     }
                 }
                 b"td" | b"th" | b"cell" if depth <= 1 => {
@@ -144,10 +167,21 @@ pub(super) fn read(name: &str, text: &str) -> Result<Vec<Sheet>, ReadError> {
         }
     }
     // a page cut off inside its table still has the rows before
-    if let Some(t) = table {
-        sheets.push(t.finish(sheet_name(name, sheets.len()), next_row)?);
+    tables.extend(table.map(|t| t.end(next_row)));
+    let mut whole: Vec<Table> = Vec::new();
+    for t in tables {
+        match whole.last_mut() {
+            Some(head) if head.is_head_of(&t) => {
+                head.rows.extend(t.rows);
+                head.cells = t.cells;
+            }
+            _ => whole.push(t),
+        }
     }
-    if sheets.is_empty() { Err(ReadError::NotSpreadsheet("没有表格的网页".into())) } else { Ok(sheets) }
+    if whole.is_empty() {
+        return Err(ReadError::NotSpreadsheet("没有表格的网页".into()));
+    }
+    whole.into_iter().enumerate().map(|(i, t)| t.finish(sheet_name(name, i))).collect()
 }
 
 fn sheet_name(name: &str, number: usize) -> String {
@@ -168,6 +202,16 @@ mod tests {
         assert_eq!([s.cell(1, 0).text, s.cell(1, 1).text, s.cell(1, 2).text], ["姓名", "电话", "村"]);
         assert_eq!([s.cell(2, 0).text, s.cell(2, 1).text], ["王&李 明", "138"]);
         assert_eq!(s.height(), 3);
+    }
+
+    #[test]
+    fn a_head_in_a_table_of_its_own_belongs_to_the_next() {
+        let page =
+            "<table><tr><th>姓名<th>性别<th></tr></table><table><tr><td>王明<td>男</tr></table><table><tr><td>别的</tr></table>";
+        let sheets = read("x", page).unwrap();
+        assert_eq!(sheets.len(), 2);
+        assert_eq!([sheets[0].cell(0, 0).text, sheets[0].cell(1, 0).text, sheets[0].cell(1, 1).text], ["姓名", "王明", "男"]);
+        assert_eq!(sheets[1].cell(0, 0).text, "别的");
     }
 
     #[test]

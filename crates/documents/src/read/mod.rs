@@ -8,6 +8,8 @@ mod compound;
 mod delimited;
 mod excel;
 mod html;
+mod mend;
+mod opendocument;
 
 use std::borrow::Cow;
 
@@ -130,13 +132,13 @@ fn sniff(bytes: &[u8]) -> Format {
     }
 }
 
-/// Reads all sheets that have content. `name` is only used to name sheets of files that have none.
+/// Reads all sheets that have content; what was left aside stands as a sheet without rows that says why. `name` is only used to name sheets of files that have none.
 pub fn read(name: &str, bytes: Vec<u8>) -> Result<Vec<Sheet>, ReadError> {
     // the readers of old formats may panic on damaged bytes: a bad file must never stop the program
     let sheets =
         std::panic::catch_unwind(|| read_any(name, bytes, true)).map_err(|_| ReadError::Damaged("内部结构错误".into()))??;
-    let sheets: Vec<Sheet> = sheets.into_iter().filter(|s| s.height() > 0).collect();
-    if sheets.is_empty() { Err(ReadError::NoContent) } else { Ok(sheets) }
+    let sheets: Vec<Sheet> = sheets.into_iter().filter(|s| s.height() > 0 || !s.note().is_empty()).collect();
+    if sheets.iter().all(|s| s.height() == 0) { Err(ReadError::NoContent) } else { Ok(sheets) }
 }
 
 fn read_any(name: &str, bytes: Vec<u8>, open_archives: bool) -> Result<Vec<Sheet>, ReadError> {

@@ -4,7 +4,7 @@ mod birth_date;
 mod national_id;
 
 pub use birth_date::{DateError, ReadDate, read_date};
-pub use national_id::{IdError, NationalId};
+pub use national_id::{IdError, NationalId, is_other_document};
 
 use serde::{Deserialize, Serialize};
 

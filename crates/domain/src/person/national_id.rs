@@ -150,6 +150,14 @@ impl From<NationalId> for String {
     }
 }
 
+/// 其他证件 (another document): whether a number is shaped like that of a passport or a travel permit, one or two letters and six to ten
+/// digits.
+pub fn is_other_document(text: &str) -> bool {
+    let letters = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let digits = &text[letters..];
+    (1..=2).contains(&letters) && (6..=10).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

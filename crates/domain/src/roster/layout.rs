@@ -9,6 +9,8 @@ use super::{Field, Grid, RawKind, clean_text, recognise_heading};
 const HEAD_SEARCH_ROWS: usize = 30;
 /// A head names at least so many fields.
 const MIN_FIELDS: usize = 2;
+/// Rows that a head may have: 学生信息 over 证件信息 over 身份证件号.
+const MAX_HEAD_ROWS: usize = 3;
 /// Children that one row may hold.
 const MAX_CHILDREN: usize = 8;
 
@@ -98,8 +100,13 @@ pub fn find_layout(grid: &dyn Grid, mapping: &Mapping) -> Option<Layout> {
     let rows = grid.height().min(HEAD_SEARCH_ROWS);
     let mut best: Option<(usize, Layout)> = None;
     for head in 0..rows {
-        for head_rows in [1, 2] {
-            if head + head_rows > grid.height() || (head_rows == 2 && !may_be_second_level(grid, head + 1)) {
+        for head_rows in 1..=MAX_HEAD_ROWS {
+            let levels = head + 1..head + head_rows;
+            if head + head_rows > grid.height() || !levels.clone().all(|r| may_be_lower_level(grid, r)) {
+                continue;
+            }
+            // a title stands over all columns alike, a level of a head divides them
+            if head_rows == MAX_HEAD_ROWS && !divides(grid, head) {
                 continue;
             }
             let columns = map_columns(grid, head, head_rows, mapping);
@@ -130,8 +137,14 @@ fn has_groups(grid: &dyn Grid, row: usize) -> bool {
     })
 }
 
-/// A second level has words only: a row with numbers or dates is the first child.
-fn may_be_second_level(grid: &dyn Grid, row: usize) -> bool {
+/// Whether a row holds at least two different texts.
+fn divides(grid: &dyn Grid, row: usize) -> bool {
+    let mut texts = (0..grid.width()).map(|c| grid.cell(row, c).text.trim()).filter(|t| !t.is_empty());
+    texts.next().is_some_and(|first| texts.any(|t| t != first))
+}
+
+/// A lower level has words only: a row with numbers or dates is the first child.
+fn may_be_lower_level(grid: &dyn Grid, row: usize) -> bool {
     let mut known = 0;
     for c in 0..grid.width() {
         let cell = grid.cell(row, c);
@@ -171,27 +184,23 @@ fn map_columns(grid: &dyn Grid, head: usize, head_rows: usize, mapping: &Mapping
     let mut members = 0usize;
     let mut in_member = false;
     let mut taken: std::collections::HashSet<(Field, usize)> = std::collections::HashSet::new();
-    let levels = |c: usize| -> (String, String) {
-        let upper = clean_text(grid.cell(head, c).text).into_owned();
-        let lower = if head_rows == 2 { clean_text(grid.cell(head + 1, c).text).into_owned() } else { String::new() };
-        match (upper.is_empty(), lower.is_empty() || lower == upper) {
-            (true, _) => (String::new(), lower),
-            (false, true) => (String::new(), upper),
-            (false, false) => (upper, lower),
-        }
-    };
-    let mut group = String::new();
+    // what stands over the columns from here on, level by level: a group that was not merged stands over its first column only
+    let mut groups: Vec<String> = vec![String::new(); head_rows - 1];
     for c in 0..grid.width() {
-        let (upper, own) = levels(c);
-        if own.is_empty() {
-            continue;
+        let texts: Vec<String> = (0..head_rows).map(|r| clean_text(grid.cell(head + r, c).text).into_owned()).collect();
+        let Some(own) = texts.iter().rfind(|t| !t.is_empty()).cloned() else { continue };
+        // a column's own heading may be merged over several levels
+        let top = texts.iter().position(|t| *t == own).unwrap_or(0);
+        for level in 0..groups.len() {
+            if texts[level].is_empty() {
+                continue;
+            }
+            groups[level] = if level < top { texts[level].clone() } else { String::new() };
+            if level < top && c > 0 && clean_text(grid.cell(head + level, c - 1).text) != texts[level] {
+                groups[level + 1..].iter_mut().for_each(String::clear);
+            }
         }
-        // a group heading that was not merged stands over its first column only
-        if !upper.is_empty() {
-            group = upper.clone();
-        } else if head_rows == 1 || !grid.cell(head, c).text.trim().is_empty() {
-            group.clear();
-        }
+        let group = groups.iter().filter(|g| !g.is_empty()).cloned().collect::<Vec<_>>().join("/");
         let heading = if group.is_empty() { own.clone() } else { format!("{group}/{own}") };
         let slot = match mapping.of(&heading).or_else(|| mapping.of(&own)) {
             Some(said) => said.map(|field| Slot { field, child: 0 }),
@@ -363,6 +372,18 @@ pub(super) mod tests {
             0,
             2,
             &[(0, Field::Name, 0), (1, Field::NationalId, 0), (2, Field::Guardian, 0), (3, Field::GuardianPhone, 0)],
+        );
+        check(
+            "某县花名册|某县花名册|某县花名册|某县花名册|某县花名册\n学校|学生信息|学生信息|家长信息|家长信息\n学校名称|基本信息|证件信息|姓名|电话\n|姓名|身份证件号||\n某校|王小明|5|王大|1",
+            1,
+            3,
+            &[
+                (0, Field::SchoolName, 0),
+                (1, Field::Name, 0),
+                (2, Field::NationalId, 0),
+                (3, Field::Guardian, 0),
+                (4, Field::GuardianPhone, 0),
+            ],
         );
         check(
             "户主姓名|子女1姓名|子女1身份证号|子女2姓名|子女2身份证号\n王大|王一|1|王二|2",

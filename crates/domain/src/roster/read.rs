@@ -5,10 +5,12 @@ use jiff::civil::Date;
 use super::{
     ColumnMapping, Field, Grid, IssueCode, Layout, RawCell, RawKind, RosterRow, RowIssue, all_rules, clean_text, strip_remark,
 };
-use crate::person::{IdError, NationalId, Sex, age_on, read_date};
+use crate::person::{IdError, NationalId, Sex, age_on, is_other_document, read_date};
 use crate::place::PlaceCode;
 use crate::school::{SchoolCode, StudentNumber};
 
+/// In words of a document's kind that is no citizen's card.
+const OTHER_DOCUMENTS: [&str; 10] = ["护照", "通行证", "居留", "台湾", "台胞", "港澳", "香港", "澳门", "外国", "其他"];
 /// Words at the beginning of a line that is no child.
 /// What forms say under a heading of how to fill it in.
 const HINTS: [&str; 12] = ["必填", "选填", "非必填", "格式", "示例", "例如", "如:", "如：", "填写", "下拉", "请选择", "YYYY"];
@@ -327,6 +329,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether the column beside a number says that it is no citizen number: 护照, 港澳居民来往内地通行证.
+    fn says_other_document(&self, row: usize, f: &Found) -> bool {
+        let child = |m: &&ColumnMapping| m.slot.map(|s| s.child);
+        let of = self.layout.columns.iter().find(|m| m.column == f.column);
+        let kind = self
+            .layout
+            .columns
+            .iter()
+            .find(|m| m.slot.is_some_and(|s| s.field == Field::IdKind) && child(m) == of.and_then(|o| child(&o)));
+        kind.is_some_and(|m| OTHER_DOCUMENTS.iter().any(|w| self.grid.cell(row, m.column).text.contains(w)))
+    }
+
     fn national_id(&mut self, row: usize, f: &Found, of: &mut Values) {
         let (text, remark) = strip_remark(&f.text);
         let text: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
@@ -359,6 +373,15 @@ impl<'a> Reader<'a> {
                 self.issue(row, Some(f), IssueCode::IdBirthDate, &text, "第 7 至 14 位不是有效日期,请对照户口簿改正");
                 of.row.unsound_id = Some(text.to_ascii_uppercase());
             }
+            // a passport or a travel permit is what it is; where nobody says so it is told, and kept
+            Err(e) if is_other_document(&text) => {
+                if !self.says_other_document(row, f) {
+                    let says = format!("{e};如果是护照、通行证等其他证件,请加“身份证件类型”一列写明,号码已照原样用于比对");
+                    self.issue(row, Some(f), IssueCode::IdShape, &text, &says);
+                }
+                of.row.unsound_id = Some(text.to_ascii_uppercase());
+            }
+            Err(_) if self.says_other_document(row, f) => of.row.unsound_id = Some(text.to_ascii_uppercase()),
             Err(e) => self.issue(row, Some(f), IssueCode::IdShape, &text, &format!("{e},请对照户口簿改正")),
         }
         self.remark(row, f, remark, of);

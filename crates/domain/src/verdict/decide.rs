@@ -2,6 +2,7 @@ use jiff::civil::Date;
 
 use super::kind::{VerdictGroup, VerdictKind};
 use super::reason::{NearMiss, sentence};
+use crate::person::is_other_document;
 use crate::roster::{Field, RosterRow, SourceKind};
 use crate::school::{SchoolYear, TrackingWindow};
 
@@ -206,7 +207,11 @@ fn with_record(record: &RosterRow, present: bool, e: &Evidence, s: &Setting) -> 
 pub(super) fn differences_of_record(record: &RosterRow, e: &Evidence) -> Vec<&'static str> {
     let household: Vec<&RosterRow> = e.of(SourceKind::Household).collect();
     let all = |other: &dyn Fn(&RosterRow) -> bool| !household.is_empty() && household.iter().all(|h| other(h));
-    let id = |h: &RosterRow| match (record.national_id, record.unsound_id.is_some(), h.national_id) {
+    let id = |h: &RosterRow| match (
+        record.national_id,
+        record.unsound_id.as_deref().is_some_and(|t| !is_other_document(t)),
+        h.national_id,
+    ) {
         (Some(a), _, Some(b)) => a != b,
         (None, true, Some(_)) => true,
         _ => false,

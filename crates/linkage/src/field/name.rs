@@ -63,6 +63,8 @@ const LOOKALIKES: &str = "己已巳 未末 士土 日曰 王玉 天夭 千干于
 
 /// Sentinel in [`Entry::chars`] for a character that could not be typed.
 const WILDCARD: u16 = 1;
+/// The same for one that was described by its parts.
+const DESCRIBED_NUMBER: u16 = 2;
 
 /// The levels speak of at most so many characters of a name; longer ones are told apart by their norm all the same.
 const KEPT_CHARS: usize = 12;
@@ -104,17 +106,107 @@ pub(crate) struct Names {
     pub pinyin_kinds: usize,
 }
 
+/// 80 characters that code pages before GB 18030-2005 kept in the private area, from U+E815 on, as they are coded since; `?` where the area
+/// has none.
+const MOVED: &str = "⺁𠂇𠂉𠃌⺄㑳㑇⺈⺋龴㖞㘚㘎⺌⺗㥮㤘龵㧏㧟㩳㧐龶龷㭎㱮㳠⺧𡗗龸⺪䁖䅟⺮䌷⺳⺶⺷𢦏䎱䎬⺻䏝䓖䙡䙌龹䜣䜩䝼䞍⻊䥇䥺䥽䦂䦃䦅䦆䦟䦛䦷䦶龺𤇾䲣䲟䲠䲡䱷䲢䴓䴔䴕䴖䴗䴘䴙䶮龻";
+/// Where they began.
+const MOVED_FROM: u32 = 0xe815;
+
+/// A character as it is coded today.
+fn moved(c: char) -> char {
+    static NOW: LazyLock<Vec<char>> = LazyLock::new(|| MOVED.chars().collect());
+    match (c as u32).checked_sub(MOVED_FROM) {
+        Some(i @ 0..=79) => NOW.get(i as usize).copied().filter(|n| *n != '?').unwrap_or(c),
+        _ => c,
+    }
+}
+
+/// Stands in a Chinese name for a syllable of pinyin that was typed for a character that could not be: 张di. Of a plane that nobody uses.
+const SYLLABLES_FROM: u32 = 0xf_0000;
+/// Stands for a character that was described by its parts: 冯[王月].
+const DESCRIBED: char = '\u{f_ffff}';
+/// Most parts by which a character is described.
+const MOST_PARTS: usize = 3;
+
+/// All syllables of pinyin without tones.
+static SYLLABLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let mut all: Vec<&str> = ('\u{4e00}'..='\u{9fff}').filter_map(|c| c.to_pinyin()).map(|p| p.plain()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.retain(|s| s.is_ascii() && !matches!(*s, "n" | "ng" | "m" | "hm" | "hng"));
+    all
+});
+
+/// The syllables of which letters consist, the longest first; nothing where they are no pinyin.
+fn syllables_of(letters: &str) -> Option<Vec<usize>> {
+    /// Letters of the longest syllable: zhuang.
+    const LONGEST: usize = 6;
+    if letters.is_empty() {
+        return Some(Vec::new());
+    }
+    (1..=LONGEST.min(letters.len())).rev().find_map(|n| {
+        let at = SYLLABLES.binary_search_by(|s| s.bytes().cmp(letters.bytes().take(n).map(|b| b.to_ascii_lowercase()))).ok()?;
+        let mut rest = syllables_of(letters.get(n..)?)?;
+        rest.insert(0, at);
+        Some(rest)
+    })
+}
+
+/// Puts in a Chinese name for each run of letters the syllables that they spell.
+fn spell_out(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 8);
+    let mut rest = name;
+    while !rest.is_empty() {
+        let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+        match (letters, syllables_of(&rest[..letters])) {
+            (1.., Some(spelt)) => out.extend(spelt.into_iter().filter_map(|s| char::from_u32(SYLLABLES_FROM + s as u32))),
+            (1.., None) => out.push_str(&rest[..letters]),
+            _ => {}
+        }
+        rest = &rest[letters..];
+        let next = rest.chars().next();
+        out.extend(next);
+        rest = &rest[next.map_or(0, char::len_utf8)..];
+    }
+    out
+}
+
+/// The syllable of a character, or of what stands for one.
+fn syllable_of(c: char) -> Option<&'static str> {
+    match (c as u32).checked_sub(SYLLABLES_FROM) {
+        Some(i) => SYLLABLES.get(i as usize).copied(),
+        None => c.to_pinyin().map(|p| p.plain()),
+    }
+}
+
+/// The sound of a name in Latin letters that spell pinyin throughout: YANGJIN LAMU sounds as 央金拉姆.
+fn spelt(name: &str) -> Option<Vec<&'static str>> {
+    let letters = || name.bytes().filter(|b| *b != b' ');
+    if letters().count() > KEPT_CHARS * 6 || !letters().all(|b| b.is_ascii_alphabetic()) {
+        return None;
+    }
+    let mut out = Vec::new();
+    for word in name.split(' ') {
+        out.extend(syllables_of(word)?.into_iter().map(|s| SYLLABLES[s]));
+    }
+    (out.len() >= 2).then_some(out)
+}
+
 /// Adds the form in which names are compared: no separators, blanks or remarks, simplified, usual variants, capitals.
 /// Adds nothing for a name that says nothing (空, 王某之子, 未取名).
 fn normalise(raw: &str, out: &mut String) {
     let start = out.len();
     let plain = raw.contains('&').then(|| DOT_ENTITIES.iter().fold(raw.to_owned(), |t, e| t.replace(e, "·")));
     let raw = plain.as_deref().unwrap_or(raw);
-    let latin = raw.chars().all(|c| !is_han(c));
+    let latin = raw.chars().map(moved).all(|c| !is_han(c));
     let mut depth = 0;
-    for c in raw.chars() {
+    for (at, c) in raw.char_indices().map(|(at, c)| (at, moved(c))) {
         match c {
             c if is_han(c) && depth == 0 && !WILDCARDS.contains(&c) => out.push(simplified(c)),
+            '[' | '【' if depth == 0 && is_description(&raw[at..], out[start..].chars().count()) => {
+                out.push(DESCRIBED);
+                depth += 1;
+            }
             '(' | '（' | '[' | '【' => depth += 1,
             ')' | '）' | ']' | '】' => depth -= 1,
             _ if depth > 0 => {}
@@ -131,6 +223,11 @@ fn normalise(raw: &str, out: &mut String) {
             c => out.push(simplified(c)),
         }
     }
+    if !latin && out[start..].bytes().any(|b| b.is_ascii_alphabetic()) {
+        let spelt = spell_out(&out[start..]);
+        out.truncate(start);
+        out.push_str(&spelt);
+    }
     let text = super::text::trim(&out[start..]);
     if says_nothing(text) {
         out.truncate(start);
@@ -139,6 +236,16 @@ fn normalise(raw: &str, out: &mut String) {
         out.truncate(start);
         out.push_str(&text);
     }
+}
+
+/// Whether brackets describe a character by its parts instead of holding a remark: they stand inside the name, or right behind a surname.
+fn is_description(from_bracket: &str, chars_before: usize) -> bool {
+    let inner = from_bracket.trim_start_matches(['[', '【']);
+    let Some(end) = inner.find([']', '】']) else { return false };
+    let (parts, behind) = (&inner[..end], inner[end..].trim_start_matches([']', '】']));
+    let count = parts.chars().filter(|c| *c != '+').count();
+    let parts_only = parts.chars().all(|c| is_han(c) || c == '+');
+    chars_before > 0 && parts_only && (2..=MOST_PARTS).contains(&count) && (chars_before == 1 || behind.starts_with(is_han))
 }
 
 fn says_nothing(name: &str) -> bool {
@@ -245,8 +352,8 @@ struct Characters {
 impl Characters {
     fn new() -> Self {
         let mut new = Self { known: FxHashMap::default(), syllable_numbers: FxHashMap::default(), syllables: vec![0] };
-        let wildcard = new.of('?').number;
-        debug_assert_eq!(wildcard, WILDCARD);
+        let (wildcard, described) = (new.of('?').number, new.of(DESCRIBED).number);
+        debug_assert_eq!((wildcard, described), (WILDCARD, DESCRIBED_NUMBER));
         new
     }
 
@@ -256,12 +363,19 @@ impl Characters {
         }
         // a column may not bring more kinds of characters than 16 bits count: the rest share the last number
         let number = self.syllables.len().min(usize::from(u16::MAX)) as u16;
-        let next = self.syllable_numbers.len() as u16 + 1;
-        let syllable = c.to_pinyin().map_or(0, |p| *self.syllable_numbers.entry(p.plain()).or_insert(next));
+        let syllable = syllable_of(c).map_or(0, |s| self.syllable(s));
         self.syllables.push(syllable);
         let known = Known { number, syllable, shape: shape_class(c) };
         self.known.insert(c, known);
         known
+    }
+}
+
+impl Characters {
+    /// The number of a syllable.
+    fn syllable(&mut self, syllable: &'static str) -> u16 {
+        let next = self.syllable_numbers.len() as u16 + 1;
+        *self.syllable_numbers.entry(syllable).or_insert(next)
     }
 }
 
@@ -287,6 +401,10 @@ impl Names {
                     chars[i] = known.number;
                 }
                 entry.len = entry.len.saturating_add(1);
+            }
+            if let Some(spelt) = latin.then(|| spelt(text)).flatten() {
+                let numbers = spelt.into_iter().map(|s| u64::from(characters.syllable(s)));
+                sound = numbers.fold(0, mix);
             }
             entry.shape = (shape >> 32) as u32 | 1;
             if entry.kept() <= SHORT_CHARS {
@@ -359,7 +477,11 @@ impl Names {
             return 5;
         }
         if n == m {
-            let wrong = s.iter().zip(l).filter(|(a, b)| a != b && **a != WILDCARD && **b != WILDCARD).count();
+            let open = |c: &u16| matches!(*c, WILDCARD | DESCRIBED_NUMBER);
+            let wrong = s.iter().zip(l).filter(|(a, b)| a != b && !open(a) && !open(b)).count();
+            if wrong == 0 && s.iter().chain(l).any(|c| *c == DESCRIBED_NUMBER) {
+                return 3;
+            }
             if wrong == 0 || (wrong == 1 && n >= 3) {
                 return 4;
             }
@@ -525,6 +647,20 @@ mod tests {
             names.compare_unlike(x, y)
         };
         assert_eq!(LEVELS[level as usize - 1].label, label, "{a} {b}");
+    }
+
+    #[test]
+    fn characters_that_could_not_be_typed_are_heard_or_left_open() {
+        check("王\u{e863}", "王䶮", "same");
+        check("张頔", "张di", "homophone");
+        check("央金拉姆", "YANGJIN LAMU", "homophone");
+        check("冯玥", "冯[王月]", "look-alike");
+        check("冯玥华", "冯[王+月]华", "look-alike");
+        check("张小明", "张小明[转出]", "same");
+        check("李明", "李[王月]", "look-alike");
+        check("王安", "ANNA", "different");
+        assert_eq!(spelt("YANGJIN LAMU").unwrap(), ["yang", "jin", "la", "mu"]);
+        assert_eq!((spelt("SMITH"), spelt("LI")), (None, None));
     }
 
     #[test]

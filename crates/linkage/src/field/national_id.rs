@@ -22,8 +22,50 @@ const INVERSES: [u16; 18] = [8, 5, 10, 9, 7, 3, 6, 1, 2, 4, 8, 5, 10, 9, 7, 3, 6
 /// Set on numbers whose check digit is right.
 const SOUND: u64 = 1 << 63;
 
+/// Set on documents of another kind: 护照, 通行证. They have no check digit.
+const DOCUMENT: u64 = 1 << 62;
+/// Most characters of such a document that fit: 36¹¹ is below 2⁵⁷.
+const DOCUMENT_CHARS: usize = 11;
+/// Where their length stands.
+const DOCUMENT_LENGTH: u32 = 57;
+
+/// A passport or a permit as an integer in base 36: one or two letters, then digits. 0 if the text is not shaped like one.
+fn document(s: &str) -> u64 {
+    let (mut value, mut letters, mut len) = (0u64, 0, 0u64);
+    for b in s.bytes().filter(|b| !matches!(b, b' ' | b'\'' | b'\t')) {
+        let place = match b.to_ascii_uppercase() {
+            b @ b'A'..=b'Z' if len == letters && letters < 2 => {
+                letters += 1;
+                u64::from(b - b'A') + 10
+            }
+            b @ b'0'..=b'9' => u64::from(b - b'0'),
+            _ => return 0,
+        };
+        len += 1;
+        if len > DOCUMENT_CHARS as u64 {
+            return 0;
+        }
+        value = value * 36 + place;
+    }
+    if letters == 0 || len - letters < 6 { 0 } else { DOCUMENT | len << DOCUMENT_LENGTH | value }
+}
+
+/// Level of two documents that differ: how many places do.
+fn compare_documents(a: u64, b: u64) -> u8 {
+    let (mut x, mut y, mut wrong) = (a, b, 0);
+    if x >> DOCUMENT_LENGTH != y >> DOCUMENT_LENGTH {
+        return 5;
+    }
+    (x, y) = (x & ((1 << DOCUMENT_LENGTH) - 1), y & ((1 << DOCUMENT_LENGTH) - 1));
+    while x != 0 || y != 0 {
+        wrong += u32::from(x % 36 != y % 36);
+        (x, y) = (x / 36, y / 36);
+    }
+    if wrong == 1 { 2 } else { 5 }
+}
+
 /// 18 characters as an integer in base 11 for the last place, with a mark when the check digit is right; 0 if the
-/// text is not shaped like a number (temporary numbers, masked ones, other documents).
+/// text is not shaped like a number (temporary numbers, masked ones). Documents of another kind are marked as such.
 pub(crate) fn encode(s: &str) -> u64 {
     // most are written without blanks
     let mut chars = [0; 18];
@@ -32,7 +74,7 @@ pub(crate) fn encode(s: &str) -> u64 {
     } else {
         let mut written = s.bytes().filter(|b| !matches!(b, b' ' | b'\'' | b'\t'));
         if !chars.iter_mut().all(|to| written.next().map(|b| *to = b).is_some()) || written.next().is_some() {
-            return 0;
+            return document(s);
         }
     }
     let [first @ .., seventeenth, last] = chars;
@@ -68,6 +110,10 @@ pub(crate) enum Piece {
 impl Piece {
     /// 0 for no number.
     pub fn of(self, id: u64) -> u64 {
+        // a document of another kind has no such pieces
+        if id & DOCUMENT != 0 {
+            return 0;
+        }
         /// Order and check digit.
         const ORDER: u64 = 1_000 * 11;
         /// Birth date, order and check digit.
@@ -107,6 +153,12 @@ pub(crate) fn is_sound(id: u64) -> bool {
 pub(crate) fn compare(a: u64, b: u64) -> u8 {
     if digits(a) == digits(b) {
         return 1;
+    }
+    match (a & DOCUMENT != 0, b & DOCUMENT != 0) {
+        (false, false) => {}
+        (true, true) => return compare_documents(a, b),
+        // a passport says nothing against a citizen number
+        _ => return 0,
     }
     let both_sound = a & b & SOUND != 0;
     let same_head = Piece::Head.of(a) == Piece::Head.of(b);

@@ -129,7 +129,7 @@ fn print(file: &RosterFile) {
         }
     }
     if !file.ignored.is_empty() {
-        println!("  未读的工作表(没有表头或是别的名册):{}", file.ignored.join("、"));
+        println!("  没有读的:{}", file.ignored.join("、"));
     }
     println!("  可用 {} 行,未载入 {} 行,跳过 {} 行(标题、合计、签名、空行)", r.rows.len(), r.rejected, r.passed_over);
     let counts = counts(file);

@@ -137,7 +137,7 @@ fn print(o: &Outcome, request: &Request) {
         let problems = r.dropped + r.to_confirm + r.rejected;
         println!("  {}({}):{} 行,{} 行有问题,其中 {} 行未载入", r.label, r.file, r.rows, problems, r.rejected);
         if !r.ignored_sheets.is_empty() {
-            println!("    未读的工作表:{}", r.ignored_sheets.join("、"));
+            println!("    没有读的:{}", r.ignored_sheets.join("、"));
         }
     }
     let of = |g: VerdictGroup| s.groups.get(&g).copied().unwrap_or(0);

@@ -139,14 +139,16 @@ pub fn read_bytes(name: String, bytes: Vec<u8>, reading: &Reading) -> anyhow::Re
     for (i, layout) in &layouts {
         roster.extend(read_rows(&SheetGrid(&sheets[*i]), layout, SheetContext { sheet: *i, today: reading.today }));
     }
-    let mut ignored: Vec<String> = others.iter().map(|(i, _)| sheets[*i].name.clone()).collect();
-    ignored.extend(
-        sheets
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| !layouts.iter().chain(&others).any(|(l, _)| l == i))
-            .map(|(_, s)| s.name.clone()),
-    );
+    let ignored = sheets.iter().enumerate().filter_map(|(i, s)| {
+        let among = |of: &[(usize, Layout)]| of.iter().any(|(l, _)| *l == i);
+        match (s.note(), among(&layouts), among(&others)) {
+            ("", true, _) => None,
+            ("", false, true) => Some(format!("{}(是别的名册)", s.name)),
+            ("", false, false) => Some(format!("{}(没有表头)", s.name)),
+            (why, ..) => Some(format!("{}({why})", s.name)),
+        }
+    });
+    let ignored = ignored.collect();
     let guess = if reading.kind.is_some() { None } else { guess };
     Ok(RosterFile { name, digest, kind, guess, sheets, layouts, ignored, roster })
 }
