@@ -12,7 +12,7 @@ use crate::block::{Blocker, CappedBlock, Draw, PAIRS_AT_ONCE, Pair, Proposed, So
 use crate::compare::{level_at, pattern, rough_weight};
 use crate::copies::Own;
 use crate::decisions::{Decided, Decision};
-use crate::encode::{Encoded, Encoder};
+use crate::encode::{Comparator, Comparison, Encoded, Encoder};
 use crate::engine::{Engine, Task};
 use crate::frequency::Frequencies;
 use crate::join::{DuplicateModel, Joining, member};
@@ -315,6 +315,7 @@ pub fn link(
     frequencies.forget_lists();
     let scorer = Scorer::new(&encoded, &models, &frequencies);
     let order = Order::of(&encoded);
+    let nothing_sharp = sharp.pairs.is_empty();
     let mut candidates = score(&order, &encoded, &scorer, std::mem::take(&mut sharp.pairs));
     let open = open_sources(&encoded, &candidates);
 
@@ -347,7 +348,11 @@ pub fn link(
         left_over: Some((&has, &models)),
     };
     let left_over = train(&encoded, &pool);
+    let namesakes = if nothing_sharp { lone_namesakes(&encoded, &last.pairs) } else { Vec::new() };
     let mut late = score(&order, &encoded, &Scorer::new(&encoded, &left_over, &frequencies), last.pairs);
+    if !namesakes.is_empty() {
+        late = order.put(&[order.parts(&namesakes)]);
+    }
     decided.apply(&mut late, &order, &encoded);
     let attached = choose(&encoded, &joining.duplicates, &mut late, within);
     {
@@ -494,6 +499,21 @@ fn score(order: &Order, encoded: &Encoded, scorer: &Scorer, pairs: Vec<Pair>) ->
     let stretches: Vec<_> = pairs.par_chunks(PAIRS_SCORED).map(stretch).collect();
     drop(pairs);
     order.put(&stretches)
+}
+
+/// Where nothing but names can be compared, nothing can be learned: rows whose name nobody else has are one child or are not, and nobody
+/// knows. Gives these pairs at even odds.
+fn lone_namesakes(encoded: &Encoded, pairs: &[Pair]) -> Vec<Candidate> {
+    let is_name = |c: &Comparison| !c.household && matches!(c.comparator, Comparator::Name { .. });
+    let Some(name) = encoded.comparisons.iter().position(is_name) else { return Vec::new() };
+    let alone = |p: &Pair| (0..encoded.comparisons.len()).all(|i| i == name || level_at(p.pattern(), i) == 0);
+    if !pairs.iter().all(alone) {
+        return Vec::new();
+    }
+    let mut met: FxHashMap<u32, usize> = FxHashMap::default();
+    let same = || pairs.iter().filter(|p| matches!(level_at(p.pattern(), name), 1 | 2));
+    same().flat_map(|p| [p.left, p.right]).for_each(|row| *met.entry(row).or_default() += 1);
+    same().filter(|p| met[&p.left] == 1 && met[&p.right] == 1).map(|p| Candidate::new(*p, 0.0)).collect()
 }
 
 /// Sources with which no pair settles a row: the broad rules look further there. `candidates` stand in order.
