@@ -43,13 +43,15 @@ fields! {
 
 struct Dictionary {
     by_heading: HashMap<String, Field>,
+    /// The same by how many characters they have: the characters, and these in order.
+    by_length: HashMap<usize, Vec<(Vec<char>, Vec<char>, Field)>>,
     first: HashMap<Field, String>,
 }
 
 static DICTIONARY: LazyLock<Dictionary> = LazyLock::new(|| {
     let text = include_str!("../../../../reference/headings.toml");
     let raw: HashMap<Field, Vec<String>> = toml::from_str(text).unwrap_or_default();
-    let mut d = Dictionary { by_heading: HashMap::new(), first: HashMap::new() };
+    let mut d = Dictionary { by_heading: HashMap::new(), by_length: HashMap::new(), first: HashMap::new() };
     for (field, headings) in raw {
         if let Some(first) = headings.first() {
             d.first.insert(field, first.clone());
@@ -57,6 +59,10 @@ static DICTIONARY: LazyLock<Dictionary> = LazyLock::new(|| {
         for h in headings {
             d.by_heading.insert(normalise(&h), field);
         }
+    }
+    for (known, field) in &d.by_heading {
+        let chars: Vec<char> = known.chars().collect();
+        d.by_length.entry(chars.len()).or_default().push((chars.clone(), in_order(chars), *field));
     }
     d
 });
@@ -72,10 +78,64 @@ pub(super) fn normalise(heading: &str) -> String {
             _ if depth > 0 => {}
             c if c.is_whitespace() || matches!(c, '*' | '※' | ':' | '、' | '/' | '-' | '_' | '.' | '。' | '"' | '\'' | '#') =>
                 {}
-            c => out.extend(c.to_lowercase()),
+            c => out.extend(simplified(c).to_lowercase()),
         }
     }
     out
+}
+
+/// A traditional character of a heading in its simplified form.
+fn simplified(c: char) -> char {
+    static PAIRS: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
+        let text = include_str!("../../../../reference/traditional.txt");
+        let words = text.lines().filter(|l| !l.starts_with('#')).flat_map(str::split_whitespace);
+        let pair = |w: &str| Some((w.chars().next()?, w.chars().nth(1)?));
+        words.filter_map(pair).collect()
+    });
+    PAIRS.get(&c).copied().unwrap_or(c)
+}
+
+/// The Chinese part of a heading in two languages: `DOB 出生日期`. Nothing where the other words are part of the meaning (`E-mail 地址`).
+fn chinese_part(heading: &str) -> Option<String> {
+    let foreign: String = heading.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
+    if foreign.len() < 2 || ["mail", "qq", "ip", "url", "web", "wechat"].iter().any(|w| foreign.contains(w)) {
+        return None;
+    }
+    let chinese: String = heading.chars().filter(|c| !c.is_ascii()).collect();
+    (chinese.chars().count() >= 2).then(|| normalise(&chinese))
+}
+
+/// Fewest characters of a heading in which a slip is forgiven.
+const FEWEST_FOR_A_SLIP: usize = 5;
+/// Characters that make another heading of a heading.
+const TELLING: &str = "父母兄弟姐妹爷奶祖省市县区乡镇村户籍现原曾前后新旧学时间地址年月日0123456789一二三四五六七八九";
+
+/// A heading that is one character away from a known one, or has its words in another order; nothing where two fields could be meant.
+fn slipped(key: &str) -> Option<Field> {
+    let chars: Vec<char> = key.chars().collect();
+    if chars.len() < FEWEST_FOR_A_SLIP - 1 {
+        return None;
+    }
+    let mine = in_order(chars.clone());
+    let mut found: Option<Field> = None;
+    for (theirs, in_order, field) in DICTIONARY.by_length.get(&chars.len())? {
+        let one_off = || {
+            let mut differ = chars.iter().zip(theirs).filter(|(a, b)| a != b);
+            differ.next().is_some_and(|(a, b)| !TELLING.contains(*a) && !TELLING.contains(*b)) && differ.next().is_none()
+        };
+        if *in_order == mine || chars.len() >= FEWEST_FOR_A_SLIP && one_off() {
+            if found.is_some_and(|f| f != *field) {
+                return None;
+            }
+            found = Some(*field);
+        }
+    }
+    found
+}
+
+fn in_order(mut chars: Vec<char>) -> Vec<char> {
+    chars.sort_unstable();
+    chars
 }
 
 /// The field of a heading, if it is known.
@@ -84,7 +144,8 @@ pub fn recognise_heading(heading: &str) -> Option<Field> {
     if key.is_empty() {
         return None;
     }
-    DICTIONARY.by_heading.get(&key).copied()
+    let known = |key: &str| DICTIONARY.by_heading.get(key).copied();
+    known(&key).or_else(|| chinese_part(heading).and_then(|c| known(&c))).or_else(|| slipped(&key))
 }
 
 impl Field {
@@ -126,6 +187,18 @@ mod tests {
             ("公民身份号码", Some(Field::NationalId)),
             ("姓名：", Some(Field::Name)),
             ("监护人联系电话", Some(Field::GuardianPhone)),
+            ("學生姓名", Some(Field::Name)),
+            ("身份證號碼", Some(Field::NationalId)),
+            ("DOB 出生日期", Some(Field::BirthDate)),
+            ("ID No. 身份证号", Some(Field::NationalId)),
+            ("XJH", Some(Field::StudentNumber)),
+            ("身份证件好", Some(Field::NationalId)),
+            ("号码身份证", Some(Field::NationalId)),
+            ("监护人1电话号", None),
+            ("E-mail 地址", None),
+            ("成员3姓名", None),
+            ("祖父姓名", None),
+            ("学籍所在地", None),
             ("完全不认识的", None),
             ("", None),
         ] {

@@ -153,7 +153,9 @@ fn may_be_lower_level(grid: &dyn Grid, row: usize) -> bool {
         }
         known += usize::from(recognise_heading(cell.text).is_some());
     }
-    known > 0
+    // codes of fields under their names (XM, SFZJH) are no level of their own
+    let all_codes = (0..grid.width()).map(|c| grid.cell(row, c).text.trim()).all(|t| t.is_ascii());
+    known > 0 && !all_codes
 }
 
 fn title_above(grid: &dyn Grid, head: usize) -> String {

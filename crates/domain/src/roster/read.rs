@@ -35,6 +35,12 @@ const SIGN_OFFS: [&str; 16] = [
     "填表说明",
     "联系人",
 ];
+/// Words that stand where a child has no name yet.
+const PLACEHOLDERS: [&str; 8] = ["未取名", "未命名", "无名", "无名氏", "待定", "新生儿", "婴儿", "待取名"];
+/// Grades as classes begin with them.
+const GRADE_CHARS: &str = "一二三四五六七八九";
+/// Most classes of a grade.
+const MOST_CLASSES: u32 = 40;
 /// Most characters of a name: the longest minority names of registers have about twenty.
 const MAX_NAME_CHARS: usize = 30;
 /// Numbers from here on have more digits than Excel keeps.
@@ -88,6 +94,26 @@ pub fn read_rows(grid: &dyn Grid, layout: &Layout, context: SheetContext) -> Rea
     }
     reader.mark_repeated_ids();
     reader.out
+}
+
+fn is_han(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{9fff}' | '\u{2_0000}'..='\u{3_ffff}')
+}
+
+/// The class that Excel took for a date or a number: 4月2日, 4-2, 4.2 and 402 were 四(2)班.
+fn restored_class(kind: RawKind, text: &str) -> Option<String> {
+    let numbers: Vec<u32> =
+        text.split(|c: char| !c.is_ascii_digit()).filter(|t| !t.is_empty()).filter_map(|t| t.parse().ok()).collect();
+    let dated = text.contains('月') && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '月' | '日'));
+    let plain = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '/'));
+    let (grade, class) = match (kind, numbers.as_slice()) {
+        (RawKind::Date, [_, month, day]) => (*month, *day),
+        (_, [month, day]) if dated || plain => (*month, *day),
+        (_, [number]) if plain && (101..1000).contains(number) => (number / 100, number % 100),
+        _ => return None,
+    };
+    let name = GRADE_CHARS.chars().nth(usize::try_from(grade.checked_sub(1)?).ok()?)?;
+    (1..=MOST_CLASSES).contains(&class).then(|| format!("{name}({class})班"))
 }
 
 struct Reader<'a> {
@@ -232,6 +258,23 @@ impl<'a> Reader<'a> {
             self.out.rejected += 1;
             return;
         }
+        if of.row.national_id.is_none() && of.row.unsound_id.is_none() {
+            let of_id = |m: &&ColumnMapping| m.slot.is_some_and(|s| s.field == Field::NationalId && s.child == child);
+            let column = self.layout.columns.iter().find(of_id).map(|m| m.column);
+            // what stands there and cannot be used was said already
+            let said = |c: usize| self.out.issues.iter().rev().take_while(|i| i.row == row + 1).any(|i| i.column == Some(c));
+            if let Some(column) =
+                column.filter(|c| !said(*c) && of.row.get(Field::StudentNumber) != Some(self.grid.cell(row, *c).text))
+            {
+                let cell = self.grid.cell(row, column);
+                let at = Found { column, field: Field::NationalId, cell, text: clean_text(cell.text) };
+                let says = match &*at.text {
+                    "" => "没有填写,只能按姓名、出生日期等比对;请补上".to_owned(),
+                    text => format!("写的是“{text}”,没有号码,只能按姓名、出生日期等比对;请补上"),
+                };
+                self.issue(row, Some(&at), IssueCode::IdMissing, cell.text, &says);
+            }
+        }
         if of.row.name.is_none() {
             let name = self.layout.columns.iter().find(|m| m.slot.is_some_and(|s| s.field == Field::Name && s.child == child));
             let column = name.map(|m| m.column);
@@ -270,13 +313,37 @@ impl<'a> Reader<'a> {
             Field::Name => {
                 let (name, remark) = strip_remark(text);
                 self.remark(row, f, remark, of);
+                let parts: Vec<&str> = name.split(|c: char| c.is_whitespace() || matches!(c, '、' | '/' | ',' | '和')).collect();
+                if parts.len() == 2 && parts.iter().all(|p| (2..=3).contains(&p.chars().count()) && p.chars().all(is_han)) {
+                    let says = format!("“{text}”像是两个人,请分成两行填写");
+                    self.issue(row, Some(f), IssueCode::NameOfTwo, text, &says);
+                }
                 let name = name.split_whitespace().collect::<Vec<_>>().join(if name.is_ascii() { " " } else { "" });
+                if name.ends_with("某") || PLACEHOLDERS.contains(&name.as_str()) {
+                    let says = format!("“{text}”不是完整的真实姓名;请填写户口簿上的姓名");
+                    self.issue(row, Some(f), IssueCode::NamePlaceholder, text, &says);
+                }
                 if name.chars().any(|c| c.is_ascii_digit()) || name.chars().count() > MAX_NAME_CHARS {
                     self.issue(row, Some(f), IssueCode::NameShape, text, &format!("“{text}”不像姓名,请核对"));
                 }
                 of.row.name = Some(name);
             }
+            // words in place of a number say why there is none
+            Field::NationalId if text.chars().all(is_han) => of.row.values.push(Field::Remarks, text),
             Field::NationalId => self.national_id(row, f, of),
+            Field::Class => match restored_class(f.cell.kind, text) {
+                Some(class) => {
+                    let says = format!("“{text}”是班级被写成了日期或数字,已按“{class}”读取;请把该列设为“文本”格式");
+                    self.issue(row, Some(f), IssueCode::ClassRestored, text, &says);
+                    of.row.values.push(Field::Class, &class);
+                }
+                None => {
+                    if text.chars().count() == 1 && GRADE_CHARS.contains(text) {
+                        self.issue(row, Some(f), IssueCode::ClassIncomplete, text, &format!("“{text}”只写了年级,请补上班级"));
+                    }
+                    of.put(f);
+                }
+            },
             Field::BirthDate => of.row.birth_date = self.date(row, f),
             Field::Sex => match Sex::read(text) {
                 Some(sex) => of.row.sex = Some(sex),
@@ -481,14 +548,14 @@ impl<'a> Reader<'a> {
         }
         if let Some(date) = of.row.birth_date {
             let age = age_on(date, self.context.today);
-            if !(3..=20).contains(&age) {
+            if !(3..=18).contains(&age) {
                 let f = at(Field::BirthDate).or_else(|| at(Field::NationalId));
                 self.issue(
                     row,
                     f,
                     IssueCode::AgeOutOfRange,
                     &date.to_string(),
-                    &format!("表示 {age} 岁,不在 3 至 20 岁之间,请核对是否填错"),
+                    &format!("表示 {age} 岁,不在 3 至 18 岁之间,请核对是否填错"),
                 );
             }
         }
@@ -608,7 +675,8 @@ mod tests {
     fn check(head: &str, row: &str, codes: &[IssueCode]) -> ReadRoster {
         let out = read(&format!("{head}\n{row}"));
         assert_eq!(
-            out.issues.iter().map(|i| i.code).collect::<Vec<_>>(),
+            // that there is no number is the business of a test of its own
+            out.issues.iter().map(|i| i.code).filter(|c| *c != IssueCode::IdMissing).collect::<Vec<_>>(),
             codes,
             "{row}: {:?}",
             out.issues.iter().map(|i| &i.message).collect::<Vec<_>>()
@@ -630,6 +698,45 @@ mod tests {
         let out = check("姓名|身份证号", &format!("王 小 明|{spaced}"), &[]);
         assert_eq!(out.rows[0].birth_date, Some(date(2015, 3, 2)), "from the number");
         assert_eq!(out.rows[0].name.as_deref(), Some("王小明"));
+    }
+
+    #[test]
+    fn numbers_that_are_not_there_are_told_once() {
+        let said = |row: &str| {
+            let out = read(&format!("姓名|身份证号|性别\n{row}|男"));
+            (out.issues.iter().map(|i| i.code).collect::<Vec<_>>(), out.rows[0].get(Field::Remarks).map(str::to_owned))
+        };
+        for empty in ["", "无", "/"] {
+            assert_eq!(said(&format!("王小明|{empty}")), (vec![IssueCode::IdMissing], None), "{empty}");
+        }
+        assert_eq!(said("王小明|户口未上"), (vec![IssueCode::IdMissing], Some("户口未上".into())));
+        assert_eq!(said("王小明|52880120150302001").0, [IssueCode::IdShape], "said already");
+        assert_eq!(read("姓名|性别\n王小明|男").issues, [], "no column, no complaint");
+    }
+
+    #[test]
+    fn names_and_classes_that_are_not_what_they_seem() {
+        let head = "姓名|性别|班级";
+        for (row, codes) in [
+            ("王芳 王丽|女|四(1)班", &[IssueCode::NameOfTwo][..]),
+            ("王芳、王丽|女|四(1)班", &[IssueCode::NameOfTwo]),
+            ("赵某某|男|四(1)班", &[IssueCode::NamePlaceholder]),
+            ("未取名|男|四(1)班", &[IssueCode::NamePlaceholder]),
+            ("王小明|男|4月2日", &[IssueCode::ClassRestored]),
+            ("王小明|男|4.2", &[IssueCode::ClassRestored]),
+            ("王小明|男|#402", &[IssueCode::ClassRestored]),
+            ("王小明|男|四", &[IssueCode::ClassIncomplete]),
+            ("王 芳|女|1班", &[]),
+            ("阿依古丽 买买提|女|2", &[]),
+        ] {
+            check(head, row, codes);
+        }
+        let class = |text: &str| read(&format!("{head}\n王小明|男|{text}")).rows[0].get(Field::Class).map(str::to_owned);
+        for (text, is) in
+            [("4月2日", "四(2)班"), ("402", "四(2)班"), ("12", "12"), ("2023", "2023"), ("9-13", "九(13)班"), ("13.2", "13.2")]
+        {
+            assert_eq!(class(text).as_deref(), Some(is), "{text}");
+        }
     }
 
     #[test]
