@@ -41,10 +41,13 @@ fields! {
     VisitKind = "visit-kind", VisitResult = "visit-result", PersuadedBy = "persuaded-by", OriginalRow = "original-row", Remarks = "remarks",
 }
 
+/// A known heading: its characters, the same in order, and its field.
+type Heading = (Vec<char>, Vec<char>, Field);
+
 struct Dictionary {
     by_heading: HashMap<String, Field>,
-    /// The same by how many characters they have: the characters, and these in order.
-    by_length: HashMap<usize, Vec<(Vec<char>, Vec<char>, Field)>>,
+    /// The same by how many characters they have.
+    by_length: HashMap<usize, Vec<Heading>>,
     first: HashMap<Field, String>,
 }
 
