@@ -1,7 +1,7 @@
 // A county with months of runs, then every page at a constant rate. Latency as the load tool tells it (autocannon: p97.5, which is
 // stricter than p95).
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { createServer } from "node:net";
@@ -29,6 +29,15 @@ execFileSync(program, ["demo-data", "--pupils", String(Math.round(CHILDREN * 0.9
 const wanted = /^(户籍|学籍|在校实名|卫健出生)(-\d+)?\.xlsx$/;
 if (process.env.FOUR_ROSTERS) {
   for (const f of readdirSync(rosters)) if (/\.(xlsx|xls|csv)$/.test(f) && !wanted.test(f)) rmSync(join(rosters, f));
+}
+
+// FINDINGS=1: the registers of schools are those of another, tiny county, so that nearly every child is a finding
+if (process.env.FINDINGS) {
+  const tiny = join(folder, "tiny");
+  execFileSync(program, ["demo-data", "--pupils", "500", "--out", tiny]);
+  const school = /^(学籍|在校实名)(-\d+)?\.xlsx$/;
+  for (const f of readdirSync(rosters)) if (school.test(f) || /^上年|诊|中考|延缓/.test(f)) rmSync(join(rosters, f));
+  for (const f of readdirSync(tiny)) if (school.test(f)) copyFileSync(join(tiny, f), join(rosters, f));
 }
 
 async function serve(...more) {
@@ -105,7 +114,8 @@ const pages = [
   ["xian", "/"], ["xian", "/ledgers/school-age"], ["xian", "/ledgers/school-age?page=600"], ["xian", `/ledgers/school-age?place=${place}`],
   ["xian", "/ledgers/school-age?sort=birth"], ["xian", "/ledgers/suspected"], ["xian", "/ledgers/suspected?on=2023-10-08"], ["xian", `/children/${child}`],
   ["xian", `/children/${child}/rows`], ["xian", "/search?q=whr"], ["xian", `/search?q=${encodeURIComponent("浩然")}`], ["xian", "/search?q=0021"],
-  ["xian", "/findings?state=open"], ["xian", `/findings/${finding}`], ["xuexiao", "/"], ["xuexiao", "/inbox"], ["xuexiao", "/ledgers/school-age"],
+  ["xian", "/findings?state=open"], ["xian", "/findings?state=all&page=150"], ["xian", `/findings?state=open&place=${place}`], ["xian", "/findings?state=open&sort=verdict"],
+  ["xian", "/findings?state=open&per=500"], ["xian", "/findings/units"], ["xian", `/findings/${finding}`], ["xuexiao", "/"], ["xuexiao", "/inbox"], ["xuexiao", "/ledgers/school-age"],
   ["xian", "/rosters"], ["xian", "/runs"], ["xian", "/runs/1"], ["xian", "/review"], ["xian", "/checks"], ["shenji", "/audit"],
 ];
 // connections open and questions are prepared before anything is measured

@@ -249,9 +249,19 @@ impl Store {
     pub async fn findings(&self, f: &FindingFilter, j: &Jurisdiction, limit: i64, offset: i64) -> Result<(Vec<Finding>, i64)> {
         let sight = self.sight(j).await?;
         let mut c = where_of(f);
-        let from = answering(&mut c, &sight);
-        let from = if f.below.is_some() { WITH_CHILDREN } else { from };
-        self.findings_where(from, c, f.order, limit, offset).await
+        let children = f.below.is_some() || matches!(sight, Sight::Part(_));
+        answering(&mut c, &sight);
+        // what waits in no unit has no deadline
+        let waits = f.states.is_empty() || f.states.contains(&FindingState::Dispatched);
+        let order = if f.order == FindingOrder::Due && !waits { "f.id" } else { f.order.sql() };
+        let tasks = f.unit.is_some() || f.due_before.is_some() || order.contains("t.");
+        let from = match (children, tasks) {
+            (true, true) => WITH_CHILDREN,
+            (false, true) => FINDINGS,
+            (true, false) => "finding f JOIN child c ON c.id = f.child_id",
+            (false, false) => "finding f",
+        };
+        self.findings_where(from, c, order, limit, offset).await
     }
 
     /// Findings sent to units of the jurisdiction (an inbox), overdue first; and how many there are.
@@ -259,31 +269,44 @@ impl Store {
         let mut c = where_of(f);
         of_tasks(&mut c, f);
         c.inside(j, &["t.unit_path"], &["t.unit_path"]);
-        self.findings_where(FINDINGS, c, f.order, limit, offset).await
+        self.findings_where(FINDINGS, c, f.order.sql(), limit, offset).await
     }
 
+    /// A page of findings, and how many there are. What of the tables is not asked for is not joined: of a county's ten thousand findings
+    /// first the numbers of a page are found, then their rows.
     async fn findings_where(
         &self,
         from: &str,
         mut c: Clause,
-        order: FindingOrder,
+        order: &'static str,
         limit: i64,
         offset: i64,
     ) -> Result<(Vec<Finding>, i64)> {
         let count = self.one(&format!("SELECT COUNT(*) FROM {from}{}", c.sql()), c.values.clone()).await?;
         let count = count.map_or(Ok(0), |r| r.int(0))?;
         let (limit, offset) = (c.bind(limit), c.bind(offset));
-        let sql = format!("SELECT {COLUMNS} FROM {from}{} ORDER BY {} LIMIT {limit} OFFSET {offset}", c.sql(), order.sql());
-        Ok((self.all(&sql, c.values).await?.iter().map(|r| finding(&self.vault, r)).collect::<Result<_>>()?, count))
+        let sql = format!("SELECT f.id FROM {from}{} ORDER BY {order} LIMIT {limit} OFFSET {offset}", c.sql());
+        let ids: Vec<i64> = self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect::<Result<_>>()?;
+        let mut found: FxHashMap<i64, Finding> = FxHashMap::default();
+        for part in ids.chunks(CHILDREN_AT_ONCE) {
+            let mut c = Clause::new();
+            c.one_of("f.id", part.iter().copied());
+            for r in self.all(&format!("SELECT {COLUMNS} FROM {FINDINGS}{}", c.sql()), c.values).await? {
+                let f = finding(&self.vault, &r)?;
+                found.insert(f.id, f);
+            }
+        }
+        Ok((ids.iter().filter_map(|id| found.remove(id)).collect(), count))
     }
 
-    /// How many findings of children who live in each place one level below `at` are in each state, of those for which the jurisdiction
-    /// answers.
+    /// How many findings of children who live in each place one level below `at` are in each state in which somebody has to do something, of
+    /// those for which the jurisdiction answers.
     pub async fn finding_counts_by_place(&self, j: &Jurisdiction, at: &PlacePath, now: i64) -> Result<Vec<PlaceCount>> {
         let sight = self.sight(j).await?;
         let mut c = Clause::new();
         let now = c.bind(now);
         answering(&mut c, &sight);
+        c.one_of("f.state", FindingState::ALL.into_iter().filter(|s| s.is_pending()).map(FindingState::code));
         let place = below_of(at);
         let sql = format!(
             "SELECT {place}, f.state, COUNT(*), COUNT(CASE WHEN t.state = 'waiting' AND t.deadline_at < {now} THEN 1 END)
@@ -298,19 +321,33 @@ impl Store {
         self.all(&sql, c.values).await?.iter().map(row).collect()
     }
 
-    /// How many findings are in each state of those for which the jurisdiction answers.
+    /// How many findings are in each state of those for which the jurisdiction answers, and how many of those that wait for an answer are
+    /// overdue.
     pub async fn finding_counts(&self, j: &Jurisdiction, now: i64) -> Result<Vec<StateCount>> {
         let sight = self.sight(j).await?;
         let mut c = Clause::new();
-        let now = c.bind(now);
-        let from = answering(&mut c, &sight);
-        let sql = format!(
-            "SELECT f.state, COUNT(*), COUNT(CASE WHEN t.deadline_at < {now} THEN 1 END) FROM {from}{} GROUP BY f.state",
-            c.sql()
-        );
-        let state = |r: &Row| FindingState::find(&r.text(0)?).ok_or(StoreError::Damaged);
-        let rows = self.all(&sql, c.values).await?;
-        rows.iter().map(|r| Ok(StateCount { state: state(r)?, all: r.int(1)?, overdue: r.int(2)? })).collect()
+        let from = match answering(&mut c, &sight) {
+            FINDINGS => "finding f",
+            _ => "finding f JOIN child c ON c.id = f.child_id",
+        };
+        let rows = self.all(&format!("SELECT f.state, COUNT(*) FROM {from}{} GROUP BY f.state", c.sql()), c.values).await?;
+        let mut late = Clause::new();
+        late.equal("t.subject_kind", "finding");
+        late.equal("t.state", TaskState::Waiting.code());
+        let now = late.bind(now);
+        late.add(format!("t.deadline_at < {now}"));
+        let from = match answering(&mut late, &sight) {
+            FINDINGS => "task t",
+            _ => "task t JOIN finding f ON f.id = t.subject_id JOIN child c ON c.id = f.child_id",
+        };
+        let late = self.one(&format!("SELECT COUNT(*) FROM {from}{}", late.sql()), late.values).await?;
+        let late = late.map_or(Ok(0), |r| r.int(0))?;
+        let count = |r: &Row| {
+            let state = r.text(0)?;
+            let state = FindingState::find(&state).ok_or_else(|| StoreError::unreadable("finding.state", &state))?;
+            Ok(StateCount { state, all: r.int(1)?, overdue: if state == FindingState::Dispatched { late } else { 0 } })
+        };
+        rows.iter().map(count).collect()
     }
 
     /// A finding, with whose business it is: that of the place that answers for the child (`answers`), that of the unit to which it was

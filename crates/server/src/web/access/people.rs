@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Multipart, Path};
+use axum::extract::{Multipart, Path, Query};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::{Actor, Role};
 use baoxue_domain::place::PlacePath;
-use baoxue_store::RequestState;
+use baoxue_store::{GrantRow, RequestState};
 use jiff::civil::Date;
 use serde::Deserialize;
 
@@ -20,8 +20,9 @@ use crate::app::access::people::{Added, sample};
 use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::list::{self, Address, Column, Condition, Head, Pager, heads};
 use crate::web::frame::shell::{Shell, go, html, shell};
-use crate::web::frame::view::when;
+use crate::web::frame::view::{short_place, when};
 use crate::web::frame::visit::Visit;
 use crate::web::roster::rosters::{XLSX, file, one_file};
 
@@ -29,6 +30,8 @@ struct PersonView {
     login: String,
     name: String,
     roles: String,
+    /// Where she has them.
+    places: String,
     disabled: bool,
     waits: bool,
     asks: bool,
@@ -42,10 +45,80 @@ struct People {
     /// Whose new password was asked for on the log-in page: log-in, name, when last, network, how often.
     asked: Vec<(String, String, String, String, usize)>,
     people: Vec<PersonView>,
+    query: PeopleQuery,
+    at: Address,
+    heads: Vec<Head>,
+    conditions: Vec<Condition>,
+    pager: Pager,
     roles: Vec<(&'static str, &'static str)>,
     /// A school with its own teachers: nobody has to confirm.
     school: bool,
     password: Option<(String, String)>,
+}
+
+/// Columns, and by which of them the list sorts.
+const COLUMNS: [Column; 5] = [
+    ("登录名", "", Some("login")),
+    ("姓名", "", Some("name")),
+    ("角色", "", Some("role")),
+    ("范围", "", Some("place")),
+    ("状态", "", None),
+];
+
+/// What stands in the address of the list.
+#[derive(Deserialize, Clone, Default)]
+pub struct PeopleQuery {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    role: String,
+    /// `closed`, `waits`, or all.
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    sort: String,
+    #[serde(default)]
+    per: String,
+    #[serde(default)]
+    page: Option<i64>,
+}
+
+impl PeopleQuery {
+    fn at(&self) -> Address {
+        let parts =
+            [("q", self.q.as_str()), ("role", &self.role), ("state", &self.state), ("sort", &self.sort), ("per", &self.per)];
+        Address::new("/people", &parts)
+    }
+
+    fn fits(&self, p: &PersonView) -> bool {
+        let typed = self.q.trim();
+        let found = typed.is_empty() || p.login.contains(typed) || p.name.contains(typed) || p.places.contains(typed);
+        let role = Role::find(&self.role).is_none_or(|r| p.roles.split('、').any(|l| l == r.label()));
+        let state = match self.state.as_str() {
+            "closed" => p.disabled,
+            "waits" => p.waits || p.asks,
+            "open" => !p.disabled,
+            _ => true,
+        };
+        found && role && state
+    }
+
+    fn conditions(&self) -> Vec<Condition> {
+        let at = self.at();
+        let state = match self.state.as_str() {
+            "closed" => "已停用",
+            "waits" => "待复核或有申请",
+            "open" => "在用",
+            _ => "",
+        };
+        let all = [
+            ("q", if self.q.trim().is_empty() { String::new() } else { format!("查找“{}”", self.q.trim()) }),
+            ("role", Role::find(&self.role).map_or(String::new(), |r| r.label().to_owned())),
+            ("state", state.to_owned()),
+        ];
+        let chosen = all.into_iter().filter(|c| !c.1.is_empty());
+        chosen.map(|(name, label)| Condition { label, href: at.with(name, "").to_string() }).collect()
+    }
 }
 
 fn choices(managing: &Managing) -> Vec<(&'static str, &'static str)> {
@@ -56,6 +129,7 @@ async fn people_page(
     app: &Arc<App>,
     signed: &SignedIn,
     headers: &HeaderMap,
+    query: PeopleQuery,
     password: Option<(String, String)>,
 ) -> Result<Response, PageError> {
     let store = &app.office.store;
@@ -74,28 +148,51 @@ async fn people_page(
             None => asked.push((r.login.clone(), r.name.clone(), when(r.asked_at), r.address.clone(), 1)),
         }
     }
+    let held = |a: i64| {
+        let in_force = |g: &&GrantRow| g.account == a && g.valid_from <= today && g.valid_to.as_ref().is_none_or(|t| *t > today);
+        grants.iter().filter(in_force)
+    };
+    let paths: Vec<&str> = people.iter().flat_map(|a| held(a.id).map(|g| g.path.as_str())).collect();
+    let trails = app.office.trails(&paths).await?;
+    let mut people: Vec<PersonView> = people
+        .into_iter()
+        .map(|a| {
+            let mut roles: Vec<&str> = held(a.id).map(|g| g.role.label()).collect();
+            roles.dedup();
+            let place = |g: &GrantRow| trails.get(g.path.as_str()).map(|t| short_place(t)).unwrap_or_default();
+            let mut places: Vec<String> = held(a.id).map(place).collect();
+            places.dedup();
+            PersonView {
+                roles: roles.join("、"),
+                places: places.join("、"),
+                disabled: a.disabled_at.is_some(),
+                waits: waiting.iter().any(|r| r.account == a.id),
+                asks: wishes.iter().any(|r| r.account == a.id),
+                second_factor: a.totp_secret.is_some(),
+                login: a.login,
+                name: a.name,
+            }
+        })
+        .filter(|p| query.fits(p))
+        .collect();
+    match query.sort.as_str() {
+        "name" => people.sort_by(|a, b| a.name.cmp(&b.name)),
+        "role" => people.sort_by(|a, b| (&a.roles, &a.login).cmp(&(&b.roles, &b.login))),
+        "place" => people.sort_by(|a, b| (&a.places, &a.login).cmp(&(&b.places, &b.login))),
+        _ => {}
+    }
+    let size = list::size(&query.per);
+    let at = query.at();
+    let pager = Pager::new(list::page(query.page), size, people.len() as i64, at.clone());
     let page = People {
         shell: shell(app, signed, headers, if managing.school { "本校教师账号" } else { "人员和授权" }, "/people").await?,
         asked,
-        people: people
-            .into_iter()
-            .map(|a| {
-                let held = grants
-                    .iter()
-                    .filter(|g| g.account == a.id && g.valid_from <= today && g.valid_to.as_ref().is_none_or(|t| *t > today));
-                let mut roles: Vec<&str> = held.map(|g| g.role.label()).collect();
-                roles.dedup();
-                PersonView {
-                    roles: roles.join("、"),
-                    disabled: a.disabled_at.is_some(),
-                    waits: waiting.iter().any(|r| r.account == a.id),
-                    asks: wishes.iter().any(|r| r.account == a.id),
-                    second_factor: a.totp_secret.is_some(),
-                    login: a.login,
-                    name: a.name,
-                }
-            })
-            .collect(),
+        people: people.into_iter().skip(pager.offset(size) as usize).take(size as usize).collect(),
+        heads: heads(&COLUMNS, &at, if query.sort.is_empty() { "login" } else { &query.sort }),
+        conditions: query.conditions(),
+        at,
+        pager,
+        query,
         roles: choices(&managing),
         school: managing.school,
         password,
@@ -103,8 +200,8 @@ async fn people_page(
     Ok(html(&page.shell, page.render()?))
 }
 
-pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, PageError> {
-    people_page(&app, &signed, &headers, None).await
+pub async fn page(Visit { app, signed, headers }: Visit, Query(query): Query<PeopleQuery>) -> Result<Response, PageError> {
+    people_page(&app, &signed, &headers, query, None).await
 }
 
 #[derive(Deserialize)]
@@ -137,7 +234,9 @@ async fn role_at(app: &App, actor: &Actor, role: &str, place: &str, path: &str) 
 pub async fn add(Visit { app, signed, headers }: Visit, Form(form): Form<NewPerson>) -> Result<Response, PageError> {
     let grant = role_at(&app, &signed.actor, &form.role, &form.place, &form.place_path).await?;
     match app.office.add_or_wish(&signed.actor, &form.login, &form.name, &[grant]).await? {
-        Added::Account(password) => people_page(&app, &signed, &headers, Some((form.login, password))).await,
+        Added::Account(password) => {
+            people_page(&app, &signed, &headers, PeopleQuery::default(), Some((form.login, password))).await
+        }
         Added::Grant => Ok(go("/people", "这位老师在别的单位已有账号;已提交加授本校的角色,管理员复核后生效")),
     }
 }
