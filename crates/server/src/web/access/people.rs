@@ -149,8 +149,10 @@ async fn people_page(
         }
     }
     let held = |a: i64| {
-        let in_force = |g: &&GrantRow| g.account == a && g.valid_from <= today && g.valid_to.as_ref().is_none_or(|t| *t > today);
-        grants.iter().filter(in_force)
+        let today = today.as_str();
+        grants
+            .iter()
+            .filter(move |g| g.account == a && g.valid_from.as_str() <= today && g.valid_to.as_deref().is_none_or(|t| t > today))
     };
     let paths: Vec<&str> = people.iter().flat_map(|a| held(a.id).map(|g| g.path.as_str())).collect();
     let trails = app.office.trails(&paths).await?;

@@ -156,6 +156,22 @@ async fn ledgers_are_filtered_by_sex_and_grade_and_pages_have_sizes() {
     }
 }
 
+#[tokio::test]
+async fn people_are_found_sorted_and_counted() {
+    for app in apps().await {
+        let security = app.log_in("security").await;
+        let all: i64 = count(&app, &security, "/people").await.parse().unwrap();
+        let open: i64 = count(&app, &security, "/people?state=open").await.parse().unwrap();
+        assert!(all >= 5 && open <= all, "{open} of {all}");
+        assert_eq!(count(&app, &security, "/people?q=village1").await, "1");
+        app.get(&security, "/people?q=county").await.says("县教育局经办人").says("去掉这个条件");
+        app.get(&security, "/people?q=nobody-is-called-so").await.is(200).says("没有符合条件的账号");
+        let page = app.get(&security, "/people?sort=name&role=county-officer").await;
+        page.says("aria-sort=\"ascending\"").says("青禾县");
+        assert!(!page.text().contains("href=\"/people/village1\""), "only officers");
+    }
+}
+
 /// Help tells each of what she does herself, and every verdict's meaning to whoever sees ledgers.
 async fn only_known_help(app: &TestApp) {
     let county = app.log_in("county").await;
