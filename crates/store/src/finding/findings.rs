@@ -422,17 +422,23 @@ impl Store {
         for part in children.chunks(CHILDREN_AT_ONCE) {
             let mut c = Clause::new();
             c.one_of("f.child_id", part.iter().copied());
+            let rows = self.all(&format!("SELECT f.id, f.child_id FROM finding f{}", c.sql()), c.values).await?;
+            let child_of: FxHashMap<i64, i64> = rows.iter().map(|r| Ok((r.int(0)?, r.int(1)?))).collect::<Result<_>>()?;
+            if child_of.is_empty() {
+                continue;
+            }
+            // asked by number: joined, a database may walk through the events of everybody
+            let mut c = Clause::new();
+            c.equal("e.subject_kind", "finding");
+            c.one_of("e.subject_id", child_of.keys().copied());
             let at = c.bind(known_at);
             c.add(format!("e.at <= {at}"));
-            let sql = format!(
-                "SELECT f.id, f.child_id, e.state, e.unit_path, e.answer, e.at FROM finding f
-                 JOIN event e ON e.subject_kind = 'finding' AND e.subject_id = f.id{} ORDER BY e.id",
-                c.sql()
-            );
+            let sql = format!("SELECT e.subject_id, e.state, e.unit_path, e.answer, e.at FROM event e{} ORDER BY e.id", c.sql());
             for r in self.all(&sql, c.values).await? {
-                let (id, child) = (r.int(0)?, r.int(1)?);
-                let Some(state) = r.opt_text(2)?.and_then(|s| FindingState::find(&s)) else { continue };
-                let answer = match r.opt_bytes(4)? {
+                let id = r.int(0)?;
+                let Some(&child) = child_of.get(&id) else { continue };
+                let Some(state) = r.opt_text(1)?.and_then(|s| FindingState::find(&s)) else { continue };
+                let answer = match r.opt_bytes(3)? {
                     Some(a) => Some(self.vault.open_text(&answer_place(Subject::Finding(id)), &a)?),
                     None => None,
                 };
@@ -441,8 +447,8 @@ impl Store {
                 if out.get(&child).is_some_and(|b| b.id > id) {
                     continue;
                 }
-                let unit_path = r.opt_text(3)?.or_else(|| before.and_then(|b| b.unit_path.clone()));
-                let since = before.filter(|b| b.state == state).map_or(r.int(5)?, |b| b.since);
+                let unit_path = r.opt_text(2)?.or_else(|| before.and_then(|b| b.unit_path.clone()));
+                let since = before.filter(|b| b.state == state).map_or(r.int(4)?, |b| b.since);
                 out.insert(child, FindingThen { id, child, state, unit_path, answer, since });
             }
         }
