@@ -157,6 +157,8 @@ document.addEventListener("submit", (e) => {
     // a second click does nothing
     setTimeout(() => lock(form, true));
     addEventListener("pageshow", () => lock(form, false), { once: true });
+    // a file is taken away without leaving the page
+    if (form.dataset.leave !== undefined) setTimeout(() => lock(form, false), 3000);
     if (staysHere(form)) {
       e.preventDefault();
       void send(form, button);

@@ -510,10 +510,12 @@ fn lone_namesakes(encoded: &Encoded, pairs: &[Pair]) -> Vec<Candidate> {
     if !pairs.iter().all(alone) {
         return Vec::new();
     }
-    let mut met: FxHashMap<u32, usize> = FxHashMap::default();
+    // how many of another source have a row's name
+    let mut met: FxHashMap<(u32, usize), usize> = FxHashMap::default();
     let same = || pairs.iter().filter(|p| matches!(level_at(p.pattern(), name), 1 | 2));
-    same().flat_map(|p| [p.left, p.right]).for_each(|row| *met.entry(row).or_default() += 1);
-    same().filter(|p| met[&p.left] == 1 && met[&p.right] == 1).map(|p| Candidate::new(*p, 0.0)).collect()
+    let ends = |p: &Pair| [(p.left, encoded.source_of(p.right)), (p.right, encoded.source_of(p.left))];
+    same().flat_map(ends).for_each(|end| *met.entry(end).or_default() += 1);
+    same().filter(|p| ends(p).iter().all(|end| met[end] == 1)).map(|p| Candidate::new(*p, 0.0)).collect()
 }
 
 /// Sources with which no pair settles a row: the broad rules look further there. `candidates` stand in order.

@@ -35,7 +35,7 @@ pub(crate) use ground::scope::Clause;
 pub use ground::vault::{Vault, random};
 pub use ledger::child::{AsOf, ChildPage, ChildRow, LedgerQuery, LedgerRow, Listed, Order, Profile, SourceRowRef};
 pub use ledger::class_count::ClassCount;
-pub use ledger::search::{SearchKind, asks_for_number, tokens_of};
+pub use ledger::search::{MAX_FOUND, SearchKind, asks_for_number, tokens_of};
 pub use ledger::standing::{Established, History, NewEstablishment};
 pub use place::places::{NewPlace, Place};
 pub use place::relocation::{Relocated, Relocation};

@@ -5,6 +5,8 @@ use html5gum::{Token, Tokenizer};
 use super::{MAX_COLUMNS, ReadError};
 use crate::sheet::{CellKind, Sheet, SheetBuilder};
 
+/// Most places that one cell is repeated over.
+const MAX_REPEATED: usize = 10_000;
 /// Largest span that a cell is repeated over.
 const MAX_SPAN: usize = 2_000;
 
@@ -49,7 +51,9 @@ impl Table {
         self.column += taken;
         let (from, end) = (self.column.min(MAX_COLUMNS), (self.column + span.columns).min(MAX_COLUMNS));
         let text = span.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for r in row..row + span.rows {
+        // larger than any table cell: a decoration, or a trap
+        let (down, end) = if span.rows * span.columns > MAX_REPEATED { (1, end.min(from + 1)) } else { (span.rows, end) };
+        for r in row..row + down {
             let line = self.row(r);
             if line.len() < end {
                 line.resize(end, None);

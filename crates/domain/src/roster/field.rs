@@ -111,7 +111,8 @@ fn chinese_part(heading: &str) -> Option<String> {
 /// Fewest characters of a heading in which a slip is forgiven.
 const FEWEST_FOR_A_SLIP: usize = 5;
 /// Characters that make another heading of a heading.
-const TELLING: &str = "父母兄弟姐妹爷奶祖省市县区乡镇村户籍现原曾前后新旧学时间地址年月日0123456789一二三四五六七八九";
+const TELLING: &str =
+    "父母兄弟姐妹爷奶祖省市县区乡镇村户籍现原曾前后新旧学校班队团社院住在未已入出转时间地址年月日0123456789一二三四五六七八九";
 
 /// A heading that is one character away from a known one, or has its words in another order; nothing where two fields could be meant.
 fn slipped(key: &str) -> Option<Field> {
@@ -127,7 +128,9 @@ fn slipped(key: &str) -> Option<Field> {
             differ.next().is_some_and(|(a, b)| !TELLING.contains(*a) && !TELLING.contains(*b)) && differ.next().is_none()
         };
         if *in_order == mine || chars.len() >= FEWEST_FOR_A_SLIP && one_off() {
-            if found.is_some_and(|f| f != *field) {
+            // whose telephone or number it is stands in the one character that differs: 校长联系电话, 家长联系电话
+            let anothers = matches!(field, Field::GuardianPhone | Field::GuardianId | Field::InSchoolStatus | Field::OutOfSchool);
+            if found.is_some_and(|f| f != *field) || anothers && *in_order != mine {
                 return None;
             }
             found = Some(*field);
@@ -202,6 +205,9 @@ mod tests {
             ("成员3姓名", None),
             ("祖父姓名", None),
             ("学籍所在地", None),
+            ("是否住校生", None),
+            ("校长联系电话", None),
+            ("班长身份证号", None),
             ("完全不认识的", None),
             ("", None),
         ] {

@@ -137,19 +137,33 @@ static SYLLABLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     all
 });
 
-/// The syllables of which letters consist, the longest first; nothing where they are no pinyin.
+/// Most letters that are taken for pinyin: the longest names have some forty.
+const MOST_LETTERS: usize = 48;
+/// Letters of the longest syllable: zhuang.
+const LONGEST_SYLLABLE: usize = 6;
+
+/// The syllables of which letters consist, the longest first; nothing where they are no pinyin. Each place is looked at once.
 fn syllables_of(letters: &str) -> Option<Vec<usize>> {
-    /// Letters of the longest syllable: zhuang.
-    const LONGEST: usize = 6;
-    if letters.is_empty() {
-        return Some(Vec::new());
+    if letters.len() > MOST_LETTERS || !letters.is_ascii() {
+        return None;
     }
-    (1..=LONGEST.min(letters.len())).rev().find_map(|n| {
-        let at = SYLLABLES.binary_search_by(|s| s.bytes().cmp(letters.bytes().take(n).map(|b| b.to_ascii_lowercase()))).ok()?;
-        let mut rest = syllables_of(letters.get(n..)?)?;
-        rest.insert(0, at);
-        Some(rest)
-    })
+    let small = letters.to_ascii_lowercase();
+    // of each place, from the last: the syllable that begins there and leaves a rest that is made of syllables
+    let mut begins: Vec<Option<(usize, usize)>> = vec![None; small.len()];
+    for at in (0..small.len()).rev() {
+        begins[at] = (1..=LONGEST_SYLLABLE.min(small.len() - at)).rev().find_map(|n| {
+            let ends_well = at + n == small.len() || begins[at + n].is_some();
+            let syllable = SYLLABLES.binary_search_by(|s| (*s).cmp(&small[at..at + n])).ok().filter(|_| ends_well)?;
+            Some((syllable, n))
+        });
+    }
+    let (mut out, mut at) = (Vec::new(), 0);
+    while at < small.len() {
+        let (syllable, n) = begins[at]?;
+        out.push(syllable);
+        at += n;
+    }
+    Some(out)
 }
 
 /// Puts in a Chinese name for each run of letters the syllables that they spell.
@@ -661,6 +675,8 @@ mod tests {
         check("王安", "ANNA", "different");
         assert_eq!(spelt("YANGJIN LAMU").unwrap(), ["yang", "jin", "la", "mu"]);
         assert_eq!((spelt("SMITH"), spelt("LI")), (None, None));
+        assert_eq!(syllables_of(&format!("{}v", "an".repeat(20))), None, "at once");
+        assert_eq!(syllables_of(&"a".repeat(30_000)), None);
     }
 
     #[test]

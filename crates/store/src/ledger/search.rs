@@ -41,7 +41,7 @@ impl SearchKind {
 }
 
 /// Children that a search gives at most; more, and the asker should write more.
-const MAX_FOUND: i64 = 200;
+pub const MAX_FOUND: i64 = 200;
 
 /// Words of a search that count.
 const MAX_WORDS: usize = 4;

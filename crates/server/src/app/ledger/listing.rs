@@ -4,7 +4,7 @@ use baoxue_documents::write::{Column, TableSheet, Value, workbook};
 use baoxue_domain::access::{Action, Actor, Deed, Jurisdiction, mask_address, mask_id, mask_name, mask_phone};
 use baoxue_domain::ledger::{Effect, LedgerKind, Standing, disposition};
 use baoxue_domain::verdict::VerdictKind;
-use baoxue_store::{ChildRow, LedgerQuery, Listed, Order, asks_for_number};
+use baoxue_store::{ChildRow, LedgerQuery, Listed, MAX_FOUND, Order, asks_for_number};
 use rustc_hash::FxHashMap;
 
 use crate::app::finding::dispatch::answer_label;
@@ -152,6 +152,16 @@ impl Office {
         let by = if number { "按号码" } else { "按姓名" };
         let digest = self.store.vault().token("searched", typed.trim()).cast_unsigned();
         self.note(actor, Deed::Search, "学生", &format!("{by},摘要 {digest:016x},找到 {} 人", found.len())).await?;
+        Ok(found)
+    }
+
+    /// The same for a list: what is too much to be found whole is refused, for a part of it would pass for all.
+    pub async fn search_of_list(&self, actor: &Actor, typed: &str, j: &Jurisdiction) -> Result<Vec<i64>> {
+        let found = self.search(actor, typed, j).await?;
+        if found.len() as i64 >= MAX_FOUND {
+            let said = format!("按“{}”查到的超过 {MAX_FOUND} 人,名单会不全;请写全姓名,或先选地方、学校再看", typed.trim());
+            return Err(OfficeError::Input(said));
+        }
         Ok(found)
     }
 

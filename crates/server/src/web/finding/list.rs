@@ -93,7 +93,7 @@ async fn asked(app: &App, actor: &Actor, a: &FindingsAddress) -> Result<FindingL
     let j = actor.jurisdiction(Action::Dispatch)?;
     let state = a.state()?;
     let some = |t: &str| (!t.is_empty()).then(|| t.to_owned());
-    let children = if a.q.trim().is_empty() { None } else { Some(app.office.search(actor, &a.q, &j).await?) };
+    let children = if a.q.trim().is_empty() { None } else { Some(app.office.search_of_list(actor, &a.q, &j).await?) };
     let paths: Vec<&str> = [a.place.as_str(), &a.unit].into_iter().filter(|p| PlacePath::parse(p).is_some()).collect();
     let names = app.office.store.place_names(&paths).await?;
     let name = |path: &str| names.get(path).cloned().unwrap_or_else(|| path.to_owned());
@@ -260,17 +260,20 @@ pub struct DispatchForm {
     days: String,
 }
 
-/// The list that an address shows; the first tab where it is none.
-fn list_at(address: &str) -> FindingsAddress {
+/// The list that an address shows; nothing where it is none.
+fn list_at(address: &str) -> Option<FindingsAddress> {
     let uri: Option<Uri> = address.parse().ok().filter(|u: &Uri| u.path() == PATH && u.host().is_none());
-    uri.and_then(|u| Query::try_from_uri(&u).ok()).map(|Query(a)| a).unwrap_or_default()
+    uri.and_then(|u| Query::try_from_uri(&u).ok()).map(|Query(a)| a)
 }
 
 pub async fn dispatch(Visit { app, signed, .. }: Visit, Form(form): Form<DispatchForm>) -> Result<Response, PageError> {
     let back = list_at(&form.list);
     let mut ids: Vec<i64> = form.ids.split(',').filter_map(|t| t.trim().parse().ok()).collect();
     if form.all.is_some() {
-        let mut of = asked(&app, &signed.actor, &back).await?;
+        let Some(list) = &back else {
+            return Err(OfficeError::Input("不知道是哪一份名单的全部;请回到交办核实的名单里再点".into()).into());
+        };
+        let mut of = asked(&app, &signed.actor, list).await?;
         of.filter.states = vec![FindingState::Open];
         ids = app.office.listed_findings(&signed.actor, &of).await?.iter().map(|f| f.id).collect();
     }
@@ -285,7 +288,7 @@ pub async fn dispatch(Visit { app, signed, .. }: Visit, Form(form): Form<Dispatc
     };
     let days = form.days.parse().ok().filter(|d| (1..=60).contains(d));
     let n = app.office.dispatch(&signed.actor, &ids, unit.as_ref(), days).await?;
-    Ok(go(&back.at().to_string(), &format!("已交办 {n} 条,到期未答复会自动提醒")))
+    Ok(go(&back.unwrap_or_default().at().to_string(), &format!("已交办 {n} 条,到期未答复会自动提醒")))
 }
 
 #[cfg(test)]
@@ -294,7 +297,7 @@ mod tests {
 
     #[test]
     fn one_comes_back_to_the_list_and_nowhere_else() {
-        let back = |text: &str| list_at(text).at().to_string();
+        let back = |text: &str| list_at(text).unwrap_or_default().at().to_string();
         assert_eq!(back("/findings?state=answered&place=g/52/&page=3"), "/findings?state=answered&place=g/52/");
         for bad in ["", "https://example.org/findings?state=open", "//example.org/findings", "/people", "x y"] {
             assert_eq!(back(bad), "/findings", "{bad}");

@@ -141,7 +141,7 @@ async fn listing(app: &App, signed: &SignedIn, list: List, a: &LedgerAddress) ->
     let store = &app.office.store;
     let today = app.office.clock.today();
     let verdict = VerdictKind::find(&a.verdict);
-    let ids = if a.q.trim().is_empty() { None } else { Some(app.office.search(&signed.actor, &a.q, &j).await?) };
+    let ids = if a.q.trim().is_empty() { None } else { Some(app.office.search_of_list(&signed.actor, &a.q, &j).await?) };
     let year = |t: &str| t.len() == 4 && t.bytes().all(|b| b.is_ascii_digit());
     if !a.born.is_empty() && !year(&a.born) {
         return Err(OfficeError::Input("出生年写成四位数字,例如 2016".into()).into());
@@ -239,6 +239,11 @@ pub async fn places(app: &App, signed: &SignedIn, selected: &str, action: Action
         }
     }
     out.dedup();
+    // a place that is chosen is offered too, wherever it lies
+    if let Some(chosen) = PlacePath::parse(selected).filter(|p| !out.iter().any(|o| o.0 == p.as_str())) {
+        let name = app.office.store.place_names(&[chosen.as_str()]).await?.remove(chosen.as_str());
+        out.push((chosen.as_str().to_owned(), name.unwrap_or_else(|| chosen.last().to_owned())));
+    }
     Ok(out.into_iter().map(|(path, name)| PlaceOption { selected: path == selected, path, name }).collect())
 }
 
