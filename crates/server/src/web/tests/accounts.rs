@@ -386,7 +386,7 @@ async fn what_may_not_be_answered_is_not_read() {
     for app in apps().await {
         app.compared().await;
         let county = app.log_in("county").await;
-        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open"), ("days", "3")]).await.is(303);
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("list", "/findings?state=open"), ("days", "3")]).await.is(303);
         let village = app.log_in("village1").await;
         let mine = app.get(&village, "/inbox").await.text();
         let mine = mine.split("/findings/").nth(1).unwrap().split('"').next().unwrap().to_owned();
@@ -466,7 +466,7 @@ async fn two_answers_at_once_are_one() {
     for app in apps().await {
         app.compared().await;
         let county = app.log_in("county").await;
-        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open"), ("days", "3")]).await.is(303);
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("list", "/findings?state=open"), ("days", "3")]).await.is(303);
         let (one, two) = (app.log_in("village1").await, app.log_in("village1").await);
         let page = app.get(&one, "/inbox").await.text();
         let id = page.split("/findings/").nth(1).unwrap().split('"').next().unwrap().to_owned();

@@ -56,7 +56,7 @@ async fn from_dropped_files_to_a_cleared_finding() {
         // sent to where each lives or learns
         let all = app.get(&county, "/findings").await;
         all.says("待交办");
-        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open"), ("days", "2")]).await.is(303);
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("list", "/findings?state=open"), ("days", "2")]).await.is(303);
         let village = app.log_in("village1").await;
         let inbox = app.get(&village, "/inbox").await;
         inbox.says("10月11日 17:00 前").says(&child(20).0);
@@ -121,7 +121,7 @@ async fn a_roster_that_jumps_is_asked_about_and_an_undone_one_is_as_if_it_never_
     for app in apps().await {
         app.compared().await;
         let county = app.log_in("county").await;
-        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open")]).await.is(303);
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("list", "/findings?state=open")]).await.is(303);
         // a student register with twenty rows fewer
         let short: String = rosters()[1].1.lines().take(25).map(|l| format!("{l}\n")).collect();
         app.upload(&county, "/rosters", &[("files", Some("学籍10月.csv"), short.as_bytes())]).await.is(303);
@@ -381,7 +381,7 @@ async fn overdue_findings_go_up() {
     for app in apps().await {
         app.compared().await;
         let county = app.log_in("county").await;
-        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open"), ("days", "1")]).await.is(303);
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("list", "/findings?state=open"), ("days", "1")]).await.is(303);
         assert_eq!(app.office.escalate_overdue().await.unwrap(), 0);
         let mut late = app.office.clone();
         late.clock = crate::app::clock::Clock::starting_at(jiff::civil::date(2023, 10, 11).at(9, 0, 0, 0));
@@ -437,7 +437,7 @@ async fn returned_findings_go_elsewhere() {
     for app in apps().await {
         app.compared().await;
         let county = app.log_in("county").await;
-        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open")]).await.is(303);
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("list", "/findings?state=open")]).await.is(303);
         let village = app.log_in("village1").await;
         let inbox = app.get(&village, "/inbox").await.text();
         let id = inbox.split("href=\"/findings/").nth(1).unwrap().split('"').next().unwrap().to_owned();
@@ -578,7 +578,7 @@ async fn units_that_owe_answers_are_counted_and_reminded() {
         app.compared().await;
         let (county, village) = (app.log_in("county").await, app.log_in("village1").await);
         app.get(&county, "/findings/units").await.says("没有单位欠答复");
-        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open"), ("days", "1")]).await.is(303);
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("list", "/findings?state=open"), ("days", "1")]).await.is(303);
         let page = app.get(&county, "/findings/units").await;
         page.says("共 5 条,其中逾期 0 条").says("上坝村").says("下坝村");
         let units: Vec<String> =

@@ -95,7 +95,7 @@ async fn a_crawl_as_every_role_finds_no_foreign_child() {
     for app in apps().await {
         app.compared().await;
         let county = app.log_in("county").await;
-        app.post(&county, "/findings/dispatch", &[("all", "1"), ("state", "open")]).await.is(303);
+        app.post(&county, "/findings/dispatch", &[("all", "1"), ("list", "/findings?state=open")]).await.is(303);
         let by_place: Vec<(i64, String, bool)> = {
             let j = baoxue_domain::access::Jurisdiction::of([baoxue_domain::place::PlacePath::parse("g/52/").unwrap()].iter());
             let all = app
