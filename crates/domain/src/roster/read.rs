@@ -11,11 +11,11 @@ use crate::school::{SchoolCode, StudentNumber};
 
 /// In words of a document's kind that is no citizen's card.
 const OTHER_DOCUMENTS: [&str; 10] = ["护照", "通行证", "居留", "台湾", "台胞", "港澳", "香港", "澳门", "外国", "其他"];
-/// Words at the beginning of a line that is no child.
 /// What forms say under a heading of how to fill it in.
 const HINTS: [&str; 12] = ["必填", "选填", "非必填", "格式", "示例", "例如", "如:", "如：", "填写", "下拉", "请选择", "YYYY"];
 /// Rows under a head that may hold codes of fields and hints.
 const ROWS_OF_HINTS: usize = 3;
+/// Words at the beginning of a line that is no child.
 const SUMS: [&str; 8] = ["合计", "总计", "小计", "共计", "总人数", "合 计", "总 计", "本页合计"];
 const SIGN_OFFS: [&str; 16] = [
     "填表人",

@@ -16,11 +16,11 @@ use crate::app::clock::civil;
 use crate::app::ledger::board::{BoardOrder, PlaceLine, RosterAge};
 use crate::app::ledger::listing::List;
 use crate::web::frame::error::PageError;
+use crate::web::frame::files::{XLSX, file};
 use crate::web::frame::list::{Address, Column, Head, heads};
 use crate::web::frame::shell::{Shell, html, shell};
 use crate::web::frame::view::{number, short_place, url_part, verdict_class, when};
 use crate::web::frame::visit::Visit;
-use crate::web::roster::rosters::{XLSX, file};
 
 /// Something to do, with how many and where.
 struct Todo {

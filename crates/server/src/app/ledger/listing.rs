@@ -159,7 +159,10 @@ impl Office {
     pub async fn search_of_list(&self, actor: &Actor, typed: &str, j: &Jurisdiction) -> Result<Vec<i64>> {
         let found = self.search(actor, typed, j).await?;
         if found.len() as i64 >= MAX_FOUND {
-            let said = format!("按“{}”查到的超过 {MAX_FOUND} 人,名单会不全;请写全姓名,或先选地方、学校再看", typed.trim());
+            let said = format!(
+                "按“{}”查到 {MAX_FOUND} 人或更多,名单会不全;请写全姓名,或先点页面上方的“切换”到乡镇、学校再查",
+                typed.trim()
+            );
             return Err(OfficeError::Input(said));
         }
         Ok(found)

@@ -20,11 +20,11 @@ use crate::app::access::people::{Added, sample};
 use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::files::{XLSX, file, one_file};
 use crate::web::frame::list::{self, Address, Column, Condition, Head, Pager, heads};
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::{short_place, when};
 use crate::web::frame::visit::Visit;
-use crate::web::roster::rosters::{XLSX, file, one_file};
 
 struct PersonView {
     login: String,

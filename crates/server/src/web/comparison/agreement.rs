@@ -11,10 +11,10 @@ use crate::app::comparison::agreement::{ClassAgreement, Counted, this_month};
 use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::files::{XLSX, file};
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::{number, url_part};
 use crate::web::frame::visit::Visit;
-use crate::web::roster::rosters::{XLSX, file};
 
 /// Months that can be looked back to.
 const MONTHS: i64 = 12;

@@ -16,11 +16,11 @@ use crate::app::comparison::run::Figures;
 use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::files::{REASONS, ReasonForm};
+use crate::web::frame::files::{XLSX, file};
 use crate::web::frame::shell::{Shell, html, shell};
 use crate::web::frame::view::{ChildView, number, of_list};
 use crate::web::frame::visit::Visit;
-use crate::web::ledger::ledgers::{REASONS, ReasonForm};
-use crate::web::roster::rosters::{XLSX, file};
 
 /// Children of a check that are listed.
 const SHOWN: usize = 1_000;

@@ -18,12 +18,13 @@ use crate::app::office::OfficeError;
 use crate::app::place::search::Sought;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::files::{REASONS, ReasonForm};
+use crate::web::frame::files::{XLSX, file};
 use crate::web::frame::list::{self, Address, Column, Condition, Head, Pager, heads};
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::number;
 use crate::web::frame::visit::Visit;
-use crate::web::ledger::ledgers::{PlaceOption, REASONS, ReasonForm, places};
-use crate::web::roster::rosters::{XLSX, file};
+use crate::web::place::choice::{PlaceOption, places};
 
 /// Where the list stands.
 const PATH: &str = "/findings";

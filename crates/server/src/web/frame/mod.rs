@@ -4,6 +4,7 @@ pub mod assets;
 pub mod cautions;
 pub mod connections;
 pub mod error;
+pub mod files;
 pub mod forms;
 pub mod guard;
 pub mod list;

@@ -68,5 +68,5 @@ pub async fn sample(Path(kind): Path<String>) -> Result<Response, PageError> {
     let kind = SourceKind::find(kind.trim_end_matches(".xlsx"))
         .ok_or_else(|| PageError::plain(StatusCode::NOT_FOUND, "没有这种名册的样表"))?;
     let bytes = sample_of(kind).map_err(|_| PageError::plain(StatusCode::INTERNAL_SERVER_ERROR, "样表生成出错"))?;
-    Ok(crate::web::roster::rosters::file(&format!("样表-{}.xlsx", kind.label()), crate::web::roster::rosters::XLSX, bytes))
+    Ok(crate::web::frame::files::file(&format!("样表-{}.xlsx", kind.label()), crate::web::frame::files::XLSX, bytes))
 }

@@ -17,11 +17,12 @@ use crate::app::ledger::listing::{List, Listing, Verification};
 use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::files::{REASONS, ReasonForm, XLSX, file};
 use crate::web::frame::list::{self, Address, Column, Condition, Head, Pager, heads};
 use crate::web::frame::shell::{Shell, html, search_by, shell};
 use crate::web::frame::view::{ChildView, number, of_list, verdict_class};
 use crate::web::frame::visit::Visit;
-use crate::web::roster::rosters::{XLSX, file};
+use crate::web::place::choice::{PlaceOption, places};
 
 /// What stands in the address of a ledger.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -87,13 +88,6 @@ struct Chip {
     href: String,
     active: bool,
     class: &'static str,
-}
-
-/// A place that a filter offers.
-pub struct PlaceOption {
-    pub path: String,
-    pub name: String,
-    pub selected: bool,
 }
 
 /// A child on a ledger, with what was verified.
@@ -208,43 +202,6 @@ impl From<baoxue_domain::access::Refusal> for PageError {
     fn from(r: baoxue_domain::access::Refusal) -> Self {
         OfficeError::from(r).into()
     }
-}
-
-/// Schools that a filter offers.
-const MOST_SCHOOLS: usize = 300;
-
-/// Counties, towns, or schools, inside what one may see.
-pub async fn places(app: &App, signed: &SignedIn, selected: &str, action: Action) -> Result<Vec<PlaceOption>, PageError> {
-    let mut out = Vec::new();
-    let today = app.office.clock.today();
-    for path in signed.actor.places(action)? {
-        let kinds: &[&str] = if path.is_government() { &["town", "village"] } else { &["school"] };
-        if path.depth() > 4 || (!path.is_government() && path.depth() > 1) {
-            continue;
-        }
-        let kinds = match path.depth() {
-            ..=2 if path.is_government() => &["county"],
-            ..=3 => &kinds[..1],
-            _ => kinds,
-        };
-        for p in app.office.store.places_below(path.as_str(), today, kinds).await? {
-            out.push((p.path.as_str().to_owned(), p.name));
-        }
-        if let Some(prefix) = path.education_prefix() {
-            let schools = app.office.store.places_below(&prefix, today, &["school"]).await?;
-            // a list that nobody reads through: one switches to the town instead
-            if schools.len() <= MOST_SCHOOLS {
-                out.extend(schools.into_iter().map(|p| (p.path.as_str().to_owned(), p.name)));
-            }
-        }
-    }
-    out.dedup();
-    // a place that is chosen is offered too, wherever it lies
-    if let Some(chosen) = PlacePath::parse(selected).filter(|p| !out.iter().any(|o| o.0 == p.as_str())) {
-        let name = app.office.store.place_names(&[chosen.as_str()]).await?.remove(chosen.as_str());
-        out.push((chosen.as_str().to_owned(), name.unwrap_or_else(|| chosen.last().to_owned())));
-    }
-    Ok(out.into_iter().map(|(path, name)| PlaceOption { selected: path == selected, path, name }).collect())
 }
 
 pub async fn page(
@@ -367,9 +324,6 @@ async fn grades_named(app: &App, signed: &SignedIn, number: &str) -> Result<Vec<
     Ok(names)
 }
 
-/// For what full lists are taken away; another reason can be written.
-pub const REASONS: [&str; 5] = ["制作台账或报表", "上报上级", "交乡镇或学校核实", "核对名册", "领导或上级要求"];
-
 /// Conditions that one click takes away.
 fn conditions(a: &LedgerAddress, at: &Address, places: &[PlaceOption]) -> Vec<Condition> {
     let place = places.iter().find(|p| p.selected).map(|p| p.name.clone());
@@ -407,22 +361,6 @@ fn search_hint(typed: &str, by: &str) -> String {
     let chars = typed.chars().filter(|c| !c.is_whitespace()).count();
     let short = if chars == 1 { "只输一个字时按姓氏查。" } else { "" };
     format!("按“{}”没有查到。{short}可以换{by}再试;没有查到不等于没有这名儿童。", typed.trim())
-}
-
-/// Why full data are taken away.
-#[derive(Deserialize, Default)]
-pub struct ReasonForm {
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    other: String,
-}
-
-impl ReasonForm {
-    pub fn text(&self) -> String {
-        let parts = [self.reason.trim(), self.other.trim()];
-        parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(":")
-    }
 }
 
 /// A spreadsheet without names and numbers, which needs no reason.

@@ -17,9 +17,9 @@ use crate::app::place::roll_over::reading_order;
 use crate::app::place::tree::{read_places, sample};
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::files::{XLSX, file, one_file};
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::visit::Visit;
-use crate::web::roster::rosters::{XLSX, file, one_file};
 use baoxue_store::Relocated;
 
 /// What the page lists; grades and classes stand on their school's page.

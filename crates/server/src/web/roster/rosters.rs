@@ -6,8 +6,8 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Form;
 use axum::extract::{Multipart, Path, Query};
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use baoxue_domain::access::{Action, Deed};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::roster::{Field, Severity, SourceKind};
@@ -22,26 +22,14 @@ use crate::app::roster::staging::{
 use crate::app::roster::supersede::Mode;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::files::{XLSX, file};
 use crate::web::frame::list::{self, Address, Pager};
 use crate::web::frame::shell::{Shell, go, html, shell};
-use crate::web::frame::view::{number, url_part, when};
+use crate::web::frame::view::{number, when};
 use crate::web::frame::visit::Visit;
 
-/// Excel's own type.
-pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 /// Files of one drop: a zip holds more.
 const MAX_FILES: usize = 200;
-/// A file to keep, with its Chinese name.
-pub fn file(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response {
-    let mut response = bytes.into_response();
-    let h = response.headers_mut();
-    h.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if let Ok(v) = HeaderValue::from_str(&format!("attachment; filename*=UTF-8''{}", url_part(name).replace('/', "%2F"))) {
-        h.insert(header::CONTENT_DISPOSITION, v);
-    }
-    response
-}
-
 struct BatchView {
     id: i64,
     kind: &'static str,
@@ -384,22 +372,4 @@ pub async fn hand_overs(Visit { app, signed, headers }: Visit, Query(q): Query<P
         pager,
     };
     Ok(html(&page.shell, page.render()?))
-}
-
-/// The first file of a form, and its other fields.
-pub async fn one_file(mut form: Multipart) -> Result<(String, Vec<u8>, std::collections::BTreeMap<String, String>), PageError> {
-    let (mut name, mut bytes, mut fields) = (String::new(), Vec::new(), std::collections::BTreeMap::new());
-    while let Some(field) = form.next_field().await? {
-        let key = field.name().unwrap_or("").to_owned();
-        if key == "file" {
-            name = field.file_name().unwrap_or("").to_owned();
-            bytes = field.bytes().await?.to_vec();
-        } else {
-            fields.insert(key, field.text().await?);
-        }
-    }
-    if bytes.is_empty() {
-        return Err(OfficeError::Input("没有选中文件".into()).into());
-    }
-    Ok((name, bytes, fields))
 }
