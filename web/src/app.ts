@@ -350,3 +350,51 @@ all<HTMLInputElement>("[data-photos]").forEach((input) => {
     }));
   });
 });
+
+// 家访:选了上门才要照片和签字;在屏幕上签
+all<HTMLFormElement>("[data-contact]").forEach((form) => {
+  const visit = one<HTMLDetailsElement>("[data-visit]", form)!;
+  const pads = one<HTMLElement>("[data-signatures]", form)!;
+  form.addEventListener("change", (e) => {
+    const field = e.target as HTMLInputElement;
+    if (field.name === "kind" && field.value === "visit") visit.open = true;
+    if (field.name === "signed") pads.hidden = field.value !== "on-screen";
+  });
+  all<HTMLCanvasElement>("[data-sign]", form).forEach((canvas) => {
+    const pen = canvas.getContext("2d")!;
+    const file = one<HTMLInputElement>(`[name="sign-${canvas.dataset.sign}"]`, form)!;
+    const clear = (): void => {
+      pen.fillStyle = "#fff";
+      pen.fillRect(0, 0, canvas.width, canvas.height);
+      file.value = "";
+    };
+    clear();
+    const at = (e: PointerEvent): [number, number] => {
+      const box = canvas.getBoundingClientRect();
+      return [((e.clientX - box.left) * canvas.width) / box.width, ((e.clientY - box.top) * canvas.height) / box.height];
+    };
+    canvas.addEventListener("pointerdown", (e) => {
+      canvas.setPointerCapture(e.pointerId);
+      pen.lineWidth = 4;
+      pen.lineCap = "round";
+      pen.strokeStyle = "#000";
+      pen.beginPath();
+      pen.moveTo(...at(e));
+      e.preventDefault();
+    });
+    canvas.addEventListener("pointermove", (e) => {
+      if (!canvas.hasPointerCapture(e.pointerId)) return;
+      pen.lineTo(...at(e));
+      pen.stroke();
+    });
+    canvas.addEventListener("pointerup", () => {
+      canvas.toBlob((blob) => {
+        if (!blob) return;
+        const carrier = new DataTransfer();
+        carrier.items.add(new File([blob], `${canvas.dataset.sign}.png`, { type: "image/png" }));
+        file.files = carrier.files;
+      }, "image/png");
+    });
+    one<HTMLButtonElement>(`[data-sign-clear="${canvas.dataset.sign}"]`, form)!.addEventListener("click", clear);
+  });
+});

@@ -6,11 +6,13 @@
 //! * [`verdict`]: one verdict a child, with its reason sentence.
 //! * [`ledger`]: 台账 entries and disposition codes.
 //! * [`finding`]: 交办核实, from a finding to its end.
+//! * [`case`]: 劝返复学, a child's file from suspicion to return and beyond.
 //! * [`task`]: who has a subject to do, until when.
 //! * [`policy`]: ⚙ every value that a place may set.
 //! * [`access`]: roles, actions, jurisdiction, masks.
 
 pub mod access;
+pub mod case;
 pub mod finding;
 pub mod ledger;
 pub mod person;

@@ -4,6 +4,7 @@
 //! [`Tx`], and writes its audit row in the same one.
 
 mod access;
+mod case;
 mod common;
 mod comparison;
 mod finding;
@@ -15,6 +16,11 @@ mod roster;
 use std::path::{Path, PathBuf};
 
 pub use access::account::{Account, GrantRow, NewAccount, Session};
+pub use case::asks::{AskDetail, CaseAsk};
+pub use case::contacts::{Contact, ContactDetail, NewContact};
+pub use case::files::{CaseChange, CaseCount, CaseFile, CaseFilter, CaseOrder, CaseThen, NewCase, Owned, Story, Whose};
+pub use case::papers::{CasePaper, NewPaper, PaperDetail};
+pub use case::returns::{CaseCheck, CaseReturn, ReturnDetail};
 pub use common::audit::{AuditEntry, AuditFilter, Broken, Head, NewAudit, Verification};
 pub use common::event::{After, Event, LookedUp, NewEvent, NewFile, Proof, Subject};
 pub use common::job::{Job, JobState, Lane, Lease, NewJob};

@@ -65,6 +65,12 @@ actions! {
     AnswerFinding "答复核实" true Own,
     /// Close a finding, send it back or take it over as a suspected case.
     CloseFinding "办结核实" true Own,
+    /// 今日, lists and pages of cases.
+    ViewCases "查看劝返档案" true Own,
+    /// Report a child, record contacts and visits, register returns and checks, ask for decisions.
+    WorkCase "办理劝返" true Own,
+    /// Confirm a dropout, clear, close, give to a unit: whoever proposed it does not decide.
+    DecideCase "审批劝返" true County,
     /// Grade-9 and transition checks, person-register agreement.
     ViewChecks "查看核查" true Own,
     /// Monthly counts of a class: homework, roll, seats.

@@ -77,6 +77,13 @@ deeds! {
     ConfirmFinding "confirm-finding" "确认辍学" false,
     ReopenFinding "reopen-finding" "重新打开" false,
     WithdrawFinding "withdraw-finding" "撤销" false,
+    FileFinding "file-finding" "转入劝返" false,
+    OpenCase "open-case" "立案劝返" false,
+    JoinCase "join-case" "并入劝返档案" false,
+    StepCase "step-case" "办理劝返" false,
+    DecideCase "decide-case" "审批劝返" false,
+    RecordContact "record-contact" "登记联系家访" false,
+    AssignCase "assign-case" "指定劝返单位" false,
     PutPlaces "put-places" "维护区划" false,
     ClosePlace "close-place" "撤并" false,
     RelocatePlace "relocate-place" "改名或并入" false,
@@ -93,9 +100,10 @@ impl Deed {
 }
 
 /// 审计对象 (subjects): what a deed may be about, code and word. A subject is written `child:12`.
-pub const SUBJECTS: [(&str, &str); 13] = [
+pub const SUBJECTS: [(&str, &str); 14] = [
     ("child", "学生"),
     ("finding", "核实"),
+    ("case", "劝返档案"),
     ("account", "账号"),
     ("person", "人员"),
     ("batch", "名册"),

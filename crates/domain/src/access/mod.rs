@@ -58,6 +58,12 @@ impl Actor {
         self.grants.iter().any(|g| g.role.may(action))
     }
 
+    /// The whole counties in which an action may be done somewhere: for names of units, which are no secret there.
+    pub fn county_jurisdiction(&self, action: Action) -> Result<Jurisdiction, Refusal> {
+        let counties: Vec<PlacePath> = self.places(action)?.iter().map(|p| p.county().unwrap_or_else(|| p.clone())).collect();
+        Ok(Jurisdiction::of(counties.iter()))
+    }
+
     /// The places where the actor may do it, as seen from where she has switched to; what is granted only elsewhere stays as it is.
     /// Nowhere is an error that says who may.
     pub fn places(&self, action: Action) -> Result<Vec<PlacePath>, Refusal> {

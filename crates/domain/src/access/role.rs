@@ -51,40 +51,40 @@ macro_rules! roles {
 roles! {
     /// County education bureau, basic-education section.
     CountyOfficer "county-officer" "县教育局经办人" Education
-        [ImportRosters, ViewHandOvers, RunComparison, ViewRuns, DecideReview, ViewLedger, ViewChild, Reveal, Export, Dispatch, CloseFinding, ViewChecks],
+        [ImportRosters, ViewHandOvers, RunComparison, ViewRuns, DecideReview, ViewLedger, ViewChild, Reveal, Export, Dispatch, CloseFinding, ViewCases, WorkCase, DecideCase, ViewChecks],
     /// Central school or town education office.
     TownOfficer "town-officer" "中心校·乡镇教办" Education
-        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, CountClasses, ViewChecks],
+        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks],
     /// Keeps a school's student records.
     Registrar "registrar" "学籍管理员" Education
-        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, CountClasses, ViewChecks, ManageTeachers],
+        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks, ManageTeachers],
     /// Principal or deputy.
     Principal "principal" "校长·分管副校长" Education
-        [ViewLedger, ViewChild, Reveal, AnswerFinding, CountClasses, ViewChecks, ManageTeachers],
+        [ViewLedger, ViewChild, Reveal, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks, ManageTeachers],
     /// Dean, grade leader.
     Dean "dean" "教务处·年级组长" Education
-        [ViewLedger, ViewChild, AnswerFinding, CountClasses, ViewChecks],
+        [ViewLedger, ViewChild, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks],
     /// Class teacher.
     ClassTeacher "class-teacher" "班主任" Education
-        [ViewLedger, ViewChild, AnswerFinding, CountClasses],
+        [ViewLedger, ViewChild, AnswerFinding, ViewCases, WorkCase, CountClasses],
     /// Subject teacher or mentor.
     Mentor "mentor" "任课教师·成长导师" Education
-        [ViewChild, AnswerFinding],
+        [ViewChild, AnswerFinding, ViewCases, WorkCase],
     /// Responsible inspector.
     Inspector "inspector" "责任督学" Education
-        [ViewLedger, ViewChild, ViewChecks],
+        [ViewLedger, ViewChild, ViewCases, ViewChecks],
     /// Township or village cadre.
     Cadre "cadre" "乡镇·村居干部" Government
-        [ViewLedger, ViewChild, AnswerFinding],
+        [ViewLedger, ViewChild, AnswerFinding, ViewCases, WorkCase],
     /// Clerk of a department that hands rosters over.
     DepartmentClerk "department-clerk" "部门经办人" Government
         [ViewHandOvers],
     /// City or province.
     UpperOfficer "upper-officer" "市·省教育部门" Education
-        [ViewRuns, ViewLedger, ViewChild, ViewChecks],
+        [ViewRuns, ViewLedger, ViewChild, ViewCases, ViewChecks],
     /// A county leader who answers for a town.
     CountyLeader "county-leader" "挂点领导" Government
-        [ViewLedger],
+        [ViewLedger, ViewCases],
     /// System administrator.
     SystemAdmin "system-admin" "系统管理员" Administration
         [ManagePlaces, ManageSettings, ManageSources, ConfirmAccounts],

@@ -13,8 +13,10 @@ pub enum FindingState {
     Answered,
     /// 已核销
     Cleared,
-    /// 已确认辍学: stands on 辍学台账, to be persuaded.
+    /// 已确认辍学: stands on 辍学台账; what follows is the child's case.
     Confirmed,
+    /// 已转劝返: out of school and not confirmed, or taken into a case that was there; what follows is the child's case.
+    Filed,
     /// 已撤销: the run that found it was withdrawn, or a later run saw the child in school.
     Withdrawn,
 }
@@ -35,6 +37,8 @@ pub enum Step {
     Clear,
     /// 确认辍学
     Confirm,
+    /// 转入劝返
+    File,
     /// 撤销
     Withdraw,
     /// 重新打开
@@ -80,7 +84,8 @@ impl FindingError {
 
 impl FindingState {
     /// All states.
-    pub const ALL: [Self; 6] = [Self::Open, Self::Dispatched, Self::Answered, Self::Cleared, Self::Confirmed, Self::Withdrawn];
+    pub const ALL: [Self; 7] =
+        [Self::Open, Self::Dispatched, Self::Answered, Self::Cleared, Self::Confirmed, Self::Filed, Self::Withdrawn];
 
     /// Stable code.
     pub fn code(self) -> &'static str {
@@ -90,6 +95,7 @@ impl FindingState {
             Self::Answered => "answered",
             Self::Cleared => "cleared",
             Self::Confirmed => "confirmed",
+            Self::Filed => "filed",
             Self::Withdrawn => "withdrawn",
         }
     }
@@ -107,6 +113,7 @@ impl FindingState {
             Self::Answered => "待审核",
             Self::Cleared => "已核销",
             Self::Confirmed => "已确认辍学",
+            Self::Filed => "已转劝返",
             Self::Withdrawn => "已撤销",
         }
     }
@@ -120,14 +127,16 @@ impl FindingState {
     pub fn after(self, step: Step) -> Result<Self, FindingError> {
         use FindingState as S;
         Ok(match (self, step) {
-            // what was answered may need another unit's word too; a confirmed dropout goes out to be persuaded
-            (S::Open | S::Dispatched | S::Answered | S::Confirmed, Step::Dispatch) => S::Dispatched,
+            // what was answered may need another unit's word too
+            (S::Open | S::Dispatched | S::Answered, Step::Dispatch) => S::Dispatched,
             (S::Dispatched, Step::Answer) => S::Answered,
             (S::Answered, Step::SendBack) => S::Dispatched,
             (S::Dispatched, Step::HandBack) => S::Open,
             (S::Answered, Step::Clear) => S::Cleared,
             (S::Answered, Step::Confirm) => S::Confirmed,
-            (S::Open | S::Dispatched | S::Answered | S::Confirmed, Step::Withdraw) => S::Withdrawn,
+            // of one child there is one file: what is still looked into becomes part of it
+            (S::Open | S::Dispatched | S::Answered, Step::File) => S::Filed,
+            (S::Open | S::Dispatched | S::Answered, Step::Withdraw) => S::Withdrawn,
             (S::Cleared | S::Withdrawn, Step::Reopen) => S::Open,
             _ => return Err(FindingError::NotNow(self, step)),
         })
@@ -144,6 +153,7 @@ impl Step {
             Self::HandBack => "hand-back",
             Self::Clear => "clear",
             Self::Confirm => "confirm",
+            Self::File => "file",
             Self::Withdraw => "withdraw",
             Self::Reopen => "reopen",
         }
@@ -151,9 +161,18 @@ impl Step {
 
     /// Finds a step by its code.
     pub fn find(code: &str) -> Option<Self> {
-        [Self::Dispatch, Self::Answer, Self::SendBack, Self::HandBack, Self::Clear, Self::Confirm, Self::Withdraw, Self::Reopen]
-            .into_iter()
-            .find(|s| s.code() == code)
+        const ALL: [Step; 9] = [
+            Step::Dispatch,
+            Step::Answer,
+            Step::SendBack,
+            Step::HandBack,
+            Step::Clear,
+            Step::Confirm,
+            Step::File,
+            Step::Withdraw,
+            Step::Reopen,
+        ];
+        ALL.into_iter().find(|s| s.code() == code)
     }
 
     /// Its Chinese name.
@@ -165,6 +184,7 @@ impl Step {
             Self::HandBack => "退回交办单位",
             Self::Clear => "核销",
             Self::Confirm => "确认辍学",
+            Self::File => "转入劝返",
             Self::Withdraw => "撤销",
             Self::Reopen => "重新打开",
         }
@@ -196,8 +216,11 @@ mod tests {
             (S::Dispatched, Step::Clear, None),
             (S::Cleared, Step::Clear, None),
             (S::Cleared, Step::Reopen, Some(S::Open)),
-            (S::Confirmed, Step::Dispatch, Some(S::Dispatched)),
-            (S::Confirmed, Step::Withdraw, Some(S::Withdrawn)),
+            (S::Confirmed, Step::Dispatch, None),
+            (S::Confirmed, Step::Withdraw, None),
+            (S::Answered, Step::File, Some(S::Filed)),
+            (S::Open, Step::File, Some(S::Filed)),
+            (S::Filed, Step::Reopen, None),
             (S::Dispatched, Step::Confirm, None),
         ] {
             assert_eq!(from.after(step).ok(), to, "{from:?} {step:?}");
@@ -208,11 +231,11 @@ mod tests {
     /// Nothing that ended moves on by itself, and whatever is pending can end.
     #[test]
     fn ends_and_ways_out() {
-        let steps = ["dispatch", "answer", "send-back", "hand-back", "clear", "confirm", "withdraw", "reopen"];
+        let steps = ["dispatch", "answer", "send-back", "hand-back", "clear", "confirm", "file", "withdraw", "reopen"];
         for s in FindingState::ALL {
             let next: Vec<_> = steps.iter().filter_map(|c| s.after(Step::find(c).unwrap()).ok()).collect();
-            // a confirmed dropout ends when a register sees the child
-            assert_eq!(next.iter().any(|n| !n.is_pending()), s.is_pending() || s == FindingState::Confirmed, "{s:?} {next:?}");
+            // what is confirmed or filed goes on as a case
+            assert_eq!(next.iter().any(|n| !n.is_pending()), s.is_pending(), "{s:?} {next:?}");
         }
     }
 }

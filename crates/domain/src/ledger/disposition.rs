@@ -44,6 +44,10 @@ pub enum Tells {
 
 /// 确认未就读 (the answer that clears nothing): the child is out of school.
 pub const DROPPED_OUT: &str = "dropped-out";
+/// 疑似辍学 (what a report says): nobody knows yet, and the child is looked for.
+pub const SUSPECTED: &str = "suspected";
+/// 返校复学 (what ends the persuasion): the child is back in a school.
+pub const RETURNED: &str = "returned";
 
 #[derive(Deserialize)]
 struct File {
@@ -61,7 +65,17 @@ pub fn all_dispositions() -> (Option<Date>, &'static [Disposition]) {
     (FILE.in_force_from.parse().ok(), &FILE.disposition)
 }
 
-/// The code of an answer; `None` for one that is none, and for [`DROPPED_OUT`].
+/// A conclusion in words.
+pub fn conclusion_label(code: &str) -> String {
+    match code {
+        DROPPED_OUT => "确认未就读".to_owned(),
+        SUSPECTED => "报告疑似辍学".to_owned(),
+        RETURNED => "返校复学".to_owned(),
+        _ => disposition(code).map(|d| d.label.clone()).unwrap_or_default(),
+    }
+}
+
+/// The code of an answer; `None` for one that clears nothing: [`DROPPED_OUT`], [`SUSPECTED`], [`RETURNED`].
 pub fn disposition(code: &str) -> Option<&'static Disposition> {
     all_dispositions().1.iter().find(|d| d.code == code)
 }

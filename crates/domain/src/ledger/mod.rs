@@ -7,7 +7,9 @@
 mod disposition;
 mod standing;
 
-pub use disposition::{DROPPED_OUT, Disposition, Tells, all_dispositions, disposition, valid_until};
+pub use disposition::{
+    DROPPED_OUT, Disposition, RETURNED, SUSPECTED, Tells, all_dispositions, conclusion_label, disposition, valid_until,
+};
 pub use standing::{Assessment, Effect, Establishment, Lapse, Standing, Stands, boundaries, lapse, standing};
 
 use serde::Serialize;

@@ -1,7 +1,7 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::disposition::Tells;
+use super::disposition::{DROPPED_OUT, RETURNED, SUSPECTED, Tells};
 use crate::verdict::{VerdictGroup, VerdictKind};
 
 /// 判定 (assessment): what a run found of a child.
@@ -27,20 +27,39 @@ pub enum Effect {
     Cleared,
     /// 确认辍学
     DroppedOut,
+    /// 报告疑似: somebody says that the child is not in school.
+    Suspected,
+    /// 返校复学: the child is back.
+    Returned,
 }
 
 impl Effect {
+    /// All.
+    pub const ALL: [Self; 4] = [Self::Cleared, Self::DroppedOut, Self::Suspected, Self::Returned];
+
+    /// What a conclusion does.
+    pub fn of_conclusion(code: &str) -> Self {
+        match code {
+            DROPPED_OUT => Self::DroppedOut,
+            SUSPECTED => Self::Suspected,
+            RETURNED => Self::Returned,
+            _ => Self::Cleared,
+        }
+    }
+
     /// Stable code.
     pub fn code(self) -> &'static str {
         match self {
             Self::Cleared => "cleared",
             Self::DroppedOut => "dropped-out",
+            Self::Suspected => "suspected",
+            Self::Returned => "returned",
         }
     }
 
     /// Finds an effect by its code.
     pub fn find(code: &str) -> Option<Self> {
-        [Self::Cleared, Self::DroppedOut].into_iter().find(|e| e.code() == code)
+        Self::ALL.into_iter().find(|e| e.code() == code)
     }
 }
 
@@ -77,11 +96,13 @@ pub enum Standing {
     Dropout,
     /// 已核销: was suspected, and is accounted for.
     Cleared,
+    /// 已返校: was away, and is back in a school.
+    Returned,
 }
 
 impl Standing {
     /// All.
-    pub const ALL: [Self; 4] = [Self::Unlisted, Self::Suspected, Self::Dropout, Self::Cleared];
+    pub const ALL: [Self; 5] = [Self::Unlisted, Self::Suspected, Self::Dropout, Self::Cleared, Self::Returned];
 
     /// Stable code.
     pub fn code(self) -> &'static str {
@@ -90,6 +111,7 @@ impl Standing {
             Self::Suspected => "suspected",
             Self::Dropout => "dropout",
             Self::Cleared => "cleared",
+            Self::Returned => "returned",
         }
     }
 
@@ -146,6 +168,9 @@ pub fn standing(assessments: &[Assessment], establishments: &[Establishment], da
     let standing = match (lapse, e.effect) {
         (Some(_), _) => by_verdict.standing,
         (None, Effect::DroppedOut) => Standing::Dropout,
+        (None, Effect::Suspected) if by_verdict.standing == Standing::Dropout => Standing::Dropout,
+        (None, Effect::Suspected) => Standing::Suspected,
+        (None, Effect::Returned) => Standing::Returned,
         (None, Effect::Cleared) if by_verdict.standing == Standing::Unlisted => Standing::Unlisted,
         (None, Effect::Cleared) => Standing::Cleared,
     };
@@ -176,12 +201,19 @@ fn contradicts(e: &Establishment, now: VerdictKind) -> bool {
         return false;
     }
     let in_school = now.group() == VerdictGroup::InSchool;
-    if e.effect == Effect::DroppedOut {
-        // back on a roll or register; taught at home; another explanation of the registers themselves
-        return in_school || now.group() == VerdictGroup::Explained;
-    }
     // a register of a school here claims the child, and the child is not there
     let claimed = |v: VerdictKind| matches!(v, V::EnrolledNotPresent | V::RecordWithoutChild);
+    match e.effect {
+        // back on a roll or register; taught at home; another explanation of the registers themselves. Whoever was said to be away in spite
+        // of them is not back because they still say the same
+        Effect::DroppedOut | Effect::Suspected => {
+            let then = e.verdict.group();
+            return (in_school && then != VerdictGroup::InSchool)
+                || (now.group() == VerdictGroup::Explained && then != VerdictGroup::Explained);
+        }
+        Effect::Returned => return now.is_dropout() || claimed(now),
+        Effect::Cleared => {}
+    }
     if now.is_dropout() || (claimed(now) && !claimed(e.verdict)) {
         return true;
     }
@@ -327,6 +359,31 @@ mod tests {
         check(&runs(V::HouseholdNoRecord), &[e, back], third, NEVER, Some((Standing::Dropout, None)));
     }
 
+    #[test]
+    fn a_report_puts_a_child_on_the_ledger_and_its_return_takes_it_off() {
+        use VerdictKind as V;
+        let (first, second, third, fourth) = (date(2023, 10, 8), date(2023, 10, 11), date(2023, 11, 5), date(2023, 12, 1));
+        let of = |id, effect, verdict, on| Establishment { effect, ..cleared(id, Tells::AccountedFor, verdict, on) };
+        let reported = of(1, Effect::Suspected, V::EnrolledPresent, second);
+        let runs = [run(1, V::EnrolledPresent, first)];
+        check(&runs, &[reported], first, NEVER, Some((Standing::Unlisted, None)));
+        check(&runs, &[reported], second, NEVER, Some((Standing::Suspected, None)));
+        // the register goes on saying that the child is enrolled: that is no return
+        let again = [runs[0], run(2, V::RecordPending, third)];
+        check(&again, &[reported], third, NEVER, Some((Standing::Suspected, None)));
+        let back = of(2, Effect::Returned, V::EnrolledPresent, third);
+        check(&runs, &[reported, back], third, NEVER, Some((Standing::Returned, None)));
+        // a later roll does not have the child
+        let away = [runs[0], run(2, V::EnrolledNotPresent, fourth)];
+        let lapsed = Some(Lapse::Contradicted(V::EnrolledNotPresent));
+        check(&away, &[reported, back], fourth, NEVER, Some((Standing::Suspected, lapsed)));
+        // a register that still has the dropout when the child came back says nothing new
+        let known = [run(1, V::RecordedDropout, first), run(2, V::RecordedDropout, fourth)];
+        let back = of(2, Effect::Returned, V::RecordedDropout, third);
+        check(&known, &[back], fourth, NEVER, Some((Standing::Returned, None)));
+        check(&known, &[of(3, Effect::Suspected, V::RecordedDropout, third)], third, NEVER, Some((Standing::Dropout, None)));
+    }
+
     fn day() -> impl Strategy<Value = Date> {
         (0i64..400).prop_map(|n| date(2023, 9, 1).checked_add(jiff::Span::new().days(n)).unwrap())
     }
@@ -351,11 +408,12 @@ mod tests {
 
     prop_compose! {
         fn establishments()(all in prop::collection::vec(
-            (tells(), verdict(), day(), prop::option::of(1i64..200), prop::bool::ANY, prop::option::of(0i64..100)), 0..5)
+            (tells(), verdict(), day(), prop::option::of(1i64..200), prop::sample::select(Effect::ALL.to_vec()), prop::option::of(0i64..100)),
+            0..5)
         ) -> Vec<Establishment> {
             let after = |on: Date, n: i64| on.checked_add(jiff::Span::new().days(n)).unwrap();
-            all.into_iter().enumerate().map(|(i, (tells, verdict, on, lasts, dropped, revoked))| Establishment {
-                effect: if dropped { Effect::DroppedOut } else { Effect::Cleared },
+            all.into_iter().enumerate().map(|(i, (tells, verdict, on, lasts, effect, revoked))| Establishment {
+                effect,
                 valid_to: lasts.map(|n| after(on, n)),
                 revoked: revoked.map(|n| (after(on, n), at(after(on, n)))),
                 ..cleared(i as i64, tells, verdict, on)

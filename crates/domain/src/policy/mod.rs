@@ -16,6 +16,8 @@ pub enum Bounds {
     YesOrNo,
     /// Words, at most so many characters.
     Words(usize),
+    /// Days after another one, rising, at most so many.
+    Days(usize),
 }
 
 /// 参数 (term): one value of the policy.
@@ -64,6 +66,7 @@ impl Term {
             Bounds::Number(least, most) => n.is_some_and(|n| (least..=most).contains(&n)),
             Bounds::YesOrNo => n.is_some_and(|n| (0..=1).contains(&n)),
             Bounds::Words(most) => !value.is_empty() && value.chars().count() <= most,
+            Bounds::Days(most) => days_of(value).is_some_and(|d| d.len() <= most),
         };
         if good { Ok(()) } else { Err(PolicyError { term: self, value: value.to_owned() }) }
     }
@@ -83,6 +86,7 @@ impl std::fmt::Display for PolicyError {
             Bounds::Number(least, most) => write!(f, "“{label}”应为 {least} 到 {most} 之间的整数,不能是“{value}”"),
             Bounds::YesOrNo => write!(f, "“{label}”只能是“是”或“否”"),
             Bounds::Words(most) => write!(f, "“{label}”不能为空,也不要超过 {most} 字"),
+            Bounds::Days(most) => write!(f, "“{label}”应为由小到大的天数,用逗号分开,最多 {most} 个,例如 14,30,60,120"),
         }
     }
 }
@@ -116,6 +120,13 @@ pub fn in_force<'v>(values: &'v [Dated], name: &str, at: Option<&PlacePath>, day
     of().filter(fitting).max_by_key(order).or_else(only)
 }
 
+/// 14,30,60,120: rising, within two years.
+fn days_of(text: &str) -> Option<Vec<i64>> {
+    let days: Vec<i64> = text.split([',', ',', '、']).map(|d| d.trim().parse().ok()).collect::<Option<_>>()?;
+    let rising = days.windows(2).all(|w| w[0] < w[1]);
+    (rising && days.iter().all(|d| (1..=730).contains(d))).then_some(days)
+}
+
 trait Read: Sized {
     fn read(text: &str) -> Option<Self>;
 }
@@ -123,6 +134,12 @@ trait Read: Sized {
 impl Read for i64 {
     fn read(text: &str) -> Option<Self> {
         text.parse().ok()
+    }
+}
+
+impl Read for Vec<i64> {
+    fn read(text: &str) -> Option<Self> {
+        days_of(text)
     }
 }
 
@@ -175,6 +192,20 @@ policy! {
         "本县机构名称", "写在台账和页面上,例如“青禾县教育科技局”";
     deadline_days: i64, "deadline-days", "核实期限(工作日)", "2", Bounds::Number(1, 60), ManageSettings,
         "控辍保学通行做法:疑似辍学 48 小时内核实", "交办后学校、村(社区)几个工作日内答复";
+    case_mark: String, "case-mark", "劝返档案编号字头", "控辍", Bounds::Words(12), ManageSettings,
+        "本县习惯", "劝返档案编号的字头,例如“青控辍”,编号即“青控辍-2023-00137”";
+    case_attempts: i64, "case-attempts", "依法控辍前的劝返次数", "4", Bounds::Number(1, 20), ManageSettings,
+        "控辍保学通行做法", "劝返至少几次仍不返校的,才可以转入依法控辍";
+    case_visits: i64, "case-visits", "其中上门家访次数", "2", Bounds::Number(0, 20), ManageSettings,
+        "控辍保学通行做法", "上面的次数中,上门家访至少几次";
+    attempt_days: i64, "attempt-days", "劝返间隔(天)", "7", Bounds::Number(1, 60), ManageSettings,
+        "本系统默认", "劝返中的孩子,几天之内要再联系一次";
+    formality_days: i64, "formality-days", "复学手续期限(天)", "7", Bounds::Number(1, 60), ManageSettings,
+        "控辍保学通行做法", "孩子返校后几天之内编班、更新学籍";
+    check_days: Vec<i64>, "check-days", "返校后回访(天)", "14,30,60,120", Bounds::Days(12), ManageSettings,
+        "控辍保学通行做法:约两周、一个月、两个月、四个月", "返校后第几天各回访一次;全部做完才可以销号";
+    decide_days: i64, "decide-days", "审批期限(工作日)", "3", Bounds::Number(1, 30), ManageSettings,
+        "本系统默认", "学校、村(社区)申请确认辍学、核销、销号后,县教育局几个工作日内答复";
     idle_minutes: i64, "idle-minutes", "无操作退出(分钟)", "30", Bounds::Number(5, 30), ManageUsers,
         "网络安全等级保护三级", "登录后多久不操作须重新登录";
     session_hours: i64, "session-hours", "登录有效(小时)", "12", Bounds::Number(1, 12), ManageUsers,
@@ -261,6 +292,11 @@ mod tests {
             ("learn-from-decisions", "2", false),
             ("bureau", "", false),
             ("idle-minutes", "31", false),
+            ("check-days", "14,30,60,120", true),
+            ("check-days", "14、30", true),
+            ("check-days", "30,14", false),
+            ("check-days", "", false),
+            ("check-days", "0", false),
         ] {
             assert_eq!(Term::find(name).unwrap().check(value).is_ok(), good, "{name} {value}");
         }

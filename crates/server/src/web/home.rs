@@ -251,6 +251,7 @@ async fn ledgers(app: &App, signed: &SignedIn) -> Result<Vec<Count>, PageError> 
             List::Suspected => "v-verify",
             List::Cleared => "v-explained",
             List::Dropout => "v-missing",
+            List::Returned => "v-in",
         };
         let change = match if board { app.office.count_last_month(&signed.actor, list).await? } else { None } {
             Some((day, then)) if then == n => format!("与 {} 月 {} 日相同", day.month(), day.day()),
@@ -263,13 +264,14 @@ async fn ledgers(app: &App, signed: &SignedIn) -> Result<Vec<Count>, PageError> 
 }
 
 /// Columns of the board, and by which of them it sorts.
-const BOARD: [Column; 10] = [
+const BOARD: [Column; 11] = [
     ("", "", Some("place")),
     ("适龄儿童", "n", Some("children")),
     ("疑似辍学", "n", Some("suspected")),
     ("已核销", "n", None),
     ("核销率", "n", None),
     ("辍学", "n", Some("dropout")),
+    ("已返校", "n", None),
     ("待交办", "n", Some("open")),
     ("未答复", "n", Some("waiting")),
     ("逾期", "n", Some("overdue")),
@@ -298,6 +300,7 @@ fn board_line(l: &PlaceLine, is_total: bool) -> BoardLine {
             number("疑似辍学", l.suspected, "/ledgers/suspected", ""),
             number("已核销", l.cleared, "/ledgers/cleared", ""),
             number("辍学", l.dropout, "/ledgers/dropout", ""),
+            number("已返校", l.returned, "/ledgers/returned", ""),
             number("待交办", l.open, "/findings?state=open", ""),
             number("未答复", l.waiting, "/findings?state=dispatched", ""),
             number("逾期", l.overdue, "/findings?state=dispatched&overdue=1", if l.overdue > 0 { " late" } else { "" }),

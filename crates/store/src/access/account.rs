@@ -161,6 +161,14 @@ impl Store {
         Ok(out)
     }
 
+    /// Who works exactly at a place on a day: name and role. For whoever looks after a child together with them.
+    pub async fn people_at(&self, path: &str, on: Date) -> Result<Vec<(String, Role)>> {
+        let sql = "SELECT DISTINCT a.name, g.role FROM role_grant g JOIN account a ON a.id = g.account_id
+                   WHERE g.path = $1 AND g.valid_from <= $2 AND (g.valid_to IS NULL OR g.valid_to > $2) AND a.disabled_at IS NULL ORDER BY a.name, g.role";
+        let rows = self.all(sql, binds![path, on]).await?;
+        rows.iter().filter_map(|r| Some((r.text(0), Role::find(&r.text(1).ok()?)?))).map(|(n, r)| Ok((n?, r))).collect()
+    }
+
     /// Who acts, with what is granted on the day.
     pub async fn actor(&self, account: &Account, on: Date) -> Result<Actor> {
         let day = on.to_string();

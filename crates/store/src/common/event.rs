@@ -11,6 +11,10 @@ pub enum Subject {
     Finding(i64),
     /// An establishment.
     Establishment(i64),
+    /// A case.
+    Case(i64),
+    /// A record of a call or visit.
+    Contact(i64),
 }
 
 impl Subject {
@@ -19,18 +23,20 @@ impl Subject {
         match self {
             Self::Finding(_) => "finding",
             Self::Establishment(_) => "establishment",
+            Self::Case(_) => "case",
+            Self::Contact(_) => "contact",
         }
     }
 
     /// By kind and number.
     pub fn find(kind: &str, id: i64) -> Option<Self> {
-        [Self::Finding(id), Self::Establishment(id)].into_iter().find(|s| s.kind() == kind)
+        [Self::Finding(id), Self::Establishment(id), Self::Case(id), Self::Contact(id)].into_iter().find(|s| s.kind() == kind)
     }
 
     /// Its number.
     pub fn id(self) -> i64 {
         match self {
-            Self::Finding(id) | Self::Establishment(id) => id,
+            Self::Finding(id) | Self::Establishment(id) | Self::Case(id) | Self::Contact(id) => id,
         }
     }
 
@@ -120,6 +126,8 @@ pub struct Proof {
     pub added_at: i64,
     /// Who.
     pub added_by: String,
+    /// Whose signature it is; empty for everything else.
+    pub role: String,
 }
 
 /// A stored file to be kept on record.
@@ -180,7 +188,7 @@ impl Store {
     /// Proofs of a subject, the oldest first.
     pub async fn proofs_of(&self, of: &impl LookedUp) -> Result<Vec<Proof>> {
         let subject = of.subject();
-        let sql = "SELECT p.id, f.id, f.name, f.media_type, f.stored, f.bytes, f.added_at, a.name
+        let sql = "SELECT p.id, f.id, f.name, f.media_type, f.stored, f.bytes, f.added_at, a.name, p.role
                    FROM proof p JOIN file f ON f.id = p.file_id LEFT JOIN account a ON a.id = f.added_by
                    WHERE p.subject_kind = $1 AND p.subject_id = $2 ORDER BY p.id";
         let row = |r: &Row| {
@@ -194,6 +202,7 @@ impl Store {
                 bytes: r.int(5)?,
                 added_at: r.int(6)?,
                 added_by: r.opt_text(7)?.unwrap_or_default(),
+                role: r.text(8)?,
             })
         };
         self.all(sql, binds![subject.kind(), subject.id()]).await?.iter().map(row).collect()
@@ -237,6 +246,13 @@ impl Tx {
         let name = store.vault().seal_text(&name_place(f.stored), f.name)?;
         let row = self.one(sql, binds![f.stored, f.digest, f.media_type, f.bytes, name, f.at, f.by]).await?;
         row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// Makes a file a signature that vouches for a subject.
+    pub async fn add_signature(&mut self, subject: Subject, file: i64, role: &str) -> Result<()> {
+        let sql = "INSERT INTO proof (subject_kind, subject_id, file_id, role) VALUES ($1, $2, $3, $4)";
+        self.run(sql, binds![subject.kind(), subject.id(), file, role]).await?;
+        Ok(())
     }
 
     /// Makes a file a proof of a subject.

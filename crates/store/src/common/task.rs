@@ -70,10 +70,11 @@ fn task(r: &Row) -> Result<Task> {
 }
 
 impl Store {
-    /// How many tasks of all kinds wait in units of the jurisdiction, and how many of them are overdue.
-    pub async fn waiting_counts(&self, j: &Jurisdiction, now: i64) -> Result<(i64, i64)> {
+    /// How many tasks of a kind of subject wait in units of the jurisdiction, and how many of them are overdue.
+    pub async fn waiting_counts(&self, kind: &str, j: &Jurisdiction, now: i64) -> Result<(i64, i64)> {
         let mut c = Clause::new();
         let now = c.bind(now);
+        c.equal("t.subject_kind", kind);
         c.equal("t.state", TaskState::Waiting.code());
         c.inside(j, &["t.unit_path"], &["t.unit_path"]);
         let sql = format!("SELECT COUNT(*), COUNT(CASE WHEN t.deadline_at < {now} THEN 1 END) FROM task t{}", c.sql());
@@ -84,6 +85,7 @@ impl Store {
     /// When units of the jurisdiction were last reminded of what waits.
     pub async fn reminded_at(&self, j: &Jurisdiction) -> Result<Option<i64>> {
         let mut c = Clause::new();
+        c.equal("t.subject_kind", "finding");
         c.equal("t.state", TaskState::Waiting.code());
         c.inside(j, &["t.unit_path"], &["t.unit_path"]);
         let row = self.one(&format!("SELECT MAX(t.reminded_at) FROM task t{}", c.sql()), c.values).await?;

@@ -492,6 +492,7 @@ impl Tx {
             if *kind == "merged" {
                 self.remember_children(&[*other], now).await?;
                 self.run("UPDATE child SET merged_into = $1 WHERE id = $2", binds![*child, *other]).await?;
+                self.join_cases(store, *child, *other, now).await?;
                 // what hangs on the child goes along
                 for (table, column, on) in columns_of_children() {
                     match on {

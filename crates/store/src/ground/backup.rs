@@ -13,7 +13,7 @@ use crate::ground::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 36] = [
+const TABLES: [&str; 45] = [
     "account",
     "account_request",
     "account_notice",
@@ -42,6 +42,15 @@ const TABLES: [&str; 36] = [
     "review_pair",
     "decision",
     "finding",
+    "case_file",
+    "series",
+    "case_ground",
+    "contact",
+    "contact_case",
+    "case_ask",
+    "case_return",
+    "case_check",
+    "case_paper",
     "task",
     "event",
     "file",

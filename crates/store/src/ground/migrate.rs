@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (6, include_str!("../../migrations/0006_policy.sql")),
     (7, include_str!("../../migrations/0007_task.sql")),
     (8, include_str!("../../migrations/0008_reminders.sql")),
+    (9, include_str!("../../migrations/0009_case.sql")),
 ];
 
 /// Any number that nothing else locks.
@@ -121,7 +122,7 @@ impl Store {
             let (unit, verdict) = (r.opt_text(4)?, r.text(6)?);
             let new = NewEstablishment {
                 child,
-                finding: id,
+                subject: Subject::Finding(id),
                 conclusion: &answer,
                 verdict: &verdict,
                 from: china_day(at),

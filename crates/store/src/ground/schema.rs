@@ -25,6 +25,8 @@ pub enum OnRelocation {
 
 /// Table, column, what a merge does.
 const CHILDREN: &[(&str, &str, OnMerge)] = &[
+    ("case_file", "child_id", OnMerge::Follow),
+    ("case_file", "origin_child_id", OnMerge::Stay),
     ("child", "merged_into", OnMerge::Stay),
     ("child_event", "child_id", OnMerge::Stay),
     ("child_event", "other_id", OnMerge::Stay),
@@ -47,6 +49,13 @@ const CHILDREN: &[(&str, &str, OnMerge)] = &[
 const PLACES: &[(&str, &str, OnRelocation)] = &[
     ("audit", "place_path", OnRelocation::Stay),
     ("batch", "scope_path", OnRelocation::Stay),
+    ("case_ask", "target_path", OnRelocation::Follow),
+    ("case_ask", "unit_path", OnRelocation::Follow),
+    ("case_file", "asking_path", OnRelocation::Follow),
+    ("case_file", "partner_path", OnRelocation::Follow),
+    ("case_file", "scope_path", OnRelocation::Stay),
+    ("case_paper", "unit_path", OnRelocation::Stay),
+    ("case_return", "school_path", OnRelocation::Follow),
     ("catchment", "school_path", OnRelocation::Own),
     ("catchment", "village_path", OnRelocation::Own),
     ("child", "register_path", OnRelocation::Follow),
@@ -58,6 +67,7 @@ const PLACES: &[(&str, &str, OnRelocation)] = &[
     ("child_past", "school_path", OnRelocation::Stay),
     ("child_source", "scope_path", OnRelocation::Stay),
     ("class_count", "class_path", OnRelocation::Own),
+    ("contact", "unit_path", OnRelocation::Stay),
     ("decision", "scope_path", OnRelocation::Stay),
     ("establishment", "unit_path", OnRelocation::Follow),
     ("event", "unit_path", OnRelocation::Stay),
@@ -69,6 +79,7 @@ const PLACES: &[(&str, &str, OnRelocation)] = &[
     ("run", "scope_path", OnRelocation::Stay),
     ("school_alias", "school_path", OnRelocation::Follow),
     ("school_alias", "scope_path", OnRelocation::Stay),
+    ("series", "scope_path", OnRelocation::Stay),
     ("session", "place_path", OnRelocation::Own),
     ("setting", "scope_path", OnRelocation::Stay),
     ("task", "unit_path", OnRelocation::Follow),

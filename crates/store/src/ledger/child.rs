@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ground::error::{Result, StoreError};
-use crate::{Clause, Established, Finding, Row, Store, Tx, Vault, binds};
+use crate::{CaseFile, Clause, Established, Finding, Row, Store, Tx, Vault, binds};
 
 /// The encrypted part of a child.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -676,6 +676,16 @@ impl Store {
     /// The child of whom something was established.
     pub async fn child_of(&self, e: &Established) -> Result<Option<ChildRow>> {
         Ok(self.children_numbered(&[e.child], None).await?.into_iter().next())
+    }
+
+    /// The child of a case that was looked up.
+    pub async fn child_of_case(&self, k: &CaseFile) -> Result<Option<ChildRow>> {
+        Ok(self.children_numbered(&[k.child], None).await?.into_iter().next())
+    }
+
+    /// Children of cases that were looked up.
+    pub async fn children_of_cases(&self, cases: &[CaseFile]) -> Result<Vec<ChildRow>> {
+        self.children_numbered(&cases.iter().map(|k| k.child).collect::<Vec<_>>(), None).await
     }
 
     pub(crate) async fn children_numbered(&self, ids: &[i64], j: Option<&Jurisdiction>) -> Result<Vec<ChildRow>> {

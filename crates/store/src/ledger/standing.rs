@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use baoxue_domain::ledger::{
-    Assessment, DROPPED_OUT, Effect, Establishment, Lapse, Standing, Stands, Tells, boundaries, disposition, standing,
+    Assessment, Effect, Establishment, Lapse, Standing, Stands, Tells, boundaries, conclusion_label, disposition, standing,
     valid_until,
 };
 use baoxue_domain::verdict::VerdictKind;
@@ -26,8 +26,8 @@ pub struct Established {
     pub rule: Establishment,
     /// The child.
     pub child: i64,
-    /// The finding from which it came.
-    pub subject: i64,
+    /// The finding or case from which it came.
+    pub subject: Subject,
     /// Code of the conclusion.
     pub conclusion: String,
     /// The unit that looked into it.
@@ -39,7 +39,7 @@ pub struct Established {
 impl Established {
     /// Its Chinese name.
     pub fn label(&self) -> String {
-        disposition(&self.conclusion).map_or_else(|| "确认未就读".to_owned(), |d| d.label.clone())
+        conclusion_label(&self.conclusion)
     }
 }
 
@@ -48,9 +48,9 @@ impl Established {
 pub struct NewEstablishment<'a> {
     /// The child.
     pub child: i64,
-    /// The finding from which it comes.
-    pub finding: i64,
-    /// Code of the conclusion, or [`DROPPED_OUT`].
+    /// The finding or case from which it comes.
+    pub subject: Subject,
+    /// Code of the conclusion: of a disposition, or one of those that clear nothing.
     pub conclusion: &'a str,
     /// The verdict that holds now.
     pub verdict: &'a str,
@@ -94,11 +94,11 @@ fn date(text: &str) -> Result<Date> {
 }
 
 const ESTABLISHED: &str = "SELECT e.child_id, e.id, e.effect, e.conclusion, e.verdict, e.valid_from, e.valid_to, e.recorded_at, e.revoked_from,
-                             e.revoked_at, e.subject_id, e.unit_path, a.name FROM establishment e LEFT JOIN account a ON a.id = e.recorded_by";
+                             e.revoked_at, e.subject_id, e.unit_path, a.name, e.subject_kind FROM establishment e LEFT JOIN account a ON a.id = e.recorded_by";
 
 fn established(vault: &Vault, r: &Row) -> Result<Established> {
-    let subject = r.int(10)?;
-    let conclusion = vault.open_text(&answer_place(Subject::Finding(subject)), &r.bytes(3)?)?;
+    let subject = Subject::find(&r.text(13)?, r.int(10)?).ok_or(StoreError::Damaged)?;
+    let conclusion = vault.open_text(&answer_place(subject), &r.bytes(3)?)?;
     let revoked = match (r.opt_text(8)?, r.opt_int(9)?) {
         (Some(from), Some(at)) => Some((date(&from)?, at)),
         _ => None,
@@ -254,13 +254,17 @@ impl Store {
         Ok(wrong)
     }
 
-    /// Findings that were cleared and whose newest establishment's evidence has expired, with the child.
+    /// What was cleared, by finding or case, and whose evidence has expired: of children of whom nothing newer was established and for whom
+    /// nobody looks already.
     pub async fn expired_establishments(&self, today: Date) -> Result<Vec<Established>> {
         let sql = format!(
-            "{ESTABLISHED} JOIN child c ON c.id = e.child_id JOIN finding f ON f.id = e.subject_id
-             WHERE e.valid_to <= $1 AND e.revoked_at IS NULL AND f.state = 'cleared' AND c.gone_since_run IS NULL AND c.merged_into IS NULL
+            "{ESTABLISHED} JOIN child c ON c.id = e.child_id
+             WHERE e.valid_to <= $1 AND e.revoked_at IS NULL AND e.effect = 'cleared' AND c.gone_since_run IS NULL AND c.merged_into IS NULL
                AND NOT EXISTS (SELECT 1 FROM establishment n WHERE n.child_id = e.child_id AND n.id > e.id AND n.revoked_at IS NULL)
-               AND NOT EXISTS (SELECT 1 FROM finding n WHERE n.child_id = e.child_id AND n.id > f.id) ORDER BY e.id"
+               AND NOT EXISTS (SELECT 1 FROM finding n WHERE n.child_id = e.child_id AND (n.state IN ('open', 'dispatched', 'answered')
+                 OR (e.subject_kind = 'finding' AND n.id > e.subject_id)))
+               AND NOT EXISTS (SELECT 1 FROM case_file k WHERE k.child_id = e.child_id
+                 AND k.state IN ('verifying', 'persuading', 'legal', 'returned', 'follow-up')) ORDER BY e.id"
         );
         self.all(&sql, binds![today]).await?.iter().map(|r| established(&self.vault, r)).collect()
     }
@@ -287,25 +291,38 @@ impl Tx {
     /// Writes an establishment and says where the child stands now.
     pub async fn establish(&mut self, store: &Store, new: &NewEstablishment<'_>) -> Result<i64> {
         let d = disposition(new.conclusion);
-        let effect = if new.conclusion == DROPPED_OUT { Effect::DroppedOut } else { Effect::Cleared };
+        let effect = Effect::of_conclusion(new.conclusion);
         let until = d.and_then(|d| valid_until(d, new.from));
-        let sealed = store.vault().seal_text(&answer_place(Subject::Finding(new.finding)), new.conclusion)?;
+        let sealed = store.vault().seal_text(&answer_place(new.subject), new.conclusion)?;
         let sql = "INSERT INTO establishment (child_id, origin_child_id, subject_kind, subject_id, effect, conclusion, verdict, valid_from, valid_to,
-                     unit_path, recorded_at, recorded_by) VALUES ($1, $1, 'finding', $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
-        let values =
-            binds![new.child, new.finding, effect.code(), sealed, new.verdict, new.from, until, new.unit, new.at, new.by];
+                     unit_path, recorded_at, recorded_by) VALUES ($1, $1, $11, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
+        let subject = new.subject;
+        let values = binds![
+            new.child,
+            subject.id(),
+            effect.code(),
+            sealed,
+            new.verdict,
+            new.from,
+            until,
+            new.unit,
+            new.at,
+            new.by,
+            subject.kind()
+        ];
         let id = self.one(sql, values).await?.map_or(Ok(0), |r| r.int(0))?;
         self.project_standings(store, &[new.child], new.at).await?;
         Ok(id)
     }
 
-    /// Takes back what was established by a finding and still holds. Says how many.
-    pub async fn revoke_establishments(&mut self, store: &Store, finding: i64, from: Date, at: i64, by: i64) -> Result<u64> {
-        let of = "subject_kind = 'finding' AND subject_id = $1 AND revoked_at IS NULL";
-        let children = self.all(&format!("SELECT DISTINCT child_id FROM establishment WHERE {of}"), binds![finding]).await?;
+    /// Takes back what was established by a finding or case and still holds. Says how many.
+    pub async fn revoke_establishments(&mut self, store: &Store, subject: Subject, from: Date, at: i64, by: i64) -> Result<u64> {
+        let of = "subject_kind = $1 AND subject_id = $2 AND revoked_at IS NULL";
+        let sql = format!("SELECT DISTINCT child_id FROM establishment WHERE {of}");
+        let children = self.all(&sql, binds![subject.kind(), subject.id()]).await?;
         let children: Vec<i64> = children.iter().map(|r| r.int(0)).collect::<Result<_>>()?;
-        let sql = format!("UPDATE establishment SET revoked_from = $2, revoked_at = $3, revoked_by = $4 WHERE {of}");
-        let n = self.run(&sql, binds![finding, from, at, by]).await?;
+        let sql = format!("UPDATE establishment SET revoked_from = $3, revoked_at = $4, revoked_by = $5 WHERE {of}");
+        let n = self.run(&sql, binds![subject.kind(), subject.id(), from, at, by]).await?;
         self.project_standings(store, &children, at).await?;
         Ok(n)
     }

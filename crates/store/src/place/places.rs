@@ -126,6 +126,18 @@ impl Store {
         self.all(&sql, c.values).await?.iter().map(|r| Ok((r.text(0)?, r.text(1)?, r.flag(2)?))).collect()
     }
 
+    /// Paths of schools below a path that have exactly this name on a day.
+    pub async fn schools_named(&self, path: &str, name: &str, on: Date) -> Result<Vec<String>> {
+        let mut c = Clause::new();
+        c.below("path", path);
+        c.equal("name", name);
+        c.equal("kind", "school");
+        let on = c.bind(on);
+        c.add(format!("valid_from <= {on} AND (valid_to IS NULL OR valid_to > {on})"));
+        let rows = self.all(&format!("SELECT path FROM place{} ORDER BY id", c.sql()), c.values).await?;
+        rows.iter().map(|r| r.text(0)).collect()
+    }
+
     /// The place at a path on a day.
     pub async fn place_at(&self, path: &PlacePath, on: Date) -> Result<Option<Place>> {
         let sql = format!(

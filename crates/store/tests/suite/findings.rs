@@ -78,7 +78,7 @@ async fn inboxes_hold_what_was_sent_and_nothing_else() {
         let mut counts: Vec<(FindingState, i64, i64)> = counts.iter().map(|c| (c.state, c.all, c.overdue)).collect();
         counts.sort();
         assert_eq!(counts, [(FindingState::Open, 1, 0), (FindingState::Dispatched, 3, 1)]);
-        assert_eq!(s.waiting_counts(&within(&[SCHOOL]), NOW + 20).await.unwrap(), (2, 1));
+        assert_eq!(s.waiting_counts("finding", &within(&[SCHOOL]), NOW + 20).await.unwrap(), (2, 1));
         assert_eq!(s.newest_findings(COUNTY).await.unwrap().len(), 4);
     }
 }
@@ -100,7 +100,8 @@ async fn tasks_of_all_subjects_are_counted_and_escalated_alike() {
         put(Subject::Establishment(1), Some(village), waiting, Some(NOW + 9)).await;
         put(Subject::Finding(2), Some(village), TaskState::Done, Some(NOW - 1)).await;
         put(Subject::Finding(3), Some("e/528802/1/"), waiting, None).await;
-        assert_eq!(s.waiting_counts(&within(&[COUNTY]), NOW).await.unwrap(), (2, 1));
+        assert_eq!(s.waiting_counts("finding", &within(&[COUNTY]), NOW).await.unwrap(), (1, 1));
+        assert_eq!(s.waiting_counts("establishment", &within(&[COUNTY]), NOW).await.unwrap(), (1, 0));
         let escalate = async || {
             let mut n = 0;
             for t in s.overdue_tasks(NOW).await.unwrap() {
@@ -118,6 +119,6 @@ async fn tasks_of_all_subjects_are_counted_and_escalated_alike() {
         put(Subject::Finding(1), Some("e/528801/2152000001/"), waiting, Some(NOW - 2)).await;
         assert_eq!(escalate().await, 1);
         put(Subject::Finding(1), None, waiting, None).await;
-        assert_eq!(s.waiting_counts(&within(&[COUNTY]), NOW).await.unwrap(), (1, 0), "nobody has it");
+        assert_eq!(s.waiting_counts("finding", &within(&[COUNTY]), NOW).await.unwrap(), (0, 0), "nobody has it");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use baoxue_domain::ledger::{DROPPED_OUT, Standing};
-use baoxue_store::{AsOf, LedgerQuery, Listed, NewEstablishment, NewEvent, Order, Store};
+use baoxue_store::{AsOf, LedgerQuery, Listed, NewEstablishment, NewEvent, Order, Store, Subject};
 use jiff::civil::Date;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -79,7 +79,16 @@ async fn happen(s: &Store, acts: &[(i64, Act)]) -> Vec<Date> {
                 let e = NewEvent::of_program("open", "x", now);
                 let finding = tx.open_finding(s, child, "household-no-record", 1, &e).await.unwrap();
                 let verdict = current[&child];
-                let new = NewEstablishment { child, finding, conclusion, verdict, from: on, unit: None, at: now, by: 1 };
+                let new = NewEstablishment {
+                    child,
+                    subject: Subject::Finding(finding),
+                    conclusion,
+                    verdict,
+                    from: on,
+                    unit: None,
+                    at: now,
+                    by: 1,
+                };
                 tx.establish(s, &new).await.unwrap();
                 tx.commit_untold("a test").await.unwrap();
                 findings.insert(child, finding);
@@ -87,7 +96,7 @@ async fn happen(s: &Store, acts: &[(i64, Act)]) -> Vec<Date> {
             Act::Revoke(child) => {
                 if let Some(f) = findings.get(&child) {
                     let mut tx = s.begin().await.unwrap();
-                    tx.revoke_establishments(s, *f, on, now, 1).await.unwrap();
+                    tx.revoke_establishments(s, Subject::Finding(*f), on, now, 1).await.unwrap();
                     tx.commit_untold("a test").await.unwrap();
                 }
             }

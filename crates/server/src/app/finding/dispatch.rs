@@ -3,7 +3,7 @@
 use baoxue_documents::photo::PhotoError;
 use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::finding::{FindingError, FindingState, Route, Step, Workdays, route};
-use baoxue_domain::ledger::{DROPPED_OUT, Lapse, disposition};
+use baoxue_domain::ledger::{DROPPED_OUT, Lapse, conclusion_label, disposition};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::{ChildRow, Established, Finding, Lease, NewAudit, NewEstablishment, NewEvent, NewFile, Placed, Subject, Tx};
@@ -45,8 +45,7 @@ pub struct Answer<'a> {
 pub fn answer_label(code: Option<&str>) -> String {
     match code {
         None => String::new(),
-        Some(DROPPED_OUT) => "确认未就读".into(),
-        Some(c) => disposition(c).map(|d| d.label.clone()).unwrap_or_default(),
+        Some(c) => conclusion_label(c),
     }
 }
 
@@ -65,6 +64,21 @@ pub struct KeptProof {
     digest: String,
     stored: String,
     bytes: i64,
+}
+
+impl KeptProof {
+    /// The file as it is kept on record; when and by whom is said by whoever records it.
+    pub fn file(&self) -> NewFile<'_> {
+        NewFile {
+            name: &self.name,
+            media_type: self.media_type,
+            digest: &self.digest,
+            stored: &self.stored,
+            bytes: self.bytes,
+            at: 0,
+            by: 0,
+        }
+    }
 }
 
 fn changed(f: &Finding) -> OfficeError {
@@ -209,15 +223,7 @@ impl Office {
             return Err(changed(&f));
         }
         for k in &kept {
-            let file = NewFile {
-                name: &k.name,
-                media_type: k.media_type,
-                digest: &k.digest,
-                stored: &k.stored,
-                bytes: k.bytes,
-                at: self.now(),
-                by: actor.account,
-            };
+            let file = NewFile { at: self.now(), by: actor.account, ..k.file() };
             let file = tx.add_file(&self.store, &file).await?;
             tx.add_proof(Subject::Finding(f.id), file).await?;
         }
@@ -250,8 +256,9 @@ impl Office {
         kept.await.map_err(|_| OfficeError::Input("保存佐证材料时出错,请重试".into()))?
     }
 
-    /// The other steps: sent back, handed back, cleared, confirmed, reopened. What is cleared or confirmed moves the ledgers that day.
-    pub async fn step(&self, actor: &Actor, id: i64, version: i64, step: Step, note: &str) -> Result<()> {
+    /// The other steps: sent back, handed back, cleared, confirmed, filed, reopened. What is cleared or confirmed moves the ledgers that day; what
+    /// is upheld opens the child's case, whose number is given.
+    pub async fn step(&self, actor: &Actor, id: i64, version: i64, step: Step, note: &str) -> Result<Option<i64>> {
         let action = if step == Step::HandBack { Action::AnswerFinding } else { Action::CloseFinding };
         let j = actor.jurisdiction(action)?;
         let (answers, holds) = if action == Action::AnswerFinding { (None, Some(&j)) } else { (Some(&j), None) };
@@ -264,7 +271,7 @@ impl Office {
         if step.needs_reason() && note.is_empty() {
             return Err(FindingError::ReasonMissing.into());
         }
-        if matches!(step, Step::Clear | Step::Confirm) {
+        if matches!(step, Step::Clear | Step::Confirm | Step::File) {
             self.check_conclusion(actor, &f, step).await?;
         }
         let (deadline, by_policy) = match step {
@@ -285,14 +292,23 @@ impl Office {
         }
         match step {
             Step::Clear | Step::Confirm => self.establish(&mut tx, actor, &f).await?,
+            Step::File => {}
             Step::Reopen => {
-                tx.revoke_establishments(&self.store, f.id, self.clock.today(), self.now(), actor.account).await?;
+                tx.revoke_establishments(&self.store, Subject::Finding(f.id), self.clock.today(), self.now(), actor.account)
+                    .await?;
             }
             _ => {}
         }
+        let case = match step {
+            // what is upheld goes on as the child's file, in the same transaction
+            Step::Confirm | Step::File => {
+                Some(self.open_case_of_finding(&mut tx, &f, step == Step::Confirm, actor.account).await?)
+            }
+            _ => None,
+        };
         self.audit(&mut tx, actor, deed_of(step), &format!("finding:{id}"), &note).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(case)
     }
 
     /// R-CASE 2: a code that clears, its proof, and as many units as the code asks for; a word that confirms the dropout. Whoever answered
@@ -304,8 +320,8 @@ impl Office {
         if answers().next_back().is_some_and(|e| e.account == Some(actor.account)) {
             return Err(FindingError::OwnAnswer.into());
         }
-        if step == Step::Confirm {
-            let said = "答复不是“确认未就读”,不能确认辍学;请核销,或退回重核";
+        if matches!(step, Step::Confirm | Step::File) {
+            let said = "答复不是“确认未就读”,不能确认辍学或转入劝返;请核销,或退回重核";
             return if code == DROPPED_OUT { Ok(()) } else { Err(OfficeError::Input(said.into())) };
         }
         let d =
@@ -327,7 +343,7 @@ impl Office {
         let child = self.store.children_of(std::slice::from_ref(f)).await?.into_iter().next().ok_or(OfficeError::NotFound)?;
         let new = NewEstablishment {
             child: f.child,
-            finding: f.id,
+            subject: Subject::Finding(f.id),
             conclusion: f.disposition.as_deref().unwrap_or_default(),
             verdict: &child.verdict,
             from: self.clock.today(),
@@ -343,11 +359,14 @@ impl Office {
     pub async fn escalate_overdue(&self) -> Result<usize> {
         let mut escalated = 0;
         for t in self.store.overdue_tasks(self.now()).await? {
-            let detail = "逾期未答复,已提醒上级";
+            let detail = match t.subject {
+                Subject::Finding(_) => "逾期未答复,已提醒上级",
+                _ => "逾期未办,已提醒上级",
+            };
             let e = NewEvent::of_program("overdue", detail, self.now());
             let mut tx = self.store.begin().await?;
             if tx.escalate_task(&self.store, &t, &e).await? {
-                self.audit_program(&mut tx, t.subject.id(), Some(&t.unit_path), Deed::EscalateFinding, detail).await?;
+                self.audit_program(&mut tx, t.subject, Some(&t.unit_path), Deed::EscalateFinding, detail).await?;
                 tx.commit().await?;
                 escalated += 1;
             }
@@ -362,7 +381,9 @@ impl Office {
         for e in self.store.expired_establishments(self.clock.today()).await? {
             let Some(child) = self.store.child_of(&e).await? else { continue };
             let kind = VerdictKind::find(&child.verdict);
-            if !kind.is_some_and(|k| k.is_suspected() || k.is_dropout()) {
+            // of whom a person reported that it is away, registers may say what they will
+            let reported = matches!(e.subject, Subject::Case(_));
+            if !reported && !kind.is_some_and(|k| k.is_suspected() || k.is_dropout()) {
                 continue;
             }
             let detail = expired(&e);
@@ -371,12 +392,22 @@ impl Office {
             if let Some(lease) = lease {
                 tx.check_lease(lease).await?;
             }
+            if let Subject::Case(id) = e.subject {
+                let (subject, place) = (Subject::Case(id), child.residence_path.as_deref());
+                if self.reopen_cleared_case(&mut tx, id, &child, &event).await? {
+                    self.audit_program(&mut tx, subject, place, Deed::StepCase, &detail).await?;
+                    tx.commit().await?;
+                    reopened += 1;
+                }
+                continue;
+            }
             let run = self.store.newest_run_of(e.child).await?.unwrap_or_default();
             let id = tx
                 .open_finding(&self.store, e.child, &child.verdict, run, &NewEvent { kind: "open", detail: "", ..event.clone() })
                 .await?;
             tx.add_event(&self.store, Subject::Finding(id), &event, None).await?;
-            self.audit_program(&mut tx, id, child.residence_path.as_deref(), Deed::OpenFinding, &detail).await?;
+            self.audit_program(&mut tx, Subject::Finding(id), child.residence_path.as_deref(), Deed::OpenFinding, &detail)
+                .await?;
             tx.commit().await?;
             reopened += 1;
         }
@@ -384,10 +415,17 @@ impl Office {
     }
 
     /// The audit row of what the program does by itself.
-    async fn audit_program(&self, tx: &mut Tx, finding: i64, unit: Option<&str>, deed: Deed, detail: &str) -> Result<()> {
+    pub(in crate::app) async fn audit_program(
+        &self,
+        tx: &mut Tx,
+        of: Subject,
+        unit: Option<&str>,
+        deed: Deed,
+        detail: &str,
+    ) -> Result<()> {
         let place = unit.and_then(PlacePath::parse).and_then(|p| p.county());
         let place = place.as_ref().map_or("", PlacePath::as_str);
-        let subject = format!("finding:{finding}");
+        let subject = format!("{}:{}", of.kind(), of.id());
         let row = NewAudit { at: self.now(), place, account: None, login: "系统", deed, subject: &subject, detail };
         Ok(tx.audit(self.store.vault(), row).await?)
     }
@@ -395,7 +433,7 @@ impl Office {
     /// Findings of one's unit that wait for an answer: all of them, and those that are overdue.
     pub async fn inbox_counts(&self, actor: &Actor) -> Result<(i64, i64)> {
         let Ok(j) = actor.jurisdiction(Action::AnswerFinding) else { return Ok((0, 0)) };
-        Ok(self.store.waiting_counts(&j, self.now()).await?)
+        Ok(self.store.waiting_counts("finding", &j, self.now()).await?)
     }
 }
 
@@ -413,6 +451,7 @@ fn deed_of(step: Step) -> Deed {
         Step::HandBack => Deed::HandBackFinding,
         Step::Clear => Deed::ClearFinding,
         Step::Confirm => Deed::ConfirmFinding,
+        Step::File => Deed::FileFinding,
         Step::Reopen => Deed::ReopenFinding,
         Step::Withdraw => Deed::WithdrawFinding,
     }

@@ -33,7 +33,7 @@ impl Job for Escalate {
     }
 }
 
-/// 证明到期: whose proof has expired is to be looked into anew.
+/// 证明到期: whose proof has expired is to be looked into anew; and who was confirmed before there were cases gets one.
 #[derive(Serialize, Deserialize)]
 pub struct Reopen {}
 
@@ -48,7 +48,8 @@ impl Job for Reopen {
     }
 
     async fn run(self, office: Office, working: Working) -> Result<()> {
-        office.reopen_expired(Some(working.lease)).await.map(|_| ())
+        office.reopen_expired(Some(working.lease)).await?;
+        office.open_missing_cases().await.map(|_| ())
     }
 }
 

@@ -23,6 +23,8 @@ pub struct PlaceLine {
     pub suspected: i64,
     pub cleared: i64,
     pub dropout: i64,
+    /// 已返校
+    pub returned: i64,
     /// 待交办
     pub open: i64,
     /// 已交办未答复
@@ -47,6 +49,7 @@ impl PlaceLine {
         self.suspected += o.suspected;
         self.cleared += o.cleared;
         self.dropout += o.dropout;
+        self.returned += o.returned;
         self.open += o.open;
         self.waiting += o.waiting;
         self.overdue += o.overdue;
@@ -151,6 +154,7 @@ impl Office {
                     List::Suspected => &mut line.suspected,
                     List::Cleared => &mut line.cleared,
                     List::Dropout => &mut line.dropout,
+                    List::Returned => &mut line.returned,
                 } += n;
             }
         }
@@ -161,7 +165,7 @@ impl Office {
                 FindingState::Open => line.open += c.all,
                 FindingState::Dispatched => line.waiting += c.all,
                 FindingState::Answered => line.answered += c.all,
-                FindingState::Cleared | FindingState::Confirmed | FindingState::Withdrawn => {}
+                FindingState::Cleared | FindingState::Confirmed | FindingState::Filed | FindingState::Withdrawn => {}
             }
         }
         let mut lines: Vec<PlaceLine> = places.into_values().collect();
@@ -197,6 +201,7 @@ impl Office {
                     l.cleared.into(),
                     l.cleared_share().into(),
                     l.dropout.into(),
+                    l.returned.into(),
                     l.open.into(),
                     l.waiting.into(),
                     l.overdue.into(),
@@ -204,8 +209,19 @@ impl Office {
                 ]
             };
             let rows: Vec<Vec<Value>> = board.lines.iter().chain([&board.total]).map(row).collect();
-            let heads =
-                [board.kind, "适龄儿童", "疑似辍学", "已核销", "核销率", "辍学", "待交办", "已交办未答复", "其中逾期", "待审核"];
+            let heads = [
+                board.kind,
+                "适龄儿童",
+                "疑似辍学",
+                "已核销",
+                "核销率",
+                "辍学",
+                "已返校",
+                "待交办",
+                "已交办未答复",
+                "其中逾期",
+                "待审核",
+            ];
             workbook(vec![TableSheet {
                 name: "控辍保学汇总".into(),
                 title: Some(format!("{bureau}控辍保学情况汇总表")),

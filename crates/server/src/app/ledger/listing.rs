@@ -28,11 +28,13 @@ pub enum List {
     Cleared,
     /// 辍学台账
     Dropout,
+    /// 已返校
+    Returned,
 }
 
 impl List {
     /// All, in the order of their tabs.
-    pub const ALL: [Self; 4] = [Self::SchoolAge, Self::Suspected, Self::Cleared, Self::Dropout];
+    pub const ALL: [Self; 5] = [Self::SchoolAge, Self::Suspected, Self::Cleared, Self::Dropout, Self::Returned];
 
     /// Stable code, part of the address.
     pub fn code(self) -> &'static str {
@@ -41,6 +43,7 @@ impl List {
             Self::Suspected => "suspected",
             Self::Cleared => "cleared",
             Self::Dropout => "dropout",
+            Self::Returned => "returned",
         }
     }
 
@@ -56,12 +59,17 @@ impl List {
             Self::Suspected => LedgerKind::Suspected.title(),
             Self::Cleared => "疑似辍学已核销名单",
             Self::Dropout => LedgerKind::Dropout.title(),
+            Self::Returned => "劝返复学名单",
         }
     }
 
     /// Its name on a tab.
     pub fn label(self) -> &'static str {
-        if self == Self::Cleared { "其中已核销" } else { self.title() }
+        match self {
+            Self::Cleared => "其中已核销",
+            Self::Returned => "已返校",
+            _ => self.title(),
+        }
     }
 
     /// What it is for.
@@ -71,6 +79,7 @@ impl List {
             Self::Suspected => "需要核实去向的儿童:名册里未见就读记录,或在籍不在校。已核销的不在内,另列。",
             Self::Cleared => "名册里未见就读记录、经核实有去向的儿童。证明到期或其后的名册与之不符的,自动回到疑似辍学台账。",
             Self::Dropout => "名册登记为失学辍学,或经核实确认未就读,需要劝返复学的儿童。",
+            Self::Returned => "经劝返已回到学校的儿童,从返校那天起不在疑似辍学台账和辍学台账;再次离校的会回到台账。",
         }
     }
 
@@ -81,6 +90,7 @@ impl List {
             Self::Suspected => Some(Standing::Suspected),
             Self::Cleared => Some(Standing::Cleared),
             Self::Dropout => Some(Standing::Dropout),
+            Self::Returned => Some(Standing::Returned),
         }
     }
 }
@@ -178,7 +188,9 @@ impl Office {
         let open = actor.may(Action::CloseFinding);
         let histories = self.store.histories_of_established(&ids).await?;
         let findings = self.store.findings_then(&ids, known_at).await?;
+        let cases = self.store.cases_then(&ids, known_at).await?;
         let mut units: Vec<String> = findings.values().filter_map(|f| f.unit_path.clone()).collect();
+        units.extend(cases.values().filter_map(|k| k.unit_path.clone()));
         units.extend(histories.values().flat_map(|h| &h.establishments).filter_map(|e| e.unit_path.clone()));
         let names = self.store.place_names(&units.iter().map(String::as_str).collect::<Vec<_>>()).await?;
         let name = |path: &Option<String>| path.as_ref().and_then(|p| names.get(p)).cloned().unwrap_or_default();
@@ -190,9 +202,26 @@ impl Office {
             let by = stands.and_then(|s| s.establishment);
             let by = by.and_then(|n| history.and_then(|h| h.establishments.iter().find(|e| e.rule.id == n)));
             let said = match (by, finding) {
+                // what is being done for the child, beside what was established
+                _ if cases.get(&id).is_some_and(|k| k.state.is_open()) => {
+                    let k = &cases[&id];
+                    Verification {
+                        state: k.state.label().to_owned(),
+                        unit: name(&k.unit_path),
+                        conclusion: by.map(|e| told(Some(&e.conclusion), open)).unwrap_or_default(),
+                        day: crate::app::clock::civil(k.since).date().to_string(),
+                        until: String::new(),
+                    }
+                }
                 // what was established holds until a newer finding is answered
                 (Some(e), f) if f.is_none_or(|f| !f.state.is_pending()) => Verification {
-                    state: if e.rule.effect == Effect::Cleared { "已核销" } else { "已确认辍学" }.to_owned(),
+                    state: match e.rule.effect {
+                        Effect::Cleared => "已核销",
+                        Effect::DroppedOut => "已确认辍学",
+                        Effect::Suspected => "已报告",
+                        Effect::Returned => "已返校",
+                    }
+                    .to_owned(),
                     unit: name(&e.unit_path),
                     conclusion: told(Some(&e.conclusion), open),
                     day: e.rule.valid_from.to_string(),

@@ -61,7 +61,8 @@ struct FindingPage {
     answered: bool,
     can_clear: bool,
     can_confirm: bool,
-    confirmed: bool,
+    /// The child's case, where it went on: number in the database, number.
+    case: Option<(i64, String)>,
     can_reopen: bool,
     dispositions: Vec<(String, String, String)>,
     days: i64,
@@ -143,7 +144,12 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
         may_answer: holds && pending,
         may_close: actor.may(Action::CloseFinding) && f.state.is_pending(),
         may_dispatch: actor.may(Action::Dispatch) && f.state.after(Step::Dispatch).is_ok(),
-        confirmed: f.state == FindingState::Confirmed,
+        case: match actor.jurisdiction(Action::ViewCases) {
+            Ok(_) if matches!(f.state, FindingState::Confirmed | FindingState::Filed) => {
+                office.store.cases_of(&c).await?.into_iter().find(|k| k.joined_into.is_none()).map(|k| (k.id, k.label()))
+            }
+            _ => None,
+        },
         can_confirm: f.state == FindingState::Answered && f.disposition.as_deref() == Some(DROPPED_OUT),
         may_view_child,
         answered: f.state == FindingState::Answered,

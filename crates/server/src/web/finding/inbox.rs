@@ -47,7 +47,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<InboxQu
     let waiting = FindingFilter { states: vec![FindingState::Dispatched], ..FindingFilter::default() };
     let overdue = FindingFilter { due_before: Some(office.now()), ..waiting.clone() };
     let ended = FindingFilter {
-        states: vec![FindingState::Answered, FindingState::Cleared, FindingState::Confirmed],
+        states: vec![FindingState::Answered, FindingState::Cleared, FindingState::Confirmed, FindingState::Filed],
         ..FindingFilter::default()
     };
     let f = if done {

@@ -206,7 +206,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(a): Query<Finding
         heads: heads(&COLUMNS, &at, sort),
         lines: lines(&app, actor, found, false).await?,
         pager,
-        can_dispatch: !matches!(state, Some(FindingState::Cleared | FindingState::Withdrawn) | None),
+        can_dispatch: state.is_some_and(FindingState::is_pending),
         may_dispatch_all: state == Some(FindingState::Open),
         may_export: actor.may(Action::Export),
         reasons: REASONS,

@@ -60,8 +60,9 @@ pub struct StepForm {
 
 /// A step of a finding that takes a right of its own: where to go afterwards, and what was done.
 async fn take(visit: Visit, id: i64, form: StepForm, step: Step, back: &str, said: &str) -> Result<Response, PageError> {
-    visit.app.office.step(&visit.signed.actor, id, form.version, step, &form.note).await?;
-    Ok(go(back, said))
+    let case = visit.app.office.step(&visit.signed.actor, id, form.version, step, &form.note).await?;
+    // what was upheld goes on there
+    Ok(go(&case.map_or(back.to_owned(), |k| format!("/cases/{k}")), said))
 }
 
 pub async fn clear(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepForm>) -> Result<Response, PageError> {
@@ -70,8 +71,13 @@ pub async fn clear(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepForm>
 }
 
 pub async fn confirm(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepForm>) -> Result<Response, PageError> {
-    let said = "已确认辍学,列入辍学台账;请交学校或村(社区)劝返";
+    let said = "已确认辍学,列入辍学台账;劝返档案已交牵头单位";
     take(visit, id, form, Step::Confirm, &format!("/findings/{id}"), said).await
+}
+
+pub async fn file(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepForm>) -> Result<Response, PageError> {
+    let said = "已转入劝返,孩子留在疑似辍学台账;劝返档案已交牵头单位";
+    take(visit, id, form, Step::File, &format!("/findings/{id}"), said).await
 }
 
 pub async fn send_back(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepForm>) -> Result<Response, PageError> {

@@ -96,10 +96,15 @@ pub async fn check(
 }
 
 /// Routes that show people as they are: names, numbers, telephones of children, or what others did.
-const CLEAR: [&str; 14] = [
+const CLEAR: [&str; 19] = [
     "/children/{id}",
     "/children/{id}/panel",
     "/children/{id}/rows",
+    "/children/{id}/report",
+    "/today",
+    "/cases",
+    "/cases/{id}",
+    "/cases/{id}/print",
     "/findings/{id}",
     "/findings",
     "/inbox",
@@ -128,6 +133,7 @@ fn subject_of(route: &str, path: &str) -> String {
     match route.split('/').nth(1) {
         Some("children") => format!("child:{second}"),
         Some("findings") if !second.is_empty() => format!("finding:{second}"),
+        Some("cases") if second.bytes().all(|b| b.is_ascii_digit()) && !second.is_empty() => format!("case:{second}"),
         Some("people") if !second.is_empty() => format!("person:{second}"),
         Some("rosters") if !second.is_empty() => format!("batch:{second}"),
         Some("runs") if !second.is_empty() => format!("run:{second}"),

@@ -10,6 +10,7 @@ use axum::routing::{MethodRouter, get, post};
 use baoxue_domain::access::Action;
 
 use crate::web::access::{audit, confirmations, entering, me, people};
+use crate::web::case;
 use crate::web::comparison::{agreement, checks, events, review, runs};
 use crate::web::finding::{detail, inbox, list, steps, units};
 use crate::web::frame::{assets, guard};
@@ -175,6 +176,37 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/findings/{id}/confirm", May(A::CloseFinding), steps::confirm)
         .post("/findings/{id}/reopen", May(A::CloseFinding), steps::reopen)
         .get("/findings/{id}/proofs/{proof}", FINDINGS, detail::proof)
+        .post("/findings/{id}/file", May(A::CloseFinding), steps::file)
+        // 劝返
+        .get("/today", May(A::ViewCases), case::today::page)
+        .get("/case-board", May(A::ViewCases), case::board::page)
+        .get("/case-board.xlsx", May(A::Export), case::board::export)
+        .get("/cases", May(A::ViewCases), case::list::page)
+        .get("/cases/export.xlsx", May(A::Export), case::list::export)
+        .post("/cases/export.xlsx", May(A::Export), case::list::export_full)
+        .post("/cases/assignment", May(A::DecideCase), case::list::assign)
+        .get("/children/{id}/report", May(A::WorkCase), case::report::page)
+        .post("/children/{id}/report", May(A::WorkCase), case::report::send)
+        .get("/cases/{id}", May(A::ViewCases), case::detail::page)
+        .get("/cases/{id}/print", May(A::ViewCases), case::print::page)
+        .post("/cases/{id}/print", May(A::ViewCases), case::print::full)
+        .get("/cases/{id}/proofs/{proof}", May(A::ViewCases), case::detail::proof)
+        .upload("/cases/{id}/proofs", May(A::WorkCase), ANSWER_BYTES, case::steps::proofs)
+        .upload("/cases/{id}/contact", May(A::WorkCase), ANSWER_BYTES, case::steps::contact)
+        .post("/cases/{id}/persuasion", May(A::WorkCase), case::steps::persuade)
+        .post("/cases/{id}/legal", May(A::WorkCase), case::steps::go_legal)
+        .post("/cases/{id}/resumption", May(A::WorkCase), case::steps::go_back)
+        .post("/cases/{id}/asking", May(A::WorkCase), case::steps::ask)
+        .post("/cases/{id}/taking-back", May(A::WorkCase), case::steps::take_back)
+        .post("/cases/{id}/reception", May(A::WorkCase), case::steps::receive)
+        .post("/cases/{id}/decision", May(A::DecideCase), case::steps::decide)
+        .post("/cases/{id}/reopening", May(A::DecideCase), case::steps::reopen)
+        .post("/cases/{id}/return", May(A::WorkCase), case::steps::come_back)
+        .post("/cases/{id}/settlement", May(A::WorkCase), case::steps::settle)
+        .post("/cases/{id}/check", May(A::WorkCase), case::steps::check)
+        .post("/cases/{id}/description", May(A::WorkCase), case::steps::describe)
+        .post("/cases/{id}/papers", May(A::WorkCase), case::steps::paper)
+        .post("/cases/{id}/papers/{paper}", May(A::WorkCase), case::steps::serve)
         // 设置
         .get("/places", May(A::ManagePlaces), tree::page)
         .upload("/places", May(A::ManagePlaces), ANSWER_BYTES, tree::put)
@@ -191,7 +223,7 @@ pub fn all(app: &Arc<App>) -> Routes {
         .get("/people", PEOPLE, people::page)
         .post("/people", PEOPLE, people::add)
         .get("/people/sample.xlsx", PEOPLE, people::sample_sheet)
-        .get("/place-search", MayAny(&[A::Dispatch, A::ManageUsers, A::ManageTeachers]), search::suggest)
+        .get("/place-search", MayAny(&[A::Dispatch, A::WorkCase, A::ManageUsers, A::ManageTeachers]), search::suggest)
         .upload("/people/sheet", PEOPLE, ANSWER_BYTES, people::add_sheet)
         .get("/people/{login}", PEOPLE, people::person)
         .post("/people/{login}/grant", PEOPLE, people::grant)

@@ -33,8 +33,20 @@ pub struct NavItem {
 /// Tabs at the bottom of a phone, beside 更多.
 const TABS: usize = 4;
 /// Which pages are tabs where a role has them: what she comes for first.
-const TAB_ORDER: [&str; 10] =
-    ["/", "/inbox", "/findings", "/classes", "/ledgers/suspected", "/checks", "/rosters", "/people", "/confirmations", "/audit"];
+const TAB_ORDER: [&str; 12] = [
+    "/",
+    "/today",
+    "/inbox",
+    "/findings",
+    "/classes",
+    "/cases",
+    "/ledgers/suspected",
+    "/checks",
+    "/rosters",
+    "/people",
+    "/confirmations",
+    "/audit",
+];
 
 /// The frame of a page.
 pub struct Shell {
@@ -68,8 +80,11 @@ type Place = (&'static str, &'static str, &'static str, &'static str, Option<Act
 
 const NAV: &[Place] = &[
     ("", "工作台", "/", "home", None),
+    ("", "今日", "/today", "inbox", Some(Action::WorkCase)),
     ("", "待核实", "/inbox", "inbox", Some(Action::AnswerFinding)),
     ("", "交办核实", "/findings", "send", Some(Action::Dispatch)),
+    ("", "劝返档案", "/cases", "review", Some(Action::ViewCases)),
+    ("", "劝返看板", "/case-board", "compare", Some(Action::ViewCases)),
     ("", "台账", "/ledgers/suspected", "ledger", Some(Action::ViewLedger)),
     ("", "班级清点", "/classes", "check", Some(Action::CountClasses)),
     ("名册比对", "导入名册", "/rosters", "upload", Some(Action::ImportRosters)),
@@ -93,6 +108,7 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
     let actor = &signed.actor;
     let (waiting, overdue) = app.office.inbox_counts(actor).await?;
     let pending = app.office.pending_count(actor).await?;
+    let (own, _) = app.office.own_cases(actor).await?;
     let first = |path: &str| path.split('/').nth(1).unwrap_or("").to_owned();
     let allowed = || NAV.iter().filter(|n| n.4.is_none_or(|a| actor.may(a)));
     let tabs: Vec<&str> = TAB_ORDER.into_iter().filter(|t| allowed().any(|n| n.2 == *t)).take(TABS).collect();
@@ -107,6 +123,7 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
             active: first(href) == first(here),
             badge: match *href {
                 "/inbox" => waiting,
+                "/today" => own,
                 "/confirmations" => pending,
                 _ => 0,
             },

@@ -73,6 +73,9 @@ struct ChildPage {
     school_place: String,
     entries: Vec<Entry>,
     findings: Vec<FindingLine>,
+    /// Files of the child: number in the database, number, state, since when.
+    cases: Vec<(i64, String, &'static str, String)>,
+    may_report: bool,
     established: Vec<EstablishedLine>,
     ledger: &'static str,
     open: bool,
@@ -155,6 +158,7 @@ pub async fn page(
             Some(Standing::Suspected) => "在疑似辍学台账",
             Some(Standing::Cleared) => "已核销,不在疑似辍学台账",
             Some(Standing::Dropout) => "在辍学台账",
+            Some(Standing::Returned) => "已返校复学",
             _ => "",
         },
         age: age(&app, &c),
@@ -163,6 +167,7 @@ pub async fn page(
             _ if c.gone_since_run.is_some() => "这名儿童已不在现有名册中,请核对名册是否交全",
             Some(Standing::Cleared) => "无须处理;证明到期或名册有变时会自动提醒",
             Some(Standing::Dropout) => "劝返复学",
+            Some(Standing::Returned) => "按期回访",
             _ => kind.map_or("", VerdictKind::next_step),
         },
         certainty: match c.certainty {
@@ -193,6 +198,14 @@ pub async fn page(
                 may_open: covers(&answers, &c.residence_path) || covers(&holds, &f.unit_path),
             })
             .collect(),
+        cases: match signed.actor.jurisdiction(Action::ViewCases) {
+            Ok(_) if c.held_by.is_none() => {
+                let all = office.store.cases_of(&c).await?;
+                all.into_iter().map(|k| (k.id, k.label(), k.facts.state.label(), k.opened_on.to_string())).collect()
+            }
+            _ => Vec::new(),
+        },
+        may_report: office.reportable(&signed.actor, id).await.is_ok(),
         open,
         may_reveal: signed.actor.may(Action::Reveal) && c.held_by.is_none(),
         revealed: if open { q.revealed } else { String::new() },

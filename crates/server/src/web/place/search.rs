@@ -33,7 +33,11 @@ struct Suggestions {
 pub async fn suggest(Visit { app, signed, .. }: Visit, Query(q): Query<PlaceQuery>) -> Result<Response, PageError> {
     let sought = Sought::find(&q.sought).ok_or(OfficeError::NotFound)?;
     let j = match sought {
-        Sought::Units => signed.actor.jurisdiction(Action::Dispatch)?,
+        Sought::Units => match signed.actor.jurisdiction(Action::Dispatch) {
+            Ok(j) => j,
+            // names of units are no secret: a school hands a case over to any of its county
+            Err(_) => signed.actor.county_jurisdiction(Action::WorkCase)?,
+        },
         Sought::Anything => Managing::of(&signed.actor)?.within,
     };
     let found = app.office.find_places(&j, &q.place, sought, SUGGESTED).await?;

@@ -9,17 +9,17 @@ use crate::app::clock::Clock;
 use crate::app::finding::dispatch::Answer;
 
 /// A photo of one pixel.
-const PHOTO: &[u8] = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0";
+pub const PHOTO: &[u8] = b"RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\0\0\0\x10\x07\x10\x11\x11\x88\x88\xfe\x07\0";
 
 /// The same installation on another day.
-fn on(app: &TestApp, day: jiff::civil::Date) -> TestApp {
+pub fn on(app: &TestApp, day: jiff::civil::Date) -> TestApp {
     let mut office = app.office.clone();
     office.clock = Clock::starting_at(day.at(10, 0, 0, 0));
     served(office, None)
 }
 
 /// The finding about child `i`, sent to where the child lives or learns.
-async fn finding_of(app: &TestApp, i: usize) -> (i64, i64) {
+pub async fn finding_of(app: &TestApp, i: usize) -> (i64, i64) {
     let officer = actor_of(&app.office, "county").await;
     let j = officer.jurisdiction(baoxue_domain::access::Action::Dispatch).unwrap();
     let (all, _) = app.office.store.findings(&FindingFilter::default(), &j, 100, 0).await.unwrap();
@@ -46,7 +46,7 @@ pub async fn answered(app: &TestApp, i: usize, disposition: &str) -> i64 {
     id
 }
 
-async fn step(app: &TestApp, cookie: &str, id: i64, step: &str, note: &str) -> super::support::Answer {
+pub async fn step(app: &TestApp, cookie: &str, id: i64, step: &str, note: &str) -> super::support::Answer {
     let page = app.get(cookie, &format!("/findings/{id}")).await.text();
     let version = page.split("name=\"version\" value=\"").nth(1).map_or("0", |v| v.split('"').next().unwrap()).to_owned();
     app.post(cookie, &format!("/findings/{id}/{step}"), &[("version", &version), ("note", note)]).await
@@ -154,7 +154,7 @@ async fn a_confirmed_dropout_enters_the_ledger_and_leaves_it_when_back() {
         step(&app, &county, id, "confirm", "").await.is(303);
         assert_eq!(count(&app, &county, "/ledgers/dropout").await, "1");
         assert_eq!(count(&app, &county, "/ledgers/suspected").await, "4");
-        app.get(&county, "/ledgers/dropout").await.says("已确认辍学").says("上坝村").says("确认未就读");
+        app.get(&county, "/ledgers/dropout").await.says("劝返中").says("上坝村").says("确认未就读");
         app.get(&county, &format!("/findings/{id}")).await.says("劝返复学");
         // the register forgets the child: a confirmed dropout is not forgotten
         let gone: String = rosters()[0].1.lines().filter(|l| !l.contains(&child(20).0)).map(|l| format!("{l}\n")).collect();
@@ -173,7 +173,10 @@ async fn a_confirmed_dropout_enters_the_ledger_and_leaves_it_when_back() {
         app.compared_by("county").await;
         assert_eq!(count(&app, &county, "/ledgers/dropout").await, "0");
         let f = app.get(&county, &format!("/findings/{id}")).await;
-        f.says("在籍在校").says("已撤销");
+        f.says("在籍在校").says("已确认辍学");
+        // what follows is the file's, which is told what the registers say
+        let case = f.text().split("/cases/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        app.get(&county, &format!("/cases/{case}")).await.says("名册变化").says("在籍在校").says("登记返校");
         assert!(app.office.store.wrong_standings().await.unwrap().is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! The site over HTTP, as each person uses it, on both databases.
 
 mod accounts;
+mod cases;
 mod counties;
 mod entering;
 mod journeys;

@@ -96,6 +96,9 @@ async fn a_crawl_as_every_role_finds_no_foreign_child() {
         app.compared().await;
         let county = app.log_in("county").await;
         app.post(&county, "/findings/dispatch", &[("all", "1"), ("list", "/findings?state=open")]).await.is(303);
+        let village = app.log_in("village1").await;
+        let reported = super::cases::reported(&app, &village, 22).await;
+        super::cases::proved(&app, &village, reported).await;
         let by_place: Vec<(i64, String, bool)> = {
             let j = baoxue_domain::access::Jurisdiction::of([baoxue_domain::place::PlacePath::parse("g/52/").unwrap()].iter());
             let all = app
@@ -263,10 +266,10 @@ fn on_a_phone(page: &str) -> (Vec<String>, Vec<String>) {
 async fn a_phone_has_each_roles_own_work_as_tabs_and_the_rest_behind_more() {
     for app in apps().await {
         for (login, first) in [
-            ("teacher1", &["/", "/inbox", "/classes", "/ledgers/suspected"][..]),
-            ("village1", &["/", "/inbox", "/ledgers/suspected"]),
-            ("school1", &["/", "/inbox", "/classes", "/ledgers/suspected"]),
-            ("county", &["/", "/findings", "/ledgers/suspected", "/checks"]),
+            ("teacher1", &["/", "/today", "/inbox", "/classes"][..]),
+            ("village1", &["/", "/today", "/inbox", "/cases"]),
+            ("school1", &["/", "/today", "/inbox", "/classes"]),
+            ("county", &["/", "/today", "/findings", "/cases"]),
             ("security", &["/", "/people", "/confirmations"]),
             ("auditor", &["/", "/audit"]),
         ] {

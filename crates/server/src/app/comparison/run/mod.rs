@@ -460,6 +460,15 @@ impl Office {
         let on: jiff::civil::Date = run.as_of.parse().unwrap_or_else(|_| self.clock.today());
         let established = self.store.established_children(county.as_str()).await?;
         let histories = self.store.histories(&established).await?;
+        let mut files = self.store.newest_cases(&self.store.children_with_open_cases(county.as_str()).await?).await?;
+        // whoever turned out to be another child takes its file along
+        for (child, other, kind) in &made.events {
+            if *kind == "merged"
+                && let Some(k) = files.remove(other)
+            {
+                files.entry(*child).or_insert(k);
+            }
+        }
         let (mut opened, mut withdrawn) = (0, 0);
         for (c, kind) in made.children.iter().zip(&made.kinds) {
             let (stands, lapse) = match histories.get(&c.id) {
@@ -468,16 +477,39 @@ impl Office {
             };
             let wanted = matches!(stands, Standing::Suspected | Standing::Dropout);
             let e = |step: &'static str, detail| NewEvent::of_program(step, detail, now);
+            if let Some(k) = files.get(&c.id) {
+                // one child, one file: it is told what registers say now, and nobody asks twice
+                let other = c.known.as_ref().is_none_or(|k| k.verdict != c.verdict);
+                if other || lapse.is_some() {
+                    let away = k.facts.state.is_away();
+                    let hurry = wanted != away;
+                    let what = match (hurry, away) {
+                        (true, true) => "请核实:孩子已返校的,登记返校",
+                        (true, false) => "请尽快回访,看孩子是否还在校",
+                        _ => "",
+                    };
+                    let why = lapse.as_deref().map(|l| format!("{l}。")).unwrap_or_default();
+                    let said = format!("{} 的比对判定为“{}”。{why}{what}", run.as_of, kind.label());
+                    if other || hurry {
+                        self.tell_case_of_run(tx, k, &said, hurry).await?;
+                    }
+                }
+                if let Some(f) = newest.get(&c.id).filter(|f| f.state.is_pending()) {
+                    let to = Placed { deadline: None, ..f.placed(FindingState::Filed) };
+                    let detail = format!("这名儿童已有劝返档案 {},并入", k.label());
+                    tx.step_finding(&self.store, f, &to, &e(Step::File.code(), detail.as_str())).await?;
+                    tx.add_ground(k.id, "finding", Some(f.id), now).await?;
+                }
+                continue;
+            }
             match newest.get(&c.id) {
-                Some(f) if !wanted && (f.state.is_pending() || f.state == FindingState::Confirmed) => {
+                Some(f) if !wanted && f.state.is_pending() => {
                     let detail = format!("{} 的比对已判定为“{}”,自动撤销", run.as_of, kind.label());
                     let to = Placed { deadline: None, ..f.placed(FindingState::Withdrawn) };
                     let e = e(Step::Withdraw.code(), detail.as_str());
                     withdrawn += i64::from(tx.step_finding(&self.store, f, &to, &e).await?);
                 }
                 Some(f) if f.state.is_pending() => {}
-                // still to be persuaded, unless registers said meanwhile that the child was back
-                Some(f) if f.state == FindingState::Confirmed && lapse.is_none() => {}
                 _ if wanted => {
                     let id = tx.open_finding(&self.store, c.id, &c.verdict, run.id, &e("open", &c.reason)).await?;
                     if let Some(lapse) = &lapse {
