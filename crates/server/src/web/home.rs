@@ -128,6 +128,10 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<HomeQue
     };
     todo("逾期未答复", shell.overdue, "/inbox?overdue=1", true, "已提醒上级,请尽快核实");
     todo("待我核实", shell.waiting, "/inbox", false, "交到本单位的核实任务");
+    let (own, late) = office.own_cases(actor).await?;
+    todo("劝返逾期", late, "/today", true, "本单位的劝返档案过了期限:先办这些");
+    todo("劝返待办", own - late, "/today", false, "本单位的劝返档案:核实、劝返、办手续、回访");
+    todo("劝返待审批", office.asked_cases(actor).await?, "/cases?asked=decide", false, "下面申请确认辍学、核销、销号");
     let pending = office.pending_count(actor).await?;
     todo("账号和授权待复核", pending, "/confirmations", false, "另一名管理员经办,等您复核后生效");
     if Managing::of(actor).is_ok() {

@@ -223,7 +223,7 @@ impl CaseOrder {
 pub enum Whose<'a> {
     /// Of children who live or go to school in the jurisdiction, and those that its units have.
     Seen(&'a Jurisdiction),
-    /// That are one's own: of units at exactly these places, and of pupils of these grades and classes.
+    /// That are one's own: of units at exactly these places, and of pupils of these grades and classes; without what waits for the bureau's word.
     Own(&'a [PlacePath]),
     /// That were offered to units of the jurisdiction, and wait for their answer.
     Offered(&'a Jurisdiction),
@@ -365,6 +365,7 @@ fn where_of(f: &CaseFilter, whose: Whose<'_>) -> Clause {
         ),
         Whose::Own(places) => {
             c.equal("t.state", TaskState::Waiting.code());
+            c.add("(k.asked IS NULL OR k.asked = 'transfer')");
             let (of_units, of_pupils): (Vec<&PlacePath>, Vec<&PlacePath>) =
                 places.iter().partition(|p| p.is_government() || p.depth() <= SCHOOL_DEPTH);
             let mut own = Clause::with(std::mem::take(&mut c.values));

@@ -307,6 +307,12 @@ impl Office {
         Ok(self.store.own_cases(&places, self.now()).await?)
     }
 
+    /// Files that wait for the bureau's word.
+    pub async fn asked_cases(&self, actor: &Actor) -> Result<i64> {
+        let Ok(j) = actor.jurisdiction(Action::DecideCase) else { return Ok(0) };
+        Ok(self.store.case_counts(&j, None, self.now()).await?.iter().map(|c| c.asked).sum())
+    }
+
     /// A year and number as somebody typed them: 青控辍-2023-00137, 2023-137.
     pub fn case_number(typed: &str) -> Option<(i64, i64)> {
         let mut parts = typed.trim().rsplitn(3, ['-', '—', '-', '–']);

@@ -34,6 +34,9 @@ impl From<VisitError> for OfficeError {
     }
 }
 
+/// Levels of the path of a school.
+const SCHOOL: usize = 2;
+
 /// How an actor stands to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Relation {
@@ -45,6 +48,8 @@ pub struct Relation {
     pub teaches: bool,
     /// She decides for the county.
     pub decides: bool,
+    /// It is her very own: of her unit itself and not of one below, or of a pupil of her class. Its names stand unmasked. (R-SYS 4)
+    pub own: bool,
 }
 
 impl Relation {
@@ -52,11 +57,19 @@ impl Relation {
         let covers =
             |action: Action, path: Option<&str>| path.is_some_and(|p| actor.jurisdiction(action).is_ok_and(|j| j.covers(p)));
         let work = |path: &Option<String>| covers(Action::WorkCase, path.as_deref());
+        let places = actor.places(Action::WorkCase).unwrap_or_default();
+        let units = [&k.unit_path, &k.partner_path, &k.asking_path];
+        let own_unit =
+            |p: &PlacePath| units.iter().any(|u| u.as_deref() == Some(p.as_str()) && *u != &Some(k.scope_path.clone()));
+        let own_pupil = |p: &PlacePath| {
+            !p.is_government() && p.depth() > SCHOOL && k.school_path.as_deref().is_some_and(|s| s.starts_with(p.as_str()))
+        };
         Self {
             holds: work(&k.unit_path) || work(&k.asking_path),
             helps: work(&k.partner_path) || work(&k.home_path),
             teaches: work(&k.school_path),
             decides: covers(Action::DecideCase, Some(&k.scope_path)),
+            own: places.iter().any(|p| own_unit(p) || own_pupil(p)),
         }
     }
 

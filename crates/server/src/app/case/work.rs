@@ -515,7 +515,7 @@ impl Office {
         }
         let owners = self.owners_of(child).await?;
         let s = Seen {
-            relation: Relation { holds: false, helps: false, teaches: false, decides: true },
+            relation: Relation { holds: false, helps: false, teaches: false, decides: true, own: false },
             child: child.clone(),
             case,
             checks: Vec::new(),

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use baoxue_domain::access::{Action, Actor, Role};
 use baoxue_domain::finding::FindingState;
 use baoxue_domain::place::PlacePath;
-use baoxue_store::{FindingFilter, RunState};
+use baoxue_store::{CaseFilter, FindingFilter, RunState, Whose};
 
 use super::PLACES_FILE;
 use crate::app::office::Office;
@@ -25,8 +25,9 @@ const A_CLASS: &str = "class";
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Log-in, name, role, where (a path, or the name of a school), what to try.
-const PEOPLE: [(&str, &str, Role, &str, &str); 8] = [
+const PEOPLE: [(&str, &str, Role, &str, &str); 9] = [
     ("xian", "陈县办", Role::CountyOfficer, COUNTY, "县教育局:看比对结果、认定、交办核实、导出台账"),
+    ("xian2", "林县办", Role::CountyOfficer, COUNTY, "县教育局另一位经办人:经办人自己申请的,由她审批"),
     ("xuexiao", "李学籍", Role::Registrar, A_SCHOOL, "学校:待核实里答复,传一张照片(可用手机宽度的窗口)"),
     ("cun", "王村干", Role::Cadre, A_VILLAGE, "村干部:只看得到本村;答复核实"),
     ("zhen", "赵镇长", Role::Cadre, "g/52/5288/528801/528801100/", "乡镇干部:看得到全镇"),
@@ -88,6 +89,9 @@ pub async fn prepare(office: &Office, folder: &Path) -> anyhow::Result<()> {
             RunState::Running => tokio::time::sleep(Duration::from_millis(200)).await,
         }
     }
+    let second = actor(office, "xian2").await?;
+    let cases = super::cases::prepare(office, &second, &officer).await?;
+    println!("已建立 {cases} 份劝返档案,各阶段都有");
     let chosen = dispatch_some(office, &officer).await?;
     add(office, [&security, &system], |place| !place.starts_with("g/"), &chosen).await
 }
@@ -136,6 +140,13 @@ async fn dispatch_some(office: &Office, officer: &Actor) -> anyhow::Result<Chose
             *count.entry(unit).or_default() += 1;
         }
     }
+    // who has cases and findings, has something to try
+    let (cases, _) = office.store.cases(&CaseFilter::default(), Whose::Seen(&j), 500, 0).await?;
+    for unit in cases.iter().filter_map(|k| k.unit_path.as_deref().and_then(PlacePath::parse)) {
+        if let Some(n) = count.get_mut(&unit) {
+            *n += 10;
+        }
+    }
     let most = |government: bool| {
         let depth = if government { 5 } else { 2 };
         let fitting = count.iter().filter(|(p, _)| p.is_government() == government && p.depth() == depth);
@@ -170,5 +181,7 @@ pub fn print_log_ins() {
     for (login, name, role, _, about) in PEOPLE {
         println!("  {login:<8} {name}  {}——{about}", role.label());
     }
-    println!("\n可以试试:用 xian 登录,看“比对”的结果和“人工认定”;用 xuexiao 在窄窗口里答复一条核实;再用 shenji 看审计日志。");
+    println!(
+        "\n可以试试:用 xian 登录,看“比对”的结果和“人工认定”,在“今日”里审批一份档案;用 xuexiao 在窄窗口里答复一条核实、记一次家访;再用 shenji 看审计日志。"
+    );
 }

@@ -24,7 +24,7 @@ use crate::web::App;
 use crate::web::case::lines::ledger_of;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, html, shell};
-use crate::web::frame::view::{ChildView, trails_of, when};
+use crate::web::frame::view::{ChildView, is_own, trails_of, when};
 use crate::web::frame::visit::Visit;
 
 /// A proof as the page shows it.
@@ -403,7 +403,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
     let (ask, own, receives) = ask_view(&app, actor, &s).await?;
     let may = may(&s, &t, own, receives);
     // whoever has to go there needs the name, the guardian and the telephone
-    let open = r.holds || r.helps || r.teaches;
+    let open = r.own || is_own(actor, &s.child);
     let trails = trails_of(&app, std::slice::from_ref(&s.child)).await?;
     let units: Vec<&str> = [&k.unit_path, &k.partner_path].into_iter().flatten().map(String::as_str).collect();
     let names = office.store.place_names(&units).await?;
@@ -449,9 +449,9 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
         cause: told(&codes().cause, shown_cause, named),
         causes: choices(&codes().cause, shown_cause),
         last_day: k.story.last_day.clone(),
-        whereabouts: if open || r.decides { k.story.whereabouts.clone() } else { String::new() },
-        reach: if open || r.decides { k.story.reach.clone() } else { String::new() },
-        note: if open || r.decides { k.story.note.clone() } else { String::new() },
+        whereabouts: if r.may_record() { k.story.whereabouts.clone() } else { String::new() },
+        reach: if r.may_record() { k.story.reach.clone() } else { String::new() },
+        note: if r.may_record() { k.story.note.clone() } else { String::new() },
         police: if named { k.story.police.clone() } else { String::new() },
         must_report: named && must && k.story.police.is_empty() && k.facts.state.is_open(),
         opened: k.opened_on.to_string(),

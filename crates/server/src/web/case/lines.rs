@@ -10,7 +10,7 @@ use crate::app::case::work::next_step;
 use crate::app::clock::civil;
 use crate::web::App;
 use crate::web::frame::error::PageError;
-use crate::web::frame::view::ChildView;
+use crate::web::frame::view::{ChildView, is_own};
 
 pub struct Line {
     pub id: i64,
@@ -61,8 +61,7 @@ pub async fn lines(app: &App, actor: &Actor, cases: Vec<CaseFile>) -> Result<Vec
     let mut out = Vec::with_capacity(cases.len());
     for k in cases {
         let Some(c) = by_number.remove(&k.child) else { continue };
-        let r = Relation::of(actor, &k);
-        let open = r.holds || r.helps || r.teaches;
+        let open = Relation::of(actor, &k).own || is_own(actor, &c);
         let school = c.profile.school.clone();
         let view = ChildView::new(c, open, &trails);
         let (ledger, class) = ledger_of(&k);

@@ -37,6 +37,8 @@ struct Today {
     /// What comes next, where nothing is to be done today.
     next: String,
     overdue: i64,
+    /// Files over their deadline anywhere in what one looks after, beside one's own.
+    area_overdue: i64,
     may_work: bool,
 }
 
@@ -79,17 +81,6 @@ pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
         ];
         for (title, about, code, states) in own {
             let (found, n) = office.store.cases(&by_due(states), Whose::Own(&places), SHOWN, 0).await?;
-            // what waits for the bureau's word is the bureau's
-            let (found, n) = match actor.may(Action::DecideCase) {
-                true => {
-                    let all = found.len() as i64;
-                    let mine: Vec<_> =
-                        found.into_iter().filter(|k| !matches!(k.facts.asked, Some(a) if a != Ask::Transfer)).collect();
-                    let n = n - (all - mine.len() as i64);
-                    (mine, n)
-                }
-                false => (found, n),
-            };
             groups.push(Group {
                 title,
                 about,
@@ -106,6 +97,8 @@ pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
             };
         }
     }
+    let j = actor.jurisdiction(Action::ViewCases)?;
+    let all: i64 = office.store.case_counts(&j, None, office.now()).await?.iter().map(|c| c.overdue).sum();
     groups.retain(|g| !g.lines.is_empty());
     let (findings, findings_overdue) = office.inbox_counts(actor).await?;
     let day = office.clock.today();
@@ -117,6 +110,7 @@ pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
         findings_overdue,
         next,
         overdue,
+        area_overdue: (all - overdue).max(0),
         may_work,
     };
     Ok(html(&page.shell, page.render()?))
