@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod backups;
 mod batches;
+mod cases;
 mod findings;
 mod jobs;
 mod relocation;

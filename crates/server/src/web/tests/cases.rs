@@ -396,3 +396,95 @@ async fn foreign_files_are_not_found() {
         assert!(app.office.seen_case(&actor, case, Some(1)).await.is_ok());
     }
 }
+
+/// Whatever people do, in whatever order, and whatever runs and the clock do meanwhile: an open file has its owner and deadline, the ledgers are
+/// what events say, and whoever stands on 疑似 or 辍学台账 has exactly one open finding or file.
+#[tokio::test]
+async fn whatever_is_done_nobody_is_without_an_owner() {
+    use crate::app::case::contact::{Contacting, Kept};
+    use crate::app::case::opening::Report;
+    use crate::app::case::work::{Asking, Returning};
+    use baoxue_domain::case::{Ask, CaseStep};
+    use baoxue_domain::ledger::Standing;
+    use baoxue_store::{LedgerQuery, Listed, Order};
+    for (seed, app) in apps().await.into_iter().enumerate() {
+        app.compared().await;
+        let mut state = 77 + seed as u64;
+        let mut next = |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % n
+        };
+        let mut day = date(2023, 10, 9);
+        let mut done = 0;
+        let people = ["county", "county2", "village1", "school1", "teacher1"];
+        for round in 0..220 {
+            day = day.saturating_add(jiff::Span::new().days([0, 0, 0, 1, 3, 16][next(6) as usize]));
+            let then = on(&app, day);
+            let office = &then.office;
+            let actor = actor_of(office, people[next(5) as usize]).await;
+            let case = 1 + next(8) as i64;
+            let at = office.seen_case(&actor, case, None).await.map(|s| s.case.version).unwrap_or(1);
+            let today = day.to_string();
+            let result = match next(16) {
+                0 | 1 => {
+                    let r = Report { note: "没来", ..Report::default() };
+                    office.report(&actor, 1 + next(12) as i64 * 2, &r).await.map(|_| ())
+                }
+                2 => office.case_step(&actor, case, at, CaseStep::Persuade, "").await,
+                3 | 4 => {
+                    let key = format!("{round:032x}");
+                    let c = Contacting { key: &key, kind: "phone", on: &today, outcome: "thinking", ..Contacting::default() };
+                    office.record_contact(&actor, case, &c, Kept::default()).await.map(|_| ())
+                }
+                5 => office.ask_of_case(&actor, case, at, Ask::Confirm, &Asking { reason: "x", ..Asking::default() }).await,
+                6 => {
+                    let photo = vec![office.keep_proof("a.jpg", PHOTO.into()).await.unwrap()];
+                    let _ = office.add_case_proofs(&actor, case, photo).await;
+                    let code = ["enrolled-elsewhere", "dead", "wrong-id"][next(3) as usize];
+                    let a = Asking { conclusion: code, reason: "x", checkers: "甲、乙", ..Asking::default() };
+                    office.ask_of_case(&actor, case, at, Ask::Clear, &a).await
+                }
+                7 => {
+                    let target = baoxue_domain::place::PlacePath::parse(
+                        ["e/528801/2152000001/", "g/52/5288/528801/528801100/528801100201/"][next(2) as usize],
+                    );
+                    office
+                        .ask_of_case(&actor, case, at, Ask::Transfer, &Asking { reason: "x", target, ..Asking::default() })
+                        .await
+                }
+                8 | 9 => office.decide_case(&actor, case, at, next(3) > 0, "x").await,
+                10 => office.take_back(&actor, case, at, "x").await,
+                11 => {
+                    let r = Returning { on: &today, placement: "former-school", school: "柳林小学", ..Returning::default() };
+                    office.return_case(&actor, case, at, &r).await
+                }
+                12 => office.settle_case(&actor, case, at, "", "办妥").await,
+                13 => office.check_case(&actor, case, at, "", next(3) > 0, "x").await,
+                14 => office.reopen_case(&actor, case, at, "x").await,
+                _ if round % 5 == 0 => {
+                    then.compared_by("county").await;
+                    Ok(())
+                }
+                _ => office.ask_of_case(&actor, case, at, Ask::Close, &Asking { reason: "x", ..Asking::default() }).await,
+            };
+            match result {
+                Ok(()) => done += 1,
+                Err(crate::app::office::OfficeError::Store(e)) => panic!("{e:?}"),
+                Err(_) => {}
+            }
+            office.reopen_expired(None).await.unwrap();
+            sound(&then).await;
+            let j = baoxue_domain::access::Jurisdiction::everywhere();
+            for standing in [Standing::Suspected, Standing::Dropout] {
+                let listed = Some(Listed { standing, day: today.clone() });
+                let q = LedgerQuery { listed, ..LedgerQuery::default() };
+                for c in office.store.children(&q, &j, Order::Verdict, 100, 0).await.unwrap().rows {
+                    let findings = office.store.findings_of(&c).await.unwrap().iter().filter(|f| f.state.is_pending()).count();
+                    let files = office.store.cases_of(&c).await.unwrap().iter().filter(|k| k.facts.state.is_open()).count();
+                    assert_eq!(findings + files, 1, "child {} on {day}: {findings} findings, {files} files", c.id);
+                }
+            }
+        }
+        assert!(done > 40, "only {done} steps were possible");
+    }
+}
