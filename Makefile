@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: demo build web deny test test-cluster cluster lint fmt bench bench-linkage bench-cluster bench-web setup setup-test clean
+.PHONY: demo build web deny test test-cluster cluster lint fmt bench bench-linkage bench-cluster bench-web bench-cases setup setup-test clean
 SHELL := /bin/bash
 BAOXUE := target/release/baoxue
 DEMO := demo
@@ -72,6 +72,10 @@ bench-cluster: build cluster
 ## Measures the web: pages, search, import and run, on both databases.
 bench-web: build setup-test
 	benches/web/run.sh $(BAOXUE)
+
+## Measures cases: 20,000 of them with 2,000,000 events, on both databases.
+bench-cases: build setup-test
+	FINDINGS=1 CHILDREN=45000 CASES=20000x100 benches/web/run.sh $(BAOXUE)
 
 clean:
 	cargo clean

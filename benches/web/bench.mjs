@@ -76,29 +76,32 @@ async function drop(paths) {
 }
 
 console.log(`== ${kind}: ${CHILDREN} children`);
-const first = await serve("--demo", rosters);
+// CASES=20000x100: so many cases with so many events each, and their pages; the rosters stay as they are
+const first = await serve("--demo", rosters, ...(process.env.CASES ? ["--demo-cases", process.env.CASES] : []));
 await logIn("xian"); await logIn("xuexiao"); await logIn("shenji");
 
+if (!process.env.CASES) {
 // four rosters through the web: upload, load, run, three ledgers
-const four = readdirSync(rosters).filter((f) => wanted.test(f)).map((f) => join(rosters, f));
-let t = performance.now();
-const lap = () => { const now = performance.now(); const s = (now - t) / 1000; t = now; return s; };
-const ids = await drop(four);
-const upload = lap();
-const started = await form("xian", "/rosters/loading", { ids, confirmed: "1", then_run: "1" });
-await finished(started.location);
-const run = lap();
-for (const l of ["school-age", "suspected", "dropout"]) await ask("xian", `/ledgers/${l}/export.xlsx`);
-const ledgers = lap();
-console.log(`import ${upload.toFixed(1)} s, load and run ${run.toFixed(1)} s, three ledgers ${ledgers.toFixed(1)} s: ${(upload + run + ledgers).toFixed(1)} s in all`);
-
-// months over the same rosters
-for (let i = 2; i < RUNS; i++) {
-  const started = await form("xian", "/runs", {});
+  const four = readdirSync(rosters).filter((f) => wanted.test(f)).map((f) => join(rosters, f));
+  let t = performance.now();
+  const lap = () => { const now = performance.now(); const s = (now - t) / 1000; t = now; return s; };
+  const ids = await drop(four);
+  const upload = lap();
+  const started = await form("xian", "/rosters/loading", { ids, confirmed: "1", then_run: "1" });
   await finished(started.location);
+  const run = lap();
+  for (const l of ["school-age", "suspected", "dropout"]) await ask("xian", `/ledgers/${l}/export.xlsx`);
+  const ledgers = lap();
+  console.log(`import ${upload.toFixed(1)} s, load and run ${run.toFixed(1)} s, three ledgers ${ledgers.toFixed(1)} s: ${(upload + run + ledgers).toFixed(1)} s in all`);
+  
+  // months over the same rosters
+  for (let i = 2; i < RUNS; i++) {
+    const started = await form("xian", "/runs", {});
+    await finished(started.location);
+  }
+  const months = lap();
+  console.log(`${RUNS - 2} further runs ${(months / Math.max(1, RUNS - 2)).toFixed(1)} s each; peak memory ${peak(first.server.pid).toFixed(0)} MB`);
 }
-const months = lap();
-console.log(`${RUNS - 2} further runs ${(months / Math.max(1, RUNS - 2)).toFixed(1)} s each; peak memory ${peak(first.server.pid).toFixed(0)} MB`);
 first.server.removeAllListeners("exit");
 first.server.kill("SIGTERM");
 await new Promise((done) => first.server.once("exit", done));
@@ -110,14 +113,22 @@ const list = (await ask("xian", "/ledgers/suspected")).text;
 const child = list.match(/\/children\/(\d+)"/)[1];
 const finding = (await ask("xian", "/findings?state=dispatched")).text.match(/\/findings\/(\d+)"/)?.[1] ?? "1";
 const place = encodeURIComponent(list.match(/<option value="(g\/[^"]+)"/)[1]);
-const pages = [
+async function casePages() {
+  const one = (await ask("xian", "/cases")).text.match(/\/cases\/(\d+)"/)[1];
+  return [
+    ["xian", "/today"], ["xuexiao", "/today"], ["xian", "/cases"], ["xian", `/cases?state=away&cause=poverty&place=${place}`], ["xian", "/cases?state=open&overdue=1&days=30"],
+    ["xian", "/cases?page=300"], ["xian", "/cases?sort=unit"], ["xuexiao", "/cases"], ["xian", `/cases/${one}`], ["xian", "/case-board"],
+  ];
+}
+const pages = (process.env.CASES ? (all) => all.filter((p) => /case|today|^\/$/.test(p[1])) : (all) => all)([
   ["xian", "/"], ["xian", "/ledgers/school-age"], ["xian", "/ledgers/school-age?page=600"], ["xian", `/ledgers/school-age?place=${place}`],
   ["xian", "/ledgers/school-age?sort=birth"], ["xian", "/ledgers/suspected"], ["xian", "/ledgers/suspected?on=2023-10-08"], ["xian", `/children/${child}`],
   ["xian", `/children/${child}/rows`], ["xian", "/search?q=whr"], ["xian", `/search?q=${encodeURIComponent("浩然")}`], ["xian", "/search?q=0021"],
   ["xian", "/findings?state=open"], ["xian", "/findings?state=all&page=150"], ["xian", `/findings?state=open&place=${place}`], ["xian", "/findings?state=open&sort=verdict"],
   ["xian", "/findings?state=open&per=500"], ["xian", "/findings/units"], ["xian", `/findings/${finding}`], ["xuexiao", "/"], ["xuexiao", "/inbox"], ["xuexiao", "/ledgers/school-age"],
+  ...(process.env.CASES ? await casePages() : []),
   ["xian", "/rosters"], ["xian", "/runs"], ["xian", "/runs/1"], ["xian", "/review"], ["xian", "/checks"], ["shenji", "/audit"],
-];
+]);
 // connections open and questions are prepared before anything is measured
 await autocannon({ url: base + "/", connections: 10, overallRate: RATE, duration: 2, headers: { cookie: cookies.xian } });
 console.log("page, at 50 requests/s".padEnd(52), "p50".padStart(6), "p97.5".padStart(6), "max".padStart(6), " errors");

@@ -1,5 +1,7 @@
 //! Spreadsheets in the look of an office: title, unit and date, frozen head, fitting widths, identity numbers as text.
 
+pub mod docx;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 

@@ -52,6 +52,9 @@ pub struct Args {
     /// 演示:把这个文件夹里的示范县(baoxue demo-data 生成)导入、比对,并建好示范账号
     #[arg(long, value_name = "文件夹", requires = "demo_clock")]
     demo: Option<PathBuf>,
+    /// 测量用:示范县另建这么多份劝返档案,每份这么多条经过,例如 20000x100
+    #[arg(long, value_name = "份数x条数", requires = "demo", hide = true, value_parser = demo_cases)]
+    demo_cases: Option<(usize, usize)>,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -70,6 +73,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     block_on(serve(args))
 }
 
+fn demo_cases(text: &str) -> Result<(usize, usize), String> {
+    let read = text.split_once('x').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    read.ok_or_else(|| "应写成 20000x100 这样".to_owned())
+}
+
 async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     let store = args.installation.store().await?.with_lease(args.job_lease * 1000);
     store.migrate().await?;
@@ -78,7 +86,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     office.audit_heads = args.audit_heads;
     office.start_work();
     if let Some(folder) = &args.demo {
-        demo_office::prepare(&office, folder).await?;
+        demo_office::prepare(&office, folder, args.demo_cases).await?;
     }
     let banner = office.clock.is_shifted().then(|| format!("演示数据,人名均为虚构 · 演示日期从 {} 起", office.clock.today()));
     let tls = match (&args.tls_cert, &args.tls_key) {

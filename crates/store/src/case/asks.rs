@@ -72,6 +72,16 @@ impl Store {
     }
 }
 
+impl Store {
+    /// What was asked last of a case, answered or not: its code, in words.
+    pub async fn newest_ask(&self, k: &CaseFile) -> Result<Option<(String, AskDetail)>> {
+        let sql = "SELECT kind, detail FROM case_ask WHERE case_id = $1 ORDER BY id DESC LIMIT 1";
+        let Some(r) = self.one(sql, binds![k.id]).await? else { return Ok(None) };
+        let detail = serde_json::from_slice(&self.vault.open(&place(k.id), &r.bytes(1)?)?).map_err(|_| StoreError::Damaged)?;
+        Ok(Some((r.text(0)?, detail)))
+    }
+}
+
 impl Tx {
     /// Writes down what is asked.
     #[allow(clippy::too_many_arguments, reason = "what an ask is")]

@@ -266,6 +266,9 @@ const COLUMNS: &str = "k.id, k.child_id, k.scope_path, k.mark, k.year, k.number,
 const FILES: &str =
     "case_file k JOIN child c ON c.id = k.child_id LEFT JOIN task t ON t.subject_kind = 'case' AND t.subject_id = k.id";
 
+/// The same for what is somebody's own: found by its unit's tasks.
+const OWN: &str = "task t JOIN case_file k ON t.subject_kind = 'case' AND k.id = t.subject_id JOIN child c ON c.id = k.child_id";
+
 fn story_place(id: i64) -> String {
     format!("case-story:{id}")
 }
@@ -370,11 +373,16 @@ fn where_of(f: &CaseFilter, whose: Whose<'_>) -> Clause {
                 places.iter().partition(|p| p.is_government() || p.depth() <= SCHOOL_DEPTH);
             let mut own = Clause::with(std::mem::take(&mut c.values));
             own.one_of("t.unit_path", of_units.iter().map(|p| p.as_str()));
+            let condition = |c: &Clause| c.sql().trim_start_matches(" WHERE ").to_owned();
+            if of_pupils.is_empty() {
+                c.values = std::mem::take(&mut own.values);
+                c.add(condition(&own));
+                return c;
+            }
             let pupils = Jurisdiction::of(of_pupils.into_iter());
             let mut of = Clause::with(std::mem::take(&mut own.values));
             of.inside(&pupils, &[], &["c.school_path"]);
             c.values = std::mem::take(&mut of.values);
-            let condition = |c: &Clause| c.sql().trim_start_matches(" WHERE ").to_owned();
             c.add(format!("({} OR {})", condition(&own), condition(&of)));
         }
         Whose::Offered(j) => {
@@ -392,11 +400,12 @@ impl Store {
     /// A page of files, and how many there are.
     pub async fn cases(&self, f: &CaseFilter, whose: Whose<'_>, limit: i64, offset: i64) -> Result<(Vec<CaseFile>, i64)> {
         let mut c = where_of(f, whose);
-        let count = self.one(&format!("SELECT COUNT(*) FROM {FILES}{}", c.sql()), c.values.clone()).await?;
+        let from = if matches!(whose, Whose::Own(_)) { OWN } else { FILES };
+        let count = self.one(&format!("SELECT COUNT(*) FROM {from}{}", c.sql()), c.values.clone()).await?;
         let count = count.map_or(Ok(0), |r| r.int(0))?;
         let (limit, offset) = (c.bind(limit), c.bind(offset));
         let order = f.order.sql();
-        let sql = format!("SELECT k.id FROM {FILES}{} ORDER BY {order} LIMIT {limit} OFFSET {offset}", c.sql());
+        let sql = format!("SELECT k.id FROM {from}{} ORDER BY {order} LIMIT {limit} OFFSET {offset}", c.sql());
         let ids: Vec<i64> = self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect::<Result<_>>()?;
         let mut found: FxHashMap<i64, CaseFile> = FxHashMap::default();
         for part in ids.chunks(AT_ONCE) {
@@ -468,8 +477,18 @@ impl Store {
             Whose::Own(places),
         );
         let now = c.bind(now);
-        let sql = format!("SELECT COUNT(*), COUNT(CASE WHEN t.deadline_at < {now} THEN 1 END) FROM {FILES}{}", c.sql());
+        let sql = format!("SELECT COUNT(*), COUNT(CASE WHEN t.deadline_at < {now} THEN 1 END) FROM {OWN}{}", c.sql());
         self.one(&sql, c.values).await?.map_or(Ok((0, 0)), |r| Ok((r.int(0)?, r.int(1)?)))
+    }
+
+    /// In how many files of a jurisdiction's counties something waits for the bureau's word.
+    pub async fn asked_cases(&self, j: &Jurisdiction) -> Result<i64> {
+        let mut c = Clause::new();
+        c.one_of("k.asked", [Ask::Confirm, Ask::Clear, Ask::Close].map(Ask::code));
+        c.add("k.asked IS NOT NULL");
+        c.inside(j, &["k.scope_path"], &[]);
+        let row = self.one(&format!("SELECT COUNT(*) FROM case_file k{}", c.sql()), c.values).await?;
+        row.map_or(Ok(0), |r| r.int(0))
     }
 
     /// How many files a jurisdiction sees, by state and whether confirmed; by the place one level below `at` in which the child lives, where

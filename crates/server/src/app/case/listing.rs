@@ -310,7 +310,7 @@ impl Office {
     /// Files that wait for the bureau's word.
     pub async fn asked_cases(&self, actor: &Actor) -> Result<i64> {
         let Ok(j) = actor.jurisdiction(Action::DecideCase) else { return Ok(0) };
-        Ok(self.store.case_counts(&j, None, self.now()).await?.iter().map(|c| c.asked).sum())
+        Ok(self.store.asked_cases(&j).await?)
     }
 
     /// A year and number as somebody typed them: 青控辍-2023-00137, 2023-137.

@@ -4,5 +4,6 @@ pub mod contact;
 pub mod listing;
 pub mod opening;
 pub mod paper;
+pub mod papers;
 pub mod rules;
 pub mod work;

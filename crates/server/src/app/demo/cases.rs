@@ -6,7 +6,7 @@ use baoxue_domain::case::{Ask, CaseStep};
 use baoxue_domain::finding::FindingState;
 use baoxue_domain::ledger::all_dispositions;
 use baoxue_domain::place::PlacePath;
-use baoxue_store::{ContactDetail, FindingFilter, Story};
+use baoxue_store::{ContactDetail, FindingFilter, NewEvent, Story, Subject};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 
@@ -170,6 +170,31 @@ pub async fn prepare(office: &Office, works: &Actor, decides: &Actor) -> anyhow:
         made += 1;
     }
     Ok(made)
+}
+
+/// Many cases for measuring: each reported like any other, with a long story of so many events.
+pub async fn many(office: &Office, works: &Actor, cases: usize, events: usize) -> anyhow::Result<usize> {
+    let j = works.jurisdiction(Action::Dispatch).map_err(|e| anyhow::anyhow!("{e}"))?;
+    let open = FindingFilter { states: vec![FindingState::Open], ..FindingFilter::default() };
+    let (all, _) = office.store.findings(&open, &j, cases as i64, 0).await?;
+    let causes = ["tired-of-school", "working-away", "poverty", "parents-view"];
+    for (n, f) in all.iter().enumerate() {
+        let day = office.clock.today().saturating_sub(((n % 120) as i64).days());
+        let mut then = office.clone();
+        then.clock = Clock::starting_at(day.at(9, 30, 0, 0));
+        let r = Report { cause: causes[n % causes.len()], note: "测量用", ..Report::default() };
+        let case = then.report(works, f.child, &r).await?;
+        let mut tx = then.store.begin().await?;
+        for _ in 0..events {
+            let e = NewEvent::by("describe", "电话里说再想想,下周再去一次", works.account, then.now());
+            tx.add_event(&then.store, Subject::Case(case), &e, None).await?;
+        }
+        tx.commit_untold("measured, and nobody's").await?;
+        if n % 1_000 == 999 {
+            println!("已建立 {} 份", n + 1);
+        }
+    }
+    Ok(all.len())
 }
 
 async fn one<'a>(at: &impl Fn(Date) -> Day<'a>, child: i64, stage: Stage, n: usize, today: Date) -> anyhow::Result<()> {

@@ -37,8 +37,8 @@ const PEOPLE: [(&str, &str, Role, &str, &str); 9] = [
     ("shenji", "吴审计", Role::AuditAdmin, COUNTY, "审计管理员:谁看过谁,日志是否完整"),
 ];
 
-/// Fills an empty installation; one that is filled already is left as it is.
-pub async fn prepare(office: &Office, folder: &Path) -> anyhow::Result<()> {
+/// Fills an empty installation; one that is filled already is left as it is. `many`: so many more cases, each with so many events.
+pub async fn prepare(office: &Office, folder: &Path, many: Option<(usize, usize)>) -> anyhow::Result<()> {
     if office.store.account_by_login(PEOPLE[0].0).await?.is_some() {
         return Ok(());
     }
@@ -92,6 +92,9 @@ pub async fn prepare(office: &Office, folder: &Path) -> anyhow::Result<()> {
     let second = actor(office, "xian2").await?;
     let cases = super::cases::prepare(office, &second, &officer).await?;
     println!("已建立 {cases} 份劝返档案,各阶段都有");
+    if let Some((n, events)) = many {
+        println!("另建 {} 份,用来测量", super::cases::many(office, &second, n, events).await?);
+    }
     let chosen = dispatch_some(office, &officer).await?;
     add(office, [&security, &system], |place| !place.starts_with("g/"), &chosen).await
 }

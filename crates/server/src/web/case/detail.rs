@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 
 use crate::app::case::contact::SIGNERS;
 use crate::app::case::paper::may_issue;
+use crate::app::case::papers::available;
 use crate::app::case::rules::{Relation, county_of, of_newest_return, thresholds};
 use crate::app::case::work::{Seen, next_step};
 use crate::app::clock::civil;
@@ -23,6 +24,7 @@ use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::case::lines::ledger_of;
 use crate::web::frame::error::PageError;
+use crate::web::frame::files::REASONS;
 use crate::web::frame::shell::{Shell, html, shell};
 use crate::web::frame::view::{ChildView, is_own, trails_of, when};
 use crate::web::frame::visit::Visit;
@@ -149,6 +151,9 @@ struct CasePage {
     back: Option<(String, String)>,
     checks: Vec<CheckView>,
     papers: Vec<PaperView>,
+    /// Word files: address, name.
+    words: Vec<(String, String)>,
+    reasons: [&'static str; 5],
     siblings: Vec<Sibling>,
     story: Vec<Happened>,
     proofs: Vec<ProofView>,
@@ -427,6 +432,14 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
         county.iter().chain(own.iter()).any(|u| may_issue(p.issuer, u))
     };
     let masked_id = baoxue_domain::access::mask_id(&s.child.profile.national_id);
+    let issued = office.store.papers_of(k).await?;
+    let words = match r.may_record() && actor.may(Action::WorkCase) {
+        true => available(k, &issued)
+            .into_iter()
+            .map(|a| (a.of.map_or(a.code.to_owned(), |of| format!("{}?of={of}", a.code)), a.label))
+            .collect(),
+        false => Vec::new(),
+    };
     let page = CasePage {
         shell: shell(&app, &signed, &headers, "劝返档案", "/cases").await?,
         id,
@@ -459,7 +472,9 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
         relapses: k.facts.relapses,
         back,
         checks: checks_of(&s),
-        papers: paper_views(office.store.papers_of(k).await?),
+        papers: paper_views(issued),
+        words,
+        reasons: REASONS,
         siblings: if open { siblings(&app, actor, &s.child).await? } else { Vec::new() },
         story: story(&app, k, r).await?,
         proofs: office.store.proofs_of(k).await?.iter().map(|p| proof_view(id, p)).collect(),

@@ -4,6 +4,7 @@ pub mod board;
 pub mod detail;
 mod lines;
 pub mod list;
+pub mod papers;
 pub mod print;
 pub mod report;
 pub mod steps;

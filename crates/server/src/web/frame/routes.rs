@@ -190,6 +190,8 @@ pub fn all(app: &Arc<App>) -> Routes {
         .get("/cases/{id}", May(A::ViewCases), case::detail::page)
         .get("/cases/{id}/print", May(A::ViewCases), case::print::page)
         .post("/cases/{id}/print", May(A::ViewCases), case::print::full)
+        .get("/cases/{id}/word/{paper}", May(A::WorkCase), case::papers::one)
+        .post("/cases/{id}/word.zip", May(A::WorkCase), case::papers::all)
         .get("/cases/{id}/proofs/{proof}", May(A::ViewCases), case::detail::proof)
         .upload("/cases/{id}/proofs", May(A::WorkCase), ANSWER_BYTES, case::steps::proofs)
         .upload("/cases/{id}/contact", May(A::WorkCase), ANSWER_BYTES, case::steps::contact)

@@ -139,6 +139,13 @@ async fn a_child_is_brought_back_and_stays() {
         assert_eq!(count(&end, &county, &format!("{SUSPECTED}?as_of=2023-10-24")).await, "4");
         let look = end.get(&village, &format!("/cases/{case}/print")).await;
         assert!(!look.text().contains(&child(22).2));
+        let word = end.get(&village, &format!("/cases/{case}/word/sheet")).await;
+        word.is(200);
+        let zip = end.post(&village, &format!("/cases/{case}/word.zip"), &[("reason", "上报上级")]).await;
+        zip.is(200);
+        if let Ok(folder) = std::env::var("BAOXUE_KEEP_PAPERS") {
+            std::fs::write(format!("{folder}/papers.zip"), &zip.bytes).unwrap();
+        }
         let print = end.post(&village, &format!("/cases/{case}/print"), &[("reason", "上报上级")]).await;
         print.says(&child(22).2).says("张干部").says("2023-10-24").says("一生一表");
         sound(&end).await;
@@ -218,6 +225,15 @@ async fn a_confirmed_dropout_has_an_owner_at_once_and_always() {
         app.get(&county, &format!("/cases/{case}")).await.says("留置送达").says("拒签");
         // people who leave, places that end: the file stays owned
         app.get(&county, "/cases?state=legal&unit=g/52/5288/528801/528801100/528801100201/").await.says("依法控辍");
+        let zip = app.post(&county, &format!("/cases/{case}/word.zip"), &[("reason", "上报上级")]).await;
+        if let Ok(folder) = std::env::var("BAOXUE_KEEP_PAPERS") {
+            std::fs::write(format!("{folder}/legal.zip"), &zip.bytes).unwrap();
+        }
+        let word = app.get(&village, &format!("/cases/{case}/word/service?of=1")).await;
+        word.is(200);
+        app.get(&village, &format!("/cases/{case}/word/service?of=9")).await.is(404);
+        app.get(&village, &format!("/cases/{case}/word/closing")).await.is(404);
+        app.get(&other, &format!("/cases/{case}/word/sheet")).await.is(404);
         let (_, text, _) = sheet(&app, &county, "/cases/export.xlsx?state=legal").await;
         assert!(text.contains(&child(20).2) && text.contains("上坝村") && text.contains("控辍-2023-00001"), "{text}");
         sound(&app).await;
