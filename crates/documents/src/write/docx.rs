@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipWriter};
 /// Twentieths of a point between the margins of an A4 page.
 const TEXT_WIDTH: u32 = 9_300;
 /// Of the same, the least height of a row.
-const ROW_HEIGHT: u32 = 480;
+const ROW_HEIGHT: u32 = 440;
 /// Of the same, the height of a row in which people sign and stamp.
 const TALL: u32 = 1_500;
 
@@ -31,6 +31,8 @@ pub enum DocBlock {
     Title(String),
     /// A line above or below a table, its parts spread over the width.
     Line(Vec<String>),
+    /// What the table below it is about.
+    Head(String),
     /// A paragraph, its first line indented.
     Text(String),
     /// A paragraph at the right edge: who issued it, when.
@@ -134,8 +136,9 @@ fn body(blocks: &[DocBlock]) -> String {
                 }
                 out.push_str("</w:p>");
             }
+            DocBlock::Head(t) => paragraph(&mut out, "<w:keepNext/><w:spacing w:before=\"0\" w:after=\"40\"/>", t, true, 21),
             DocBlock::Text(t) => {
-                paragraph(&mut out, "<w:spacing w:line=\"480\" w:lineRule=\"auto\"/><w:ind w:firstLine=\"560\"/>", t, false, 28);
+                paragraph(&mut out, "<w:spacing w:line=\"400\" w:lineRule=\"auto\"/><w:ind w:firstLine=\"560\"/>", t, false, 28);
             }
             DocBlock::Right(t) => paragraph(&mut out, "<w:spacing w:before=\"240\"/><w:jc w:val=\"right\"/>", t, false, 28),
             DocBlock::Table { widths, rows } => table(&mut out, widths, rows),

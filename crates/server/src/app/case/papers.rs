@@ -55,6 +55,7 @@ pub struct Layout {
 #[serde(rename_all = "kebab-case")]
 enum Block {
     Line(Vec<String>),
+    Head(Vec<String>),
     Text(Vec<String>),
     Right(Vec<String>),
     Table(Vec<Vec<String>>),
@@ -113,6 +114,7 @@ fn blocks(layout: &Layout, told: &Told, more: &Values) -> Vec<DocBlock> {
     for b in &layout.block {
         match b {
             Block::Line(parts) => out.push(DocBlock::Line(parts.iter().map(say).collect())),
+            Block::Head(all) => out.extend(all.iter().map(|t| DocBlock::Head(say(t)))),
             Block::Text(all) => out.extend(all.iter().map(|t| DocBlock::Text(say(t)))),
             Block::Right(all) => out.extend(all.iter().map(|t| DocBlock::Right(say(t)))),
             Block::Table(rows) => {
@@ -218,15 +220,17 @@ impl Office {
         let k = &s.case;
         let p = &s.child.profile;
         let store = &self.store;
+        let events = store.events_of(k).await?;
+        // a closed file is nobody's any more: the paper names whoever had it last
+        let unit = k.unit_path.clone().or_else(|| events.iter().rev().find_map(|e| e.unit_path.clone()));
         let paths: Vec<&str> =
-            [&k.unit_path, &k.partner_path, &s.child.register_path].into_iter().flatten().map(String::as_str).collect();
+            [&unit, &k.partner_path, &s.child.register_path].into_iter().flatten().map(String::as_str).collect();
         let names = store.place_names(&paths).await?;
         let name = |path: &Option<String>| path.as_ref().and_then(|p| names.get(p)).cloned().unwrap_or_default();
         let trails = self.trails(&paths).await?;
         let contacts = store.contacts_of(k).await?;
         let papers = store.papers_of(k).await?;
         let back = store.returns_of_case(k).await?.into_iter().rfind(|b| b.ended_on.is_none());
-        let events = store.events_of(k).await?;
         let closed = events.iter().rfind(|e| e.kind == "close").filter(|_| k.facts.state == CaseState::Closed);
         let ask = store.newest_ask(k).await?.filter(|a| a.0 == "clear").map_or_else(AskDetail::default, |a| a.1);
         let conclusion = disposition(&ask.conclusion).map(|d| if d.sealed { "其他".to_owned() } else { d.label.clone() });
@@ -241,10 +245,11 @@ impl Office {
             .map(|b| format!("{} {} {}", b.detail.school, b.detail.class, told(&codes().placement, &b.placement, false)));
         let of_return =
             |f: fn(&baoxue_store::ReturnDetail) -> &String| back.as_ref().map(|b| f(&b.detail).clone()).unwrap_or_default();
+        let or = |text: &str, none: &str| if text.is_empty() { none } else { text }.to_owned();
         let yes = |b: bool| if b { "是" } else { "否" }.to_owned();
         let values = FxHashMap::from_iter([
             ("bureau", self.policy(county_of(k).as_ref()).await?.bureau),
-            ("unit", name(&k.unit_path)),
+            ("unit", name(&unit)),
             ("partner", name(&k.partner_path)),
             ("today", self.clock.today().to_string()),
             ("number", k.label()),
@@ -253,7 +258,7 @@ impl Office {
             ("birth", s.child.birth_date.clone().unwrap_or_default()),
             ("id", if full { p.national_id.clone() } else { mask_id(&p.national_id) }),
             ("sources", p.sources.clone()),
-            ("school", p.school.clone()),
+            ("school", or(&p.school, "(未就读)")),
             ("class", p.class.clone()),
             ("register", s.child.register_path.as_ref().and_then(|r| trails.get(r)).cloned().unwrap_or_default()),
             ("address", p.address.clone()),
@@ -263,8 +268,8 @@ impl Office {
             ("last_day", if k.story.last_day.is_empty() { "    年  月  日".to_owned() } else { k.story.last_day.clone() }),
             ("opened", k.opened_on.to_string()),
             ("confirmed", yes(k.facts.confirmed)),
-            ("cause", told(&codes().cause, k.true_cause(), false).to_owned()),
-            ("whereabouts", k.story.whereabouts.clone()),
+            ("cause", or(told(&codes().cause, k.true_cause(), false), "不详")),
+            ("whereabouts", or(&k.story.whereabouts, "不详")),
             ("attempts", k.facts.attempts.to_string()),
             ("visits", k.facts.visits.to_string()),
             ("returned", back.as_ref().map(|b| b.on.to_string()).unwrap_or_default()),
