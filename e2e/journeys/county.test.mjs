@@ -141,8 +141,8 @@ test("every page of every role is accessible and fits, on phone and desktop, lig
   const school = (await system.getAttribute("a[href^='/places/school']", "href")).split("path=")[1];
   await system.context().close();
   const pages = {
-    xian: ["/", "/rosters", "/rosters/1", "/runs", "/runs/1", "/runs/1/report", "/review", "/ledgers/suspected", "/children/1", "/findings?state=dispatched", "/findings/1", "/checks", "/classes", "/place", "/hand-overs", "/search?q=w", "/help", "/me"],
-    xuexiao: ["/", "/inbox", "/ledgers/school-age", "/checks", "/classes", "/place"],
+    xian: ["/", "/rosters", "/rosters/1", "/runs", "/runs/1", "/runs/1/report", "/review", "/ledgers/suspected", "/children/1", "/findings?state=dispatched", "/findings/1", "/checks", "/classes", "/place", "/hand-overs", "/search?q=w", "/help", "/me", "/today", "/cases?state=all", "/cases/1", "/cases/1/print", "/case-board", "/children/1/report"],
+    xuexiao: ["/", "/inbox", "/today", "/cases", "/ledgers/school-age", "/checks", "/classes", "/place"],
     laoshi: ["/", "/classes"],
     xitong: ["/places", "/places/roll-over", `/places/school?path=${school}`, "/sources", "/settings"],
     anquan: ["/people", "/people/xian"],

@@ -94,6 +94,8 @@ CREATE TABLE case_ask (
   detail {bytes} NOT NULL,
   -- the unit that asked, and had it
   unit_path {path} NOT NULL,
+  -- until when the unit had it: what is taken back gains no time
+  deadline_before BIGINT,
   asked_at BIGINT NOT NULL,
   asked_by BIGINT NOT NULL,
   answer TEXT,
@@ -101,6 +103,7 @@ CREATE TABLE case_ask (
   answered_by BIGINT
 );
 CREATE INDEX case_ask_case ON case_ask (case_id);
+CREATE UNIQUE INDEX case_ask_open ON case_ask (case_id) WHERE answered_at IS NULL;
 
 -- 返校: where to, how; and what of the formalities is done
 CREATE TABLE case_return (

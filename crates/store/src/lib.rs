@@ -59,6 +59,7 @@ pub struct Store {
     bucket: Option<FileBucket>,
     lease_ms: i64,
     counts: ledger::child::CountCache,
+    case_counts: case::files::CaseCounts,
     names: place::places::NameCache,
 }
 
@@ -73,6 +74,7 @@ impl Store {
             bucket: None,
             lease_ms: common::job::LEASE_MS,
             counts: ledger::child::CountCache::default(),
+            case_counts: case::files::CaseCounts::default(),
             names: place::places::NameCache::default(),
         })
     }

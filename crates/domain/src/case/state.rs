@@ -467,7 +467,9 @@ impl CaseFacts {
         let decided = matches!(self.asked, Some(Ask::Confirm | Ask::Clear | Ask::Close));
         let goes_on = matches!(
             step,
-            X::Contact { .. }
+            // a child who is gone again is gone, whatever is asked
+            X::CheckFailed
+                | X::Contact { .. }
                 | X::Paper
                 | X::TakeBack
                 | X::Refuse

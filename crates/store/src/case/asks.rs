@@ -37,6 +37,8 @@ pub struct CaseAsk {
     pub detail: AskDetail,
     /// The unit that asked.
     pub unit_path: String,
+    /// Until when the unit had it before.
+    pub deadline_before: Option<i64>,
     /// When.
     pub asked_at: i64,
     /// Account of who asked.
@@ -60,13 +62,14 @@ fn ask(vault: &Vault, case: i64, r: &Row) -> Result<CaseAsk> {
         asked_at: r.int(5)?,
         asked_by: r.int(6)?,
         asked_by_name: r.opt_text(7)?.unwrap_or_default(),
+        deadline_before: r.opt_int(8)?,
     })
 }
 
 impl Store {
     /// What of a case waits for an answer.
     pub async fn open_ask(&self, k: &CaseFile) -> Result<Option<CaseAsk>> {
-        let sql = "SELECT a.id, a.kind, a.target_path, a.detail, a.unit_path, a.asked_at, a.asked_by, p.name
+        let sql = "SELECT a.id, a.kind, a.target_path, a.detail, a.unit_path, a.asked_at, a.asked_by, p.name, a.deadline_before
                    FROM case_ask a LEFT JOIN account p ON p.id = a.asked_by WHERE a.case_id = $1 AND a.answered_at IS NULL ORDER BY a.id DESC";
         self.one(sql, binds![k.id]).await?.map(|r| ask(&self.vault, k.id, &r)).transpose()
     }
@@ -95,11 +98,12 @@ impl Tx {
         by: i64,
         at: i64,
     ) -> Result<i64> {
-        let sql = "INSERT INTO case_ask (case_id, kind, target_path, detail, unit_path, asked_at, asked_by) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        let sql = "INSERT INTO case_ask (case_id, kind, target_path, detail, unit_path, asked_at, asked_by, deadline_before)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                    RETURNING id";
         let sealed = store.vault().seal(&place(k.id), &serde_json::to_vec(detail).map_err(|_| StoreError::Damaged)?)?;
         let unit = k.unit_path.as_deref().unwrap_or(&k.scope_path);
-        self.one(sql, binds![k.id, kind.code(), target, sealed, unit, at, by]).await?.map_or(Ok(0), |r| r.int(0))
+        self.one(sql, binds![k.id, kind.code(), target, sealed, unit, at, by, k.deadline_at]).await?.map_or(Ok(0), |r| r.int(0))
     }
 
     /// Writes down what became of it: `accepted`, `refused`, `taken-back`, `overtaken`.

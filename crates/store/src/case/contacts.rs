@@ -119,6 +119,25 @@ impl Store {
         self.all(sql, binds![k.id]).await?.iter().map(row).collect()
     }
 
+    /// What was recorded under a key: who did, of which cases, and what; for whoever sends it once more.
+    pub async fn contact_of_key(&self, key: &str) -> Result<Option<(i64, Vec<i64>, String)>> {
+        let sql = "SELECT id, recorded_by, kind, on_day, outcome, signed, detail FROM contact WHERE key = $1";
+        let Some(r) = self.one(sql, binds![key]).await? else { return Ok(None) };
+        let cases =
+            self.all("SELECT case_id FROM contact_case WHERE contact_id = $1 ORDER BY case_id", binds![r.int(0)?]).await?;
+        let cases = cases.iter().map(|r| r.int(0)).collect::<Result<Vec<i64>>>()?;
+        let plain = self.vault.open(&place(key), &r.bytes(6)?)?;
+        let said = format!(
+            "{}|{}|{}|{}|{}",
+            r.text(2)?,
+            r.text(3)?,
+            r.text(4)?,
+            r.opt_text(5)?.unwrap_or_default(),
+            String::from_utf8_lossy(&plain)
+        );
+        Ok(Some((r.int(1)?, cases, said)))
+    }
+
     /// The day of the last contact of each of these cases.
     pub async fn last_contacts(&self, cases: &[i64]) -> Result<FxHashMap<i64, String>> {
         let mut c = Clause::new();
@@ -128,6 +147,15 @@ impl Store {
             c.sql()
         );
         self.all(&sql, c.values).await?.iter().map(|r| Ok((r.int(0)?, r.text(1)?))).collect()
+    }
+}
+
+impl NewContact<'_> {
+    /// What it says, to compare it with what was sent under the same key.
+    pub fn said(&self) -> String {
+        let detail = serde_json::to_string(self.detail).unwrap_or_default();
+        let signed = self.signed.map(Signed::code).unwrap_or_default();
+        format!("{}|{}|{}|{signed}|{detail}", self.kind.code(), self.on, self.outcome)
     }
 }
 

@@ -1,5 +1,7 @@
 //! 劝返档案 (case files): one a child. Whoever owns it, and until when, stands in its one task.
 
+use std::sync::{Arc, Mutex};
+
 use baoxue_domain::access::Jurisdiction;
 use baoxue_domain::case::{Ask, CaseFacts, CaseState};
 use baoxue_domain::place::PlacePath;
@@ -9,7 +11,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ground::error::{Result, StoreError};
-use crate::ledger::child::below_of;
+use crate::ledger::child::{Sight, below_of};
 use crate::{After, ChildRow, Clause, LookedUp, NewEvent, NewTask, Row, Store, Subject, Tx, Vault, binds};
 
 /// States of a file that somebody owns, as SQL.
@@ -40,6 +42,36 @@ pub struct Story {
     /// 强制报告: to whom, when, receipt.
     #[serde(default)]
     pub police: String,
+}
+
+impl Story {
+    /// What is known, with what a newer word says of it: nothing is lost where the newer one says nothing. Gives the cause as everybody may
+    /// read it, too.
+    pub fn over(&self, cause: &str, newer: &Self, newer_cause: &str) -> (String, Self) {
+        let pick = |new: &String, old: &String| if new.is_empty() { old.clone() } else { new.clone() };
+        let both = |new: &String, old: &String| match (new.is_empty() || new == old, old.is_empty()) {
+            (true, _) => old.clone(),
+            (false, true) => new.clone(),
+            (false, false) => format!("{old}\n{new}"),
+        };
+        let (cause, sealed_cause) = match newer_cause.is_empty() {
+            true => (cause.to_owned(), self.sealed_cause.clone()),
+            // 其他 does not put away what is sealed behind it
+            false if newer_cause == "other" && newer.sealed_cause.is_empty() && !self.sealed_cause.is_empty() => {
+                (cause.to_owned(), self.sealed_cause.clone())
+            }
+            false => (newer_cause.to_owned(), newer.sealed_cause.clone()),
+        };
+        let story = Self {
+            sealed_cause,
+            last_day: pick(&newer.last_day, &self.last_day),
+            whereabouts: pick(&newer.whereabouts, &self.whereabouts),
+            reach: pick(&newer.reach, &self.reach),
+            note: both(&newer.note, &self.note),
+            police: both(&newer.police, &self.police),
+        };
+        (cause, story)
+    }
 }
 
 /// A case file. It comes from a look-up, and from nowhere else.
@@ -266,8 +298,14 @@ const COLUMNS: &str = "k.id, k.child_id, k.scope_path, k.mark, k.year, k.number,
 const FILES: &str =
     "case_file k JOIN child c ON c.id = k.child_id LEFT JOIN task t ON t.subject_kind = 'case' AND t.subject_id = k.id";
 
-/// The same for what is somebody's own: found by its unit's tasks.
-const OWN: &str = "task t JOIN case_file k ON t.subject_kind = 'case' AND k.id = t.subject_id JOIN child c ON c.id = k.child_id";
+/// What is found by its task: the database walks the tasks in their order. (CROSS: SQLite keeps the order in which they stand.)
+const BY_TASK: &str = "task t CROSS JOIN case_file k";
+
+/// Tables and conditions of a question. What is not asked for is not joined: of twenty thousand files first the numbers of a page are found.
+struct Asked {
+    from: String,
+    clause: Clause,
+}
 
 fn story_place(id: i64) -> String {
     format!("case-story:{id}")
@@ -320,11 +358,70 @@ fn case_file(vault: &Vault, r: &Row) -> Result<CaseFile> {
     })
 }
 
-fn where_of(f: &CaseFilter, whose: Whose<'_>) -> Clause {
+/// What a jurisdiction sees: files of children who live or go to school there, that one of its units has, helps with or asked about, or that its
+/// county keeps. Each part is found by its own index.
+fn seen(c: &mut Clause, j: &Jurisdiction) {
+    let mut any = Vec::new();
+    let mut part = |c: &mut Clause, before: &str, government: &[&str], education: &[&str], after: &str| {
+        let mut of = Clause::with(std::mem::take(&mut c.values));
+        of.inside(j, government, education);
+        c.values = std::mem::take(&mut of.values);
+        any.push(format!("{before}{}{after}", of.sql().trim_start_matches(if before.is_empty() { " WHERE " } else { "" })));
+    };
+    let own = ["k.partner_path", "k.asking_path", "k.scope_path"];
+    part(c, "", &own, &own[..2], "");
+    part(c, "k.id IN (SELECT t.subject_id FROM task t", &["t.unit_path"], &["t.unit_path"], " AND t.subject_kind = 'case')");
+    part(c, "k.child_id IN (SELECT c.id FROM child c", &["c.residence_path"], &["c.school_path"], ")");
+    c.add(format!("({})", any.join(" OR ")));
+}
+
+/// One's own: of units at exactly these places, and of pupils of these grades and classes.
+fn own(c: &mut Clause, places: &[PlacePath]) {
+    let (of_units, of_pupils): (Vec<&PlacePath>, Vec<&PlacePath>) =
+        places.iter().partition(|p| p.is_government() || p.depth() <= SCHOOL_DEPTH);
+    let condition = |c: &Clause| c.sql().trim_start_matches(" WHERE ").to_owned();
+    let mut own = Clause::with(std::mem::take(&mut c.values));
+    own.one_of("t.unit_path", of_units.iter().map(|p| p.as_str()));
+    if of_pupils.is_empty() {
+        c.values = std::mem::take(&mut own.values);
+        c.add(condition(&own));
+        return;
+    }
+    let mut of = Clause::with(std::mem::take(&mut own.values));
+    of.inside(&Jurisdiction::of(of_pupils.into_iter()), &[], &["c.school_path"]);
+    c.values = std::mem::take(&mut of.values);
+    c.add(format!("({} OR {})", condition(&own), condition(&of)));
+}
+
+fn asked(f: &CaseFilter, whose: Whose<'_>, whole: bool) -> Asked {
     let mut c = Clause::new();
+    let open = |s: &CaseState| s.is_open();
+    let is_own = matches!(whose, Whose::Own(_));
+    let tasks = f.unit.is_some() || f.due_before.is_some() || is_own || matches!(f.order, CaseOrder::Due | CaseOrder::Unit);
+    let by_task = is_own || (tasks && !f.states.is_empty() && f.states.iter().all(open));
+    let pupils = |p: &PlacePath| !p.is_government() && p.depth() > SCHOOL_DEPTH;
+    let children = f.below.is_some() || matches!(whose, Whose::Own(places) if places.iter().any(pupils));
+    let mut from = if by_task { BY_TASK } else { "case_file k" }.to_owned();
+    if by_task {
+        c.add("t.subject_kind = 'case' AND t.subject_id = k.id");
+        c.equal("t.state", TaskState::Waiting.code());
+        if children {
+            from.push_str(" CROSS JOIN child c");
+            c.add("c.id = k.child_id");
+        }
+    } else {
+        if tasks {
+            from.push_str(" LEFT JOIN task t ON t.subject_kind = 'case' AND t.subject_id = k.id");
+        }
+        if children {
+            from.push_str(" JOIN child c ON c.id = k.child_id");
+        }
+    }
+    // a task waits for open files alone
+    let all_open = f.states.len() == CaseState::ALL.into_iter().filter(|s| s.is_open()).count();
     if f.states.is_empty() {
         c.add("k.state <> 'joined'");
-    } else {
+    } else if !(by_task && all_open) {
         c.one_of("k.state", f.states.iter().map(|s| s.code()));
     }
     if let Some(confirmed) = f.confirmed {
@@ -335,6 +432,7 @@ fn where_of(f: &CaseFilter, whose: Whose<'_>) -> Clause {
     }
     if !f.asked.is_empty() {
         c.one_of("k.asked", f.asked.iter().map(|a| a.code()));
+        c.add("k.asked IS NOT NULL");
     }
     if let Some(unit) = &f.unit {
         c.below("t.unit_path", unit);
@@ -361,46 +459,40 @@ fn where_of(f: &CaseFilter, whose: Whose<'_>) -> Clause {
         c.equal("k.number", number);
     }
     match whose {
-        Whose::Seen(j) => c.inside(
-            j,
-            &["c.residence_path", "t.unit_path", "k.partner_path", "k.asking_path", "k.scope_path"],
-            &["c.school_path", "t.unit_path", "k.partner_path", "k.asking_path"],
-        ),
+        Whose::Seen(_) if whole => {}
+        Whose::Seen(j) => seen(&mut c, j),
         Whose::Own(places) => {
-            c.equal("t.state", TaskState::Waiting.code());
             c.add("(k.asked IS NULL OR k.asked = 'transfer')");
-            let (of_units, of_pupils): (Vec<&PlacePath>, Vec<&PlacePath>) =
-                places.iter().partition(|p| p.is_government() || p.depth() <= SCHOOL_DEPTH);
-            let mut own = Clause::with(std::mem::take(&mut c.values));
-            own.one_of("t.unit_path", of_units.iter().map(|p| p.as_str()));
-            let condition = |c: &Clause| c.sql().trim_start_matches(" WHERE ").to_owned();
-            if of_pupils.is_empty() {
-                c.values = std::mem::take(&mut own.values);
-                c.add(condition(&own));
-                return c;
-            }
-            let pupils = Jurisdiction::of(of_pupils.into_iter());
-            let mut of = Clause::with(std::mem::take(&mut own.values));
-            of.inside(&pupils, &[], &["c.school_path"]);
-            c.values = std::mem::take(&mut of.values);
-            c.add(format!("({} OR {})", condition(&own), condition(&of)));
+            own(&mut c, places);
         }
         Whose::Offered(j) => {
             let mut of = Clause::with(std::mem::take(&mut c.values));
             of.inside(j, &["a.target_path"], &["a.target_path"]);
-            of.add("a.kind = 'transfer' AND a.answered_at IS NULL AND a.case_id = k.id");
+            of.add("a.kind = 'transfer' AND a.answered_at IS NULL");
             c.values = std::mem::take(&mut of.values);
-            c.add(format!("k.asked = 'transfer' AND EXISTS (SELECT 1 FROM case_ask a{})", of.sql()));
+            c.add(format!("k.asked = 'transfer' AND k.id IN (SELECT a.case_id FROM case_ask a{})", of.sql()));
         }
     }
-    c
+    Asked { from, clause: c }
 }
+
+/// Counts that hold until something happens to a file or to children, and for a minute: what is overdue goes by the clock.
+#[derive(Clone, Default)]
+pub(crate) struct CaseCounts {
+    held: Arc<Mutex<FxHashMap<String, (CountKey, Vec<CaseCount>)>>>,
+}
+
+/// The newest event, the generation of children, the minute.
+type CountKey = (i64, i64, i64);
+/// Counts that are kept: every person's place.
+const MAX_COUNTS: usize = 2_000;
+const MINUTE_MS: i64 = 60_000;
 
 impl Store {
     /// A page of files, and how many there are.
     pub async fn cases(&self, f: &CaseFilter, whose: Whose<'_>, limit: i64, offset: i64) -> Result<(Vec<CaseFile>, i64)> {
-        let mut c = where_of(f, whose);
-        let from = if matches!(whose, Whose::Own(_)) { OWN } else { FILES };
+        let whole = self.sees_all(whose).await?;
+        let Asked { from, clause: mut c } = asked(f, whose, whole);
         let count = self.one(&format!("SELECT COUNT(*) FROM {from}{}", c.sql()), c.values.clone()).await?;
         let count = count.map_or(Ok(0), |r| r.int(0))?;
         let (limit, offset) = (c.bind(limit), c.bind(offset));
@@ -472,12 +564,11 @@ impl Store {
 
     /// How many files are one's own, and how many of them are over their deadline.
     pub async fn own_cases(&self, places: &[PlacePath], now: i64) -> Result<(i64, i64)> {
-        let mut c = where_of(
-            &CaseFilter { states: CaseState::ALL.into_iter().filter(|s| s.is_open()).collect(), ..CaseFilter::default() },
-            Whose::Own(places),
-        );
+        let states = CaseState::ALL.into_iter().filter(|s| s.is_open()).collect();
+        let f = CaseFilter { states, ..CaseFilter::default() };
+        let Asked { from, clause: mut c } = asked(&f, Whose::Own(places), false);
         let now = c.bind(now);
-        let sql = format!("SELECT COUNT(*), COUNT(CASE WHEN t.deadline_at < {now} THEN 1 END) FROM {OWN}{}", c.sql());
+        let sql = format!("SELECT COUNT(*), COUNT(CASE WHEN t.deadline_at < {now} THEN 1 END) FROM {from}{}", c.sql());
         self.one(&sql, c.values).await?.map_or(Ok((0, 0)), |r| Ok((r.int(0)?, r.int(1)?)))
     }
 
@@ -491,16 +582,49 @@ impl Store {
         row.map_or(Ok(0), |r| r.int(0))
     }
 
+    /// Whether a list shows the files of all counties that are kept here: nothing need be asked of each.
+    async fn sees_all(&self, whose: Whose<'_>) -> Result<bool> {
+        match whose {
+            Whose::Seen(j) => Ok(matches!(self.sight(j).await?, Sight::Whole)),
+            _ => Ok(false),
+        }
+    }
+
     /// How many files a jurisdiction sees, by state and whether confirmed; by the place one level below `at` in which the child lives, where
     /// that is asked.
     pub async fn case_counts(&self, j: &Jurisdiction, at: Option<&PlacePath>, now: i64) -> Result<Vec<CaseCount>> {
-        let mut c = where_of(&CaseFilter::default(), Whose::Seen(j));
+        let newest = self.one("SELECT MAX(id) FROM event", vec![]).await?.map_or(Ok(None), |r| r.opt_int(0))?.unwrap_or(0);
+        let key: CountKey = (newest, self.generation().await?, now / MINUTE_MS);
+        let name = format!("{}|{}", j.prefixes().join(","), at.map_or("", PlacePath::as_str));
+        let kept = self.case_counts.held.lock().ok().and_then(|h| h.get(&name).filter(|h| h.0 == key).map(|h| h.1.clone()));
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let counts = self.count_cases(j, at, now).await?;
+        if let Ok(mut held) = self.case_counts.held.lock() {
+            if held.len() >= MAX_COUNTS {
+                held.clear();
+            }
+            held.insert(name, (key, counts.clone()));
+        }
+        Ok(counts)
+    }
+
+    async fn count_cases(&self, j: &Jurisdiction, at: Option<&PlacePath>, now: i64) -> Result<Vec<CaseCount>> {
+        let mut c = Clause::new();
+        c.add("k.state <> 'joined'");
+        if !self.sees_all(Whose::Seen(j)).await? {
+            seen(&mut c, j);
+        }
         let now = c.bind(now);
-        let place = at.map_or("NULL".to_owned(), below_of);
+        let (place, children) = match at {
+            Some(at) => (below_of(at), " JOIN child c ON c.id = k.child_id"),
+            None => ("NULL".to_owned(), ""),
+        };
         let sql = format!(
             "SELECT {place}, k.state, k.confirmed, COUNT(*), COUNT(CASE WHEN t.deadline_at < {now} THEN 1 END),
                COUNT(CASE WHEN k.asked IN ('confirm', 'clear', 'close') THEN 1 END)
-             FROM {FILES}{} GROUP BY 1, 2, 3",
+             FROM case_file k{children} LEFT JOIN task t ON t.subject_kind = 'case' AND t.subject_id = k.id{} GROUP BY 1, 2, 3",
             c.sql()
         );
         let row = |r: &Row| {
@@ -539,7 +663,8 @@ impl Store {
                 let id = r.int(0)?;
                 let (Some(&child), Some(state)) = (child_of.get(&id), CaseState::find(&r.text(1)?)) else { continue };
                 let before = out.get(&child);
-                if before.is_some_and(|b| b.id > id) {
+                // the file that is open, else the newest
+                if before.is_some_and(|b| b.id != id && (b.state.is_open() || (b.id > id && !state.is_open()))) {
                     continue;
                 }
                 let since = before.filter(|b| b.id == id && b.state == state).map_or(r.int(3)?, |b| b.since);
@@ -568,6 +693,7 @@ impl Store {
             "SELECT k.id FROM case_file k LEFT JOIN task t ON t.subject_kind = 'case' AND t.subject_id = k.id
              WHERE (k.state IN ({OPEN}) AND (t.id IS NULL OR t.deadline_at IS NULL OR t.state <> 'waiting'))
                 OR (k.state NOT IN ({OPEN}) AND t.id IS NOT NULL)
+                OR (k.asked IS NULL AND EXISTS (SELECT 1 FROM case_ask a WHERE a.case_id = k.id AND a.answered_at IS NULL))
                 OR (k.asked IS NOT NULL AND NOT EXISTS (SELECT 1 FROM case_ask a WHERE a.case_id = k.id AND a.answered_at IS NULL))
              ORDER BY k.id"
         );
@@ -695,17 +821,45 @@ impl Tx {
             return Ok(());
         };
         let (old, young) = if a.id < b.id { (a, b) } else { (b, a) };
+        // somebody works on it at this moment: the run is tried once more
+        let gone = || StoreError::Conflict(sqlx::Error::RowNotFound);
         let said = format!("比对认定两份档案是同一名儿童,并入 {}", old.label());
         let facts = CaseFacts { state: CaseState::Joined, asked: None, ..young.facts };
         let change = CaseChange { joined_into: Some(old.id), ..CaseChange::default() };
-        self.step_case(store, &young, facts, Owned::Nobody, &change, &NewEvent::of_program("join", &said, now)).await?;
+        if !self.step_case(store, &young, facts, Owned::Nobody, &change, &NewEvent::of_program("join", &said, now)).await? {
+            return Err(gone());
+        }
         self.run(
             "UPDATE case_ask SET answer = 'joined', answered_at = $1 WHERE case_id = $2 AND answered_at IS NULL",
             binds![now, young.id],
         )
         .await?;
         let said = format!("档案 {} 是同一名儿童的,并入本档案", young.label());
-        self.add_event(store, Subject::Case(old.id), &NewEvent::of_program("ground", &said, now), None).await?;
+        // what the younger one knew is not lost; who is away by one of them is away
+        let (f, y) = (old.facts, young.facts);
+        let state = if y.state.is_away() && !f.state.is_away() { y.state } else { f.state };
+        let facts = CaseFacts {
+            state,
+            confirmed: f.confirmed || y.confirmed,
+            attempts: f.attempts + y.attempts,
+            visits: f.visits + y.visits,
+            ..f
+        };
+        let (cause, story) = old.story.over(&old.cause, &young.story, &young.cause);
+        let task = NewTask {
+            unit: old.unit_path.as_deref().unwrap_or(&old.scope_path),
+            lead: old.lead,
+            state: TaskState::Waiting,
+            deadline: old.deadline_at.min(young.deadline_at).or(old.deadline_at),
+        };
+        let change = CaseChange { story: Some((&cause, &story)), ..CaseChange::default() };
+        let e = NewEvent::of_program("ground", &said, now);
+        if !self.step_case(store, &old, facts, Owned::By(task), &change, &e).await? {
+            return Err(gone());
+        }
+        let sql = "INSERT INTO contact_case (contact_id, case_id) SELECT contact_id, $1 FROM contact_case WHERE case_id = $2
+                   ON CONFLICT (contact_id, case_id) DO NOTHING";
+        self.run(sql, binds![old.id, young.id]).await?;
         self.add_ground(old.id, "joined", None, now).await?;
         Ok(())
     }

@@ -76,7 +76,8 @@ impl Office {
             next: text_of("next", &d.next, MAX_LINE)?,
         };
         let signed = Signed::find(c.signed);
-        check_contact(kind, kept.photos.len(), signed, kept.signatures.len(), &detail.witness, c.outcome)?;
+        let signers: std::collections::BTreeSet<&str> = kept.signatures.iter().map(|s| s.0).collect();
+        check_contact(kind, kept.photos.len(), signed, signers.len(), &detail.witness, c.outcome)?;
         Ok(Checked { kind, on, signed: signed.filter(|_| kind.is_visit()), detail })
     }
 
@@ -84,8 +85,11 @@ impl Office {
     pub async fn record_contact(&self, actor: &Actor, id: i64, c: &Contacting<'_>, kept: Kept) -> Result<bool> {
         let checked = self.checked(c, &kept)?;
         let mut ids = vec![id];
-        ids.extend(c.also.iter().copied().filter(|o| *o != id));
-        ids.dedup();
+        for other in &c.also {
+            if !ids.contains(other) {
+                ids.push(*other);
+            }
+        }
         if ids.len() > MAX_CHILDREN {
             return Err(OfficeError::Input(format!("一次联系最多登记 {MAX_CHILDREN} 名儿童")));
         }
@@ -132,9 +136,20 @@ impl Office {
             by: actor.account,
             unit: unit.as_deref(),
         };
-        let mut tx = self.store.begin().await?;
         let numbers: Vec<i64> = seen.iter().map(|s| s.case.id).collect();
-        let Some(contact) = tx.add_contact(&self.store, &new, &numbers).await? else { return Ok(false) };
+        let last = self.store.last_contacts(&numbers).await?;
+        let mut tx = self.store.begin().await?;
+        let Some(contact) = tx.add_contact(&self.store, &new, &numbers).await? else {
+            drop(tx);
+            let mut sorted = numbers;
+            sorted.sort_unstable();
+            let there = self.store.contact_of_key(c.key).await?;
+            if there.is_some_and(|t| t.0 == actor.account && t.1 == sorted && t.2 == new.said()) {
+                return Ok(false);
+            }
+            let said = "这张表已经登记过另一次联系;请刷新页面后重新填写,填好的文字可以先复制下来";
+            return Err(OfficeError::Input(said.into()));
+        };
         for (p, role) in kept.photos.iter().map(|p| (p, "")).chain(kept.signatures.iter().map(|(r, p)| (p, *r))) {
             let file = tx.add_file(&self.store, &NewFile { at: self.now(), by: actor.account, ..p.file() }).await?;
             match role {
@@ -148,7 +163,13 @@ impl Office {
         for s in seen {
             let step = CaseStep::Contact { visit: checked.kind.is_visit() };
             let e = NewEvent::by(step.code(), &said, actor.account, self.now());
-            self.take_on(&mut tx, s, step, &e, checked.on).await?;
+            if checked.on < s.case.episode_from {
+                // of before the child left again: kept, and no attempt of now
+                tx.add_event(&self.store, Subject::Case(s.case.id), &e, None).await?;
+            } else {
+                let newest = last.get(&s.case.id).and_then(|d| d.parse().ok()).unwrap_or(checked.on).max(checked.on);
+                self.take_on(&mut tx, s, step, &e, newest).await?;
+            }
             self.audit(&mut tx, actor, Deed::RecordContact, &format!("case:{}", s.case.id), checked.kind.label()).await?;
         }
         tx.commit().await?;
@@ -159,6 +180,9 @@ impl Office {
     pub async fn add_case_proofs(&self, actor: &Actor, id: i64, kept: Vec<KeptProof>) -> Result<usize> {
         let s = self.seen_case(actor, id, None).await?;
         s.relation.ask_record()?;
+        if !s.case.facts.state.is_open() {
+            return Err(OfficeError::Conflict("档案已经结束,不能再加佐证;需要时请重新打开".into()));
+        }
         if kept.is_empty() {
             return Err(OfficeError::field("proofs", "请选择照片或 PDF"));
         }

@@ -11,7 +11,8 @@ use baoxue_store::{
 };
 use jiff::civil::Date;
 
-use super::rules::thresholds;
+use super::rules::{Relation, thresholds};
+use super::work::Seen;
 use crate::app::office::{Office, OfficeError, Result};
 
 /// Characters of a text of a case.
@@ -204,8 +205,21 @@ impl Office {
         let id = match known {
             Some(k) if k.facts.state.is_open() => {
                 let e = NewEvent { kind: "ground", ..e.clone() };
-                tx.add_event(&self.store, Subject::Case(k.id), &e, None).await?;
-                k.id
+                let id = k.id;
+                let (cause, story) = k.story.over(&k.cause, story, cause);
+                let seen = Seen {
+                    checks: self.store.checks_of(&k).await?,
+                    relation: Relation { holds: false, helps: false, teaches: false, decides: true, own: false, named: true },
+                    child: child.clone(),
+                    case: k,
+                };
+                // who was back and is reported away is gone again
+                if seen.case.facts.state.is_away() {
+                    self.add_to_case(tx, &seen, (&cause, &story), &e).await?;
+                } else {
+                    self.gone_again(tx, &seen, (&cause, &story), &NewEvent { kind: "check-failed", ..e }).await?;
+                }
+                id
             }
             Some(k) => self.open_anew(tx, &k, child, begun, (cause, story), e).await?,
             None => self.open_new(tx, child, begun, (cause, story), e).await?,
@@ -270,12 +284,12 @@ impl Office {
             format!("{}(原档案继续)", e.detail)
         };
         let e = NewEvent { kind: CaseStep::Reopen.code(), detail: &said, policy: Some(policy.version), ..e.clone() };
-        let merged = Story { note: k.story.note.clone(), police: k.story.police.clone(), ..story.clone() };
+        let (cause, merged) = k.story.over(&k.cause, story, cause);
         let change = CaseChange {
             partner: Some(owners.partner.as_ref().map(PlacePath::as_str)),
             returned_on: Some(None),
             episode_from: Some(today),
-            story: Some((cause, &merged)),
+            story: Some((&cause, &merged)),
             ..CaseChange::default()
         };
         if !tx.step_case(&self.store, k, facts, Owned::By(task), &change, &e).await? {
@@ -299,6 +313,10 @@ impl Office {
         e: &NewEvent<'_>,
     ) -> Result<()> {
         let Some(effect) = effect else { return Ok(()) };
+        // of two words that hold the later one counts by its day: what is concluded now holds over what was, from that one's day on at the earliest
+        let before = self.store.histories(&[child.id]).await?.remove(&child.id).unwrap_or_default();
+        let newest = before.establishments.iter().filter(|b| b.rule.revoked.is_none()).map(|b| b.rule.valid_from).max();
+        let from = newest.map_or(from, |n| n.max(from));
         let new = NewEstablishment {
             child: child.id,
             subject: Subject::Case(case),

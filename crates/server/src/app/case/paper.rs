@@ -1,7 +1,7 @@
 //! 依法文书 (legal papers): issued on paper and stamped by the office; what was issued, served and answered is kept with the file.
 
 use baoxue_domain::access::{Action, Actor, Deed};
-use baoxue_domain::case::{CaseStep, Issuer, check_day, codes, find, paper};
+use baoxue_domain::case::{CaseState, CaseStep, Issuer, check_day, codes, find, paper};
 use baoxue_domain::place::PlacePath;
 use baoxue_store::{NewEvent, NewPaper, PaperDetail};
 
@@ -9,6 +9,8 @@ use super::opening::{MAX_LINE, MAX_TEXT, day_of, text_of};
 use super::work::Seen;
 use crate::app::office::{Office, OfficeError, Result};
 
+/// What follows when persuasion has failed.
+const AFTER_PERSUASION: [&str; 3] = ["order", "send", "press"];
 /// Levels of the path of a town and of a county.
 const TOWN: usize = 4;
 const COUNTY: usize = 3;
@@ -70,6 +72,10 @@ impl Office {
             };
             return Err(OfficeError::field("kind", format!("《{}》由{who}制发,本单位不能登记", kind.label)));
         }
+        if kind.issuer != Issuer::Any && AFTER_PERSUASION.contains(&kind.code.as_str()) && s.case.facts.state != CaseState::Legal
+        {
+            return Err(OfficeError::field("kind", format!("《{}》在转入依法控辍以后制发", kind.label)));
+        }
         let number = text_of("number", i.number, MAX_LINE)?;
         if number.is_empty() {
             return Err(OfficeError::field("number", "请填写文号,例如 青教责〔2023〕12号"));
@@ -82,6 +88,9 @@ impl Office {
             return Err(OfficeError::field("due_on", "限期不能早于签发日期"));
         }
         let detail = detail_of(&i.detail)?;
+        if detail.recipient.contains('*') {
+            return Err(OfficeError::field("recipient", "请写受送达人的完整姓名"));
+        }
         if detail.recipient.is_empty() {
             return Err(OfficeError::field("recipient", "请填写受送达人(父母或者其他监护人),一人一份"));
         }

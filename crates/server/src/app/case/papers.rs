@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use baoxue_documents::write::docx::{DocBlock, DocCell, document, pack};
-use baoxue_domain::access::{Actor, Deed, mask_id};
+use baoxue_domain::access::{Actor, Deed, mask_address, mask_id, mask_name, mask_phone};
 use baoxue_domain::case::{CaseState, Signed, codes, paper, told};
 use baoxue_domain::ledger::disposition;
 use baoxue_store::{AskDetail, CaseFile, CasePaper, Contact};
@@ -216,7 +216,7 @@ pub fn available(k: &CaseFile, papers: &[CasePaper]) -> Vec<Available> {
 
 impl Office {
     /// Everything that papers say. What is sealed is 其他 on every paper. (R-CASE 12)
-    async fn told_of_case(&self, s: &Seen, full: bool) -> Result<Told> {
+    async fn told_of_case(&self, s: &Seen, full: bool, open: bool) -> Result<Told> {
         let k = &s.case;
         let p = &s.child.profile;
         let store = &self.store;
@@ -245,6 +245,7 @@ impl Office {
             .map(|b| format!("{} {} {}", b.detail.school, b.detail.class, told(&codes().placement, &b.placement, false)));
         let of_return =
             |f: fn(&baoxue_store::ReturnDetail) -> &String| back.as_ref().map(|b| f(&b.detail).clone()).unwrap_or_default();
+        let show = |text: &str, mask: fn(&str) -> String| if open { text.to_owned() } else { mask(text) };
         let or = |text: &str, none: &str| if text.is_empty() { none } else { text }.to_owned();
         let yes = |b: bool| if b { "是" } else { "否" }.to_owned();
         let values = FxHashMap::from_iter([
@@ -253,7 +254,7 @@ impl Office {
             ("partner", name(&k.partner_path)),
             ("today", self.clock.today().to_string()),
             ("number", k.label()),
-            ("name", p.name.clone()),
+            ("name", show(&p.name, mask_name)),
             ("sex", s.child.sex.clone().unwrap_or_default()),
             ("birth", s.child.birth_date.clone().unwrap_or_default()),
             ("id", if full { p.national_id.clone() } else { mask_id(&p.national_id) }),
@@ -261,9 +262,9 @@ impl Office {
             ("school", or(&p.school, "(未就读)")),
             ("class", p.class.clone()),
             ("register", s.child.register_path.as_ref().and_then(|r| trails.get(r)).cloned().unwrap_or_default()),
-            ("address", p.address.clone()),
-            ("guardian", p.guardian.clone()),
-            ("phone", p.phone.clone()),
+            ("address", show(&p.address, mask_address)),
+            ("guardian", show(&p.guardian, mask_name)),
+            ("phone", show(&p.phone, mask_phone)),
             ("reach", k.story.reach.clone()),
             ("last_day", if k.story.last_day.is_empty() { "    年  月  日".to_owned() } else { k.story.last_day.clone() }),
             ("opened", k.opened_on.to_string()),
@@ -334,7 +335,7 @@ impl Office {
         let papers = self.store.papers_of(&s.case).await?;
         let all = available(&s.case, &papers);
         let a = all.into_iter().find(|a| a.code == code && a.of == of).ok_or(OfficeError::NotFound)?;
-        let told = self.told_of_case(&s, false).await?;
+        let told = self.told_of_case(&s, false, s.relation.own).await?;
         let bytes = self.written(&s, &told, &a, &papers).await?;
         self.note(actor, Deed::Print, &format!("case:{id}"), &format!("{};隐去证件号", a.label)).await?;
         Ok((format!("{}-{}.docx", a.label, s.case.label()), bytes))
@@ -345,7 +346,7 @@ impl Office {
         let s = self.seen_case(actor, id, None).await?;
         s.relation.ask_record()?;
         let papers = self.store.papers_of(&s.case).await?;
-        let told = self.told_of_case(&s, true).await?;
+        let told = self.told_of_case(&s, true, true).await?;
         let mut files = Vec::new();
         for (n, a) in available(&s.case, &papers).iter().enumerate() {
             let name: String = a.label.chars().map(|c| if "/\\:*?\"<>|".contains(c) { '_' } else { c }).collect();

@@ -50,6 +50,8 @@ pub struct Relation {
     pub decides: bool,
     /// It is her very own: of her unit itself and not of one below, or of a pupil of her class. Its names stand unmasked. (R-SYS 4)
     pub own: bool,
+    /// Told what is sealed: whose unit itself leads, and the bureau. (R-CASE 12)
+    pub named: bool,
 }
 
 impl Relation {
@@ -69,6 +71,8 @@ impl Relation {
             helps: work(&k.partner_path) || work(&k.home_path),
             teaches: work(&k.school_path),
             decides: covers(Action::DecideCase, Some(&k.scope_path)),
+            named: covers(Action::DecideCase, Some(&k.scope_path))
+                || places.iter().any(|p| [&k.unit_path, &k.asking_path].into_iter().any(|u| u.as_deref() == Some(p.as_str()))),
             own: places.iter().any(|p| own_unit(p) || own_pupil(p)),
         }
     }

@@ -1,5 +1,7 @@
 //! 办理 (work): the steps of a file, each in one transaction with its event, deadline, place on the ledgers and row in the log.
 
+use std::collections::BTreeSet;
+
 use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::case::{Ask, CaseFacts, CaseState, CaseStep, Due, Taken, check_day, codes, find, told};
 use baoxue_domain::finding::Workdays;
@@ -9,14 +11,20 @@ use baoxue_domain::task::TaskState;
 use baoxue_store::{
     AskDetail, CaseChange, CaseCheck, CaseFile, CaseReturn, ChildRow, NewEvent, NewTask, Owned, ReturnDetail, Story, Tx,
 };
+use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::opening::{MAX_LINE, MAX_TEXT, cause_of, day_of, text_of};
 use super::rules::{Relation, check_days, county_of, of_newest_return, thresholds};
+use crate::app::clock::civil;
 use crate::app::office::{Office, OfficeError, Result};
 
 /// Files that are given to a unit at a time.
 pub const MAX_ASSIGNED: usize = 2_000;
+/// Working days that a unit has at least after its question was refused.
+const REFUSED_DAYS: u32 = 2;
+/// Days before a check is due on which it may be made.
+pub const EARLY_DAYS: i64 = 5;
 /// Units that vouch for a conclusion beside the one that asks.
 const MAX_VOUCHED: usize = 5;
 
@@ -41,6 +49,8 @@ struct Move<'a> {
     deadline: Option<i64>,
     /// Code of the conclusion of a clearing.
     conclusion: &'a str,
+    /// What becomes of what was asked; overtaken where nobody says.
+    answer: Option<&'a str>,
     /// Checks as they are after the step.
     checks: Option<Vec<CaseCheck>>,
 }
@@ -98,6 +108,36 @@ impl Office {
         Ok(taken)
     }
 
+    /// 再次离校, as somebody reports it: the child who was back is gone since a day.
+    pub(in crate::app) async fn gone_again(
+        &self,
+        tx: &mut Tx,
+        s: &Seen,
+        (cause, story): (&str, &Story),
+        e: &NewEvent<'_>,
+    ) -> Result<()> {
+        let on = self.clock.today();
+        let back = self.newest_return(&s.case).await?;
+        tx.end_return(back.id, on).await?;
+        let change =
+            CaseChange { returned_on: Some(None), episode_from: Some(on), story: Some((cause, story)), ..CaseChange::default() };
+        self.take(tx, s, CaseStep::CheckFailed, e, Move { on: Some(on), change, ..Move::default() }).await?;
+        Ok(())
+    }
+
+    /// A further word of an open file: nothing moves, what is known grows.
+    pub(in crate::app) async fn add_to_case(
+        &self,
+        tx: &mut Tx,
+        s: &Seen,
+        (cause, story): (&str, &Story),
+        e: &NewEvent<'_>,
+    ) -> Result<()> {
+        let taken = Taken { facts: s.case.facts, due: Due::Unchanged, effect: None };
+        let change = CaseChange { story: Some((cause, story)), ..CaseChange::default() };
+        self.settle(tx, s, taken, e, Move { change, ..Move::default() }).await
+    }
+
     /// A step of a day, that changes neither owner nor story.
     pub(in crate::app) async fn take_on(
         &self,
@@ -128,6 +168,9 @@ impl Office {
         let e = NewEvent { policy: Some(policy.version), ..e.clone() };
         if !tx.step_case(&self.store, k, taken.facts, owned, &m.change, &e).await? {
             return Err(stale(k));
+        }
+        if k.facts.asked.is_some() && taken.facts.asked.is_none() {
+            tx.answer_ask(k.id, m.answer.unwrap_or("overtaken"), e.by.unwrap_or_default(), e.at).await?;
         }
         self.establish_of_case(tx, k.id, &s.child, taken.effect, m.conclusion, on, Some(unit), &e).await
     }
@@ -164,18 +207,23 @@ impl Office {
         if last.is_some_and(|d| d > self.clock.today()) {
             return Err(OfficeError::field("last_day", "最后到校日还没有到"));
         }
+        let named = s.relation.named;
+        let keeps = !s.case.story.sealed_cause.is_empty() && !named;
+        let open_cause = if keeps { s.case.cause.clone() } else { open_cause };
+        let police = text_of("police", &story.police, MAX_TEXT)?;
         let story = Story {
             // whoever is not named reads 其他, and does not overwrite what stands behind it
-            sealed_cause: if open_cause == "other" && sealed_cause.is_empty() && !s.relation.decides {
-                s.case.story.sealed_cause.clone()
-            } else {
-                sealed_cause
-            },
+            sealed_cause: if keeps { s.case.story.sealed_cause.clone() } else { sealed_cause },
             last_day: last.map(|d| d.to_string()).unwrap_or_default(),
             whereabouts: text_of("whereabouts", &story.whereabouts, MAX_LINE)?,
             reach: text_of("reach", &story.reach, MAX_LINE)?,
             note: text_of("note", &story.note, MAX_TEXT)?,
-            police: text_of("police", &story.police, MAX_TEXT)?,
+            // whoever does not read what was told the police adds to it, and wipes nothing out
+            police: match (named, police.is_empty(), s.case.story.police.is_empty()) {
+                (true, ..) | (false, false, true) => police,
+                (false, true, _) => s.case.story.police.clone(),
+                (false, false, false) => format!("{}\n{police}", s.case.story.police),
+            },
         };
         let code = if !story.police.is_empty() && story.police != s.case.story.police { "police" } else { "describe" };
         let detail =
@@ -205,15 +253,21 @@ impl Office {
         if ask == Ask::Clear {
             let d = disposition(a.conclusion).ok_or_else(|| OfficeError::field("conclusion", "请选择核销的结论"))?;
             conclusion = &d.code;
-            if checkers.split(['、', ',', ',', ' ', ';', ';']).filter(|p| !p.trim().is_empty()).count() < 2 {
+            let two: BTreeSet<&str> =
+                checkers.split(['、', ',', ',', ' ', ';', ';']).map(str::trim).filter(|p| !p.is_empty()).collect();
+            if two.len() < 2 {
                 return Err(OfficeError::field("checkers", "核销须由两人核查:请写两个人的姓名,用顿号分开"));
             }
-            vouched = a.vouched.lines().map(str::trim).filter(|l| !l.is_empty()).take(MAX_VOUCHED).map(str::to_owned).collect();
+            // a unit that vouches is another one than the one that asks
+            let own = self.place_name(s.case.unit_path.as_deref().unwrap_or(&s.case.scope_path)).await?;
+            let others = |l: &&str| !l.is_empty() && *l != own.as_str() && !["本村", "本校", "本单位"].contains(l);
+            let distinct: BTreeSet<&str> = a.vouched.lines().map(str::trim).filter(others).take(MAX_VOUCHED).collect();
+            vouched = distinct.into_iter().map(str::to_owned).collect();
             if 1 + vouched.len() < usize::from(d.units) {
                 let said = format!("“{}”须有 {} 个单位分别证明,请写明另外的证明单位", d.label, d.units);
                 return Err(OfficeError::field("vouched", said));
             }
-            if self.store.proofs_of(&s.case).await?.is_empty() {
+            if self.fresh_proofs(&s.case).await? == 0 {
                 return Err(OfficeError::Input(format!("“{}”须附{},请先在下面上传佐证材料", d.label, d.proof.join("、"))));
             }
         }
@@ -229,14 +283,20 @@ impl Office {
             _ => reason,
         };
         let mut tx = self.store.begin().await?;
-        tx.add_ask(&self.store, &s.case, ask, to, &detail, actor.account, self.now()).await?;
         let step = CaseStep::Ask(ask);
         let e = NewEvent::by(step.code(), &words, actor.account, self.now());
         let unit = (ask != Ask::Transfer).then_some(s.case.scope_path.as_str());
         self.take(&mut tx, &s, step, &e, Move { unit, ..Move::default() }).await?;
+        tx.add_ask(&self.store, &s.case, ask, to, &detail, actor.account, self.now()).await?;
         self.told(&mut tx, actor, Deed::StepCase, &s.case, step.label()).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Proofs that came since the file was opened, or opened anew: an old one does not clear a child twice.
+    async fn fresh_proofs(&self, k: &CaseFile) -> Result<usize> {
+        let proofs = self.store.proofs_of(k).await?;
+        Ok(proofs.iter().filter(|p| civil(p.added_at).date() >= k.episode_from).count())
     }
 
     async fn place_name(&self, path: &str) -> Result<String> {
@@ -266,7 +326,8 @@ impl Office {
         if !own {
             return Err(OfficeError::NotFound);
         }
-        self.answer_of_case(actor, &s, CaseStep::TakeBack, note, "taken-back", Some(&ask.unit_path), "").await
+        let m = Move { unit: Some(&ask.unit_path), deadline: ask.deadline_before, answer: Some("taken-back"), ..Move::default() };
+        self.answer_of_case(actor, &s, CaseStep::TakeBack, note, m).await
     }
 
     /// 审批: what was asked is agreed to or refused, by somebody other than who asked.
@@ -292,36 +353,31 @@ impl Office {
             (Ask::Transfer, true) => (CaseStep::Accept, ask.target_path.as_deref()),
             (Ask::Clear, true) => {
                 let d = disposition(&ask.detail.conclusion).ok_or(OfficeError::NotFound)?;
-                let proofs = self.store.proofs_of(&s.case).await?.len();
+                let proofs = self.fresh_proofs(&s.case).await?;
                 let units = 1 + ask.detail.vouched.len();
                 (CaseStep::Clear { proofs, units, needs: usize::from(d.units) }, None)
             }
         };
-        let answer = if agreed { "accepted" } else { "refused" };
-        self.answer_of_case(actor, &s, step, note, answer, unit, &ask.detail.conclusion).await
+        let soon = crate::app::clock::moment(Workdays::national().deadline(self.clock.today(), REFUSED_DAYS));
+        let m = Move {
+            unit,
+            conclusion: &ask.detail.conclusion,
+            answer: Some(if agreed { "accepted" } else { "refused" }),
+            // what is refused goes on with the time that was left, and with a little where none was
+            deadline: ask.deadline_before.filter(|_| step == CaseStep::Refuse).map(|d| d.max(soon)),
+            ..Move::default()
+        };
+        self.answer_of_case(actor, &s, step, note, m).await
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what an answer is")]
-    async fn answer_of_case(
-        &self,
-        actor: &Actor,
-        s: &Seen,
-        step: CaseStep,
-        note: &str,
-        answer: &str,
-        unit: Option<&str>,
-        conclusion: &str,
-    ) -> Result<()> {
+    async fn answer_of_case(&self, actor: &Actor, s: &Seen, step: CaseStep, note: &str, m: Move<'_>) -> Result<()> {
         let note = text_of("note", note, MAX_TEXT)?;
         if step.needs_reason() && note.is_empty() {
             return Err(OfficeError::field("note", "请写明原因"));
         }
         let mut tx = self.store.begin().await?;
         let e = NewEvent::by(step.code(), &note, actor.account, self.now());
-        self.take(&mut tx, s, step, &e, Move { unit, conclusion, ..Move::default() }).await?;
-        if tx.answer_ask(s.case.id, answer, actor.account, self.now()).await? != 1 {
-            return Err(stale(&s.case));
-        }
+        self.take(&mut tx, s, step, &e, m).await?;
         let deed = if step == CaseStep::TakeBack { Deed::StepCase } else { Deed::DecideCase };
         self.told(&mut tx, actor, deed, &s.case, step.label()).await?;
         tx.commit().await?;
@@ -337,8 +393,9 @@ impl Office {
         if ids.len() > MAX_ASSIGNED {
             return Err(OfficeError::Input(format!("一次最多指定 {MAX_ASSIGNED} 份")));
         }
+        let ids: BTreeSet<i64> = ids.iter().copied().collect();
         let mut seen = Vec::with_capacity(ids.len());
-        for id in ids {
+        for id in &ids {
             let s = self.seen_case(actor, *id, None).await?;
             s.relation.ask_decide()?;
             seen.push(s);
@@ -356,7 +413,6 @@ impl Office {
                 other.as_ref().map(PlacePath::as_str).or_else(|| s.case.partner_path.as_deref().filter(|p| *p != to.as_str()));
             let change = CaseChange { partner: Some(partner), ..CaseChange::default() };
             self.take(&mut tx, s, CaseStep::Assign, &e, Move { unit: Some(to.as_str()), change, ..Move::default() }).await?;
-            tx.answer_ask(s.case.id, "overtaken", actor.account, self.now()).await?;
             self.told(&mut tx, actor, Deed::AssignCase, &s.case, &detail).await?;
         }
         tx.commit().await?;
@@ -391,8 +447,6 @@ impl Office {
         let of = self.school_named(&s.case, &detail.school).await?;
         tx.add_return(&self.store, s.case.id, on, &placement.code, of.as_deref(), &detail, &days, actor.account, self.now())
             .await?;
-        // an offer to another unit is settled by the return
-        tx.answer_ask(s.case.id, "overtaken", actor.account, self.now()).await?;
         self.told(&mut tx, actor, Deed::StepCase, &s.case, CaseStep::Return.label()).await?;
         tx.commit().await?;
         Ok(())
@@ -442,7 +496,16 @@ impl Office {
         let back = self.newest_return(&s.case).await?;
         let on = day_of("on", on)?.unwrap_or_else(|| self.clock.today());
         check_day(on, back.on, self.clock.today())?;
-        let next = of_newest_return(&s.checks).into_iter().find(|c| c.done_on.is_none()).cloned();
+        let of_return = of_newest_return(&s.checks);
+        let next = of_return.iter().find(|c| c.done_on.is_none()).map(|c| (*c).clone());
+        let last = of_return.iter().filter_map(|c| c.done_on.clone()).max();
+        if last.is_some_and(|l| on.to_string() < l) {
+            return Err(OfficeError::field("on", "不能早于上一次回访的日期"));
+        }
+        if let Some(c) = next.as_ref().filter(|c| in_school && on < c.due.saturating_sub(EARLY_DAYS.days())) {
+            let said = format!("这次回访应在 {} 前后,最多提前 {EARLY_DAYS} 天;现在的情况可以记一次联系", c.due);
+            return Err(OfficeError::field("on", said));
+        }
         let said = match (in_school, note.is_empty()) {
             (true, true) => format!("{on} 在校"),
             (true, false) => format!("{on} 在校:{note}"),
@@ -483,6 +546,9 @@ impl Office {
             return Err(OfficeError::field("note", "请写明重新打开的原因"));
         }
         let today = self.clock.today();
+        if let Some(other) = self.store.cases_of(&s.child).await?.iter().find(|k| k.facts.state.is_open()) {
+            return Err(OfficeError::Input(format!("这名儿童已有在办的档案 {},请在那份档案里办理", other.label())));
+        }
         let owners = self.owners_of(&s.child).await?;
         let e = NewEvent::by(CaseStep::Reopen.code(), &note, actor.account, self.now());
         let change = CaseChange {
@@ -507,15 +573,16 @@ impl Office {
         child: &ChildRow,
         e: &NewEvent<'_>,
     ) -> Result<bool> {
-        let Some(case) = self.store.newest_cases(&[child.id]).await?.remove(&child.id).filter(|k| k.id == id) else {
-            return Ok(false);
-        };
-        if case.facts.state != CaseState::Cleared {
+        let all = self.store.cases_of(child).await?;
+        if all.iter().any(|k| k.facts.state.is_open()) {
             return Ok(false);
         }
+        let Some(case) = all.into_iter().find(|k| k.id == id && k.facts.state == CaseState::Cleared) else {
+            return Ok(false);
+        };
         let owners = self.owners_of(child).await?;
         let s = Seen {
-            relation: Relation { holds: false, helps: false, teaches: false, decides: true, own: false },
+            relation: Relation { holds: false, helps: false, teaches: false, decides: true, own: false, named: true },
             child: child.clone(),
             case,
             checks: Vec::new(),
@@ -540,7 +607,9 @@ impl Office {
         let deadline = case.deadline_at.map_or(soon, |d| d.min(soon));
         let unit = case.unit_path.as_deref().unwrap_or(&case.scope_path);
         let task = NewTask { unit, lead: case.lead, state: TaskState::Waiting, deadline: Some(deadline) };
-        tx.step_case(&self.store, case, case.facts, Owned::By(task), &CaseChange::default(), &e).await?;
+        if !tx.step_case(&self.store, case, case.facts, Owned::By(task), &CaseChange::default(), &e).await? {
+            tx.add_event(&self.store, baoxue_store::Subject::Case(case.id), &e, None).await?;
+        }
         Ok(())
     }
 }

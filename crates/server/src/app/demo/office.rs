@@ -137,17 +137,17 @@ async fn dispatch_some(office: &Office, officer: &Actor) -> anyhow::Result<Chose
         office.dispatch(officer, &ids, None, Some(3)).await?;
     }
     let sent = FindingFilter { states: vec![FindingState::Dispatched], ..FindingFilter::default() };
-    let mut count: std::collections::BTreeMap<PlacePath, usize> = std::collections::BTreeMap::new();
+    let mut count: std::collections::BTreeMap<PlacePath, (usize, usize)> = std::collections::BTreeMap::new();
     for f in office.store.findings(&sent, &j, 5_000, 0).await?.0 {
         if let Some(unit) = f.unit_path.as_deref().and_then(PlacePath::parse) {
-            *count.entry(unit).or_default() += 1;
+            count.entry(unit).or_default().0 += 1;
         }
     }
     // who has cases and findings, has something to try
     let (cases, _) = office.store.cases(&CaseFilter::default(), Whose::Seen(&j), 500, 0).await?;
     for unit in cases.iter().filter_map(|k| k.unit_path.as_deref().and_then(PlacePath::parse)) {
         if let Some(n) = count.get_mut(&unit) {
-            *n += 10;
+            n.1 += 1;
         }
     }
     let most = |government: bool| {

@@ -271,6 +271,11 @@ impl Office {
         if step.needs_reason() && note.is_empty() {
             return Err(FindingError::ReasonMissing.into());
         }
+        if matches!(step, Step::Clear | Step::Confirm | Step::Reopen)
+            && let Some(k) = self.store.newest_cases(&[f.child]).await?.remove(&f.child).filter(|k| k.facts.state.is_open())
+        {
+            return Err(OfficeError::Input(format!("这名儿童已有劝返档案 {},请在档案里办理", k.label())));
+        }
         if matches!(step, Step::Clear | Step::Confirm | Step::File) {
             self.check_conclusion(actor, &f, step).await?;
         }

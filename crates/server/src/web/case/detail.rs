@@ -10,13 +10,14 @@ use baoxue_domain::finding::time_left;
 use baoxue_domain::ledger::all_dispositions;
 use baoxue_domain::place::PlacePath;
 use baoxue_store::{CaseFile, ChildRow, Contact, Proof, random};
+use jiff::ToSpan;
 use rustc_hash::FxHashMap;
 
 use crate::app::case::contact::SIGNERS;
 use crate::app::case::paper::may_issue;
 use crate::app::case::papers::available;
 use crate::app::case::rules::{Relation, county_of, of_newest_return, thresholds};
-use crate::app::case::work::{Seen, next_step};
+use crate::app::case::work::{EARLY_DAYS, Seen, next_step};
 use crate::app::clock::civil;
 use crate::app::finding::dispatch::MAX_PROOF_BYTES;
 use crate::app::ledger::listing;
@@ -79,6 +80,9 @@ pub struct Sibling {
     pub case: Option<i64>,
 }
 
+/// Events whose words may tell what is sealed: for the named ones.
+const SEALED_EVENTS: [&str; 5] = ["police", "ask-clear", "clear", "refuse", "describe"];
+
 /// What may be done now: by the rule, and by whoever looks.
 #[derive(Default)]
 pub struct May {
@@ -97,6 +101,8 @@ pub struct May {
     pub come_back: bool,
     pub settle: bool,
     pub check: bool,
+    /// The next check may be made already.
+    pub check_now: bool,
     pub reopen: bool,
     pub describe: bool,
 }
@@ -197,7 +203,8 @@ fn proof_view(id: i64, p: &Proof) -> ProofView {
 }
 
 /// What the rule and her relation let an actor do.
-fn may(s: &Seen, t: &baoxue_domain::case::Thresholds, asked_by_me: bool, receives: bool) -> May {
+fn may(s: &Seen, t: &baoxue_domain::case::Thresholds, asked_by_me: bool, receives: bool, today: jiff::civil::Date) -> May {
+    let next = of_newest_return(&s.checks).iter().filter(|c| c.done_on.is_none()).map(|c| c.due).min();
     let (f, r) = (s.case.facts, s.relation);
     let rule = |step: CaseStep| f.take(step, t).is_ok();
     let moves = |step: CaseStep| r.may_move() && rule(step);
@@ -224,6 +231,7 @@ fn may(s: &Seen, t: &baoxue_domain::case::Thresholds, asked_by_me: bool, receive
         come_back: records(CaseStep::Return),
         settle: records(CaseStep::Settle),
         check: records(CaseStep::CheckPassed),
+        check_now: next.is_some_and(|due| due.saturating_sub(EARLY_DAYS.days()) <= today),
         reopen: r.decides && rule(CaseStep::Reopen),
         describe: r.may_record() && f.state.is_open(),
     }
@@ -279,7 +287,11 @@ async fn story(app: &App, k: &CaseFile, r: Relation) -> Result<Vec<Happened>, Pa
             e.at,
             Happened {
                 label: CaseStep::label_of(&e.kind),
-                detail: if r.may_move() || (r.may_record() && e.kind != "police") { e.detail } else { String::new() },
+                detail: if r.named || (r.may_record() && !SEALED_EVENTS.contains(&e.kind.as_str())) {
+                    e.detail
+                } else {
+                    String::new()
+                },
                 by: e.by.unwrap_or_else(|| "系统".into()),
                 when: when(e.at),
                 lines: Vec::new(),
@@ -331,14 +343,16 @@ async fn ask_view(app: &App, actor: &baoxue_domain::access::Actor, s: &Seen) -> 
         None => String::new(),
     };
     let d = baoxue_domain::ledger::disposition(&a.detail.conclusion);
-    let named = s.relation.decides || s.relation.holds;
+    let named = s.relation.named;
+    // a reason tells what a sealed conclusion does not
+    let reads = named || receives || (s.relation.may_record() && !d.is_some_and(|d| d.sealed));
     let view = AskView {
         label: a.kind.label(),
         conclusion: listing::told(Some(&a.detail.conclusion).filter(|c| !c.is_empty()).map(String::as_str), named),
         proof: d.filter(|_| named).map(|d| d.proof.join("、")).unwrap_or_default(),
-        reason: a.detail.reason,
-        checkers: a.detail.checkers,
-        vouched: a.detail.vouched.join("、"),
+        reason: if reads { a.detail.reason } else { String::new() },
+        checkers: if reads { a.detail.checkers } else { String::new() },
+        vouched: if reads { a.detail.vouched.join("、") } else { String::new() },
         target,
         by: a.asked_by_name,
         when: when(a.asked_at),
@@ -387,12 +401,13 @@ fn paper_views(papers: Vec<baoxue_store::CasePaper>) -> Vec<PaperView> {
 }
 
 fn checks_of(s: &Seen) -> Vec<CheckView> {
+    let detail = |c: &baoxue_store::CaseCheck| if s.relation.may_record() { c.detail.clone() } else { String::new() };
     let view = |c: &&baoxue_store::CaseCheck| CheckView {
         due: c.due.to_string(),
         done: c.done_on.clone().unwrap_or_default(),
         said: match c.in_school {
-            Some(true) => format!("在校 {}", c.detail),
-            Some(false) => format!("不在校 {}", c.detail),
+            Some(true) => format!("在校 {}", detail(c)),
+            Some(false) => format!("不在校 {}", detail(c)),
             None => String::new(),
         },
     };
@@ -406,7 +421,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
     let policy = office.policy(county_of(k).as_ref()).await?;
     let t = thresholds(&policy, of_newest_return(&s.checks).len());
     let (ask, own, receives) = ask_view(&app, actor, &s).await?;
-    let may = may(&s, &t, own, receives);
+    let may = may(&s, &t, own, receives, office.clock.today());
     // whoever has to go there needs the name, the guardian and the telephone
     let open = r.own || is_own(actor, &s.child);
     let trails = trails_of(&app, std::slice::from_ref(&s.child)).await?;
@@ -415,7 +430,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
     let name = |p: &Option<String>| p.as_ref().and_then(|p| names.get(p)).cloned().unwrap_or_default();
     let left = of_newest_return(&s.checks).iter().filter(|c| c.done_on.is_none()).count();
     let (next, why) = next_step(&k.facts, (t.attempts, t.visits), left);
-    let named = r.holds || r.decides;
+    let named = r.named;
     let shown_cause = if named { k.true_cause() } else { k.cause.as_str() };
     let (ledger, class) = ledger_of(k);
     let returns = office.store.returns_of_case(k).await?;
@@ -472,12 +487,15 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
         relapses: k.facts.relapses,
         back,
         checks: checks_of(&s),
-        papers: paper_views(issued),
+        papers: if r.may_record() { paper_views(issued) } else { Vec::new() },
         words,
         reasons: REASONS,
         siblings: if open { siblings(&app, actor, &s.child).await? } else { Vec::new() },
         story: story(&app, k, r).await?,
-        proofs: office.store.proofs_of(k).await?.iter().map(|p| proof_view(id, p)).collect(),
+        proofs: match r.may_record() {
+            true => office.store.proofs_of(k).await?.iter().map(|p| proof_view(id, p)).collect(),
+            false => Vec::new(),
+        },
         findings,
         joined_into: k.joined_into,
         ask,

@@ -13,7 +13,7 @@ use crate::web::App;
 use crate::web::frame::error::PageError;
 use crate::web::frame::files::{REASONS, ReasonForm};
 use crate::web::frame::shell::{Shell, html, shell};
-use crate::web::frame::view::{ChildView, trails_of};
+use crate::web::frame::view::{ChildView, is_own, trails_of};
 use crate::web::frame::visit::Visit;
 
 /// Rows of the log of persuasion that are printed at least: the rest is written by hand.
@@ -170,7 +170,8 @@ async fn printed(Visit { app, signed, headers }: Visit, id: i64, reason: Option<
         day: office.clock.today().to_string(),
         unit,
         child: {
-            let mut v = ChildView::new(s.child.clone(), true, &trails);
+            let open = s.relation.own || is_own(&signed.actor, &s.child) || reason.is_some();
+            let mut v = ChildView::new(s.child.clone(), open, &trails);
             if reason.is_none() {
                 v.national_id = mask_id(&v.national_id);
             }

@@ -504,3 +504,81 @@ async fn whatever_is_done_nobody_is_without_an_owner() {
         assert!(done > 40, "only {done} steps were possible");
     }
 }
+
+/// What a review found: asks that outlive what they asked, days that come too late, words that are lost, proofs that serve twice.
+#[tokio::test]
+async fn nothing_is_left_behind_and_nothing_serves_twice() {
+    for app in apps().await {
+        app.compared().await;
+        let (county, second, village, school) =
+            (app.log_in("county").await, app.log_in("county2").await, app.log_in("village1").await, app.log_in("school1").await);
+        // an offer ends when the child comes back or leaves again, and the file goes on
+        let case = reported(&app, &village, 20).await;
+        let back = [("placement", "other-school"), ("school", "柳林小学"), ("on", "2023-10-09")];
+        act(&app, &village, case, "return", &back).await.is(303);
+        act(&app, &village, case, "asking", &[("ask", "transfer"), ("reason", "x"), ("place", "柳林小学")]).await.is(303);
+        act(&app, &village, case, "check", &[("present", "no"), ("note", "又走了")]).await.is(303);
+        sound(&app).await;
+        act(&app, &village, case, "asking", &[("ask", "confirm"), ("reason", "x")]).await.is(303);
+        act(&app, &county, case, "decision", &[("answer", "agree")]).await.is(303);
+        assert_eq!(count(&app, &county, DROPOUT).await, "1");
+        // back on a day before the dropout was confirmed: it stands on no ledger all the same
+        let later = on(&app, date(2023, 10, 12));
+        let village3 = later.log_in("village1").await;
+        act(&later, &village3, case, "return", &[("placement", "other-school"), ("school", "柳林小学"), ("on", "2023-10-09")])
+            .await
+            .is(303);
+        let county3 = later.log_in("county").await;
+        assert_eq!(count(&later, &county3, DROPOUT).await, "0");
+        // a check before its time is none
+        act(&later, &village3, case, "settlement", &[("settled", "办妥")]).await.is(303);
+        act(&later, &village3, case, "check", &[("present", "yes")]).await.is(422).says("最多提前 5 天");
+        // reported away while it should be back: it is gone again, and what was typed is kept
+        assert_eq!(reported(&later, &village3, 20).await, case);
+        later.get(&village3, &format!("/cases/{case}")).await.says("劝返中").says("外出务工").says("再次离校");
+        assert_eq!(count(&later, &county3, DROPOUT).await, "1");
+        sound(&later).await;
+        // a question that is taken back gains no time
+        let other = reported(&app, &village, 22).await;
+        let due =
+            |page: Answer| page.text().split("class=\"tag").nth(2).unwrap_or_default().chars().take(200).collect::<String>();
+        let before = due(app.get(&village, &format!("/cases/{other}")).await);
+        act(&app, &village, other, "asking", &[("ask", "confirm"), ("reason", "x")]).await.is(303);
+        act(&app, &village, other, "taking-back", &[("note", "再核实")]).await.is(303);
+        assert_eq!(due(app.get(&village, &format!("/cases/{other}")).await), before);
+        // one key, two different records: nothing is lost in silence
+        let key = "00000000000000000000000000000abc";
+        let said = |words: &'static str| [("kind", "phone"), ("outcome", "thinking"), ("on", "2023-10-09"), ("words", words)];
+        contact(&app, &village, other, key, &said("一"), false).await.is(303);
+        contact(&app, &village, other, key, &said("一"), false).await.is(303);
+        contact(&app, &village, other, key, &said("二"), false).await.is(422).says("已经登记过另一次联系");
+        // a proof clears a child once; two who checked are two, and another unit is another one
+        proved(&app, &village, other).await;
+        let clear = |checkers: &'static str, vouched: &'static str| {
+            [("ask", "clear"), ("conclusion", "nobody-found"), ("reason", "x"), ("checkers", checkers), ("vouched", vouched)]
+        };
+        act(&app, &village, other, "asking", &clear("张三、张三", "派出所")).await.is(422).says("两人");
+        act(&app, &village, other, "asking", &clear("张三、李四", "本村")).await.is(422).says("2 个单位");
+        act(&app, &village, other, "asking", &clear("张三、李四", "柳林派出所")).await.is(303);
+        act(&app, &second, other, "decision", &[("answer", "agree")]).await.is(303);
+        let next = on(&app, date(2023, 10, 20));
+        let (county4, village4) = (next.log_in("county").await, next.log_in("village1").await);
+        act(&next, &county4, other, "reopening", &[("note", "有人见到孩子")]).await.is(303);
+        act(&next, &village4, other, "asking", &clear("张三、李四", "柳林派出所")).await.is(422).says("须附");
+        sound(&next).await;
+        // a legal paper follows persuasion, and names whoever it is served on
+        let order = |who: &'static str| [("kind", "order"), ("number", "1"), ("issued_on", "2023-10-09"), ("recipient", who)];
+        let third = reported(&app, &county, 2).await;
+        act(&app, &county, third, "papers", &order("某")).await.is(422).says("转入依法控辍以后");
+        // who is only told 其他 wipes out neither the cause nor what the police was told
+        act(&app, &school, third, "description", &[("cause", "religion"), ("police", "报派出所")]).await.is(303);
+        let teacher = app.log_in("village1").await;
+        act(&app, &teacher, third, "description", &[("cause", "poverty"), ("whereabouts", "外省")]).await.is(303);
+        app.get(&school, &format!("/cases/{third}")).await.says("宗教原因").says("报派出所").says("外省");
+        // a sheet shows no more than the page does
+        let page = app.get(&county, &format!("/cases/{third}/print")).await;
+        assert!(!page.text().contains(&child(2).0), "the bureau reads names for a reason");
+        let word = app.get(&county, &format!("/cases/{third}/word/sheet")).await;
+        word.is(200);
+    }
+}

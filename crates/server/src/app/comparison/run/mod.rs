@@ -466,7 +466,13 @@ impl Office {
             if *kind == "merged"
                 && let Some(k) = files.remove(other)
             {
-                files.entry(*child).or_insert(k);
+                match files.get(child) {
+                    // the older one goes on
+                    Some(own) if own.id < k.id => {}
+                    _ => {
+                        files.insert(*child, k);
+                    }
+                }
             }
         }
         let (mut opened, mut withdrawn) = (0, 0);
@@ -480,7 +486,8 @@ impl Office {
             if let Some(k) = files.get(&c.id) {
                 // one child, one file: it is told what registers say now, and nobody asks twice
                 let other = c.known.as_ref().is_none_or(|k| k.verdict != c.verdict);
-                if other || lapse.is_some() {
+                let before = histories.get(&c.id).and_then(|h| h.stands(on, now)).and_then(|s| s.lapse);
+                if other || (lapse.is_some() && before.is_none()) {
                     let away = k.facts.state.is_away();
                     let hurry = wanted != away;
                     let what = match (hurry, away) {
@@ -490,9 +497,7 @@ impl Office {
                     };
                     let why = lapse.as_deref().map(|l| format!("{l}。")).unwrap_or_default();
                     let said = format!("{} 的比对判定为“{}”。{why}{what}", run.as_of, kind.label());
-                    if other || hurry {
-                        self.tell_case_of_run(tx, k, &said, hurry).await?;
-                    }
+                    self.tell_case_of_run(tx, k, &said, hurry).await?;
                 }
                 if let Some(f) = newest.get(&c.id).filter(|f| f.state.is_pending()) {
                     let to = Placed { deadline: None, ..f.placed(FindingState::Filed) };
