@@ -22,6 +22,7 @@ struct Help {
     /// What it shows: only what the person does herself.
     officer: bool,
     answers: bool,
+    works: bool,
     counts: bool,
     people: bool,
     places: bool,
@@ -50,6 +51,7 @@ pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
     let help = Help {
         officer: may(Action::Dispatch),
         answers: may(Action::AnswerFinding),
+        works: may(Action::WorkCase),
         counts: may(Action::CountClasses),
         people: may(Action::ManageUsers) || may(Action::ManageTeachers),
         places: may(Action::ManagePlaces),
