@@ -160,7 +160,7 @@ pub async fn prepare(office: &Office, works: &Actor, decides: &Actor) -> anyhow:
     let (all, _) = office.store.findings(&open, &j, 5_000, 0).await?;
     let mut made = 0;
     // at most a third of those who are away: school and village find findings in their inbox, too
-    for (f, stage) in all.iter().take(all.len() / 3).zip(stages()) {
+    for (f, stage) in all.iter().rev().take(all.len() / 3).zip(stages()) {
         let at = |day: Date| {
             let mut office = office.clone();
             office.clock = Clock::starting_at(day.at(9, 30, 0, 0));
