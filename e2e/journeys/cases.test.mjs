@@ -37,7 +37,7 @@ async function set(name, value) {
   const field = admin.locator(`#s-${name}`);
   await field.fill(value);
   await admin.locator(`form:has(#s-${name}) button[type=submit]`).click();
-  await admin.waitForLoadState();
+  await admin.waitForSelector(".said");
   await admin.context().close();
 }
 
