@@ -479,9 +479,11 @@ fn asked(f: &CaseFilter, whose: Whose<'_>, whole: bool) -> Asked {
 /// Counts that hold until something happens to a file or to children, and for a minute: what is overdue goes by the clock.
 #[derive(Clone, Default)]
 pub(crate) struct CaseCounts {
-    held: Arc<Mutex<FxHashMap<String, (CountKey, Vec<CaseCount>)>>>,
+    held: Arc<Mutex<FxHashMap<String, HeldCounts>>>,
 }
 
+/// Counts, and of when they are.
+type HeldCounts = (CountKey, Vec<CaseCount>);
 /// The newest event, the generation of children, the minute.
 type CountKey = (i64, i64, i64);
 /// Counts that are kept: every person's place.

@@ -2,7 +2,7 @@
 //! whoever may see it may see these.
 
 use crate::ground::error::Result;
-use crate::{Row, Store, Tx, binds};
+use crate::{CaseFile, Row, Store, Tx, binds};
 
 /// What events and proofs hang on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -188,26 +188,38 @@ impl Store {
     /// Proofs of a subject, the oldest first.
     pub async fn proofs_of(&self, of: &impl LookedUp) -> Result<Vec<Proof>> {
         let subject = of.subject();
-        let sql = "SELECT p.id, f.id, f.name, f.media_type, f.stored, f.bytes, f.added_at, a.name, p.role
-                   FROM proof p JOIN file f ON f.id = p.file_id LEFT JOIN account a ON a.id = f.added_by
-                   WHERE p.subject_kind = $1 AND p.subject_id = $2 ORDER BY p.id";
-        let row = |r: &Row| {
-            let stored = r.text(4)?;
-            Ok(Proof {
-                id: r.int(0)?,
-                file: r.int(1)?,
-                file_name: self.vault.open_text(&name_place(&stored), &r.bytes(2)?)?,
-                media_type: r.text(3)?,
-                stored,
-                bytes: r.int(5)?,
-                added_at: r.int(6)?,
-                added_by: r.opt_text(7)?.unwrap_or_default(),
-                role: r.text(8)?,
-            })
-        };
-        self.all(sql, binds![subject.kind(), subject.id()]).await?.iter().map(row).collect()
+        let sql = format!("SELECT {PROOF} WHERE p.subject_kind = $1 AND p.subject_id = $2 ORDER BY p.id");
+        self.all(&sql, binds![subject.kind(), subject.id()]).await?.iter().map(|r| self.proof(r)).collect()
+    }
+
+    /// Proofs of all contacts of a case, with the contact's number, the oldest first.
+    pub async fn proofs_of_contacts(&self, k: &CaseFile) -> Result<Vec<(i64, Proof)>> {
+        let sql = format!(
+            "SELECT {PROOF} WHERE p.subject_kind = 'contact' AND p.subject_id IN (SELECT contact_id FROM contact_case WHERE case_id = $1)
+             ORDER BY p.id"
+        );
+        self.all(&sql, binds![k.id]).await?.iter().map(|r| Ok((r.int(9)?, self.proof(r)?))).collect()
+    }
+
+    fn proof(&self, r: &Row) -> Result<Proof> {
+        let stored = r.text(4)?;
+        Ok(Proof {
+            id: r.int(0)?,
+            file: r.int(1)?,
+            file_name: self.vault.open_text(&name_place(&stored), &r.bytes(2)?)?,
+            media_type: r.text(3)?,
+            stored,
+            bytes: r.int(5)?,
+            added_at: r.int(6)?,
+            added_by: r.opt_text(7)?.unwrap_or_default(),
+            role: r.text(8)?,
+        })
     }
 }
+
+/// Columns of a proof, and the tables that they come from.
+const PROOF: &str = "p.id, f.id, f.name, f.media_type, f.stored, f.bytes, f.added_at, a.name, p.role, p.subject_id
+                     FROM proof p JOIN file f ON f.id = p.file_id LEFT JOIN account a ON a.id = f.added_by";
 
 impl Tx {
     /// Writes what happened.

@@ -153,7 +153,7 @@ async fn dispatch_some(office: &Office, officer: &Actor) -> anyhow::Result<Chose
     let most = |government: bool| {
         let depth = if government { 5 } else { 2 };
         let fitting = count.iter().filter(|(p, _)| p.is_government() == government && p.depth() == depth);
-        fitting.max_by_key(|(_, n)| **n).map(|(p, _)| p.clone())
+        fitting.max_by_key(|(_, n)| (n.1 > 0, n.0)).map(|(p, _)| p.clone())
     };
     // a small demo may have no finding at a school or in a village
     let today = office.clock.today();

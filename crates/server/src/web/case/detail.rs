@@ -222,7 +222,7 @@ fn may(s: &Seen, t: &baoxue_domain::case::Thresholds, asked_by_me: bool, receive
         clear: moves(CaseStep::Ask(Ask::Clear)),
         close: moves(CaseStep::Ask(Ask::Close)),
         transfer: moves(CaseStep::Ask(Ask::Transfer)),
-        take_back: asked.is_some() && (asked_by_me || r.holds),
+        take_back: asked.is_some() && (asked_by_me || (r.holds && !r.decides)),
         decide: decides,
         assign: r.decides && rule(CaseStep::Assign),
         go_legal: moves(CaseStep::GoLegal),
@@ -262,8 +262,9 @@ fn lines_of(c: &Contact) -> Vec<(&'static str, String)> {
 async fn story(app: &App, k: &CaseFile, r: Relation) -> Result<Vec<Happened>, PageError> {
     let store = &app.office.store;
     let mut out: Vec<(i64, Happened)> = Vec::new();
+    let all = store.proofs_of_contacts(k).await?;
     for c in store.contacts_of(k).await? {
-        let proofs = store.proofs_of(&c).await?;
+        let proofs = all.iter().filter(|p| p.0 == c.id).map(|p| &p.1);
         let late = civil(c.recorded_at).date() > c.on;
         out.push((
             c.recorded_at,
@@ -273,7 +274,7 @@ async fn story(app: &App, k: &CaseFile, r: Relation) -> Result<Vec<Happened>, Pa
                 by: c.recorded_by.clone(),
                 when: if late { format!("{}({} 补录)", c.on, when(c.recorded_at)) } else { when(c.recorded_at) },
                 lines: if r.may_record() { lines_of(&c) } else { Vec::new() },
-                proofs: if r.may_record() { proofs.iter().map(|p| proof_view(k.id, p)).collect() } else { Vec::new() },
+                proofs: if r.may_record() { proofs.map(|p| proof_view(k.id, p)).collect() } else { Vec::new() },
                 is_late: late,
             },
         ));
@@ -471,7 +472,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
         why,
         left: k.deadline_at.map(|d| time_left(civil(d), office.clock.now())).unwrap_or_default(),
         overdue: k.deadline_at.is_some_and(|d| d < office.now()),
-        unit: name(&k.unit_path),
+        unit: if k.unit_path.as_deref() == Some(k.scope_path.as_str()) { policy.bureau.clone() } else { name(&k.unit_path) },
         partner: name(&k.partner_path),
         people: if r.may_record() { people_of(&app, k, &names).await? } else { Vec::new() },
         cause: told(&codes().cause, shown_cause, named),
@@ -534,9 +535,7 @@ pub async fn proof(Visit { app, signed, .. }: Visit, Path((id, proof)): Path<(i6
     s.relation.ask_record()?;
     let store = app.office.store.clone();
     let mut all = store.proofs_of(&s.case).await?;
-    for c in store.contacts_of(&s.case).await? {
-        all.extend(store.proofs_of(&c).await?);
-    }
+    all.extend(store.proofs_of_contacts(&s.case).await?.into_iter().map(|p| p.1));
     let a = all.into_iter().find(|a| a.id == proof).ok_or(OfficeError::NotFound)?;
     let stored = a.stored.clone();
     let bytes = tokio::task::spawn_blocking(move || store.read_file(&stored)).await.map_err(|_| OfficeError::NotFound)??;
