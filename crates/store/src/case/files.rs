@@ -216,6 +216,13 @@ pub struct CaseFilter {
     pub order: CaseOrder,
 }
 
+impl CaseFilter {
+    /// The states of files that somebody owns.
+    pub fn open_states() -> Vec<CaseState> {
+        CaseState::ALL.into_iter().filter(|s| s.is_open()).collect()
+    }
+}
+
 /// How a list of files is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CaseOrder {
@@ -390,7 +397,7 @@ fn own(c: &mut Clause, places: &[PlacePath]) {
     let mut of = Clause::with(std::mem::take(&mut own.values));
     of.inside(&Jurisdiction::of(of_pupils.into_iter()), &[], &["c.school_path"]);
     c.values = std::mem::take(&mut of.values);
-    c.add(format!("({} OR {})", condition(&own), condition(&of)));
+    c.add(format!("({} OR k.child_id IN (SELECT c.id FROM child c{}))", condition(&own), of.sql()));
 }
 
 fn asked(f: &CaseFilter, whose: Whose<'_>, whole: bool) -> Asked {
@@ -399,23 +406,13 @@ fn asked(f: &CaseFilter, whose: Whose<'_>, whole: bool) -> Asked {
     let is_own = matches!(whose, Whose::Own(_));
     let tasks = f.unit.is_some() || f.due_before.is_some() || is_own || matches!(f.order, CaseOrder::Due | CaseOrder::Unit);
     let by_task = is_own || (tasks && !f.states.is_empty() && f.states.iter().all(open));
-    let pupils = |p: &PlacePath| !p.is_government() && p.depth() > SCHOOL_DEPTH;
-    let children = f.below.is_some() || matches!(whose, Whose::Own(places) if places.iter().any(pupils));
     let mut from = if by_task { BY_TASK } else { "case_file k" }.to_owned();
     if by_task {
-        c.add("t.subject_kind = 'case' AND t.subject_id = k.id");
+        // (joined to nothing: else SQLite takes the index by kind, and walks all cases)
+        c.add("t.subject_kind || '' = 'case' AND t.subject_id = k.id");
         c.equal("t.state", TaskState::Waiting.code());
-        if children {
-            from.push_str(" CROSS JOIN child c");
-            c.add("c.id = k.child_id");
-        }
-    } else {
-        if tasks {
-            from.push_str(" LEFT JOIN task t ON t.subject_kind = 'case' AND t.subject_id = k.id");
-        }
-        if children {
-            from.push_str(" JOIN child c ON c.id = k.child_id");
-        }
+    } else if tasks {
+        from.push_str(" LEFT JOIN task t ON t.subject_kind = 'case' AND t.subject_id = k.id");
     }
     // a task waits for open files alone
     let all_open = f.states.len() == CaseState::ALL.into_iter().filter(|s| s.is_open()).count();
@@ -438,7 +435,10 @@ fn asked(f: &CaseFilter, whose: Whose<'_>, whole: bool) -> Asked {
         c.below("t.unit_path", unit);
     }
     if let Some(path) = &f.below {
-        c.below(if path.starts_with('e') { "c.school_path" } else { "c.residence_path" }, path);
+        let mut of = Clause::with(std::mem::take(&mut c.values));
+        of.below(if path.starts_with('e') { "c.school_path" } else { "c.residence_path" }, path);
+        c.values = std::mem::take(&mut of.values);
+        c.add(format!("k.child_id IN (SELECT c.id FROM child c{})", of.sql()));
     }
     if let Some(at) = f.due_before {
         let at = c.bind(at);
@@ -494,11 +494,18 @@ impl Store {
     /// A page of files, and how many there are.
     pub async fn cases(&self, f: &CaseFilter, whose: Whose<'_>, limit: i64, offset: i64) -> Result<(Vec<CaseFile>, i64)> {
         let whole = self.sees_all(whose).await?;
+        // in which order they stand is nothing to their number
+        let counted = CaseFilter { order: CaseOrder::Number, ..f.clone() };
+        let Asked { from, clause: c } = asked(&counted, whose, whole);
+        let count = self.one(&format!("SELECT COUNT(*) FROM {from}{}", c.sql()), c.values).await?;
         let Asked { from, clause: mut c } = asked(f, whose, whole);
-        let count = self.one(&format!("SELECT COUNT(*) FROM {from}{}", c.sql()), c.values.clone()).await?;
         let count = count.map_or(Ok(0), |r| r.int(0))?;
         let (limit, offset) = (c.bind(limit), c.bind(offset));
-        let order = f.order.sql();
+        // what waits has a deadline: the index gives the order
+        let order = match (f.order, from.starts_with(BY_TASK)) {
+            (CaseOrder::Due, true) => "t.deadline_at, k.id",
+            (order, _) => order.sql(),
+        };
         let sql = format!("SELECT k.id FROM {from}{} ORDER BY {order} LIMIT {limit} OFFSET {offset}", c.sql());
         let ids: Vec<i64> = self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect::<Result<_>>()?;
         let mut found: FxHashMap<i64, CaseFile> = FxHashMap::default();
@@ -566,8 +573,7 @@ impl Store {
 
     /// How many files are one's own, and how many of them are over their deadline.
     pub async fn own_cases(&self, places: &[PlacePath], now: i64) -> Result<(i64, i64)> {
-        let states = CaseState::ALL.into_iter().filter(|s| s.is_open()).collect();
-        let f = CaseFilter { states, ..CaseFilter::default() };
+        let f = CaseFilter { states: CaseFilter::open_states(), ..CaseFilter::default() };
         let Asked { from, clause: mut c } = asked(&f, Whose::Own(places), false);
         let now = c.bind(now);
         let sql = format!("SELECT COUNT(*), COUNT(CASE WHEN t.deadline_at < {now} THEN 1 END) FROM {from}{}", c.sql());

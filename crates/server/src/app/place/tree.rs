@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use baoxue_documents::write::{Column, TableSheet, Value, workbook};
 use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::place::{PlaceCode, PlaceLevel, PlacePath};
-use baoxue_store::{NewPlace, Place};
+use baoxue_store::{CaseFilter, NewPlace, Place, Whose};
 use jiff::civil::Date;
 
 use crate::app::access::accounts::SignedIn;
@@ -194,6 +194,14 @@ impl Office {
         let j = actor.jurisdiction(Action::ManagePlaces)?;
         if !j.covers(path.as_str()) {
             return Err(OfficeError::NotFound);
+        }
+        // what a place owns does not become nobody's
+        let f = CaseFilter { unit: Some(path.to_string()), states: CaseFilter::open_states(), ..CaseFilter::default() };
+        let (_, cases) = self.store.cases(&f, Whose::Seen(&j), 0, 0).await?;
+        if cases > 0 {
+            let said =
+                format!("这里还牵头 {cases} 份在办的劝返档案,撤并后就没人管了:请县教育局先改由别的单位牵头,或用“改名、并入”");
+            return Err(OfficeError::Input(said));
         }
         let mut tx = self.store.begin().await?;
         let n = tx.close_places(path, from).await?;

@@ -224,6 +224,9 @@ async fn a_confirmed_dropout_has_an_owner_at_once_and_always() {
         app.post(&village, &format!("/cases/{case}/papers/1"), &served).await.is(303);
         app.get(&county, &format!("/cases/{case}")).await.says("留置送达").says("拒签");
         // people who leave, places that end: the file stays owned
+        let system = app.log_in("system").await;
+        let closing = [("path", "g/52/5288/528801/528801100/528801100201/"), ("from", "2023-10-10")];
+        app.post(&system, "/places/closing", &closing).await.is(422).says("1 份在办的劝返档案");
         app.get(&county, "/cases?state=legal&unit=g/52/5288/528801/528801100/528801100201/").await.says("依法控辍");
         let zip = app.post(&county, &format!("/cases/{case}/word.zip"), &[("reason", "上报上级")]).await;
         if let Ok(folder) = std::env::var("BAOXUE_KEEP_PAPERS") {
