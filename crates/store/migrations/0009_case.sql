@@ -39,7 +39,7 @@ CREATE UNIQUE INDEX case_number ON case_file (scope_path, mark, year, number);
 CREATE UNIQUE INDEX case_open ON case_file (child_id) WHERE state IN ('verifying', 'persuading', 'legal', 'returned', 'follow-up');
 CREATE INDEX case_child ON case_file (child_id);
 CREATE INDEX case_state ON case_file (state, id);
-CREATE INDEX case_asked ON case_file (scope_path, asked) WHERE asked IS NOT NULL;
+CREATE INDEX case_asked ON case_file (asked) WHERE asked IS NOT NULL;
 
 -- 编号: numbers without gaps, taken in the transaction that uses them
 CREATE TABLE series (

@@ -405,7 +405,9 @@ fn asked(f: &CaseFilter, whose: Whose<'_>, whole: bool) -> Asked {
     let open = |s: &CaseState| s.is_open();
     let is_own = matches!(whose, Whose::Own(_));
     let tasks = f.unit.is_some() || f.due_before.is_some() || is_own || matches!(f.order, CaseOrder::Due | CaseOrder::Unit);
-    let by_task = is_own || (tasks && !f.states.is_empty() && f.states.iter().all(open));
+    // what was asked is found by its own index, and is little
+    let few = !f.asked.is_empty() || matches!(whose, Whose::Offered(_));
+    let by_task = is_own || (tasks && !few && !f.states.is_empty() && f.states.iter().all(open));
     let mut from = if by_task { BY_TASK } else { "case_file k" }.to_owned();
     if by_task {
         // (joined to nothing: else SQLite takes the index by kind, and walks all cases)
@@ -502,7 +504,7 @@ impl Store {
         let count = count.map_or(Ok(0), |r| r.int(0))?;
         let (limit, offset) = (c.bind(limit), c.bind(offset));
         // what waits has a deadline: the index gives the order
-        let order = match (f.order, from.starts_with(BY_TASK)) {
+        let order = match (f.order, from.starts_with(BY_TASK) && !matches!(whose, Whose::Own(_))) {
             (CaseOrder::Due, true) => "t.deadline_at, k.id",
             (order, _) => order.sql(),
         };
