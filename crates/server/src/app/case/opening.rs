@@ -314,7 +314,7 @@ impl Office {
     ) -> Result<()> {
         let Some(effect) = effect else { return Ok(()) };
         // of two words that hold the later one counts by its day: what is concluded now holds over what was, from that one's day on at the earliest
-        let before = self.store.histories(&[child.id]).await?.remove(&child.id).unwrap_or_default();
+        let before = self.store.history_of(child).await?;
         let newest = before.establishments.iter().filter(|b| b.rule.revoked.is_none()).map(|b| b.rule.valid_from).max();
         let from = newest.map_or(from, |n| n.max(from));
         let new = NewEstablishment {
