@@ -49,7 +49,7 @@ test("a child is reported, called, visited with signatures on the screen, and br
   await phone.click("text=报告疑似辍学");
   await phone.fill("#note", "三天没来,电话打不通");
   await phone.click("main form button:has-text('报告')");
-  await phone.waitForSelector("text=今天起在疑似辍学台账");
+  await phone.waitForSelector("text=劝返档案由牵头单位接着办");
   assert.deepEqual(await look(phone), []);
   const reported = new URL(phone.url()).pathname;
 

@@ -159,7 +159,7 @@ impl Office {
         let said = if confirmed {
             "核实确认未就读,已列入辍学台账"
         } else {
-            "核实未就读,先行劝返,留在疑似辍学台账"
+            "核实未就读,先行劝返,没有确认辍学"
         };
         let e = NewEvent::by("open", said, by, self.now());
         let story = Story::default();

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use baoxue_domain::access::{Action, Deed};
 use baoxue_domain::case::{Ask, CaseStep, Code, ContactKind, Signed, codes, find, paper, told};
 use baoxue_domain::finding::time_left;
-use baoxue_domain::ledger::all_dispositions;
+use baoxue_domain::ledger::{Standing, all_dispositions};
 use baoxue_domain::place::PlacePath;
 use baoxue_store::{CaseFile, ChildRow, Contact, Proof, random};
 use jiff::ToSpan;
@@ -23,7 +23,6 @@ use crate::app::finding::dispatch::MAX_PROOF_BYTES;
 use crate::app::ledger::listing;
 use crate::app::office::OfficeError;
 use crate::web::App;
-use crate::web::case::lines::ledger_of;
 use crate::web::frame::error::PageError;
 use crate::web::frame::files::REASONS;
 use crate::web::frame::shell::{Shell, html, shell};
@@ -433,7 +432,13 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
     let (next, why) = next_step(&k.facts, (t.attempts, t.visits), left);
     let named = r.named;
     let shown_cause = if named { k.true_cause() } else { k.cause.as_str() };
-    let (ledger, class) = ledger_of(k);
+    // by the one rule, not by the file: a register may have it as a dropout that nobody here confirmed
+    let stands = office.store.history_of(&s.child).await?.stands(office.clock.today(), i64::MAX).map(|s| s.standing);
+    let (ledger, class) = match stands {
+        Some(Standing::Dropout) => ("辍学台账", "v-missing"),
+        Some(Standing::Suspected) => ("疑似辍学台账", "v-verify"),
+        _ => ("", ""),
+    };
     let returns = office.store.returns_of_case(k).await?;
     let back = returns.last().filter(|b| b.ended_on.is_none()).map(|b| {
         let placement = told(&codes().placement, &b.placement, named);

@@ -19,8 +19,8 @@ pub struct Line {
     /// Where one may call: the guardian's number, for whoever has the file.
     pub phone: String,
     pub state: &'static str,
-    /// 疑似 or 辍学, while the child is away.
-    pub ledger: &'static str,
+    /// Whether the dropout was confirmed, while the child is away.
+    pub confirmed: &'static str,
     pub class: &'static str,
     pub place: String,
     pub school: String,
@@ -38,11 +38,12 @@ pub struct Line {
     pub asked: String,
 }
 
-/// How a file stands on the ledgers, and its colour.
-pub fn ledger_of(k: &CaseFile) -> (&'static str, &'static str) {
+/// Whether the dropout of who is away was confirmed, and its colour. On which ledger the child stands is another matter: a register may have it as
+/// a dropout that nobody here confirmed.
+fn confirmed_of(k: &CaseFile) -> (&'static str, &'static str) {
     match (k.facts.state.is_away(), k.facts.confirmed) {
-        (true, true) => ("辍学", "v-missing"),
-        (true, false) => ("疑似", "v-verify"),
+        (true, true) => ("已确认辍学", "v-missing"),
+        (true, false) => ("未确认", "v-verify"),
         (false, _) => ("", "v-in"),
     }
 }
@@ -64,7 +65,7 @@ pub async fn lines(app: &App, actor: &Actor, cases: Vec<CaseFile>) -> Result<Vec
         let open = Relation::of(actor, &k).own || is_own(actor, &c);
         let school = c.profile.school.clone();
         let view = ChildView::new(c, open, &trails);
-        let (ledger, class) = ledger_of(&k);
+        let (confirmed, class) = confirmed_of(&k);
         let left = usize::from(k.facts.checks < u32::try_from(policy.check_days.len()).unwrap_or(0));
         out.push(Line {
             id: k.id,
@@ -72,7 +73,7 @@ pub async fn lines(app: &App, actor: &Actor, cases: Vec<CaseFile>) -> Result<Vec
             name: view.name,
             phone: if open { view.phone } else { String::new() },
             state: k.facts.state.label(),
-            ledger,
+            confirmed,
             class,
             place: view.place,
             school,

@@ -140,7 +140,7 @@ async fn asked(app: &App, actor: &Actor, a: &CasesAddress) -> Result<(CaseList, 
         "0" => Some(false),
         _ => None,
     };
-    add("confirmed", confirmed.map(|c| if c { "已确认辍学" } else { "疑似,未确认" }.to_owned()));
+    add("confirmed", confirmed.map(|c| if c { "已确认辍学" } else { "未确认辍学" }.to_owned()));
     let cause = find(&codes().cause, &a.cause).filter(|c| !c.sealed);
     add("cause", cause.map(|c| format!("原因:{}", c.label)));
     let asks = match a.asked.as_str() {

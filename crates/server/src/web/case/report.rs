@@ -69,5 +69,5 @@ pub async fn send(
 ) -> Result<Response, PageError> {
     let r = Report { cause: &f.cause, last_day: &f.last_day, whereabouts: &f.whereabouts, reach: &f.reach, note: &f.note };
     let case = app.office.report(&signed.actor, id, &r).await?;
-    Ok(go(&format!("/cases/{case}"), "已报告。孩子今天起在疑似辍学台账,档案已交牵头单位"))
+    Ok(go(&format!("/cases/{case}"), "已报告,劝返档案由牵头单位接着办"))
 }

@@ -124,7 +124,7 @@ async fn step(v: Visit, id: i64, f: StepForm, step: CaseStep, said: &str) -> Res
 }
 
 pub async fn persuade(v: Visit, Path(id): Path<i64>, Form(f): Form<StepForm>) -> Result<Response, PageError> {
-    step(v, id, f, CaseStep::Persuade, "已转入劝返;孩子仍在疑似辍学台账").await
+    step(v, id, f, CaseStep::Persuade, "已转入劝返,没有确认辍学,台账不变").await
 }
 
 pub async fn go_legal(v: Visit, Path(id): Path<i64>, Form(f): Form<StepForm>) -> Result<Response, PageError> {
@@ -239,7 +239,7 @@ pub async fn come_back(
         support: &f.support,
     };
     app.office.return_case(&signed.actor, id, f.version, &r).await?;
-    Ok(back(id, "已登记返校,从返校那天起退出疑似和辍学台账;请在期限内办妥复学手续"))
+    Ok(back(id, "已登记返校,退出疑似和辍学台账;请在期限内办妥复学手续"))
 }
 
 #[derive(Deserialize)]

@@ -76,7 +76,7 @@ pub async fn confirm(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepFor
 }
 
 pub async fn file(visit: Visit, Path(id): Path<i64>, Form(form): Form<StepForm>) -> Result<Response, PageError> {
-    let said = "已转入劝返,孩子留在疑似辍学台账;劝返档案已交牵头单位";
+    let said = "已转入劝返,没有确认辍学,台账不变;劝返档案已交牵头单位";
     take(visit, id, form, Step::File, &format!("/findings/{id}"), said).await
 }
 

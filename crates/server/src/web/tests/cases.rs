@@ -69,7 +69,7 @@ async fn a_child_is_brought_back_and_stays() {
         assert_eq!(count(&app, &county, SUSPECTED).await, "5", "it stood there already");
         app.get(&village, "/today").await.says("核实").says(&child(22).0).says("打电话");
         let page = app.get(&village, &format!("/cases/{case}")).await;
-        page.says("控辍-2023-00001").says("疑似台账").says("外出务工").says("2023-09-01").says("village1");
+        page.says("控辍-2023-00001").says("疑似辍学台账").says("外出务工").says("2023-09-01").says("village1");
         // a call, sent twice, is one call
         let key = "0123456789abcdef0123456789abcdef";
         let call = [("kind", "phone"), ("outcome", "thinking"), ("on", "2023-10-09"), ("words", "奶奶说再想想")];
@@ -583,5 +583,25 @@ async fn nothing_is_left_behind_and_nothing_serves_twice() {
         assert!(!page.text().contains(&child(2).0), "the bureau reads names for a reason");
         let word = app.get(&county, &format!("/cases/{third}/word/sheet")).await;
         word.is(200);
+    }
+}
+
+/// Whom a register has as a dropout stands on 辍学台账, and the file says so, though nobody here confirmed it.
+#[tokio::test]
+async fn a_file_names_the_ledger_on_which_its_child_stands() {
+    for app in apps().await {
+        let [household, students, roll] = super::support::rosters();
+        let (name, birth, id) = child(20);
+        let dropout = format!("2152000001,柳林小学,{name},男,{birth},{id},三年级,三(1)班,辍学\n");
+        app.loaded("county", &[household, ("学籍.csv".into(), students.1 + &dropout), roll]).await;
+        app.compared_by("county").await;
+        let (county, village) = (app.log_in("county").await, app.log_in("village1").await);
+        assert_eq!(count(&app, &county, DROPOUT).await, "1");
+        let case = reported(&app, &village, 20).await;
+        assert_eq!(count(&app, &county, DROPOUT).await, "1");
+        let page = app.get(&county, &format!("/cases/{case}")).await;
+        page.says(">辍学台账</span>");
+        assert!(!page.text().contains("疑似辍学台账</span>"));
+        app.get(&county, "/cases").await.says(">未确认</span>");
     }
 }
