@@ -74,6 +74,17 @@ impl PlacePath {
         Self::parse(&self.0[..=cut])
     }
 
+    /// What the places one level below are called, in the government line.
+    pub fn kind_below(&self) -> &'static str {
+        match self.depth() {
+            0 => "省",
+            1 => "市(州)",
+            2 => "县(市、区)",
+            3 => "乡镇(街道)",
+            _ => "村(社区)",
+        }
+    }
+
     /// The county in which it lies, in the government line; `None` above the county.
     pub fn county(&self) -> Option<Self> {
         if !self.is_government() {

@@ -235,13 +235,7 @@ impl Office {
             lines.push(elsewhere);
         }
         lines.iter().for_each(|l| total.add(l));
-        let kind = match at.depth() {
-            0 => "省",
-            1 => "市(州)",
-            2 => "县(市、区)",
-            3 => "乡镇(街道)",
-            _ => "村(社区)",
-        };
+        let kind = at.kind_below();
         Ok(CaseBoard { kind, lines, total })
     }
 

@@ -273,7 +273,7 @@ impl Office {
         }
         let target = match (ask, &a.target) {
             (Ask::Transfer, Some(t)) => Some(self.transfer_target(&s.case, t).await?),
-            (Ask::Transfer, None) => return Err(OfficeError::field("unit", "请选择接收单位")),
+            (Ask::Transfer, None) => return Err(OfficeError::field("place", "请选择接收单位")),
             _ => None,
         };
         let to = target.as_ref().map(PlacePath::as_str);
@@ -307,13 +307,13 @@ impl Office {
     async fn transfer_target(&self, k: &CaseFile, to: &PlacePath) -> Result<PlacePath> {
         let county = county_of(k).ok_or(OfficeError::NotFound)?;
         if !county.holds(to) || to.depth() <= county.depth() && to.is_government() {
-            return Err(OfficeError::field("unit", "只能移交给本县的学校、村(社区)或乡镇;孩子在外县的,请发协查函"));
+            return Err(OfficeError::field("place", "只能移交给本县的学校、村(社区)或乡镇;孩子在外县的,请发协查函"));
         }
         if self.store.place_at(to, self.clock.today()).await?.is_none() {
-            return Err(OfficeError::field("unit", "没有这个学校或村(社区)"));
+            return Err(OfficeError::field("place", "没有这个学校或村(社区)"));
         }
         if k.unit_path.as_deref() == Some(to.as_str()) {
-            return Err(OfficeError::field("unit", "档案已经在这个单位,不用移交"));
+            return Err(OfficeError::field("place", "档案已经在这个单位,不用移交"));
         }
         Ok(to.clone())
     }

@@ -2,8 +2,7 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use baoxue_domain::access::{Action, Deed};
 use baoxue_domain::case::{Ask, CaseStep, Code, ContactKind, Signed, codes, find, paper, told};
 use baoxue_domain::finding::time_left;
@@ -24,7 +23,7 @@ use crate::app::ledger::listing;
 use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
-use crate::web::frame::files::REASONS;
+use crate::web::frame::files::{REASONS, proof_file};
 use crate::web::frame::shell::{Shell, html, shell};
 use crate::web::frame::view::{ChildView, is_own, trails_of, when};
 use crate::web::frame::visit::Visit;
@@ -545,23 +544,5 @@ pub async fn proof(Visit { app, signed, .. }: Visit, Path((id, proof)): Path<(i6
     let stored = a.stored.clone();
     let bytes = tokio::task::spawn_blocking(move || store.read_file(&stored)).await.map_err(|_| OfficeError::NotFound)??;
     app.office.note(&signed.actor, Deed::ViewProof, &format!("case:{id}"), &a.file_name).await?;
-    Ok(proof_response(&a.media_type, bytes))
-}
-
-/// A stored proof: only what this program encoded itself is shown in the page.
-pub fn proof_response(media_type: &str, bytes: Vec<u8>) -> Response {
-    let mut response = bytes.into_response();
-    let h = response.headers_mut();
-    if let Ok(v) = HeaderValue::from_str(media_type) {
-        h.insert(header::CONTENT_TYPE, v);
-    }
-    let shown = match media_type {
-        "image/jpeg" => "inline",
-        "application/pdf" => "attachment; filename=\"proof.pdf\"",
-        _ => "attachment",
-    };
-    h.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(shown));
-    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
-    h.insert(header::CONTENT_SECURITY_POLICY, policy);
-    response
+    Ok(proof_file(&a.media_type, bytes))
 }

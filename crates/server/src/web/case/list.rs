@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::Query;
-use axum::http::Uri;
 use axum::response::Response;
 use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::case::{Ask, CaseState, codes, find};
@@ -15,7 +14,6 @@ use serde::Deserialize;
 use super::lines::{Line, lines};
 use crate::app::case::listing::CaseList;
 use crate::app::office::{Office, OfficeError};
-use crate::app::place::search::Sought;
 use crate::web::App;
 use crate::web::frame::error::PageError;
 use crate::web::frame::files::{REASONS, ReasonForm, XLSX, file};
@@ -23,7 +21,7 @@ use crate::web::frame::list::{self, Address, Column, Condition, Head, Pager, hea
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::number;
 use crate::web::frame::visit::Visit;
-use crate::web::place::choice::{PlaceOption, places};
+use crate::web::place::choice::{PlaceOption, places, unit_meant};
 
 /// Where the list stands.
 const PATH: &str = "/cases";
@@ -299,12 +297,6 @@ async fn exported(app: &App, actor: &Actor, a: &CasesAddress, reason: Option<&st
     Ok(file(&format!("劝返复学名单({})-{}{masked}.xlsx", of.said(), app.office.clock.today()), XLSX, bytes))
 }
 
-/// The list that an address shows; nothing where it is none.
-pub fn list_at(address: &str) -> Option<CasesAddress> {
-    let uri: Option<Uri> = address.parse().ok().filter(|u: &Uri| u.path() == PATH && u.host().is_none());
-    uri.and_then(|u| Query::try_from_uri(&u).ok()).map(|Query(a)| a)
-}
-
 /// `ids` are the ticked ones; the unit as it was picked, or as it was written.
 #[derive(Deserialize)]
 pub struct AssignForm {
@@ -320,32 +312,12 @@ pub struct AssignForm {
     note: String,
 }
 
-/// The unit that somebody picked or wrote, anywhere in the county in which she works: its name is no secret.
-pub async fn unit_meant(
-    app: &App,
-    actor: &Actor,
-    action: Action,
-    unit: &str,
-    place: &str,
-) -> Result<Option<PlacePath>, PageError> {
-    match (PlacePath::parse(unit), place.trim()) {
-        (Some(picked), _) => Ok(Some(picked)),
-        (None, "") => Ok(None),
-        (None, written) => {
-            let j = actor.county_jurisdiction(action)?;
-            let found = app.office.place_meant(&j, written, Sought::Units).await?;
-            let said = || OfficeError::field("unit", format!("没有“{written}”这个村(社区)、学校或乡镇"));
-            Ok(Some(found.ok_or_else(said)?))
-        }
-    }
-}
-
 pub async fn assign(Visit { app, signed, .. }: Visit, Form(form): Form<AssignForm>) -> Result<Response, PageError> {
     let ids: Vec<i64> = form.ids.split(',').filter_map(|t| t.trim().parse().ok()).collect();
-    let unit = unit_meant(&app, &signed.actor, Action::DecideCase, &form.unit, &form.place).await?;
-    let unit = unit.ok_or_else(|| OfficeError::field("unit", "请选择牵头的学校、村(社区)或乡镇"))?;
+    let unit = unit_meant(&app, &signed.actor.county_jurisdiction(Action::DecideCase)?, &form.unit, &form.place).await?;
+    let unit = unit.ok_or_else(|| OfficeError::field("place", "请选择牵头的学校、村(社区)或乡镇"))?;
     let n = app.office.assign_cases(&signed.actor, &ids, &unit, &form.note).await?;
-    let back = match list_at(&form.list) {
+    let back = match list::address_of::<CasesAddress>(PATH, &form.list) {
         Some(a) => a.at().to_string(),
         None if ids.len() == 1 => format!("/cases/{}", ids[0]),
         None => PATH.to_owned(),

@@ -8,7 +8,6 @@ use baoxue_domain::case::{Ask, CaseStep};
 use baoxue_store::{ContactDetail, PaperDetail, Story};
 use serde::Deserialize;
 
-use super::list::unit_meant;
 use crate::app::case::contact::{Contacting, Kept, MAX_CHILDREN, MAX_PHOTOS, SIGNERS};
 use crate::app::case::paper::Issuing;
 use crate::app::case::work::{Asking, Returning};
@@ -18,6 +17,7 @@ use crate::web::App;
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::go;
 use crate::web::frame::visit::Visit;
+use crate::web::place::choice::unit_meant;
 
 fn back(id: i64, said: &str) -> Response {
     go(&format!("/cases/{id}"), said)
@@ -196,7 +196,7 @@ pub struct AskForm {
 pub async fn ask(Visit { app, signed, .. }: Visit, Path(id): Path<i64>, Form(f): Form<AskForm>) -> Result<Response, PageError> {
     let ask = Ask::find(&f.ask).ok_or(OfficeError::NotFound)?;
     let target = match ask {
-        Ask::Transfer => unit_meant(&app, &signed.actor, Action::WorkCase, &f.unit, &f.place).await?,
+        Ask::Transfer => unit_meant(&app, &signed.actor.county_jurisdiction(Action::WorkCase)?, &f.unit, &f.place).await?,
         _ => None,
     };
     let a = Asking { conclusion: &f.conclusion, reason: &f.reason, checkers: &f.checkers, vouched: &f.vouched, target };

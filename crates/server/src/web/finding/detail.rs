@@ -2,8 +2,7 @@
 
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::finding::{FindingState, Step, time_left};
 use baoxue_domain::ledger::{DROPPED_OUT, all_dispositions, disposition};
@@ -17,6 +16,7 @@ use crate::app::finding::reminders::REMINDED;
 use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::files::proof_file;
 use crate::web::frame::shell::{Shell, html, shell};
 use crate::web::frame::view::{ChildView, when};
 use crate::web::frame::visit::Visit;
@@ -193,22 +193,8 @@ pub async fn proof(Visit { app, signed, .. }: Visit, Path((id, proof)): Path<(i6
     let f = finding_of(&app, &signed.actor, id).await?;
     let all = app.office.store.proofs_of(&f).await?;
     let a = all.into_iter().find(|a| a.id == proof).ok_or(OfficeError::NotFound)?;
-    let store = app.office.store.clone();
-    let bytes = tokio::task::spawn_blocking(move || store.read_file(&a.stored)).await.map_err(|_| OfficeError::NotFound)??;
-    let mut response = bytes.into_response();
-    if let Ok(v) = HeaderValue::from_str(&a.media_type) {
-        response.headers_mut().insert(header::CONTENT_TYPE, v);
-    }
-    // only what this program encoded itself is shown in the page
-    let shown = match a.media_type.as_str() {
-        "image/jpeg" => "inline",
-        "application/pdf" => "attachment; filename=\"proof.pdf\"",
-        _ => "attachment",
-    };
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(shown));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"));
+    let (store, stored) = (app.office.store.clone(), a.stored.clone());
+    let bytes = tokio::task::spawn_blocking(move || store.read_file(&stored)).await.map_err(|_| OfficeError::NotFound)??;
     app.office.note(&signed.actor, Deed::ViewProof, &format!("finding:{id}"), &a.file_name).await?;
-    Ok(response)
+    Ok(proof_file(&a.media_type, bytes))
 }

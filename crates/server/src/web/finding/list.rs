@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::Query;
-use axum::http::Uri;
 use axum::response::Response;
 use baoxue_domain::access::{Action, Actor};
 use baoxue_domain::finding::FindingState;
@@ -15,7 +14,6 @@ use serde::Deserialize;
 use super::lines::{Line, Tab, lines};
 use crate::app::finding::listing::FindingList;
 use crate::app::office::OfficeError;
-use crate::app::place::search::Sought;
 use crate::web::App;
 use crate::web::frame::error::PageError;
 use crate::web::frame::files::{REASONS, ReasonForm};
@@ -24,7 +22,7 @@ use crate::web::frame::list::{self, Address, Column, Condition, Head, Pager, hea
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::number;
 use crate::web::frame::visit::Visit;
-use crate::web::place::choice::{PlaceOption, places};
+use crate::web::place::choice::{PlaceOption, places, unit_meant};
 
 /// Where the list stands.
 const PATH: &str = "/findings";
@@ -261,14 +259,8 @@ pub struct DispatchForm {
     days: String,
 }
 
-/// The list that an address shows; nothing where it is none.
-fn list_at(address: &str) -> Option<FindingsAddress> {
-    let uri: Option<Uri> = address.parse().ok().filter(|u: &Uri| u.path() == PATH && u.host().is_none());
-    uri.and_then(|u| Query::try_from_uri(&u).ok()).map(|Query(a)| a)
-}
-
 pub async fn dispatch(Visit { app, signed, .. }: Visit, Form(form): Form<DispatchForm>) -> Result<Response, PageError> {
-    let back = list_at(&form.list);
+    let back: Option<FindingsAddress> = list::address_of(PATH, &form.list);
     let mut ids: Vec<i64> = form.ids.split(',').filter_map(|t| t.trim().parse().ok()).collect();
     if form.all.is_some() {
         let Some(list) = &back else {
@@ -278,15 +270,7 @@ pub async fn dispatch(Visit { app, signed, .. }: Visit, Form(form): Form<Dispatc
         of.filter.states = vec![FindingState::Open];
         ids = app.office.listed_findings(&signed.actor, &of).await?.iter().map(|f| f.id).collect();
     }
-    let unit = match (PlacePath::parse(&form.unit), form.place.trim()) {
-        (Some(picked), _) => Some(picked),
-        (None, "") => None,
-        (None, written) => {
-            let j = signed.actor.jurisdiction(Action::Dispatch)?;
-            let found = app.office.place_meant(&j, written, Sought::Units).await?;
-            Some(found.ok_or_else(|| OfficeError::Input(format!("没有“{written}”这个村(社区)、学校或乡镇")))?)
-        }
-    };
+    let unit = unit_meant(&app, &signed.actor.jurisdiction(Action::Dispatch)?, &form.unit, &form.place).await?;
     let days = form.days.parse().ok().filter(|d| (1..=60).contains(d));
     let n = app.office.dispatch(&signed.actor, &ids, unit.as_ref(), days).await?;
     Ok(go(&back.unwrap_or_default().at().to_string(), &format!("已交办 {n} 条,到期未答复会自动提醒")))
@@ -298,7 +282,7 @@ mod tests {
 
     #[test]
     fn one_comes_back_to_the_list_and_nowhere_else() {
-        let back = |text: &str| list_at(text).unwrap_or_default().at().to_string();
+        let back = |text: &str| list::address_of::<FindingsAddress>(PATH, text).unwrap_or_default().at().to_string();
         assert_eq!(back("/findings?state=answered&place=g/52/&page=3"), "/findings?state=answered&place=g/52/");
         for bad in ["", "https://example.org/findings?state=open", "//example.org/findings", "/people", "x y"] {
             assert_eq!(back(bad), "/findings", "{bad}");

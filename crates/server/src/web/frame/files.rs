@@ -25,6 +25,24 @@ pub fn file(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response {
     response
 }
 
+/// A stored proof: only what this program encoded itself is shown in the page.
+pub fn proof_file(media_type: &str, bytes: Vec<u8>) -> Response {
+    let mut response = bytes.into_response();
+    let h = response.headers_mut();
+    if let Ok(v) = HeaderValue::from_str(media_type) {
+        h.insert(header::CONTENT_TYPE, v);
+    }
+    let shown = match media_type {
+        "image/jpeg" => "inline",
+        "application/pdf" => "attachment; filename=\"proof.pdf\"",
+        _ => "attachment",
+    };
+    h.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(shown));
+    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
+    h.insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
 /// Why full data are taken away.
 #[derive(Deserialize, Default)]
 pub struct ReasonForm {

@@ -1,5 +1,8 @@
 //! 名单 (the pattern of every list): conditions that stay in the address, heads that sort, pages of a size, and how many there are.
 
+use axum::extract::Query;
+use axum::http::Uri;
+
 use crate::web::frame::view::{number, url_part};
 
 /// No list has more pages.
@@ -57,6 +60,12 @@ impl std::fmt::Display for Address {
         }
         Ok(())
     }
+}
+
+/// What stands in an address, where it is that of a list at `path`: one comes back to a list after an action, and to nothing else.
+pub fn address_of<A: serde::de::DeserializeOwned>(path: &str, address: &str) -> Option<A> {
+    let uri: Option<Uri> = address.parse().ok().filter(|u: &Uri| u.path() == path && u.host().is_none());
+    uri.and_then(|u| Query::try_from_uri(&u).ok()).map(|Query(a)| a)
 }
 
 /// A condition that one click takes away.

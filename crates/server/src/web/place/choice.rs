@@ -1,9 +1,11 @@
 //! 地点条件 (the filter by place): what lists offer to choose.
 
-use baoxue_domain::access::Action;
+use baoxue_domain::access::{Action, Jurisdiction};
 use baoxue_domain::place::PlacePath;
 
 use crate::app::access::accounts::SignedIn;
+use crate::app::office::OfficeError;
+use crate::app::place::search::Sought;
 use crate::web::App;
 use crate::web::frame::error::PageError;
 
@@ -49,4 +51,17 @@ pub async fn places(app: &App, signed: &SignedIn, selected: &str, action: Action
         out.push((chosen.as_str().to_owned(), name.unwrap_or_else(|| chosen.last().to_owned())));
     }
     Ok(out.into_iter().map(|(path, name)| PlaceOption { selected: path == selected, path, name }).collect())
+}
+
+/// The unit that somebody picked, or wrote; nothing where she did neither.
+pub async fn unit_meant(app: &App, j: &Jurisdiction, unit: &str, place: &str) -> Result<Option<PlacePath>, PageError> {
+    match (PlacePath::parse(unit), place.trim()) {
+        (Some(picked), _) => Ok(Some(picked)),
+        (None, "") => Ok(None),
+        (None, written) => {
+            let found = app.office.place_meant(j, written, Sought::Units).await?;
+            let said = || OfficeError::field("place", format!("没有“{written}”这个村(社区)、学校或乡镇"));
+            Ok(Some(found.ok_or_else(said)?))
+        }
+    }
 }
