@@ -3,5 +3,6 @@
 pub mod asks;
 pub mod contacts;
 pub mod files;
+pub mod filter;
 pub mod papers;
 pub mod returns;
