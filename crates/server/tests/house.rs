@@ -188,8 +188,16 @@ fn what_is_never_there() {
     let of_server: Vec<(String, String)> =
         sources("crates/server/src").into_iter().filter(|f| !f.0.contains("/tests/")).collect();
     // who asks for everybody's: a run, and what goes by the clock
-    let for_all =
-        ["newest_findings(", "established_children(", ".histories(", "overdue_tasks(", "expired_establishments(", ".child_of("];
+    let for_all = [
+        "newest_findings(",
+        "established_children(",
+        ".histories(",
+        "overdue_tasks(",
+        "expired_establishments(",
+        ".child_of(",
+        "newest_cases(",
+        "children_with_open_cases(",
+    ];
     let may = ["app/comparison/", "app/finding/dispatch.rs"];
     for (path, text) in &of_server {
         for look_up in for_all.iter().filter(|l| text.contains(**l)) {

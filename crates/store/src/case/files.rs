@@ -341,8 +341,12 @@ impl Store {
         self.all(&sql, binds![child.id]).await?.iter().map(|r| case_file(&self.vault, r)).collect()
     }
 
-    /// The newest file of each of these children that goes on, or did; for what acts for no person: runs, the clock, and whoever has looked
-    /// the child up already.
+    /// The file of a child that goes on, else the newest that did.
+    pub async fn newest_case(&self, child: &ChildRow) -> Result<Option<CaseFile>> {
+        Ok(self.newest_cases(&[child.id]).await?.remove(&child.id))
+    }
+
+    /// The same of many; for what acts for no person: runs and the clock.
     pub async fn newest_cases(&self, children: &[i64]) -> Result<FxHashMap<i64, CaseFile>> {
         let mut out: FxHashMap<i64, CaseFile> = FxHashMap::default();
         for part in children.chunks(AT_ONCE) {

@@ -197,7 +197,7 @@ impl Office {
             Ground::Finding(f, _) => Some(f.id),
             Ground::Report => None,
         };
-        let known = self.store.newest_cases(&[child.id]).await?.remove(&child.id);
+        let known = self.store.newest_case(child).await?;
         let begun = match ground {
             Ground::Report => CaseFacts::reported(),
             Ground::Finding(_, confirmed) => CaseFacts::found(confirmed),

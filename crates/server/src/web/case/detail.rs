@@ -311,11 +311,10 @@ async fn siblings(app: &App, actor: &baoxue_domain::access::Actor, c: &ChildRow)
         return Ok(Vec::new());
     }
     let ids: Vec<i64> = store.search(phone, &j).await?.into_iter().filter(|id| *id != c.id).collect();
-    let files = store.newest_cases(&ids).await?;
     let mut out = Vec::new();
     for id in ids.into_iter().take(10) {
         let Some(o) = store.child(id, &j).await?.filter(|o| o.profile.phone == phone) else { continue };
-        let file = files.get(&o.id).filter(|k| k.facts.state.is_open());
+        let file = store.newest_case(&o).await?;
         out.push(Sibling {
             child: o.id,
             about: format!(
