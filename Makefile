@@ -51,7 +51,7 @@ cluster: setup web
 lint: setup web
 	cargo fmt --all --check
 	cargo clippy --all-targets --locked -- -D warnings
-	cd web && npx tsc --noEmit
+	cd web && npx tsc --noEmit && npx tsc --noEmit -p tsconfig.worker.json
 	node tests/templates.mjs
 
 fmt:

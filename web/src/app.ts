@@ -1,5 +1,8 @@
 // What must run in the browser: everything works without it, only less comfortably.
 import htmx from "htmx.org";
+import { dropKept } from "./offline/people";
+import { smaller } from "./page/photo";
+import { pad } from "./page/signature";
 
 declare global {
   interface Window { htmx: typeof htmx }
@@ -77,6 +80,16 @@ function closePanel() {
 document.addEventListener("keydown", (e) => {
   if (e.key === "Escape") closePanel();
 });
+
+// 手机里还有没上传的记录:每一页都看得见
+const unsent = Number(localStorage.getItem("offline-waiting") ?? 0);
+if (unsent > 0) {
+  const link = document.createElement("a");
+  link.href = "/offline";
+  link.className = "tag v-explained";
+  link.textContent = `${unsent} 条待上传`;
+  one(".who")?.prepend(link);
+}
 
 // 选列:这台电脑上记住
 for (const table of all<HTMLTableElement>("table[data-columns]")) {
@@ -165,6 +178,15 @@ document.addEventListener("submit", (e) => {
     }
   }
 });
+// 退出登录:存在手机里的档案一并删除,没有上传的记录不删
+all<HTMLFormElement>("form[action='/log-out']").forEach((form) => form.addEventListener("submit", (e) => {
+  if (!localStorage.getItem("offline") || form.dataset.dropped) return;
+  e.preventDefault();
+  void dropKept().finally(() => {
+    form.dataset.dropped = "1";
+    form.submit();
+  });
+}));
 const lock = (form: HTMLFormElement, on: boolean) => all<HTMLButtonElement>("button", form).forEach((b) => (b.disabled = on));
 // forms that answer with a file or with a page of their own leave
 const staysHere = (form: HTMLFormElement) => form.dataset.leave === undefined && !document.body.classList.contains("bare");
@@ -320,22 +342,6 @@ all<HTMLSelectElement>("[data-disposition]").forEach((select) => {
     hint.textContent = proof ? `需要:${proof}` : select.value === "dropped-out" ? "请在下面写明孩子现在的情况" : "";
   });
 });
-const LONGEST = 1600;
-async function smaller(file: File): Promise<File> {
-  if (!file.type.startsWith("image/") || file.size < 400_000) return file;
-  try {
-    const picture = await createImageBitmap(file);
-    const scale = Math.min(1, LONGEST / Math.max(picture.width, picture.height));
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.round(picture.width * scale);
-    canvas.height = Math.round(picture.height * scale);
-    canvas.getContext("2d")!.drawImage(picture, 0, 0, canvas.width, canvas.height);
-    const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/jpeg", 0.8));
-    return blob && blob.size < file.size ? new File([blob], file.name.replace(/\.\w+$/, ".jpg"), { type: "image/jpeg" }) : file;
-  } catch {
-    return file;
-  }
-}
 all<HTMLInputElement>("[data-photos]").forEach((input) => {
   const list = one<HTMLElement>("[data-photo-list]")!;
   input.addEventListener("change", async () => {
@@ -361,39 +367,11 @@ all<HTMLFormElement>("[data-contact]").forEach((form) => {
     if (field.name === "signed") pads.hidden = field.value !== "on-screen";
   });
   all<HTMLCanvasElement>("[data-sign]", form).forEach((canvas) => {
-    const pen = canvas.getContext("2d")!;
     const file = one<HTMLInputElement>(`[name="sign-${canvas.dataset.sign}"]`, form)!;
-    const clear = (): void => {
-      pen.fillStyle = "#fff";
-      pen.fillRect(0, 0, canvas.width, canvas.height);
-      file.value = "";
-    };
-    clear();
-    const at = (e: PointerEvent): [number, number] => {
-      const box = canvas.getBoundingClientRect();
-      return [((e.clientX - box.left) * canvas.width) / box.width, ((e.clientY - box.top) * canvas.height) / box.height];
-    };
-    canvas.addEventListener("pointerdown", (e) => {
-      canvas.setPointerCapture(e.pointerId);
-      pen.lineWidth = 4;
-      pen.lineCap = "round";
-      pen.strokeStyle = "#000";
-      pen.beginPath();
-      pen.moveTo(...at(e));
-      e.preventDefault();
-    });
-    canvas.addEventListener("pointermove", (e) => {
-      if (!canvas.hasPointerCapture(e.pointerId)) return;
-      pen.lineTo(...at(e));
-      pen.stroke();
-    });
-    canvas.addEventListener("pointerup", () => {
-      canvas.toBlob((blob) => {
-        if (!blob) return;
-        const carrier = new DataTransfer();
-        carrier.items.add(new File([blob], `${canvas.dataset.sign}.png`, { type: "image/png" }));
-        file.files = carrier.files;
-      }, "image/png");
+    const clear = pad(canvas, (picture) => {
+      const carrier = new DataTransfer();
+      if (picture) carrier.items.add(new File([picture], `${canvas.dataset.sign}.png`, { type: "image/png" }));
+      file.files = carrier.files;
     });
     one<HTMLButtonElement>(`[data-sign-clear="${canvas.dataset.sign}"]`, form)!.addEventListener("click", clear);
   });

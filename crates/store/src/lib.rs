@@ -10,6 +10,7 @@ mod comparison;
 mod finding;
 mod ground;
 mod ledger;
+mod offline;
 mod place;
 mod roster;
 
@@ -44,6 +45,8 @@ pub use ledger::child::{AsOf, ChildPage, ChildRow, LedgerQuery, LedgerRow, Liste
 pub use ledger::class_count::ClassCount;
 pub use ledger::search::{MAX_FOUND, SearchKind, asks_for_number, tokens_of};
 pub use ledger::standing::{Established, History, NewEstablishment};
+pub use offline::devices::{NewDevice, OfflineDevice, OfflineKey};
+pub use offline::records::{DONE, HELD, NewRecord, OfflinePart, OfflineRecord, PUT_ASIDE};
 pub use place::places::{NewPlace, Place};
 pub use place::relocation::{Relocated, Relocation};
 pub use roster::batch::{Batch, BatchState, NewBatch};

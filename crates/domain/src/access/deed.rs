@@ -84,6 +84,11 @@ deeds! {
     DecideCase "decide-case" "审批劝返" false,
     RecordContact "record-contact" "登记联系家访" false,
     AssignCase "assign-case" "指定劝返单位" false,
+    EnrolDevice "enrol-device" "启用离线设备" false,
+    EndDevice "end-device" "停用离线设备" false,
+    KeepOffline "keep-offline" "档案存入手机" false,
+    HoldRecord "hold-record" "手机记录待处理" false,
+    SettleRecord "settle-record" "处理手机记录" false,
     PutPlaces "put-places" "维护区划" false,
     ClosePlace "close-place" "撤并" false,
     RelocatePlace "relocate-place" "改名或并入" false,
@@ -100,7 +105,7 @@ impl Deed {
 }
 
 /// 审计对象 (subjects): what a deed may be about, code and word. A subject is written `child:12`.
-pub const SUBJECTS: [(&str, &str); 14] = [
+pub const SUBJECTS: [(&str, &str); 16] = [
     ("child", "学生"),
     ("finding", "核实"),
     ("case", "劝返档案"),
@@ -114,6 +119,8 @@ pub const SUBJECTS: [(&str, &str); 14] = [
     ("source", "名册来源"),
     ("setting", "参数"),
     ("request", "待复核"),
+    ("device", "离线设备"),
+    ("record", "手机记录"),
     ("page", "页面"),
 ];
 

@@ -210,6 +210,10 @@ policy! {
         "网络安全等级保护三级", "登录后多久不操作须重新登录";
     session_hours: i64, "session-hours", "登录有效(小时)", "12", Bounds::Number(1, 12), ManageUsers,
         "网络安全等级保护三级", "一次登录最长有效多久";
+    device_days: i64, "device-days", "离线设备有效(天)", "30", Bounds::Number(1, 90), ManageUsers,
+        "本系统默认", "手机启用离线办理后,几天内没有登录过,上传的记录就要本人登录确认";
+    cache_days: i64, "cache-days", "离线档案保留(天)", "7", Bounds::Number(1, 30), ManageUsers,
+        "本系统默认", "手机几天没有联网,存在手机里供查看的档案就删除;没有上传的记录不删";
     learn_from_decisions: bool, "learn-from-decisions", "权重从人工认定学习", "0", Bounds::YesOrNo, ManageSettings,
         "本系统默认", "否:认定只约束它说到的那几对;是:各项证据的分量也从认定中学习,用了的比对会写明";
 }

@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod ledger;
 pub mod link;
 pub mod office;
+pub mod offline;
 pub mod place;
 pub mod process;
 pub mod roster;

@@ -8,6 +8,7 @@ pub mod frame;
 mod home;
 pub mod installation;
 pub mod ledger;
+pub mod offline;
 pub mod place;
 pub mod roster;
 #[cfg(test)]

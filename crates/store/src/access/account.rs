@@ -242,9 +242,10 @@ impl Tx {
         Ok(())
     }
 
-    /// Forgets in which browsers an account has logged in.
-    pub async fn forget_devices(&mut self, account: i64) -> Result<()> {
+    /// Forgets in which browsers an account has logged in, and ends its offline devices.
+    pub async fn forget_devices(&mut self, account: i64, now: i64) -> Result<()> {
         self.run("DELETE FROM device WHERE account_id = $1", binds![account]).await?;
+        self.end_offline_devices(account, None, now).await?;
         Ok(())
     }
 
@@ -303,11 +304,12 @@ impl Tx {
         Ok(self.run(sql, binds![step, account]).await? == 1)
     }
 
-    /// Closes or reopens an account; closing ends its sessions.
+    /// Closes or reopens an account; closing ends its sessions and offline devices.
     pub async fn set_disabled(&mut self, account: i64, at: Option<i64>) -> Result<()> {
         self.run("UPDATE account SET disabled_at = $1 WHERE id = $2", binds![at, account]).await?;
-        if at.is_some() {
+        if let Some(at) = at {
             self.run("DELETE FROM session WHERE account_id = $1", binds![account]).await?;
+            self.end_offline_devices(account, None, at).await?;
         }
         Ok(())
     }

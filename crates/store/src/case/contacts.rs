@@ -35,6 +35,12 @@ pub struct ContactDetail {
     /// 下一步
     #[serde(default)]
     pub next: String,
+    /// When it was written down by the clock of a phone, where that was without signal; no order goes by it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub phone_time: String,
+    /// 位置, where whoever recorded it had it added.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub position: String,
 }
 
 /// A contact.
@@ -59,6 +65,8 @@ pub struct Contact {
     pub recorded_by: String,
     /// Of how many children it spoke.
     pub cases: i64,
+    /// Photos and signatures that are still on the phone.
+    pub awaited: i64,
 }
 
 impl LookedUp for Contact {
@@ -88,6 +96,8 @@ pub struct NewContact<'a> {
     pub by: i64,
     /// The unit of whoever did it.
     pub unit: Option<&'a str>,
+    /// Photos and signatures that come after it.
+    pub awaited: i64,
 }
 
 fn place(key: &str) -> String {
@@ -98,7 +108,7 @@ impl Store {
     /// Contacts of a case, the oldest first.
     pub async fn contacts_of(&self, k: &CaseFile) -> Result<Vec<Contact>> {
         let sql = "SELECT o.id, o.key, o.kind, o.on_day, o.outcome, o.signed, o.detail, o.recorded_at, a.name,
-                     (SELECT COUNT(*) FROM contact_case n WHERE n.contact_id = o.id)
+                     (SELECT COUNT(*) FROM contact_case n WHERE n.contact_id = o.id), o.awaited
                    FROM contact_case x JOIN contact o ON o.id = x.contact_id LEFT JOIN account a ON a.id = o.recorded_by
                    WHERE x.case_id = $1 ORDER BY o.on_day, o.id";
         let row = |r: &Row| {
@@ -114,6 +124,7 @@ impl Store {
                 recorded_at: r.int(7)?,
                 recorded_by: r.opt_text(8)?.unwrap_or_default(),
                 cases: r.int(9)?,
+                awaited: r.int(10)?,
             })
         };
         self.all(sql, binds![k.id]).await?.iter().map(row).collect()
@@ -136,6 +147,11 @@ impl Store {
             String::from_utf8_lossy(&plain)
         );
         Ok(Some((r.int(1)?, cases, said)))
+    }
+
+    /// The number of the contact that was recorded under a key.
+    pub async fn contact_number(&self, key: &str) -> Result<Option<i64>> {
+        self.one("SELECT id FROM contact WHERE key = $1", binds![key]).await?.map(|r| r.int(0)).transpose()
     }
 
     /// The day of the last contact of each of these cases.
@@ -162,16 +178,22 @@ impl NewContact<'_> {
 impl Tx {
     /// Writes a contact down; `None`: this one was sent before, and is there already.
     pub async fn add_contact(&mut self, store: &Store, new: &NewContact<'_>, cases: &[i64]) -> Result<Option<i64>> {
-        let sql = "INSERT INTO contact (key, kind, on_day, outcome, signed, detail, recorded_at, recorded_by, unit_path)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (key) DO NOTHING RETURNING id";
+        let sql = "INSERT INTO contact (key, kind, on_day, outcome, signed, detail, recorded_at, recorded_by, unit_path, awaited)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (key) DO NOTHING RETURNING id";
         let sealed = store.vault().seal(&place(new.key), &serde_json::to_vec(new.detail).map_err(|_| StoreError::Damaged)?)?;
-        let values =
-            binds![new.key, new.kind.code(), new.on, new.outcome, new.signed.map(Signed::code), sealed, new.at, new.by, new.unit];
+        let signed = new.signed.map(Signed::code);
+        let values = binds![new.key, new.kind.code(), new.on, new.outcome, signed, sealed, new.at, new.by, new.unit, new.awaited];
         let Some(r) = self.one(sql, values).await? else { return Ok(None) };
         let id = r.int(0)?;
         for case in cases {
             self.run("INSERT INTO contact_case (contact_id, case_id) VALUES ($1, $2)", binds![id, *case]).await?;
         }
         Ok(Some(id))
+    }
+
+    /// A photo or signature of a contact came from the phone.
+    pub async fn awaited_came(&mut self, contact: i64) -> Result<()> {
+        self.run("UPDATE contact SET awaited = awaited - 1 WHERE id = $1 AND awaited > 0", binds![contact]).await?;
+        Ok(())
     }
 }

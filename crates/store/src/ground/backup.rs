@@ -13,7 +13,7 @@ use crate::ground::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 45] = [
+const TABLES: [&str; 49] = [
     "account",
     "account_request",
     "account_notice",
@@ -55,6 +55,10 @@ const TABLES: [&str; 45] = [
     "event",
     "file",
     "proof",
+    "offline_key",
+    "offline_device",
+    "offline_record",
+    "offline_part",
     "establishment",
     "standing",
     "job",

@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (7, include_str!("../../migrations/0007_task.sql")),
     (8, include_str!("../../migrations/0008_reminders.sql")),
     (9, include_str!("../../migrations/0009_case.sql")),
+    (10, include_str!("../../migrations/0010_offline.sql")),
 ];
 
 /// Any number that nothing else locks.

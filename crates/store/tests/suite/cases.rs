@@ -130,6 +130,7 @@ async fn a_contact_that_is_sent_twice_is_one() {
                     at: NOW,
                     by: 1,
                     unit: None,
+                    awaited: 0,
                 };
                 let mut tx = p.store.begin().await.unwrap();
                 let made = tx.add_contact(&p.store, &new, &[id]).await.unwrap();

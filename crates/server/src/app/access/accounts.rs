@@ -210,6 +210,9 @@ impl Office {
     pub async fn log_out(&self, s: &SignedIn) -> Result<()> {
         let mut tx = self.store.begin().await?;
         tx.end_session(s.actor.account, &s.session.digest).await?;
+        if let Some(browser) = &s.device {
+            tx.drop_offline_cache(s.actor.account, &digest_of(browser), self.now()).await?;
+        }
         self.audit(&mut tx, &s.actor, Deed::LogOut, &format!("account:{}", s.actor.account), "").await?;
         tx.commit().await?;
         Ok(())

@@ -206,7 +206,7 @@ impl Office {
             if outgrown {
                 let nobodys = hash(&crate::app::access::password::new_password()?)?;
                 tx.set_password(r.account, &nobodys, None, None).await?;
-                tx.forget_devices(r.account).await?;
+                tx.forget_devices(r.account, now).await?;
                 let said = "您的账号现在通到另一单位,为安全起见原密码已停用:请在登录页“忘记密码或换了手机”里自己设一个新密码";
                 tx.tell(self.store.vault(), r.account, said, now).await?;
             }
@@ -215,7 +215,7 @@ impl Office {
             }
             if let Some(hash) = &r.password_hash {
                 tx.set_password(r.account, hash, None, None).await?;
-                tx.forget_devices(r.account).await?;
+                tx.forget_devices(r.account, now).await?;
                 // what others asked in her name is over
                 tx.withdraw_requests(r.account, Some(RequestKind::Password), by.map(|a| a.account), now).await?;
                 if r.forget_factor {

@@ -152,7 +152,7 @@ impl Office {
         let now = self.now();
         let mut tx = self.store.begin().await?;
         tx.set_password(account.id, &hashed, Some(now + FIRST_MS), None).await?;
-        tx.forget_devices(account.id).await?;
+        tx.forget_devices(account.id, now).await?;
         if forget_factor {
             tx.set_totp(account.id, None).await?;
         }

@@ -40,6 +40,8 @@ pub struct Contacting<'a> {
 pub struct Kept {
     pub photos: Vec<KeptProof>,
     pub signatures: Vec<(&'static str, KeptProof)>,
+    /// Photos that a phone sends after it, and whose signatures.
+    pub later: (usize, Vec<&'static str>),
 }
 
 struct Checked {
@@ -74,10 +76,16 @@ impl Office {
             witness: text_of("witness", &d.witness, MAX_LINE)?,
             typed_for: text_of("typed_for", &d.typed_for, MAX_LINE)?,
             next: text_of("next", &d.next, MAX_LINE)?,
+            phone_time: text_of("on", &d.phone_time, MAX_LINE)?,
+            position: text_of("words", &d.position, MAX_LINE)?,
         };
         let signed = Signed::find(c.signed);
-        let signers: std::collections::BTreeSet<&str> = kept.signatures.iter().map(|s| s.0).collect();
-        check_contact(kind, kept.photos.len(), signed, signers.len(), &detail.witness, c.outcome)?;
+        let (photos, later) = (kept.photos.len() + kept.later.0, kept.later.1.iter().copied());
+        let signers: std::collections::BTreeSet<&str> = kept.signatures.iter().map(|s| s.0).chain(later).collect();
+        if photos > MAX_PHOTOS {
+            return Err(OfficeError::field("photos", format!("照片最多 {MAX_PHOTOS} 张")));
+        }
+        check_contact(kind, photos, signed, signers.len(), &detail.witness, c.outcome)?;
         Ok(Checked { kind, on, signed: signed.filter(|_| kind.is_visit()), detail })
     }
 
@@ -92,9 +100,6 @@ impl Office {
         }
         if ids.len() > MAX_CHILDREN {
             return Err(OfficeError::Input(format!("一次联系最多登记 {MAX_CHILDREN} 名儿童")));
-        }
-        if kept.photos.len() > MAX_PHOTOS {
-            return Err(OfficeError::field("photos", format!("照片最多 {MAX_PHOTOS} 张")));
         }
         // a record moves nothing that another person decides: what she did meanwhile stands, and this is added to it
         for _ in 0..TRIES {
@@ -135,6 +140,7 @@ impl Office {
             at: self.now(),
             by: actor.account,
             unit: unit.as_deref(),
+            awaited: (kept.later.0 + kept.later.1.len()) as i64,
         };
         let numbers: Vec<i64> = seen.iter().map(|s| s.case.id).collect();
         let last = self.store.last_contacts(&numbers).await?;

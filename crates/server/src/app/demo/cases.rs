@@ -107,7 +107,7 @@ impl Day<'_> {
         let signed = if visit { "on-paper" } else { "" };
         let c = Contacting { key: &key, kind, on: &on, outcome, signed, detail, also: Vec::new() };
         let photos = if visit { vec![self.photo("家访.jpg").await?] } else { Vec::new() };
-        self.office.record_contact(self.works, case, &c, Kept { photos, signatures: Vec::new() }).await?;
+        self.office.record_contact(self.works, case, &c, Kept { photos, ..Kept::default() }).await?;
         Ok(())
     }
 

@@ -17,6 +17,14 @@ use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::when;
 use crate::web::frame::visit::Visit;
 
+/// A phone on which one works without signal.
+struct DeviceView {
+    id: i64,
+    name: String,
+    enrolled: String,
+    seen: String,
+}
+
 struct SessionView {
     name: String,
     browser: String,
@@ -33,6 +41,7 @@ struct Me {
     login: String,
     grants: Vec<(String, String)>,
     sessions: Vec<SessionView>,
+    devices: Vec<DeviceView>,
     second_factor: bool,
 }
 
@@ -48,7 +57,12 @@ pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
     let paths: Vec<&str> = signed.actor.grants.iter().map(|g| g.path.as_str()).collect();
     let trails = app.office.trails(&paths).await?;
     let sessions = app.office.store.sessions_of(signed.actor.account).await?;
+    let devices = app.office.store.offline_devices(signed.actor.account).await?;
     let me = Me {
+        devices: devices
+            .into_iter()
+            .map(|d| DeviceView { id: d.id, name: d.name, enrolled: when(d.enrolled_at), seen: when(d.seen_at) })
+            .collect(),
         shell: shell(&app, &signed, &headers, "我的账号", "/me").await?,
         login: signed.actor.login.clone(),
         grants: signed
@@ -81,6 +95,11 @@ pub async fn end_session(Visit { app, signed, .. }: Visit, Path(name): Path<Stri
 pub async fn end_other_sessions(Visit { app, signed, .. }: Visit) -> Result<Response, PageError> {
     let n = app.office.end_other_sessions(&signed).await?;
     Ok(go("/me", &format!("已退出其他设备 {n} 台")))
+}
+
+pub async fn end_device(Visit { app, signed, .. }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
+    app.office.end_own_device(&signed.actor, id).await?;
+    Ok(go("/me", "已停用。那部手机下次联网时删除存在里面的档案;没有上传的记录上传后由您确认"))
 }
 
 pub async fn notices_read(State(app): State<Arc<App>>, Extension(signed): Extension<SignedIn>) -> Result<Response, PageError> {

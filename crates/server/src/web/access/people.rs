@@ -287,6 +287,8 @@ struct Person {
     /// A school with its own teachers: nobody has to confirm, and substitutes have a last day.
     school: bool,
     sessions: usize,
+    /// Phones on which she works without signal: name, last heard of.
+    devices: Vec<(String, String)>,
     /// What waits for a second person.
     waiting: Vec<String>,
     /// What the owner asked for and nobody has vouched for.
@@ -319,6 +321,7 @@ pub async fn person(Visit { app, signed, headers }: Visit, Path(login): Path<Str
         disabled: a.disabled_at.is_some(),
         created: when(a.created_at),
         sessions: store.sessions_of(a.id).await?.len(),
+        devices: store.offline_devices(a.id).await?.into_iter().map(|d| (d.name, when(d.seen_at))).collect(),
         grants: grants
             .into_iter()
             .map(|g| GrantView {
@@ -405,6 +408,12 @@ pub async fn vouch(
         "已核对;另一名管理员复核后,对方的新密码生效"
     };
     Ok(go(&page_of(&login), said))
+}
+
+/// 手机丢失
+pub async fn end_devices(Visit { app, signed, .. }: Visit, Path(login): Path<String>) -> Result<Response, PageError> {
+    let n = app.office.end_devices_of(&signed.actor, &login).await?;
+    Ok(go(&format!("/people/{login}"), &format!("已停用离线手机 {n} 部")))
 }
 
 pub async fn disable(Visit { app, signed, .. }: Visit, Path(login): Path<String>) -> Result<Response, PageError> {

@@ -250,6 +250,9 @@ fn lines_of(c: &Contact) -> Vec<(&'static str, String)> {
         ("见证人", d.witness.clone()),
         ("代录", if d.typed_for.is_empty() { String::new() } else { format!("代 {} 录入", d.typed_for) }),
         ("下一步", d.next.clone()),
+        ("手机记录于", d.phone_time.clone()),
+        ("位置", d.position.clone()),
+        ("还没有传来", if c.awaited > 0 { format!("照片和签字 {} 张,还在手机里", c.awaited) } else { String::new() }),
         ("同时联系", if c.cases > 1 { format!("共 {} 名儿童", c.cases) } else { String::new() }),
     ];
     all.into_iter().filter(|l| !l.1.is_empty()).collect()

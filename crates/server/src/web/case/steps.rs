@@ -89,6 +89,7 @@ pub async fn contact(Visit { app, signed, .. }: Visit, Path(id): Path<i64>, mut 
             witness: of("witness").to_owned(),
             typed_for: of("typed_for").to_owned(),
             next: of("next").to_owned(),
+            ..ContactDetail::default()
         },
         also,
     };

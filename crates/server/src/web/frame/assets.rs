@@ -16,6 +16,11 @@ pub fn address(name: &str) -> String {
     format!("/assets/{name}?v={version}")
 }
 
+/// A script's text.
+pub fn text(name: &str) -> String {
+    Dist::get(name).map(|f| String::from_utf8_lossy(&f.data).into_owned()).unwrap_or_default()
+}
+
 /// Whether the assets were built before the program.
 pub fn are_built() -> bool {
     Dist::get("app.css").is_some()

@@ -96,7 +96,7 @@ pub async fn check(
 }
 
 /// Routes that show people as they are: names, numbers, telephones of children, or what others did.
-const CLEAR: [&str; 19] = [
+const CLEAR: [&str; 21] = [
     "/children/{id}",
     "/children/{id}/panel",
     "/children/{id}/rows",
@@ -108,6 +108,8 @@ const CLEAR: [&str; 19] = [
     "/findings/{id}",
     "/findings",
     "/inbox",
+    "/held",
+    "/held/{id}",
     "/review",
     "/runs/{id}/changes",
     "/checks/{run}/{check}",
@@ -134,6 +136,7 @@ fn subject_of(route: &str, path: &str) -> String {
         Some("children") => format!("child:{second}"),
         Some("findings") if !second.is_empty() => format!("finding:{second}"),
         Some("cases") if second.bytes().all(|b| b.is_ascii_digit()) && !second.is_empty() => format!("case:{second}"),
+        Some("held") if !second.is_empty() => format!("record:{second}"),
         Some("people") if !second.is_empty() => format!("person:{second}"),
         Some("rosters") if !second.is_empty() => format!("batch:{second}"),
         Some("runs") if !second.is_empty() => format!("run:{second}"),
@@ -217,12 +220,13 @@ fn enter(request: &Request) -> Response {
 /// Security headers. Pages with children are never kept by the browser; whoever came over TLS once comes over it always.
 pub async fn headers(State(tls): State<bool>, request: Request, next: Next) -> Response {
     let asset = request.uri().path().starts_with("/assets/");
+    let phone = request.uri().path() == "/offline";
     let mut response = next.run(request).await;
     let h = response.headers_mut();
     // a page may allow less than that
     h.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; \
-         manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+         manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ));
     let mut set = |name: header::HeaderName, value: &'static str| {
         h.insert(name, HeaderValue::from_static(value));
@@ -231,7 +235,13 @@ pub async fn headers(State(tls): State<bool>, request: Request, next: Next) -> R
     set(header::X_FRAME_OPTIONS, "DENY");
     set(header::REFERRER_POLICY, "same-origin");
     set(header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-    set(header::HeaderName::from_static("permissions-policy"), "geolocation=(), microphone=(), payment=(), usb=()");
+    // where a visit was, on the one page that may add it
+    let where_from = if phone {
+        "geolocation=(self), microphone=(), payment=(), usb=()"
+    } else {
+        "geolocation=(), microphone=(), payment=(), usb=()"
+    };
+    set(header::HeaderName::from_static("permissions-policy"), where_from);
     if tls {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }

@@ -16,6 +16,7 @@ use crate::web::finding::{detail, inbox, list, steps, units};
 use crate::web::frame::{assets, guard};
 use crate::web::installation::{help, settings};
 use crate::web::ledger::{children, ledgers};
+use crate::web::offline::{held, phone};
 use crate::web::place::{search, switch, tree};
 use crate::web::roster::rosters;
 use crate::web::{App, home};
@@ -63,6 +64,9 @@ pub struct Routes {
 const FORM_BYTES: usize = 256 << 10;
 /// Bytes of one upload of rosters: several files at once, each within its own limit.
 const UPLOAD_BYTES: usize = 512 << 20;
+/// Bytes of a sealed record and of a sealed photo of a phone.
+const RECORD_BYTES: usize = 64 << 10;
+const PART_BYTES: usize = 2 << 20;
 /// Bytes of an answer with its photos.
 const ANSWER_BYTES: usize = 64 << 20;
 
@@ -80,6 +84,11 @@ impl Routes {
 
     fn post<H: Handler<T, Arc<App>>, T: 'static>(self, path: &'static str, need: Need, handler: H) -> Self {
         self.add("POST", path, need, post(handler).layer(DefaultBodyLimit::max(FORM_BYTES)))
+    }
+
+    /// What a phone signed and sends without a session.
+    fn sealed<H: Handler<T, Arc<App>>, T: 'static>(self, path: &'static str, bytes: usize, handler: H) -> Self {
+        self.add("POST", path, Need::Nobody, post(handler).layer(DefaultBodyLimit::max(bytes)))
     }
 
     fn upload<H: Handler<T, Arc<App>>, T: 'static>(self, path: &'static str, need: Need, bytes: usize, handler: H) -> Self {
@@ -115,6 +124,7 @@ pub fn all(app: &Arc<App>) -> Routes {
         .get("/me", SignedIn, me::page)
         .post("/me/sessions/{name}/end", SignedIn, me::end_session)
         .post("/me/sessions/end-others", SignedIn, me::end_other_sessions)
+        .post("/me/devices/{id}/end", SignedIn, me::end_device)
         .post("/me/notices", SignedIn, me::notices_read)
         .get("/place", SignedIn, switch::page)
         .post("/place", SignedIn, switch::switch)
@@ -209,6 +219,20 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/cases/{id}/description", May(A::WorkCase), case::steps::describe)
         .post("/cases/{id}/papers", May(A::WorkCase), case::steps::paper)
         .post("/cases/{id}/papers/{paper}", May(A::WorkCase), case::steps::serve)
+        // 离线办理
+        .get("/offline", Nobody, phone::page)
+        .get("/worker.js", Nobody, phone::worker)
+        .get("/manifest.webmanifest", Nobody, phone::manifest)
+        .get("/offline/data", May(A::WorkCase), phone::data)
+        .post("/offline/devices", May(A::WorkCase), phone::enrol)
+        .sealed("/offline/hello", RECORD_BYTES, phone::hello)
+        .sealed("/offline/records/{key}", RECORD_BYTES, phone::record)
+        .sealed("/offline/records/{key}/parts/{n}", PART_BYTES, phone::part)
+        .get("/held", SignedIn, held::list)
+        .get("/held/{id}", SignedIn, held::record)
+        .get("/held/{id}/parts/{n}", SignedIn, held::picture)
+        .post("/held/{id}/submission", May(A::WorkCase), held::submit)
+        .post("/held/{id}/putting-aside", SignedIn, held::put_aside)
         // 设置
         .get("/places", May(A::ManagePlaces), tree::page)
         .upload("/places", May(A::ManagePlaces), ANSWER_BYTES, tree::put)
@@ -231,6 +255,7 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/people/{login}/grant", PEOPLE, people::grant)
         .post("/people/{login}/end-grant", PEOPLE, people::end_grant)
         .post("/people/{login}/vouch", PEOPLE, people::vouch)
+        .post("/people/{login}/end-devices", PEOPLE, people::end_devices)
         .post("/people/{login}/disable", PEOPLE, people::disable)
         .post("/people/{login}/enable", PEOPLE, people::enable)
         .get("/confirmations", May(A::ConfirmAccounts), confirmations::page)

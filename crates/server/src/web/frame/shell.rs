@@ -84,6 +84,7 @@ const NAV: &[Place] = &[
     ("", "待核实", "/inbox", "inbox", Some(Action::AnswerFinding)),
     ("", "交办核实", "/findings", "send", Some(Action::Dispatch)),
     ("", "劝返档案", "/cases", "review", Some(Action::ViewCases)),
+    ("", "离线办理", "/offline", "inbox", Some(Action::WorkCase)),
     ("", "劝返看板", "/case-board", "compare", Some(Action::ViewCases)),
     ("", "台账", "/ledgers/suspected", "ledger", Some(Action::ViewLedger)),
     ("", "班级清点", "/classes", "check", Some(Action::CountClasses)),

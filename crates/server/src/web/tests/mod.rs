@@ -7,6 +7,7 @@ mod entering;
 mod journeys;
 mod ledgers;
 mod lists;
+mod offline;
 mod rosters;
 mod sight;
 mod support;

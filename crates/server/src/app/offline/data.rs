@@ -1,0 +1,140 @@
+//! 存入手机的内容 (what a phone keeps): one's own files, as far as they are needed at a door without signal. Nothing sealed, no masked names, no
+//! numbers of identity cards.
+
+use baoxue_domain::access::{Action, Actor, Deed};
+use baoxue_domain::case::{Code, ContactKind, Signed, codes};
+use baoxue_domain::finding::time_left;
+use baoxue_store::{CaseFile, CaseFilter, CaseOrder, ChildRow, Whose};
+use serde::Serialize;
+
+use crate::app::case::contact::SIGNERS;
+use crate::app::case::rules::{Relation, thresholds};
+use crate::app::case::work::next_step;
+use crate::app::clock::civil;
+use crate::app::office::{Office, Result};
+
+/// Files that are looked through, and those that a phone keeps.
+const LOOKED_AT: i64 = 1_000;
+const MAX_CASES: usize = 200;
+/// Words of the last contact that a phone keeps.
+const MAX_WORDS: usize = 200;
+
+/// A file on a phone.
+#[derive(Debug, Serialize)]
+pub struct OfflineCase {
+    pub id: i64,
+    pub version: i64,
+    pub number: String,
+    pub name: String,
+    pub about: String,
+    pub guardian: String,
+    pub phone: String,
+    pub address: String,
+    pub school: String,
+    pub state: &'static str,
+    pub next: &'static str,
+    pub left: String,
+    pub overdue: bool,
+    pub attempts: String,
+    /// Earliest day of a record.
+    pub opened: String,
+    pub last: String,
+}
+
+/// What a form offers.
+#[derive(Debug, Serialize)]
+pub struct Choices {
+    pub kinds: Vec<(&'static str, &'static str)>,
+    pub outcomes: Vec<(&'static str, &'static str)>,
+    pub attitudes: Vec<(&'static str, &'static str)>,
+    pub wishes: Vec<(&'static str, &'static str)>,
+    pub signed: Vec<(&'static str, &'static str)>,
+    pub signers: Vec<(&'static str, &'static str)>,
+}
+
+/// Everything that a phone keeps to read.
+#[derive(Debug, Serialize)]
+pub struct OfflineData {
+    pub account: i64,
+    pub person: String,
+    /// The server's time, epoch milliseconds, and its day.
+    pub made_at: i64,
+    pub today: String,
+    pub cases: Vec<OfflineCase>,
+    /// Files of one's own that it does not keep, because there are too many.
+    pub left_out: usize,
+    pub choices: Choices,
+    /// Records that wait for one's word.
+    pub held: i64,
+}
+
+fn pairs(list: &'static [Code]) -> Vec<(&'static str, &'static str)> {
+    list.iter().map(|c| (c.code.as_str(), c.label.as_str())).collect()
+}
+
+impl Office {
+    /// One's own files, those due first. Written down in the log: they leave the house.
+    pub async fn offline_data(&self, actor: &Actor) -> Result<OfflineData> {
+        let j = actor.jurisdiction(Action::WorkCase)?;
+        let states = baoxue_domain::case::CaseState::ALL.into_iter().filter(|s| s.is_open()).collect();
+        let filter = CaseFilter { states, order: CaseOrder::Due, ..CaseFilter::default() };
+        let (found, _) = self.store.cases(&filter, Whose::Seen(&j), LOOKED_AT, 0).await?;
+        let mut own: Vec<CaseFile> = found.into_iter().filter(|k| Relation::of(actor, k).own).collect();
+        let left_out = own.len().saturating_sub(MAX_CASES);
+        own.truncate(MAX_CASES);
+        let children = self.store.children_of_cases(&own).await?;
+        let mut cases = Vec::with_capacity(own.len());
+        for k in &own {
+            if let Some(c) = children.iter().find(|c| c.id == k.child) {
+                cases.push(self.offline_case(k, c).await?);
+            }
+        }
+        self.note(actor, Deed::KeepOffline, "劝返档案", &format!("{} 份", cases.len())).await?;
+        Ok(OfflineData {
+            account: actor.account,
+            person: actor.name.clone(),
+            made_at: self.now(),
+            today: self.clock.today().to_string(),
+            cases,
+            left_out,
+            choices: Choices {
+                kinds: ContactKind::ALL.into_iter().map(|k| (k.code(), k.label())).collect(),
+                outcomes: pairs(&codes().outcome),
+                attitudes: pairs(&codes().attitude),
+                wishes: pairs(&codes().wish),
+                signed: Signed::ALL.into_iter().map(|s| (s.code(), s.label())).collect(),
+                signers: SIGNERS.to_vec(),
+            },
+            held: self.store.held_count(actor.account).await?,
+        })
+    }
+
+    async fn offline_case(&self, k: &CaseFile, c: &ChildRow) -> Result<OfflineCase> {
+        let policy = self.policy(baoxue_domain::place::PlacePath::parse(&k.scope_path).as_ref()).await?;
+        let wanted = thresholds(&policy, 0);
+        let left = usize::from(k.facts.checks < u32::try_from(policy.check_days.len()).unwrap_or(0));
+        let last = self.store.contacts_of(k).await?.pop();
+        let words = |c: &baoxue_store::Contact| c.detail.words.chars().take(MAX_WORDS).collect::<String>();
+        let (now, now_ms) = (self.clock.now(), self.now());
+        Ok(OfflineCase {
+            id: k.id,
+            version: k.version,
+            number: k.label(),
+            name: c.profile.name.clone(),
+            about: format!("{} {}", c.sex.clone().unwrap_or_default(), c.birth_date.clone().unwrap_or_default())
+                .trim()
+                .to_owned(),
+            guardian: c.profile.guardian.clone(),
+            phone: c.profile.phone.clone(),
+            address: c.profile.address.clone(),
+            school: format!("{} {}", c.profile.school, c.profile.class).trim().to_owned(),
+            state: k.facts.state.label(),
+            next: next_step(&k.facts, (wanted.attempts, wanted.visits), left).0,
+            left: k.deadline_at.map(|d| time_left(civil(d), now)).unwrap_or_default(),
+            overdue: k.deadline_at.is_some_and(|d| d < now_ms),
+            attempts: format!("{} 次(家访 {} 次)", k.facts.attempts, k.facts.visits),
+            opened: k.opened_on.to_string(),
+            last: last.map(|c| format!("{} {}:{}", c.on, c.kind.label(), words(&c))).unwrap_or_default(),
+        })
+    }
+}
