@@ -32,7 +32,7 @@ struct Today {
     day: String,
     groups: Vec<Group>,
     /// Records of one's phone that wait for one's word.
-    held: i64,
+    held: usize,
     /// Findings that wait for one's answer.
     findings: i64,
     findings_overdue: i64,
@@ -108,7 +108,7 @@ pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
         shell: shell(&app, &signed, &headers, "今日", "/today").await?,
         day: format!("{} 月 {} 日", day.month(), day.day()),
         groups,
-        held: office.store.held_count(actor.account).await?,
+        held: office.held_records(actor).await?.len(),
         findings,
         findings_overdue,
         next,

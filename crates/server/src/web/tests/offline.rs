@@ -92,6 +92,13 @@ fn call(case: i64, day: &str, words: &str) -> Value {
     json!({ "v": 1, "kind": "contact", "body": { "case": case, "kind": "phone", "on": day, "outcome": "thinking", "detail": { "words": words } } })
 }
 
+/// A record that waits for its author, with a photo.
+pub async fn held(app: &TestApp, who: &str, case: i64) {
+    let phone = Phone::enrolled(app, who).await;
+    phone.send(app, OTHER, &visit(case, "2023-10-12", "时间不对")).await.is(200).says("held");
+    phone.send_part(app, OTHER, 0, PHOTO).await.is(200);
+}
+
 /// Recorded in the hills, sent in pieces and more than once, without a session: one visit, with its photo and three signatures.
 #[tokio::test]
 async fn a_visit_without_signal_goes_up_once() {

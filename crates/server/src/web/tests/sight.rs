@@ -21,7 +21,10 @@ fn links(page: &str) -> Vec<String> {
 }
 
 /// Addresses to which no link leads: what is asked before somebody is in, by a script, or where there is nothing yet in this county.
-const BY_OTHER_WAYS: [&str; 12] = [
+const BY_OTHER_WAYS: [&str; 14] = [
+    // the phone asks
+    "/worker.js",
+    "/offline/data",
     "/assets/{*path}",
     "/healthz",
     "/log-in",
@@ -99,6 +102,7 @@ async fn a_crawl_as_every_role_finds_no_foreign_child() {
         let village = app.log_in("village1").await;
         let reported = super::cases::reported(&app, &village, 22).await;
         super::cases::proved(&app, &village, reported).await;
+        super::offline::held(&app, &village, reported).await;
         let by_place: Vec<(i64, String, bool)> = {
             let j = baoxue_domain::access::Jurisdiction::of([baoxue_domain::place::PlacePath::parse("g/52/").unwrap()].iter());
             let all = app
