@@ -7,11 +7,15 @@
 //! * [`ledger`]: 台账 entries and disposition codes.
 //! * [`finding`]: 交办核实, from a finding to its end.
 //! * [`case`]: 劝返复学, a child's file from suspicion to return and beyond.
+//! * [`calendar`]: holidays, terms, school days; deadlines.
+//! * [`attendance`]: 考勤预警, marks, registers of two devices, leave, warnings.
 //! * [`task`]: who has a subject to do, until when.
 //! * [`policy`]: ⚙ every value that a place may set.
 //! * [`access`]: roles, actions, jurisdiction, masks.
 
 pub mod access;
+pub mod attendance;
+pub mod calendar;
 pub mod case;
 pub mod finding;
 pub mod ledger;

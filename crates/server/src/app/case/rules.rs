@@ -1,8 +1,8 @@
 //! 规则的落地 (the rules at a place and day): thresholds, deadlines, who stands how to a file.
 
 use baoxue_domain::access::{Action, Actor, Refusal};
+use baoxue_domain::calendar::Workdays;
 use baoxue_domain::case::{CaseError, Due, Thresholds, VisitError};
-use baoxue_domain::finding::Workdays;
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::policy::Policy;
 use baoxue_store::{CaseCheck, CaseFile};

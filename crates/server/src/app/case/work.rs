@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use baoxue_domain::access::{Action, Actor, Deed};
+use baoxue_domain::calendar::Workdays;
 use baoxue_domain::case::{Ask, CaseFacts, CaseState, CaseStep, Due, Taken, check_day, codes, find, told};
-use baoxue_domain::finding::Workdays;
 use baoxue_domain::ledger::disposition;
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::task::TaskState;

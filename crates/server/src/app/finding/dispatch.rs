@@ -2,7 +2,8 @@
 
 use baoxue_documents::photo::PhotoError;
 use baoxue_domain::access::{Action, Actor, Deed};
-use baoxue_domain::finding::{FindingError, FindingState, Route, Step, Workdays, route};
+use baoxue_domain::calendar::Workdays;
+use baoxue_domain::finding::{FindingError, FindingState, Route, Step, route};
 use baoxue_domain::ledger::{DROPPED_OUT, Lapse, conclusion_label, disposition};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::verdict::VerdictKind;

@@ -2,8 +2,8 @@
 //! numbers of identity cards.
 
 use baoxue_domain::access::{Action, Actor, Deed};
+use baoxue_domain::calendar::time_left;
 use baoxue_domain::case::{Code, ContactKind, Signed, codes};
-use baoxue_domain::finding::time_left;
 use baoxue_store::{CaseFile, CaseFilter, CaseOrder, ChildRow, Whose};
 use serde::Serialize;
 

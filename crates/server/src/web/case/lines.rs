@@ -1,8 +1,8 @@
 //! A file as lists show it.
 
 use baoxue_domain::access::Actor;
+use baoxue_domain::calendar::time_left;
 use baoxue_domain::case::{Ask, codes, told};
-use baoxue_domain::finding::time_left;
 use baoxue_store::CaseFile;
 
 use crate::app::case::rules::{Relation, thresholds};

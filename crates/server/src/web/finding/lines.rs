@@ -1,7 +1,8 @@
 //! A finding as lists show it.
 
 use baoxue_domain::access::Actor;
-use baoxue_domain::finding::{FindingState, time_left};
+use baoxue_domain::calendar::time_left;
+use baoxue_domain::finding::FindingState;
 use baoxue_domain::verdict::VerdictKind;
 use baoxue_store::Finding;
 

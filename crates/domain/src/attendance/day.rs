@@ -1,0 +1,137 @@
+use super::{Check, Mark};
+use crate::calendar::{DayKind, Half};
+
+/// What a day of a child was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DayState {
+    /// 不上课: none of its days.
+    NoSchool,
+    /// 未点名: nobody said; never taken for present.
+    Unmarked,
+    /// 到校
+    Present,
+    /// 请假, sick or otherwise; never warns.
+    Excused,
+    /// 缺半天
+    HalfAbsent,
+    /// 缺一天: all of what was taught that day
+    Absent,
+    /// 被学校停课、劝回
+    SentHome,
+}
+
+impl DayState {
+    /// Half days that were missed without a reason.
+    pub fn halves_missed(self) -> u32 {
+        match self {
+            Self::Absent | Self::SentHome => 2,
+            Self::HalfAbsent => 1,
+            _ => 0,
+        }
+    }
+
+    /// Its Chinese name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NoSchool => "不上课",
+            Self::Unmarked => "未点名",
+            Self::Present => "到校",
+            Self::Excused => "请假",
+            Self::HalfAbsent => "缺半天",
+            Self::Absent => "缺一天",
+            Self::SentHome => "被停课、劝回",
+        }
+    }
+}
+
+/// What a check said of a child, and whether a leave covers that half of the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marked {
+    /// Which.
+    pub check: Check,
+    /// What.
+    pub mark: Mark,
+    /// A granted leave covers it.
+    pub excused: bool,
+}
+
+/// The half of the day of which a check tells.
+fn half_of(check: Check) -> Half {
+    match check {
+        Check::Morning | Check::FirstDay => Half::Morning,
+        Check::Noon | Check::Afternoon | Check::Evening | Check::Return => Half::Afternoon,
+    }
+}
+
+/// 一天算什么: how the checks of a day make it one. Morning and afternoon missed is a day, one of them half a day; where only one check was taken
+/// it tells of the whole day, for a child that was away stays away until somebody sees it; so does the one half of a half school day. Whatever a leave covers is excused.
+pub fn day_state(kind: DayKind, marks: &[Marked]) -> DayState {
+    if !kind.is_school_day() {
+        return DayState::NoSchool;
+    }
+    if marks.is_empty() {
+        return DayState::Unmarked;
+    }
+    if marks.iter().any(|m| m.mark == Mark::SentHome) {
+        return DayState::SentHome;
+    }
+    let half = |h: Half| {
+        let of: Vec<&Marked> = marks.iter().filter(|m| half_of(m.check) == h).collect();
+        // seen once in a half is there for it; a later check that misses the child counts against it
+        let last = of.last()?;
+        let missed = last.mark.is_unexplained() && !last.excused;
+        let away = !last.mark.was_there();
+        Some((missed, away))
+    };
+    match (half(Half::Morning), half(Half::Afternoon)) {
+        (Some((m, _)), Some((a, _))) if m && a => DayState::Absent,
+        (Some((m, _)), Some((a, _))) if m || a => DayState::HalfAbsent,
+        (Some((_, m)), Some((_, a))) if m || a => DayState::Excused,
+        (Some((missed, away)), None) | (None, Some((missed, away))) => match (missed, away) {
+            (true, _) => DayState::Absent,
+            (false, true) => DayState::Excused,
+            (false, false) => DayState::Present,
+        },
+        _ => DayState::Present,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_checks_make_a_day() {
+        use Check::{Afternoon, Evening, Morning, Noon};
+        use DayState as S;
+        use Mark::{Late, Leave, LeftEarly, Present, SentHome, Sick, Unexplained};
+        let m = |check, mark| Marked { check, mark, excused: false };
+        let excused = |check, mark| Marked { check, mark, excused: true };
+        let whole = DayKind::Whole;
+        for (kind, marks, is) in [
+            (DayKind::Off, vec![m(Morning, Unexplained)], S::NoSchool),
+            (whole, vec![], S::Unmarked),
+            (whole, vec![m(Morning, Present)], S::Present),
+            (whole, vec![m(Morning, Late)], S::Present),
+            (whole, vec![m(Morning, Unexplained)], S::Absent),
+            (whole, vec![m(Morning, Sick)], S::Excused),
+            (whole, vec![m(Morning, Leave)], S::Excused),
+            (whole, vec![excused(Morning, Unexplained)], S::Excused),
+            (whole, vec![m(Morning, Unexplained), m(Noon, Unexplained)], S::Absent),
+            (whole, vec![m(Morning, Unexplained), m(Noon, Present)], S::HalfAbsent),
+            (whole, vec![m(Morning, Present), m(Noon, Unexplained)], S::HalfAbsent),
+            (whole, vec![m(Morning, Present), m(Noon, Present), m(Afternoon, Unexplained)], S::HalfAbsent),
+            (whole, vec![m(Morning, Present), m(Noon, Unexplained), m(Afternoon, Present)], S::Present),
+            (whole, vec![m(Morning, Present), m(Afternoon, LeftEarly)], S::Present),
+            (whole, vec![m(Morning, Sick), m(Noon, Present)], S::Excused),
+            (whole, vec![m(Morning, Sick), m(Noon, Unexplained)], S::HalfAbsent),
+            (whole, vec![excused(Morning, Unexplained), m(Noon, Unexplained)], S::HalfAbsent),
+            (whole, vec![m(Morning, Present), m(Evening, Unexplained)], S::HalfAbsent),
+            (whole, vec![m(Morning, SentHome)], S::SentHome),
+            (DayKind::Half(Half::Morning), vec![m(Morning, Unexplained)], S::Absent),
+            (DayKind::Online, vec![m(Morning, Unexplained)], S::Absent),
+        ] {
+            assert_eq!(day_state(kind, &marks), is, "{kind:?} {marks:?}");
+        }
+    }
+}
