@@ -334,6 +334,24 @@ document.addEventListener("keydown", (e) => {
   one<HTMLButtonElement>(`[data-key="${e.key.toLowerCase()}"]`)?.click();
 });
 
+// 点名:选了什么写在名字旁边,按钮上写几个人没到
+all<HTMLFormElement>("[data-roll]").forEach((form) => {
+  const submit = one<HTMLButtonElement>("[data-roll-submit]", form)!;
+  const all_ = all("li", form).length;
+  const tell = () => {
+    const away = all<HTMLInputElement>("input[type=radio]:checked", form).filter((r) => !["present", "late", "left-early"].includes(r.value)).length;
+    submit.textContent = away ? `提交:${away} 人没到,其余 ${all_ - away} 人到` : `全到,提交(${all_} 人)`;
+  };
+  form.addEventListener("change", (e) => {
+    const radio = e.target as HTMLInputElement;
+    if (radio.type !== "radio") return;
+    const label = one("[data-mark]", radio.closest("details")!);
+    if (label) label.textContent = radio.parentElement?.textContent?.trim() ?? "";
+    tell();
+  });
+  tell();
+});
+
 // 答复:结论要什么证明;照片先缩小
 all<HTMLSelectElement>("[data-disposition]").forEach((select) => {
   const hint = one<HTMLElement>("[data-proof-hint]")!;

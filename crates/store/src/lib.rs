@@ -4,6 +4,7 @@
 //! [`Tx`], and writes its audit row in the same one.
 
 mod access;
+mod attendance;
 mod case;
 mod common;
 mod comparison;
@@ -17,6 +18,10 @@ mod roster;
 use std::path::{Path, PathBuf};
 
 pub use access::account::{Account, GrantRow, NewAccount, Session};
+pub use attendance::calendar::{ExceptionRow, TermRow};
+pub use attendance::leaves::{Leave, LeaveDetail, Watched};
+pub use attendance::registers::{MarkDetail, MarkRow, NewRegister, Register, RegisterCount};
+pub use attendance::warnings::{Warning, WarningFilter};
 pub use case::asks::{AskDetail, CaseAsk};
 pub use case::contacts::{Contact, ContactDetail, NewContact};
 pub use case::files::{CaseChange, CaseCount, CaseFile, CaseThen, NewCase, Owned, Story};

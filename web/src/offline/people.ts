@@ -112,4 +112,9 @@ export async function readDraft(p: Person, secret: CryptoKey | null, form: strin
   }
 }
 export const endDraft = async (form: string): Promise<void> => (await store()).delete("drafts", form);
+/** Forms that the server knows better by now, but for those that still wait to be sent. */
+export async function endDrafts(of: string, but: Set<string>): Promise<void> {
+  const db = await store();
+  for (const form of await db.getAllKeys("drafts")) if (form.startsWith(of) && !but.has(form)) await db.delete("drafts", form);
+}
 export { unhex };

@@ -1,13 +1,15 @@
 // 离线办理:这一页没有信号也能打开
 import { button, el, when } from "./dom";
-import { dropStale, drop, hmacKey, keep, keepData, mac, people, readData, setPin, TRIES, unhex, unlock } from "./people";
+import { dropStale, drop, endDrafts, hmacKey, keep, keepData, mac, people, readData, setPin, TRIES, unhex, unlock } from "./people";
 import { Outcome, send, sent, waiting } from "./queue";
 import type { SealKey } from "./seal";
 import type { Person } from "./store";
+import { allPresent, Class, forget, Marks, Register, rollForm, stands } from "./roll";
 import { Case, Choices, visitForm } from "./visit";
 
 interface Data {
-  account: number; person: string; made_at: number; today: string; cases: Case[]; left_out: number; choices: Choices; held: number;
+  account: number; person: string; made_at: number; today: string; cases: Case[]; classes: Class[]; left_out: number; choices: Choices & Marks;
+  held: number;
 }
 interface Answer { data: Data; key: SealKey; device: boolean }
 
@@ -107,6 +109,7 @@ async function boot(): Promise<void> {
 /** Somebody is logged in: what she may see comes from the server, and the phone keeps it anew. */
 async function entered(a: Answer, all: Person[]): Promise<void> {
   data = a.data;
+  forget();
   fresh = true;
   loadedAt = Date.now();
   person = all.find((p) => p.account === a.data.account) ?? null;
@@ -119,9 +122,18 @@ async function entered(a: Answer, all: Person[]): Promise<void> {
   person.heard = Date.now();
   await keep(person);
   if (!person.lock) return choosePin(person);
-  await keepData(person, data, data.made_at);
+  await renew(data);
   void sendNow(false);
   return list();
+}
+
+/** Fresh data: the phone keeps them, and what was said here of rolls is what the server says, but for what still waits. */
+async function renew(d: Data): Promise<void> {
+  data = d;
+  loadedAt = Date.now();
+  forget();
+  await endDrafts("register:", new Set((await waiting()).map((w) => w.slot ?? "")));
+  if (person) await keepData(person, d, d.made_at);
 }
 
 function enrol(a: Answer, before: Person | null): void {
@@ -148,7 +160,7 @@ function enrol(a: Answer, before: Person | null): void {
     choosePin(p);
   });
   show(el("h1", {}, "离线办理"),
-    el("p", {}, "启用后,本单位负责的劝返档案会加密存在这部手机里,没有信号也能查看、记录家访;记录联网后自动上传。退出登录时,存着的档案就删除。"),
+    el("p", {}, "启用后,本单位负责的劝返档案和本班名单会加密存在这部手机里,没有信号也能点名、查看档案、记录家访;联网后自动上传。退出登录时,存着的档案就删除。"),
     form, el("p", { class: "hint" }, "手机丢失请立即告诉安全管理员,或在“我的账号”里停用这部手机。"));
 }
 
@@ -230,9 +242,55 @@ async function sendNow(asked: boolean): Promise<Outcome | null> {
   else if (asked) said = o.trouble || (o.left ? "" : "没有待上传的");
   if (o.trouble && !asked) said = "";
   online(!o.trouble || !/没有连上/.test(o.trouble) ? navigator.onLine : false);
+  if (o.sent && fresh && person) {
+    const again = await json<Answer>(`/offline/data?device=${person.device}`);
+    if (again.ok && again.body) {
+      await renew(again.body.data);
+      if (!busy) {
+        await list();
+        return o;
+      }
+    }
+  }
   const box = main.querySelector("[data-queue]");
   if (box && (o.sent || asked)) box.replaceWith(await queueBox());
   return o;
+}
+
+/** The day whose roll is shown. */
+let rollDay = "";
+
+function classCards(d: Data): HTMLElement[] {
+  const days = [...new Set(d.classes.flatMap((c) => c.registers.map((r) => r.day)))].sort();
+  if (!days.includes(rollDay)) rollDay = days.includes(dayOf()) ? dayOf() : days.filter((x) => x <= dayOf()).pop() ?? days[0] ?? "";
+  const past = days.filter((x) => x <= dayOf() || x === rollDay);
+  const select = el("select", { "aria-label": "日期", onchange: (e) => { rollDay = (e.target as HTMLSelectElement).value; void list(); } },
+    ...past.map((x) => el("option", { value: x, selected: x === rollDay }, x === dayOf() ? `${x} 今天` : x)));
+  const cards = d.classes.flatMap((c) => c.registers.filter((r) => r.day === rollDay).map((r) => el("li", { class: "work" },
+    el("a", { class: "card", href: `#roll:${d.classes.indexOf(c)}:${r.day}:${r.check}` }, el("b", {}, c.name), " ", el("span", { class: "tag" }, r.label),
+      el("small", {}, `${stands(c, r)} · 应到 ${c.pupils.length}`)),
+    r.version === 0 && !/已点/.test(stands(c, r)) && button("全到", () => void recorded(allPresent(person!, secret, c, r))))));
+  return [el("h2", {}, "点名 ", select), cards.length ? el("ul", { class: "cards" }, ...cards) : el("p", { class: "empty" }, "这一天没有要点的名。")];
+}
+
+async function recorded(saving: Promise<string>): Promise<void> {
+  said = `已存在手机里:${await saving}`;
+  history.replaceState(null, "", location.pathname);
+  await list();
+  if (navigator.onLine) await sendNow(false);
+}
+
+async function roll(at: string): Promise<void> {
+  const [, n, day, check] = at.split(":");
+  const c = data?.classes[Number(n)];
+  const r: Register | undefined = c?.registers.find((x) => x.day === day && x.check === check);
+  if (!c || !r || !data || !person) return list();
+  busy = true;
+  const form = await rollForm(person, secret, c, r, data.choices, (label) => void recorded(Promise.resolve(label)));
+  show(el("p", {}, el("a", { href: "#" }, "← 返回")),
+    el("h1", {}, c.name, " ", el("small", {}, `${r.day} ${r.label} · 应到 ${c.pupils.length}`)),
+    r.day !== dayOf() && el("p", { class: "late" }, `▲ 补录 ${r.day} 的点名`),
+    el("p", { class: "hint" }, "没到的点名字,再选原因;没点的都算到。"), form);
 }
 
 async function list(): Promise<void> {
@@ -243,13 +301,15 @@ async function list(): Promise<void> {
     el("a", { class: "card", href: `#${k.id}` }, el("b", {}, k.name), " ", el("span", { class: "tag" }, k.state),
       k.left && el("small", { class: k.overdue ? "late" : "" }, `${k.overdue ? "▲ " : ""}${k.left}`), el("small", {}, `${k.next} · ${k.school || k.address}`)),
     k.phone && el("a", { class: "btn", href: `tel:${k.phone}`, "aria-label": `给${k.name}家长打电话` }, "打电话"));
-  show(el("div", { class: "head" }, el("h1", {}, "我的劝返档案 ", el("small", {}, `${d.cases.length} 份`)),
+  show(el("div", { class: "head" }, el("h1", {}, d.person),
     el("p", { class: "purpose" }, fresh ? "刚从服务器取来,已存进手机" : `存在手机里的,${when(d.made_at)}取来`)),
   d.held > 0 && el("p", {}, el("a", { class: "btn", href: "/held" }, `手机记录待处理 ${d.held} 条`)),
-  d.left_out > 0 && el("p", { class: "hint" }, `另有 ${d.left_out} 份没有存进手机,请联网查看。`),
   await queueBox(),
+  ...(d.classes.length ? classCards(d) : []),
+  el("h2", {}, "我的劝返档案 ", el("small", {}, `${d.cases.length} 份`)),
+  d.left_out > 0 && el("p", { class: "hint" }, `另有 ${d.left_out} 份没有存进手机,请联网查看。`),
   d.cases.length ? el("ul", { class: "cards" }, ...d.cases.map(card)) : el("p", { class: "empty" }, "本单位没有在办的劝返档案。"),
-  el("p", {}, el("a", { href: "/today" }, "联网的完整页面")));
+  el("p", {}, el("a", { href: "/" }, "联网的完整页面")));
 }
 
 async function file(id: number): Promise<void> {
@@ -270,7 +330,10 @@ async function file(id: number): Promise<void> {
     el("h2", {}, "记一次联系或家访"), form);
 }
 
-const route = () => void (data && /^#\d+$/.test(location.hash) ? file(Number(location.hash.slice(1))) : list());
+const route = () => {
+  const at = decodeURIComponent(location.hash.slice(1));
+  void (/^\d+$/.test(at) ? file(Number(at)) : at.startsWith("roll:") ? roll(at) : list());
+};
 addEventListener("hashchange", () => { if (data) route(); });
 addEventListener("online", () => { online(true); void sendNow(false); });
 addEventListener("offline", () => online(false));

@@ -15,8 +15,13 @@ export interface Outcome { sent: number; left: number; trouble: string }
 
 const covered = async (purpose: string, sealed: Bytes) => `${purpose}:${await digest(sealed)}`;
 
-/** Seals a record with its photos and puts it into the queue. It is on the phone for good when this returns. */
-export async function add(p: Person, kind: string, label: string, body: (digests: string[]) => object, parts: Bytes[]): Promise<void> {
+/**
+ * Seals a record with its photos and puts it into the queue. It is on the phone for good when this returns. With a `slot` it takes the place of what was
+ * recorded there before and nobody has tried to send.
+ */
+export async function add(
+  p: Person, kind: string, label: string, body: (digests: string[]) => object, parts: Bytes[], slot?: string,
+): Promise<void> {
   const key = hex(random(16));
   const digests = await Promise.all(parts.map(digest));
   const plain = text(JSON.stringify({ v: FORM, kind, body: body(digests) }));
@@ -28,9 +33,12 @@ export async function add(p: Person, kind: string, label: string, body: (digests
   }
   const record: Waiting = {
     key, account: p.account, device: p.device, label, made: Date.now(), sealed, mac: await mac(p, await covered(key, sealed)), sent: false,
+    ...(slot ? { slot } : {}),
   };
+  const before = slot ? (await waiting()).filter((w) => w.slot === slot && w.account === p.account && !w.tried) : [];
   const tx = (await store()).transaction(["waiting", "parts"], "readwrite", { durability: "strict" });
-  await Promise.all([tx.objectStore("waiting").add(record), ...rows.map((r) => tx.objectStore("parts").add(r)), tx.done]);
+  await Promise.all([tx.objectStore("waiting").add(record), ...rows.map((r) => tx.objectStore("parts").add(r)),
+    ...before.map((w) => tx.objectStore("waiting").delete(w.key)), tx.done]);
   await tell();
 }
 
@@ -93,10 +101,14 @@ async function sendOne(w: Waiting): Promise<void> {
     if (r.key !== w.key) throw new NoAnswer("没有连上服务器");
     return r;
   };
+  // from now on the server may have it
+  w.tried = true;
+  await db.put("waiting", w);
   let receipt = here(await post(`/offline/records/${w.key}`, w.device, w.mac, w.sealed));
   w.sent = true;
   delete w.refused;
-  w.said = receipt.changed ? "这份档案在您记录之后有过变化,请看一眼" : receipt.said;
+  const changed = w.slot ? "与另一次点名不一致的,已按更须留意的记下,请联网看一眼" : "这份档案在您记录之后有过变化,请看一眼";
+  w.said = receipt.changed ? changed : receipt.said;
   await db.put("waiting", w);
   for (const part of await partsOf(w.key)) {
     if (receipt.missing.includes(part.n)) {

@@ -30,6 +30,10 @@ export interface Waiting {
   made: number;
   sealed: Bytes;
   mac: string;
+  /** What it is of, where a later one takes its place before it is sent. */
+  slot?: string;
+  /** It was sent, and may have arrived. */
+  tried?: boolean;
   /** The server has the words, and waits for photos. */
   sent: boolean;
   /** Why the server does not take it. */

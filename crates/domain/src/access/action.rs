@@ -71,6 +71,16 @@ actions! {
     WorkCase "办理劝返" true Own,
     /// Confirm a dropout, clear, close, give to a unit: whoever proposed it does not decide.
     DecideCase "审批劝返" true County,
+    /// Take the roll of one's classes, correct it, ask for leave.
+    TakeRoll "点名" true Own,
+    /// Registers, lists and figures of attendance.
+    ViewAttendance "查看考勤" true Own,
+    /// Look into warnings: calls, checks.
+    HandleWarnings "处理预警" true Own,
+    /// Grant leave, by its length.
+    GrantLeave "审批请假" true Own,
+    /// Terms, closures, half days, boarding fortnights.
+    KeepCalendar "维护校历" false Own,
     /// Grade-9 and transition checks, person-register agreement.
     ViewChecks "查看核查" true Own,
     /// Monthly counts of a class: homework, roll, seats.

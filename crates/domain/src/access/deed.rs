@@ -89,6 +89,13 @@ deeds! {
     KeepOffline "keep-offline" "档案存入手机" false,
     HoldRecord "hold-record" "手机记录待处理" false,
     SettleRecord "settle-record" "处理手机记录" false,
+    KeepCalendar "keep-calendar" "维护校历" false,
+    TakeRoll "take-roll" "点名" false,
+    AskLeave "ask-leave" "登记请假" false,
+    DecideLeave "decide-leave" "审批请假" false,
+    Warn "warn" "发出预警" false,
+    HandleWarning "handle-warning" "处理预警" false,
+    Watch "watch" "关注有辍学倾向" false,
     PutPlaces "put-places" "维护区划" false,
     ClosePlace "close-place" "撤并" false,
     RelocatePlace "relocate-place" "改名或并入" false,
@@ -105,7 +112,7 @@ impl Deed {
 }
 
 /// 审计对象 (subjects): what a deed may be about, code and word. A subject is written `child:12`.
-pub const SUBJECTS: [(&str, &str); 16] = [
+pub const SUBJECTS: [(&str, &str); 18] = [
     ("child", "学生"),
     ("finding", "核实"),
     ("case", "劝返档案"),
@@ -121,6 +128,8 @@ pub const SUBJECTS: [(&str, &str); 16] = [
     ("request", "待复核"),
     ("device", "离线设备"),
     ("record", "手机记录"),
+    ("warning", "预警"),
+    ("class", "班级"),
     ("page", "页面"),
 ];
 

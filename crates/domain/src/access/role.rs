@@ -51,28 +51,28 @@ macro_rules! roles {
 roles! {
     /// County education bureau, basic-education section.
     CountyOfficer "county-officer" "县教育局经办人" Education
-        [ImportRosters, ViewHandOvers, RunComparison, ViewRuns, DecideReview, ViewLedger, ViewChild, Reveal, Export, Dispatch, CloseFinding, ViewCases, WorkCase, DecideCase, ViewChecks],
+        [ImportRosters, ViewHandOvers, RunComparison, ViewRuns, DecideReview, ViewLedger, ViewChild, Reveal, Export, Dispatch, CloseFinding, ViewCases, WorkCase, DecideCase, ViewChecks, ViewAttendance, HandleWarnings, KeepCalendar],
     /// Central school or town education office.
     TownOfficer "town-officer" "中心校·乡镇教办" Education
-        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks],
+        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks, ViewAttendance, HandleWarnings],
     /// Keeps a school's student records.
     Registrar "registrar" "学籍管理员" Education
-        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks, ManageTeachers],
+        [ViewLedger, ViewChild, Reveal, Export, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks, ManageTeachers, TakeRoll, ViewAttendance, HandleWarnings, KeepCalendar],
     /// Principal or deputy.
     Principal "principal" "校长·分管副校长" Education
-        [ViewLedger, ViewChild, Reveal, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks, ManageTeachers],
+        [ViewLedger, ViewChild, Reveal, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks, ManageTeachers, TakeRoll, ViewAttendance, HandleWarnings, GrantLeave, KeepCalendar],
     /// Dean, grade leader.
     Dean "dean" "教务处·年级组长" Education
-        [ViewLedger, ViewChild, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks],
+        [ViewLedger, ViewChild, AnswerFinding, ViewCases, WorkCase, CountClasses, ViewChecks, TakeRoll, ViewAttendance, HandleWarnings, GrantLeave],
     /// Class teacher.
     ClassTeacher "class-teacher" "班主任" Education
-        [ViewLedger, ViewChild, AnswerFinding, ViewCases, WorkCase, CountClasses],
+        [ViewLedger, ViewChild, AnswerFinding, ViewCases, WorkCase, CountClasses, TakeRoll, ViewAttendance, HandleWarnings, GrantLeave],
     /// Subject teacher or mentor.
     Mentor "mentor" "任课教师·成长导师" Education
-        [ViewChild, AnswerFinding, ViewCases, WorkCase],
+        [ViewChild, AnswerFinding, ViewCases, WorkCase, TakeRoll, ViewAttendance],
     /// Responsible inspector.
     Inspector "inspector" "责任督学" Education
-        [ViewLedger, ViewChild, ViewCases, ViewChecks],
+        [ViewLedger, ViewChild, ViewCases, ViewChecks, ViewAttendance],
     /// Township or village cadre.
     Cadre "cadre" "乡镇·村居干部" Government
         [ViewLedger, ViewChild, AnswerFinding, ViewCases, WorkCase],
@@ -81,7 +81,7 @@ roles! {
         [ViewHandOvers],
     /// City or province.
     UpperOfficer "upper-officer" "市·省教育部门" Education
-        [ViewRuns, ViewLedger, ViewChild, ViewCases, ViewChecks],
+        [ViewRuns, ViewLedger, ViewChild, ViewCases, ViewChecks, ViewAttendance],
     /// A county leader who answers for a town.
     CountyLeader "county-leader" "挂点领导" Government
         [ViewLedger, ViewCases],

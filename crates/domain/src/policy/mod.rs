@@ -206,6 +206,24 @@ policy! {
         "控辍保学通行做法:约两周、一个月、两个月、四个月", "返校后第几天各回访一次;全部做完才可以销号";
     decide_days: i64, "decide-days", "审批期限(工作日)", "3", Bounds::Number(1, 30), ManageSettings,
         "本系统默认", "学校、村(社区)申请确认辍学、核销、销号后,县教育局几个工作日内答复";
+    roll_checks: i64, "roll-checks", "每天点名次数", "1", Bounds::Number(1, 3), ManageSettings,
+        "本系统默认:晨检一次", "1:晨检;2:晨检、午检;3:晨检、午检、放学前";
+    blue_minutes: i64, "blue-minutes", "蓝色预警前的联系时间(分钟)", "60", Bounds::Number(0, 240), ManageSettings,
+        "控辍保学通行做法:1 小时内联系家长", "点名截止后这么久仍不知道原因的,发蓝色预警";
+    yellow_days: i64, "yellow-days", "黄色预警:连续缺勤(上课日)", "2", Bounds::Number(2, 10), ManageSettings,
+        "控辍保学通行做法", "连续几个上课日原因不明未到校的,发黄色预警";
+    red_days: i64, "red-days", "红色预警:连续缺勤(上课日)", "3", Bounds::Number(2, 20), ManageSettings,
+        "控辍保学通行做法:三天未到校", "连续几个上课日原因不明未到校的,发红色预警并立案劝返";
+    cumulative_days: i64, "cumulative-days", "累计缺勤预警(30 天内天数)", "5", Bounds::Number(2, 20), ManageSettings,
+        "本系统默认", "三十天内原因不明缺勤累计几天的,发黄色预警";
+    least_rate: i64, "least-rate", "出勤率预警(%)", "85", Bounds::Number(50, 100), ManageSettings,
+        "本系统默认", "最近二十个上课日出勤率低于多少的,发黄色预警";
+    leave_teacher_days: i64, "leave-teacher-days", "班主任准假(上课日)", "1", Bounds::Number(0, 10), ManageSettings,
+        "本系统默认", "几个上课日以内的假由班主任批";
+    leave_dean_days: i64, "leave-dean-days", "年级、教务准假(上课日)", "3", Bounds::Number(0, 30), ManageSettings,
+        "本系统默认", "几个上课日以内的假由年级组长或教务处批;更长的由校长批";
+    alike_sick: i64, "alike-sick", "同症状报告(一班一天人数)", "3", Bounds::Number(2, 20), ManageSettings,
+        "卫办疾控发〔2006〕65号", "一个班一天几人有相同症状的,提醒疫情报告人";
     idle_minutes: i64, "idle-minutes", "无操作退出(分钟)", "30", Bounds::Number(5, 30), ManageUsers,
         "网络安全等级保护三级", "登录后多久不操作须重新登录";
     session_hours: i64, "session-hours", "登录有效(小时)", "12", Bounds::Number(1, 12), ManageUsers,

@@ -1,6 +1,7 @@
 //! Use cases: what a command or a page does, free of how it was asked. An area has the same name here, in `web` and in `templates`.
 
 pub mod access;
+pub mod attendance;
 pub mod case;
 pub mod clock;
 pub mod comparison;

@@ -1,6 +1,7 @@
 //! 页面 (pages): URLs, forms, templates. Every route stands in [`frame::routes::table`] with what it asks of the person.
 
 pub mod access;
+pub mod attendance;
 pub mod case;
 pub mod comparison;
 pub mod finding;

@@ -169,6 +169,14 @@ impl Store {
         rows.iter().filter_map(|r| Some((r.text(0), Role::find(&r.text(1).ok()?)?))).map(|(n, r)| Ok((n?, r))).collect()
     }
 
+    /// Accounts that work exactly at a place on a day, with their roles.
+    pub async fn accounts_at(&self, path: &str, on: Date) -> Result<Vec<(i64, Role)>> {
+        let sql = "SELECT DISTINCT a.id, g.role FROM role_grant g JOIN account a ON a.id = g.account_id
+                   WHERE g.path = $1 AND g.valid_from <= $2 AND (g.valid_to IS NULL OR g.valid_to > $2) AND a.disabled_at IS NULL ORDER BY a.id, g.role";
+        let rows = self.all(sql, binds![path, on]).await?;
+        rows.iter().filter_map(|r| Some((r.int(0), Role::find(&r.text(1).ok()?)?))).map(|(n, r)| Ok((n?, r))).collect()
+    }
+
     /// Who acts, with what is granted on the day.
     pub async fn actor(&self, account: &Account, on: Date) -> Result<Actor> {
         let day = on.to_string();

@@ -15,6 +15,8 @@ pub enum Subject {
     Case(i64),
     /// A record of a call or visit.
     Contact(i64),
+    /// A warning of attendance.
+    Warning(i64),
 }
 
 impl Subject {
@@ -25,18 +27,21 @@ impl Subject {
             Self::Establishment(_) => "establishment",
             Self::Case(_) => "case",
             Self::Contact(_) => "contact",
+            Self::Warning(_) => "warning",
         }
     }
 
     /// By kind and number.
     pub fn find(kind: &str, id: i64) -> Option<Self> {
-        [Self::Finding(id), Self::Establishment(id), Self::Case(id), Self::Contact(id)].into_iter().find(|s| s.kind() == kind)
+        [Self::Finding(id), Self::Establishment(id), Self::Case(id), Self::Contact(id), Self::Warning(id)]
+            .into_iter()
+            .find(|s| s.kind() == kind)
     }
 
     /// Its number.
     pub fn id(self) -> i64 {
         match self {
-            Self::Finding(id) | Self::Establishment(id) | Self::Case(id) | Self::Contact(id) => id,
+            Self::Finding(id) | Self::Establishment(id) | Self::Case(id) | Self::Contact(id) | Self::Warning(id) => id,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::ground::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 49] = [
+const TABLES: [&str; 61] = [
     "account",
     "account_request",
     "account_notice",
@@ -55,6 +55,18 @@ const TABLES: [&str; 49] = [
     "event",
     "file",
     "proof",
+    "holiday",
+    "school_term",
+    "day_exception",
+    "roll_class",
+    "roll_list",
+    "register",
+    "register_version",
+    "register_mark",
+    "leave_of_absence",
+    "warning",
+    "contact_warning",
+    "watch",
     "offline_key",
     "offline_device",
     "offline_record",

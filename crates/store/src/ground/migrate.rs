@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (8, include_str!("../../migrations/0008_reminders.sql")),
     (9, include_str!("../../migrations/0009_case.sql")),
     (10, include_str!("../../migrations/0010_offline.sql")),
+    (11, include_str!("../../migrations/0011_attendance.sql")),
 ];
 
 /// Any number that nothing else locks.

@@ -38,11 +38,15 @@ const CHILDREN: &[(&str, &str, OnMerge)] = &[
     ("establishment", "child_id", OnMerge::Follow),
     ("establishment", "origin_child_id", OnMerge::Stay),
     ("finding", "child_id", OnMerge::Follow),
+    ("leave_of_absence", "child_id", OnMerge::Follow),
     ("ledger_entry", "child_id", OnMerge::Stay),
+    ("register_mark", "child_id", OnMerge::Stay),
     ("review_pair", "left_child", OnMerge::Follow),
     ("review_pair", "right_child", OnMerge::Follow),
     ("run_change", "child_id", OnMerge::Stay),
     ("standing", "child_id", OnMerge::Stay),
+    ("warning", "child_id", OnMerge::Follow),
+    ("watch", "child_id", OnMerge::Follow),
 ];
 
 /// Table, column, what a relocation does.
@@ -72,17 +76,23 @@ const PLACES: &[(&str, &str, OnRelocation)] = &[
     ("establishment", "unit_path", OnRelocation::Follow),
     ("event", "unit_path", OnRelocation::Stay),
     ("heading", "scope_path", OnRelocation::Stay),
+    ("leave_of_absence", "class_path", OnRelocation::Follow),
     ("place", "path", OnRelocation::Own),
     ("place", "town_path", OnRelocation::Own),
     ("role_grant", "path", OnRelocation::Own),
+    ("roll_class", "path", OnRelocation::Follow),
     ("roll_over", "scope_path", OnRelocation::Stay),
     ("run", "scope_path", OnRelocation::Stay),
+    ("day_exception", "scope_path", OnRelocation::Follow),
     ("school_alias", "school_path", OnRelocation::Follow),
     ("school_alias", "scope_path", OnRelocation::Stay),
+    ("school_term", "scope_path", OnRelocation::Stay),
     ("series", "scope_path", OnRelocation::Stay),
     ("session", "place_path", OnRelocation::Own),
     ("setting", "scope_path", OnRelocation::Stay),
     ("task", "unit_path", OnRelocation::Follow),
+    ("warning", "class_path", OnRelocation::Follow),
+    ("watch", "class_path", OnRelocation::Follow),
 ];
 
 /// Table and column of names of stored files.

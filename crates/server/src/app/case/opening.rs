@@ -40,12 +40,15 @@ pub struct Report<'a> {
 enum Ground<'a> {
     Report,
     Finding(&'a Finding, bool),
+    /// 红色预警
+    Warning,
 }
 
 impl Ground<'_> {
     fn kind(self) -> &'static str {
         match self {
             Self::Report => "report",
+            Self::Warning => "warning",
             Self::Finding(..) => "finding",
         }
     }
@@ -134,16 +137,18 @@ impl Office {
         let mut tx = self.store.begin().await?;
         let e = NewEvent::by("report", &note, actor.account, self.now());
         let id = self.open_or_join(&mut tx, &c, Ground::Report, (&cause, &story), &e).await?;
-        self.file_finding(&mut tx, &c, actor.account, id).await?;
+        self.file_finding(&mut tx, &c, Some(actor.account), id).await?;
         self.audit(&mut tx, actor, Deed::OpenCase, &format!("case:{id}"), "报告").await?;
         tx.commit().await?;
         Ok(id)
     }
 
     /// What is still looked into of a child becomes part of its file.
-    async fn file_finding(&self, tx: &mut Tx, c: &ChildRow, by: i64, case: i64) -> Result<()> {
+    async fn file_finding(&self, tx: &mut Tx, c: &ChildRow, by: Option<i64>, case: i64) -> Result<()> {
         for f in self.store.findings_of(c).await?.into_iter().filter(|f| f.state.is_pending()) {
-            let e = NewEvent::by(Step::File.code(), "已有人报告,并入这名儿童的劝返档案", by, self.now());
+            let e = NewEvent {
+                by, ..NewEvent::of_program(Step::File.code(), "已有人报告,并入这名儿童的劝返档案", self.now())
+            };
             let to = Placed { deadline: None, ..f.placed(FindingState::Filed) };
             if !tx.step_finding(&self.store, &f, &to, &e).await? {
                 return Err(OfficeError::Conflict("这名儿童的核实刚被别人处理过,请刷新后再报告".into()));
@@ -164,6 +169,15 @@ impl Office {
         let e = NewEvent::by("open", said, by, self.now());
         let story = Story::default();
         self.open_or_join(tx, &child, Ground::Finding(f, confirmed), ("", &story), &e).await
+    }
+
+    /// The file that a red warning opens or joins, in the transaction that gives it.
+    pub(in crate::app) async fn open_case_of_warning(&self, tx: &mut Tx, child: &ChildRow, said: &str) -> Result<i64> {
+        let e = NewEvent::of_program("report", said, self.now());
+        let story = Story::default();
+        let id = self.open_or_join(tx, child, Ground::Warning, ("", &story), &e).await?;
+        self.file_finding(tx, child, None, id).await?;
+        Ok(id)
     }
 
     /// An installation of an earlier version: dropouts that were confirmed before there were files get theirs.
@@ -195,11 +209,11 @@ impl Office {
     ) -> Result<i64> {
         let finding = match ground {
             Ground::Finding(f, _) => Some(f.id),
-            Ground::Report => None,
+            Ground::Report | Ground::Warning => None,
         };
         let known = self.store.newest_case(child).await?;
         let begun = match ground {
-            Ground::Report => CaseFacts::reported(),
+            Ground::Report | Ground::Warning => CaseFacts::reported(),
             Ground::Finding(_, confirmed) => CaseFacts::found(confirmed),
         };
         let id = match known {

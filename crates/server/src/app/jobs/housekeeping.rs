@@ -53,6 +53,25 @@ impl Job for Reopen {
     }
 }
 
+/// 考勤研判: who is missing at a check that has closed, and of whom nobody has said why.
+#[derive(Serialize, Deserialize)]
+pub struct Assess {}
+
+impl Job for Assess {
+    const KIND: &'static str = "assess";
+    const LANE: Lane = Lane::Quick;
+    const STAGES: &'static [&'static str] = &["考勤研判"];
+    const EVERY: Option<Duration> = Some(MINUTE);
+
+    fn key(&self) -> String {
+        String::new()
+    }
+
+    async fn run(self, office: Office, _: Working) -> Result<()> {
+        office.assess_missing().await.map(|_| ())
+    }
+}
+
 /// 清理: what ended, ran out or never was finished.
 #[derive(Serialize, Deserialize)]
 pub struct Sweep {}

@@ -176,8 +176,14 @@ fn kind<J: Job>() -> Kind {
 }
 
 /// All kinds of jobs.
-fn kinds() -> [Kind; 4] {
-    [kind::<Compare>(), kind::<housekeeping::Escalate>(), kind::<housekeeping::Reopen>(), kind::<housekeeping::Sweep>()]
+fn kinds() -> [Kind; 5] {
+    [
+        kind::<Compare>(),
+        kind::<housekeeping::Assess>(),
+        kind::<housekeeping::Escalate>(),
+        kind::<housekeeping::Reopen>(),
+        kind::<housekeeping::Sweep>(),
+    ]
 }
 
 impl Office {

@@ -8,7 +8,7 @@ use baoxue_store::{Job, JobState, Lane, Lease, NewAudit, StoreError};
 
 use tokio::task::JoinSet;
 
-use super::housekeeping::{Escalate, Reopen, Sweep};
+use super::housekeeping::{Assess, Escalate, Reopen, Sweep};
 use super::{Kind, Progress, Working, kinds};
 use crate::app::office::{Office, OfficeError, Result};
 
@@ -167,6 +167,7 @@ impl Office {
 
     async fn ask_by_the_clock(&self) -> Result<()> {
         let mut tx = self.store.begin().await?;
+        self.ask_for(&mut tx, &Assess {}, None, Duration::ZERO).await?;
         self.ask_for(&mut tx, &Escalate {}, None, Duration::ZERO).await?;
         self.ask_for(&mut tx, &Reopen {}, None, Duration::ZERO).await?;
         self.ask_for(&mut tx, &Sweep {}, None, Duration::ZERO).await?;

@@ -1,12 +1,15 @@
-//! 存入手机的内容 (what a phone keeps): one's own files, as far as they are needed at a door without signal. Nothing sealed, no masked names, no
+//! 存入手机的内容 (what a phone keeps): one's own files, as far as they are needed at a door without signal, and one's own classes. Nothing sealed, no masked names, no
 //! numbers of identity cards.
 
-use baoxue_domain::access::{Action, Actor, Deed};
+use baoxue_domain::access::{Action, Actor, Deed, Jurisdiction};
+use baoxue_domain::attendance::Mark;
 use baoxue_domain::calendar::time_left;
 use baoxue_domain::case::{Code, ContactKind, Signed, codes};
 use baoxue_store::{CaseFile, CaseFilter, CaseOrder, ChildRow, Whose};
+use jiff::ToSpan;
 use serde::Serialize;
 
+use crate::app::attendance::roll::{SYMPTOMS, checks_on};
 use crate::app::case::contact::SIGNERS;
 use crate::app::case::rules::{Relation, thresholds};
 use crate::app::case::work::next_step;
@@ -16,6 +19,9 @@ use crate::app::office::{Office, Result};
 /// Files that are looked through, and those that a phone keeps.
 const LOOKED_AT: i64 = 1_000;
 const MAX_CASES: usize = 200;
+/// Classes that a phone keeps, and days ahead of whose rolls it knows.
+const MAX_CLASSES: usize = 12;
+const AHEAD_DAYS: i64 = 7;
 /// Words of the last contact that a phone keeps.
 const MAX_WORDS: usize = 200;
 
@@ -41,6 +47,37 @@ pub struct OfflineCase {
     pub last: String,
 }
 
+/// A pupil of a class on a phone.
+#[derive(Debug, Serialize)]
+pub struct OfflinePupil {
+    pub id: i64,
+    pub name: String,
+    /// On leave until; nothing where she is not.
+    pub leave: String,
+    pub watched: bool,
+}
+
+/// A register of today, or of days that can still be taken, as it stands.
+#[derive(Debug, Serialize)]
+pub struct OfflineRegister {
+    pub day: String,
+    pub check: &'static str,
+    pub label: &'static str,
+    /// 0: not taken.
+    pub version: i64,
+    /// Whoever was not there.
+    pub marks: Vec<(i64, &'static str)>,
+}
+
+/// A class on a phone.
+#[derive(Debug, Serialize)]
+pub struct OfflineClass {
+    pub path: String,
+    pub name: String,
+    pub pupils: Vec<OfflinePupil>,
+    pub registers: Vec<OfflineRegister>,
+}
+
 /// What a form offers.
 #[derive(Debug, Serialize)]
 pub struct Choices {
@@ -50,6 +87,8 @@ pub struct Choices {
     pub wishes: Vec<(&'static str, &'static str)>,
     pub signed: Vec<(&'static str, &'static str)>,
     pub signers: Vec<(&'static str, &'static str)>,
+    pub marks: Vec<(&'static str, &'static str)>,
+    pub symptoms: Vec<(&'static str, &'static str)>,
 }
 
 /// Everything that a phone keeps to read.
@@ -61,6 +100,8 @@ pub struct OfflineData {
     pub made_at: i64,
     pub today: String,
     pub cases: Vec<OfflineCase>,
+    /// One's own classes, with what is to be taken in the days to come.
+    pub classes: Vec<OfflineClass>,
     /// Files of one's own that it does not keep, because there are too many.
     pub left_out: usize,
     pub choices: Choices,
@@ -75,10 +116,98 @@ fn pairs(list: &'static [Code]) -> Vec<(&'static str, &'static str)> {
 impl Office {
     /// One's own files, those due first. Written down in the log: they leave the house.
     pub async fn offline_data(&self, actor: &Actor) -> Result<OfflineData> {
-        let j = actor.jurisdiction(Action::WorkCase)?;
+        let cases = match actor.jurisdiction(Action::WorkCase) {
+            Ok(j) => self.offline_cases(actor, &j).await?,
+            Err(_) => (Vec::new(), 0),
+        };
+        let classes = match actor.jurisdiction(Action::TakeRoll) {
+            Ok(j) => self.offline_classes(&j).await?,
+            Err(_) => Vec::new(),
+        };
+        let (cases, left_out) = cases;
+        let said = format!("劝返档案 {} 份、班级 {} 个", cases.len(), classes.len());
+        self.note(actor, Deed::KeepOffline, "存入手机", &said).await?;
+        Ok(OfflineData {
+            account: actor.account,
+            person: actor.name.clone(),
+            made_at: self.now(),
+            today: self.clock.today().to_string(),
+            cases,
+            classes,
+            left_out,
+            choices: Choices {
+                kinds: ContactKind::ALL.into_iter().map(|k| (k.code(), k.label())).collect(),
+                outcomes: pairs(&codes().outcome),
+                attitudes: pairs(&codes().attitude),
+                wishes: pairs(&codes().wish),
+                signed: Signed::ALL.into_iter().map(|s| (s.code(), s.label())).collect(),
+                signers: SIGNERS.to_vec(),
+                marks: Mark::ALL.into_iter().map(|m| (m.code(), m.label())).collect(),
+                symptoms: SYMPTOMS.to_vec(),
+            },
+            held: self.store.held_count(actor.account).await?,
+        })
+    }
+
+    /// Classes of a jurisdiction, as far as one person teaches them: their pupils, and registers of the days around today.
+    async fn offline_classes(&self, j: &Jurisdiction) -> Result<Vec<OfflineClass>> {
+        let mut out = Vec::new();
+        let today = self.clock.today();
+        let calendars = self.calendars().await?;
+        for class in self.classes_of(j).await?.into_iter().take(MAX_CLASSES) {
+            let list = self.class_list(&class, j).await?;
+            let ids: Vec<i64> = list.expected.iter().map(|c| c.id).collect();
+            let leaves = self.store.granted_leaves(&ids, today).await?;
+            let watched = self.store.watched(&ids).await?;
+            let asked = self.policy(class.county().as_ref()).await?.roll_checks;
+            let calendar = calendars.of(&class);
+            let mut registers = Vec::new();
+            // yesterday's that is missing, today's, and those of a week without signal
+            for n in -1..AHEAD_DAYS {
+                let day = today.saturating_add(n.days());
+                for check in checks_on(&calendar, day, asked) {
+                    let standing = if n <= 0 { self.store.register(class.as_str(), day, check).await? } else { None };
+                    let marks = match &standing {
+                        Some(r) => {
+                            self.store.marks_at(r, r.version).await?.into_iter().map(|(c, m)| (c, m.mark.code())).collect()
+                        }
+                        None => Vec::new(),
+                    };
+                    let version = standing.map_or(0, |r| r.version);
+                    registers.push(OfflineRegister {
+                        day: day.to_string(),
+                        check: check.code(),
+                        label: check.label(),
+                        version,
+                        marks,
+                    });
+                }
+            }
+            let pupil = |c: &ChildRow| OfflinePupil {
+                id: c.id,
+                name: c.profile.name.clone(),
+                leave: leaves
+                    .iter()
+                    .find(|l| l.child == c.id && l.from.0 <= today)
+                    .map(|l| l.to.0.to_string())
+                    .unwrap_or_default(),
+                watched: watched.iter().any(|w| w.child == c.id),
+            };
+            let name = class.as_str().trim_end_matches('/').rsplit('/').next().unwrap_or("").to_owned();
+            out.push(OfflineClass {
+                path: class.to_string(),
+                name,
+                pupils: list.expected.iter().map(pupil).collect(),
+                registers,
+            });
+        }
+        Ok(out)
+    }
+
+    async fn offline_cases(&self, actor: &Actor, j: &Jurisdiction) -> Result<(Vec<OfflineCase>, usize)> {
         let states = baoxue_domain::case::CaseState::ALL.into_iter().filter(|s| s.is_open()).collect();
         let filter = CaseFilter { states, order: CaseOrder::Due, ..CaseFilter::default() };
-        let (found, _) = self.store.cases(&filter, Whose::Seen(&j), LOOKED_AT, 0).await?;
+        let (found, _) = self.store.cases(&filter, Whose::Seen(j), LOOKED_AT, 0).await?;
         let mut own: Vec<CaseFile> = found.into_iter().filter(|k| Relation::of(actor, k).own).collect();
         let left_out = own.len().saturating_sub(MAX_CASES);
         own.truncate(MAX_CASES);
@@ -89,24 +218,7 @@ impl Office {
                 cases.push(self.offline_case(k, c).await?);
             }
         }
-        self.note(actor, Deed::KeepOffline, "劝返档案", &format!("{} 份", cases.len())).await?;
-        Ok(OfflineData {
-            account: actor.account,
-            person: actor.name.clone(),
-            made_at: self.now(),
-            today: self.clock.today().to_string(),
-            cases,
-            left_out,
-            choices: Choices {
-                kinds: ContactKind::ALL.into_iter().map(|k| (k.code(), k.label())).collect(),
-                outcomes: pairs(&codes().outcome),
-                attitudes: pairs(&codes().attitude),
-                wishes: pairs(&codes().wish),
-                signed: Signed::ALL.into_iter().map(|s| (s.code(), s.label())).collect(),
-                signers: SIGNERS.to_vec(),
-            },
-            held: self.store.held_count(actor.account).await?,
-        })
+        Ok((cases, left_out))
     }
 
     async fn offline_case(&self, k: &CaseFile, c: &ChildRow) -> Result<OfflineCase> {

@@ -2,14 +2,16 @@
 //! (a file that was closed meanwhile, a right that is lost, a clock that was wrong), it waits for its author: no word is lost.
 
 use baoxue_domain::access::{Action, Actor, Deed};
+use baoxue_domain::attendance::Mark;
 use baoxue_domain::case::Signed;
 use baoxue_store::{
-    ContactDetail, DONE, HELD, NewFile, NewRecord, OfflineDevice, OfflinePart, OfflineRecord, PUT_ASIDE, Subject, Tx,
+    ContactDetail, DONE, HELD, MarkDetail, NewFile, NewRecord, OfflineDevice, OfflinePart, OfflineRecord, PUT_ASIDE, Subject, Tx,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::seal;
+use crate::app::attendance::roll::Taking;
 use crate::app::case::contact::{Contacting, Kept, MAX_CHILDREN, MAX_PHOTOS, SIGNERS};
 use crate::app::clock::civil;
 use crate::app::finding::dispatch::KeptProof;
@@ -19,10 +21,15 @@ use crate::app::office::{Office, OfficeError, Result};
 pub const FORM: u32 = 1;
 /// 联系家访
 pub const CONTACT: &str = "contact";
+/// 点名
+pub const REGISTER: &str = "register";
 /// Characters of the key of a record.
 const KEY: usize = 32;
 /// Records of a person that wait at a time, and those that are shown.
 pub const MAX_HELD: i64 = 500;
+/// Pupils of a register, and bytes of a class's path.
+const MAX_MARKS: usize = 300;
+const MAX_PATH: usize = 400;
 /// Cases that were joined into others, one after another.
 const MAX_JOINED: usize = 8;
 
@@ -60,6 +67,43 @@ pub struct ContactBody {
     pub signatures: Vec<(String, String)>,
 }
 
+/// A roll, as a phone took it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RegisterBody {
+    pub class: String,
+    pub day: String,
+    pub check: String,
+    /// The version that the phone knew; 0 where it knew of none.
+    #[serde(default)]
+    pub base: i64,
+    /// Whoever was not there: number, mark, note, symptom.
+    #[serde(default)]
+    pub marks: Vec<(i64, String, String, String)>,
+    /// Epoch milliseconds by the phone's clock.
+    #[serde(default)]
+    pub made_at: i64,
+}
+
+/// What a record says.
+pub enum Body {
+    Contact(Box<ContactBody>),
+    Register(RegisterBody),
+}
+
+impl Body {
+    fn read(kind: &str, text: &[u8]) -> Result<Self> {
+        match kind {
+            CONTACT => Ok(Self::Contact(Box::new(ContactBody::read(text)?))),
+            REGISTER => {
+                let body: RegisterBody = serde_json::from_slice(text).map_err(|_| unreadable())?;
+                let few = body.marks.len() <= MAX_MARKS && body.class.len() <= MAX_PATH;
+                if few { Ok(Self::Register(body)) } else { Err(unreadable()) }
+            }
+            _ => Err(unreadable()),
+        }
+    }
+}
+
 /// What a phone is told of what it sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receipt {
@@ -78,7 +122,7 @@ pub struct Receipt {
 /// A record that waits, for whoever settles it.
 pub struct HeldRecord {
     pub record: OfflineRecord,
-    pub body: ContactBody,
+    pub body: Body,
     pub parts: Vec<OfflinePart>,
 }
 
@@ -143,12 +187,12 @@ impl Office {
         }
         let plain = self.opened(sealed, key).await?;
         let record: Sealed = serde_json::from_slice(&plain).map_err(|_| unreadable())?;
-        if record.v > FORM || record.kind != CONTACT {
+        if record.v > FORM || ![CONTACT, REGISTER].contains(&record.kind.as_str()) {
             let said = "这条记录由更新的程序写成,服务器还不认识;请保留在手机里,等服务器升级后再上传";
             return Err(OfficeError::Asks { question: "newer", said: said.into() });
         }
         let text = serde_json::to_vec(&record.body).map_err(|_| unreadable())?;
-        let body = ContactBody::read(&text)?;
+        let body = Body::read(&record.kind, &text)?;
         let digest = hex(&Sha256::digest(&plain));
         if self.store.offline_record_by_key(key).await?.is_none() {
             if self.store.held_count(d.account).await? >= MAX_HELD {
@@ -158,12 +202,18 @@ impl Office {
                 key,
                 device: d.id,
                 account: d.account,
-                kind: CONTACT,
+                kind: &record.kind,
                 digest: &digest,
-                case: Some(body.case),
+                case: match &body {
+                    Body::Contact(c) => Some(c.case),
+                    Body::Register(_) => None,
+                },
                 body: &text,
                 at: self.now(),
-                parts: body.parts(),
+                parts: match &body {
+                    Body::Contact(c) => c.parts(),
+                    Body::Register(_) => Vec::new(),
+                },
             };
             let mut tx = self.store.begin().await?;
             // of two that send it at once one writes it
@@ -175,7 +225,7 @@ impl Office {
             let said = "同一编号已经上传过另一条记录;这一条还在手机里,请告诉系统管理员";
             return Err(OfficeError::Asks { question: "key-taken", said: said.into() });
         }
-        let changed = if there.state == HELD { self.become_contact(d, &there, &body).await? } else { false };
+        let changed = if there.state == HELD { self.become_what_it_says(d, &there, &body).await? } else { false };
         self.receipt(key, changed).await
     }
 
@@ -189,13 +239,13 @@ impl Office {
         Ok(Receipt { key: r.key, state: r.state, said: r.said, changed, missing })
     }
 
-    /// A record becomes the contact that it tells of, or waits and says why. True where the file had changed since it was seen.
-    async fn become_contact(&self, d: &OfflineDevice, r: &OfflineRecord, body: &ContactBody) -> Result<bool> {
+    /// A record becomes the contact or register that it tells of, or waits and says why. True where the file had changed since it was seen.
+    async fn become_what_it_says(&self, d: &OfflineDevice, r: &OfflineRecord, body: &Body) -> Result<bool> {
         let author = self.store.account(d.account).await?.ok_or(OfficeError::NotFound)?;
         let actor = self.store.actor(&author, self.clock.today()).await?;
         let refusal = match self.doubt_of(d).await? {
             Some(said) => said,
-            None => match self.register_contact(&actor, r, body).await {
+            None => match self.apply(&actor, r, body).await {
                 Ok(changed) => return Ok(changed),
                 // not the record's fault: it is sent once more
                 Err(OfficeError::Store(e)) => return Err(e.into()),
@@ -205,12 +255,43 @@ impl Office {
         let mut tx = self.store.begin().await?;
         tx.hold_offline_record(self.store.vault(), &r.key, &refusal).await?;
         if r.said.is_empty() {
-            let said = "手机上传的一次联系(家访)没有登记成,请在“手机记录”里处理";
-            tx.tell(self.store.vault(), r.account, said, self.now()).await?;
+            let what = if r.kind == REGISTER { "点名" } else { "联系(家访)" };
+            let said = format!("手机上传的一次{what}没有登记成,请在“手机记录”里处理");
+            tx.tell(self.store.vault(), r.account, &said, self.now()).await?;
         }
         self.audit(&mut tx, &actor, Deed::HoldRecord, &format!("record:{}", r.id), &refusal).await?;
         tx.commit().await?;
         Ok(false)
+    }
+
+    async fn apply(&self, actor: &Actor, r: &OfflineRecord, body: &Body) -> Result<bool> {
+        match body {
+            Body::Contact(c) => self.register_contact(actor, r, c).await,
+            Body::Register(b) => self.register_roll(actor, r, b).await,
+        }
+    }
+
+    /// A roll; true where another device had said otherwise.
+    async fn register_roll(&self, actor: &Actor, r: &OfflineRecord, b: &RegisterBody) -> Result<bool> {
+        let mut marks = std::collections::BTreeMap::new();
+        for (child, mark, note, symptom) in &b.marks {
+            let mark = Mark::find(mark).ok_or_else(unreadable)?;
+            marks.insert(*child, (mark, MarkDetail { note: note.clone(), symptom: symptom.clone() }));
+        }
+        let t = Taking {
+            class: &b.class,
+            day: &b.day,
+            check: &b.check,
+            base: b.base,
+            key: &r.key,
+            phone_at: (b.made_at > 0).then_some(b.made_at),
+            marks,
+        };
+        let taken = self.take_roll(actor, &t).await?;
+        let mut tx = self.store.begin().await?;
+        tx.settle_offline_record(self.store.vault(), &r.key, DONE, actor.account, self.now()).await?;
+        tx.commit_untold("the register is its own record").await?;
+        Ok(!taken.disagreements.is_empty())
     }
 
     async fn register_contact(&self, actor: &Actor, r: &OfflineRecord, body: &ContactBody) -> Result<bool> {
@@ -302,7 +383,7 @@ impl Office {
         let all = self.held_records(actor).await?;
         let record = all.into_iter().find(|r| r.id == id).ok_or(OfficeError::NotFound)?;
         let parts = self.store.parts_of(&record).await?;
-        let body = ContactBody::read(&record.body)?;
+        let body = Body::read(&record.kind, &record.body)?;
         Ok(HeldRecord { record, body, parts })
     }
 
@@ -317,17 +398,21 @@ impl Office {
         Ok((media, bytes))
     }
 
-    /// 再提交: as it is, or as its author mended it.
+    /// 再提交 of a roll: of another day, where the phone's clock was wrong; its address.
+    pub async fn submit_held_roll(&self, actor: &Actor, id: i64, day: &str) -> Result<()> {
+        let held = self.held_record(actor, id).await?;
+        let Body::Register(body) = held.body else { return Err(OfficeError::NotFound) };
+        let mended = RegisterBody { day: if day.is_empty() { body.day.clone() } else { day.to_owned() }, ..body };
+        self.register_roll(actor, &held.record, &mended).await?;
+        self.note(actor, Deed::SettleRecord, &format!("record:{id}"), "登记").await
+    }
+
+    /// 再提交 of a contact: as it is, or as its author mended it.
     pub async fn submit_held(&self, actor: &Actor, id: i64, mended: ContactBody) -> Result<i64> {
         let held = self.held_record(actor, id).await?;
+        let Body::Contact(sent) = held.body else { return Err(OfficeError::NotFound) };
         // what was photographed and signed is what was sent
-        let body = ContactBody {
-            photos: held.body.photos,
-            signatures: held.body.signatures,
-            made_at: held.body.made_at,
-            version: 0,
-            ..mended
-        };
+        let body = ContactBody { photos: sent.photos, signatures: sent.signatures, made_at: sent.made_at, version: 0, ..mended };
         self.register_contact(actor, &held.record, &body).await?;
         self.note(actor, Deed::SettleRecord, &format!("record:{id}"), "登记").await?;
         Ok(body.case)

@@ -22,6 +22,7 @@ use crate::app::finding::dispatch::MAX_PROOF_BYTES;
 use crate::app::ledger::listing;
 use crate::app::office::OfficeError;
 use crate::web::App;
+use crate::web::attendance::warnings::{StripDay, attendance};
 use crate::web::frame::error::PageError;
 use crate::web::frame::files::{REASONS, proof_file};
 use crate::web::frame::shell::{Shell, html, shell};
@@ -159,6 +160,9 @@ struct CasePage {
     words: Vec<(String, String)>,
     reasons: [&'static str; 5],
     siblings: Vec<Sibling>,
+    /// The child's days before and after, and warnings of them.
+    strip: Vec<StripDay>,
+    warnings: Vec<(i64, String)>,
     story: Vec<Happened>,
     proofs: Vec<ProofView>,
     findings: Vec<(i64, String)>,
@@ -462,7 +466,10 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
             .collect(),
         false => Vec::new(),
     };
+    let (strip, warnings) = attendance(&app, actor, &s.child).await?;
     let page = CasePage {
+        strip,
+        warnings,
         shell: shell(&app, &signed, &headers, "劝返档案", "/cases").await?,
         id,
         version: k.version,

@@ -96,7 +96,7 @@ pub async fn check(
 }
 
 /// Routes that show people as they are: names, numbers, telephones of children, or what others did.
-const CLEAR: [&str; 21] = [
+const CLEAR: [&str; 26] = [
     "/children/{id}",
     "/children/{id}/panel",
     "/children/{id}/rows",
@@ -108,6 +108,11 @@ const CLEAR: [&str; 21] = [
     "/findings/{id}",
     "/findings",
     "/inbox",
+    "/roll/register",
+    "/attendance/month",
+    "/leaves",
+    "/warnings",
+    "/warnings/{id}",
     "/held",
     "/held/{id}",
     "/review",
@@ -136,6 +141,7 @@ fn subject_of(route: &str, path: &str) -> String {
         Some("children") => format!("child:{second}"),
         Some("findings") if !second.is_empty() => format!("finding:{second}"),
         Some("cases") if second.bytes().all(|b| b.is_ascii_digit()) && !second.is_empty() => format!("case:{second}"),
+        Some("warnings") if !second.is_empty() => format!("warning:{second}"),
         Some("held") if !second.is_empty() => format!("record:{second}"),
         Some("people") if !second.is_empty() => format!("person:{second}"),
         Some("rosters") if !second.is_empty() => format!("batch:{second}"),

@@ -10,6 +10,7 @@ use axum::routing::{MethodRouter, get, post};
 use baoxue_domain::access::Action;
 
 use crate::web::access::{audit, confirmations, entering, me, people};
+use crate::web::attendance;
 use crate::web::case;
 use crate::web::comparison::{agreement, checks, events, review, runs};
 use crate::web::finding::{detail, inbox, list, steps, units};
@@ -104,6 +105,7 @@ pub fn all(app: &Arc<App>) -> Routes {
     use Need::{Entering, May, MayAny, Nobody, Password, SignedIn};
     const LISTS: Need = May(A::ViewLedger);
     const FINDINGS: Need = MayAny(&[A::Dispatch, A::AnswerFinding, A::CloseFinding]);
+    const OFFLINE: Need = MayAny(&[A::WorkCase, A::TakeRoll]);
     const PEOPLE: Need = MayAny(&[A::ManageUsers, A::ManageTeachers]);
     const SETTINGS: Need = MayAny(&[A::ManageSettings, A::ManageUsers]);
     let routes = Routes { router: Router::new(), table: Vec::new(), app: app.clone() };
@@ -219,19 +221,42 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/cases/{id}/description", May(A::WorkCase), case::steps::describe)
         .post("/cases/{id}/papers", May(A::WorkCase), case::steps::paper)
         .post("/cases/{id}/papers/{paper}", May(A::WorkCase), case::steps::serve)
+        // 考勤预警
+        .get("/roll", May(A::TakeRoll), attendance::roll::page)
+        .get("/roll/register", May(A::TakeRoll), attendance::roll::register)
+        .post("/roll", May(A::TakeRoll), attendance::roll::take)
+        .get("/attendance", May(A::ViewAttendance), attendance::day::page)
+        .get("/attendance/month", May(A::ViewAttendance), attendance::day::month)
+        .get("/attendance/month.xlsx", May(A::ViewAttendance), attendance::day::month_sheet)
+        .get("/leaves", May(A::ViewAttendance), attendance::leaves::page)
+        .post("/leaves/{id}/decision", May(A::GrantLeave), attendance::leaves::decide)
+        .post("/leaves/{id}/end", May(A::TakeRoll), attendance::leaves::end)
+        .get("/children/{id}/leave", May(A::TakeRoll), attendance::leaves::form)
+        .post("/children/{id}/leave", May(A::TakeRoll), attendance::leaves::ask)
+        .post("/children/{id}/watch", May(A::TakeRoll), attendance::leaves::watch)
+        .get("/warnings", May(A::ViewAttendance), attendance::warnings::page)
+        .get("/warnings/{id}", May(A::ViewAttendance), attendance::warnings::one)
+        .post("/warnings/{id}/call", May(A::HandleWarnings), attendance::warnings::call)
+        .post("/warnings/{id}/check", May(A::HandleWarnings), attendance::warnings::check)
+        .get("/calendar", May(A::KeepCalendar), attendance::calendar::page)
+        .post("/calendar/days", May(A::KeepCalendar), attendance::calendar::say)
+        .post("/calendar/days/{id}/withdrawal", May(A::KeepCalendar), attendance::calendar::unsay)
+        .post("/calendar/terms", May(A::KeepCalendar), attendance::calendar::term)
+        .post("/calendar/terms/{id}/end", May(A::KeepCalendar), attendance::calendar::end_term)
+        .upload("/calendar/holidays", May(A::KeepCalendar), FORM_BYTES, attendance::calendar::holidays)
         // 离线办理
         .get("/offline", Nobody, phone::page)
         .get("/worker.js", Nobody, phone::worker)
         .get("/manifest.webmanifest", Nobody, phone::manifest)
-        .get("/offline/data", May(A::WorkCase), phone::data)
-        .post("/offline/devices", May(A::WorkCase), phone::enrol)
+        .get("/offline/data", OFFLINE, phone::data)
+        .post("/offline/devices", OFFLINE, phone::enrol)
         .sealed("/offline/hello", RECORD_BYTES, phone::hello)
         .sealed("/offline/records/{key}", RECORD_BYTES, phone::record)
         .sealed("/offline/records/{key}/parts/{n}", PART_BYTES, phone::part)
         .get("/held", SignedIn, held::list)
         .get("/held/{id}", SignedIn, held::record)
         .get("/held/{id}/parts/{n}", SignedIn, held::picture)
-        .post("/held/{id}/submission", May(A::WorkCase), held::submit)
+        .post("/held/{id}/submission", OFFLINE, held::submit)
         .post("/held/{id}/putting-aside", SignedIn, held::put_aside)
         // 设置
         .get("/places", May(A::ManagePlaces), tree::page)

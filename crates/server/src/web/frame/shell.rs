@@ -33,9 +33,11 @@ pub struct NavItem {
 /// Tabs at the bottom of a phone, beside 更多.
 const TABS: usize = 4;
 /// Which pages are tabs where a role has them: what she comes for first.
-const TAB_ORDER: [&str; 12] = [
+const TAB_ORDER: [&str; 14] = [
     "/",
+    "/roll",
     "/today",
+    "/warnings",
     "/inbox",
     "/findings",
     "/classes",
@@ -83,9 +85,14 @@ const NAV: &[Place] = &[
     ("", "今日", "/today", "inbox", Some(Action::WorkCase)),
     ("", "待核实", "/inbox", "inbox", Some(Action::AnswerFinding)),
     ("", "交办核实", "/findings", "send", Some(Action::Dispatch)),
+    ("", "点名", "/roll", "check", Some(Action::TakeRoll)),
+    ("", "预警", "/warnings", "send", Some(Action::ViewAttendance)),
     ("", "劝返档案", "/cases", "review", Some(Action::ViewCases)),
     ("", "离线办理", "/offline", "inbox", Some(Action::WorkCase)),
     ("", "劝返看板", "/case-board", "compare", Some(Action::ViewCases)),
+    ("", "考勤", "/attendance", "log", Some(Action::ViewAttendance)),
+    ("", "请假", "/leaves", "log", Some(Action::ViewAttendance)),
+    ("", "校历", "/calendar", "log", Some(Action::KeepCalendar)),
     ("", "台账", "/ledgers/suspected", "ledger", Some(Action::ViewLedger)),
     ("", "班级清点", "/classes", "check", Some(Action::CountClasses)),
     ("名册比对", "导入名册", "/rosters", "upload", Some(Action::ImportRosters)),
@@ -110,6 +117,7 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
     let (waiting, overdue) = app.office.inbox_counts(actor).await?;
     let pending = app.office.pending_count(actor).await?;
     let own = app.office.own_cases(actor).await?.0 + app.office.asked_cases(actor).await?;
+    let warned = app.office.own_warnings(actor).await?.0;
     let first = |path: &str| path.split('/').nth(1).unwrap_or("").to_owned();
     let allowed = || NAV.iter().filter(|n| n.4.is_none_or(|a| actor.may(a)));
     let tabs: Vec<&str> = TAB_ORDER.into_iter().filter(|t| allowed().any(|n| n.2 == *t)).take(TABS).collect();
@@ -125,6 +133,7 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
             badge: match *href {
                 "/inbox" => waiting,
                 "/today" => own,
+                "/warnings" => warned,
                 "/confirmations" => pending,
                 _ => 0,
             },

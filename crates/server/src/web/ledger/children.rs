@@ -20,6 +20,7 @@ use crate::app::ledger::listing::told;
 use crate::app::office::OfficeError;
 use crate::app::roster::kept;
 use crate::web::App;
+use crate::web::attendance::warnings::{StripDay, attendance};
 use crate::web::frame::error::PageError;
 use crate::web::frame::shell::{Shell, html, shell};
 use crate::web::frame::view::{ChildView, trails_of, verdict_class, when};
@@ -76,6 +77,10 @@ struct ChildPage {
     /// Files of the child: number in the database, number, state, since when.
     cases: Vec<(i64, String, &'static str, String)>,
     may_report: bool,
+    /// The days of the last two months, and warnings of them.
+    strip: Vec<StripDay>,
+    warnings: Vec<(i64, String)>,
+    may_leave: bool,
     established: Vec<EstablishedLine>,
     ledger: &'static str,
     open: bool,
@@ -152,7 +157,13 @@ pub async fn page(
     let covers =
         |j: &Option<Jurisdiction>, path: &Option<String>| j.as_ref().zip(path.as_ref()).is_some_and(|(j, p)| j.covers(p));
     let (established, standing) = if c.held_by.is_none() { established(&app, &signed, &c).await? } else { Default::default() };
+    let (strip, warnings) = attendance(&app, &signed.actor, &c).await?;
+    let teaches =
+        c.school_path.as_deref().is_some_and(|p| signed.actor.jurisdiction(Action::TakeRoll).is_ok_and(|j| j.covers(p)));
     let page = ChildPage {
+        strip,
+        warnings,
+        may_leave: teaches,
         established,
         ledger: match standing {
             Some(Standing::Suspected) => "在疑似辍学台账",

@@ -3,14 +3,20 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::Path;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use baoxue_domain::access::Action;
+use baoxue_domain::attendance::{Check, Mark};
 use baoxue_domain::case::{ContactKind, codes, told};
+use baoxue_domain::place::PlacePath;
 use baoxue_store::ContactDetail;
 use serde::Deserialize;
 
+use crate::app::access::accounts::SignedIn;
 use crate::app::clock::civil;
-use crate::app::offline::records::{ContactBody, HeldRecord};
+use crate::app::offline::records::{Body, ContactBody, HeldRecord, REGISTER, RegisterBody};
+use crate::web::App;
+use crate::web::attendance::class_name;
 use crate::web::frame::error::PageError;
 use crate::web::frame::files::proof_file;
 use crate::web::frame::shell::{Shell, go, html, shell};
@@ -20,6 +26,7 @@ use crate::web::frame::visit::Visit;
 struct Line {
     id: i64,
     by: String,
+    what: &'static str,
     said: String,
     received: String,
 }
@@ -36,6 +43,7 @@ pub async fn list(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
     let line = |r: baoxue_store::OfflineRecord| Line {
         id: r.id,
         by: if r.account == signed.actor.account { "本人".to_owned() } else { r.by },
+        what: if r.kind == REGISTER { "点名" } else { "联系" },
         said: r.said,
         received: when(r.received_at),
     };
@@ -70,6 +78,10 @@ struct RecordPage {
 
 pub async fn record(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
     let HeldRecord { record, body, parts } = app.office.held_record(&signed.actor, id).await?;
+    let body = match body {
+        Body::Contact(c) => *c,
+        Body::Register(b) => return roll(&app, &signed, &headers, record, b).await,
+    };
     let seen = app.office.seen_case(&signed.actor, body.case, None).await;
     let d = &body.detail;
     let facts = [
@@ -100,6 +112,44 @@ pub async fn record(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) 
     Ok(html(&page.shell, page.render()?))
 }
 
+#[derive(Template)]
+#[template(path = "offline/roll.html")]
+struct RollPage {
+    shell: Shell,
+    id: i64,
+    by: String,
+    said: String,
+    received: String,
+    class: String,
+    day: String,
+    check: &'static str,
+    today: String,
+    marks: Vec<(i64, &'static str, String)>,
+}
+
+/// A roll that waits.
+async fn roll(
+    app: &std::sync::Arc<App>,
+    signed: &SignedIn,
+    headers: &HeaderMap,
+    record: baoxue_store::OfflineRecord,
+    body: RegisterBody,
+) -> Result<Response, PageError> {
+    let page = RollPage {
+        shell: shell(app, signed, headers, "手机记录", "/held").await?,
+        id: record.id,
+        by: if record.account == signed.actor.account { "本人".to_owned() } else { record.by },
+        said: record.said,
+        received: when(record.received_at),
+        class: PlacePath::parse(&body.class).map(|p| class_name(&p)).unwrap_or_default(),
+        day: body.day,
+        check: Check::find(&body.check).map_or("", Check::label),
+        today: app.office.clock.today().to_string(),
+        marks: body.marks.into_iter().map(|m| (m.0, Mark::find(&m.1).map_or("", Mark::label), m.2)).collect(),
+    };
+    Ok(html(&page.shell, page.render()?))
+}
+
 pub async fn picture(Visit { app, signed, .. }: Visit, Path((id, n)): Path<(i64, i64)>) -> Result<Response, PageError> {
     let (media, bytes) = app.office.held_part(&signed.actor, id, n).await?;
     Ok(proof_file(&media, bytes))
@@ -122,9 +172,15 @@ pub async fn submit(
     Path(id): Path<i64>,
     Form(f): Form<RecordForm>,
 ) -> Result<Response, PageError> {
-    let held = app.office.held_record(&signed.actor, id).await?;
-    let detail = ContactDetail { words: f.words, ..held.body.detail.clone() };
-    let mended = ContactBody { kind: f.kind, on: f.on, outcome: f.outcome, detail, ..held.body };
+    let sent = match app.office.held_record(&signed.actor, id).await?.body {
+        Body::Contact(c) => *c,
+        Body::Register(_) => {
+            app.office.submit_held_roll(&signed.actor, id, &f.on).await?;
+            return Ok(go("/held", "已登记"));
+        }
+    };
+    let detail = ContactDetail { words: f.words, ..sent.detail.clone() };
+    let mended = ContactBody { kind: f.kind, on: f.on, outcome: f.outcome, detail, ..sent };
     let case = app.office.submit_held(&signed.actor, id, mended).await?;
     let to = if signed.actor.may(Action::ViewCases) { format!("/cases/{case}") } else { "/held".to_owned() };
     Ok(go(&to, "已登记"))

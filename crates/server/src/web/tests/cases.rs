@@ -9,7 +9,7 @@ const SUSPECTED: &str = "/ledgers/suspected";
 const DROPOUT: &str = "/ledgers/dropout";
 
 /// The number of child `i`.
-async fn number_of(app: &TestApp, who: &str, i: usize) -> i64 {
+pub async fn number_of(app: &TestApp, who: &str, i: usize) -> i64 {
     let found = app.get(who, &format!("/search?q={}", crate::web::frame::view::url_part(&child(i).0))).await.text();
     found.split("/children/").nth(1).unwrap_or_else(|| panic!("child {i}: {found}")).split('"').next().unwrap().parse().unwrap()
 }

@@ -1,6 +1,7 @@
 //! The site over HTTP, as each person uses it, on both databases.
 
 mod accounts;
+mod attendance;
 mod cases;
 mod counties;
 mod entering;

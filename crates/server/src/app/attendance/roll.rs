@@ -1,0 +1,260 @@
+//! 点名 (the roll): whoever is not there is named, everybody else of the list is. Two devices on one register are merged, pupil by pupil.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use baoxue_domain::access::{Action, Actor, Jurisdiction};
+use baoxue_domain::attendance::{Check, Disagreement, Mark, checks_of, merge};
+use baoxue_domain::calendar::{DayKind, ExceptionKind, SchoolCalendar};
+use baoxue_domain::place::PlacePath;
+use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
+use baoxue_store::{ChildRow, LedgerQuery, MarkDetail, MarkRow, NewRegister, Order, Register};
+use jiff::ToSpan;
+use jiff::civil::Date;
+
+use crate::app::office::{Office, OfficeError, Result};
+use crate::app::place::roll_over::reading_order;
+
+/// Pupils of a class at most; larger ones are schools whose rosters name no classes.
+pub const MAX_PUPILS: i64 = 300;
+/// Classes that one person sees at a time.
+pub const MAX_CLASSES: usize = 400;
+/// Days back for which the roll is still taken or corrected. 补录
+pub const LATE_DAYS: i64 = 30;
+/// Characters of a note.
+const MAX_NOTE: usize = 100;
+/// Times that a register is tried against others who take it too.
+const TRIES: usize = 6;
+/// Symptoms of 因病缺课登记.
+pub const SYMPTOMS: [(&str, &str); 6] =
+    [("fever", "发热"), ("rash", "皮疹"), ("diarrhoea", "腹泻"), ("vomiting", "呕吐"), ("jaundice", "黄疸"), ("other", "其他")];
+
+/// 应到 (who is expected), and who is not, with the reason.
+pub struct ClassList {
+    pub path: PlacePath,
+    pub expected: Vec<ChildRow>,
+    pub others: Vec<(ChildRow, &'static str)>,
+}
+
+/// What a teacher says of a check.
+#[derive(Debug, Clone, Default)]
+pub struct Taking<'a> {
+    pub class: &'a str,
+    pub day: &'a str,
+    pub check: &'a str,
+    /// The version that was seen; 0 where none was.
+    pub base: i64,
+    pub key: &'a str,
+    pub phone_at: Option<i64>,
+    /// Whoever was not there.
+    pub marks: BTreeMap<i64, (Mark, MarkDetail)>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// The register as it stands.
+    pub register: Register,
+    pub marks: BTreeMap<i64, MarkRow>,
+    /// Pupils of whom another device said otherwise.
+    pub disagreements: Vec<Disagreement>,
+    /// It had come before.
+    pub known: bool,
+}
+
+/// Checks of a class on a day: what the county asks for, and boarders' own.
+pub fn checks_on(calendar: &SchoolCalendar, day: Date, asked: i64) -> Vec<Check> {
+    let kind = calendar.day(day);
+    let mut out = Vec::new();
+    if kind.is_school_day() {
+        if calendar.term(day).is_some_and(|t| t.from == day || calendar.before(day).is_none_or(|b| b < t.from)) {
+            out.push(Check::FirstDay);
+        }
+        let half = |c: &&Check| match kind {
+            DayKind::Half(h) => (h == baoxue_domain::calendar::Half::Morning) == (**c == Check::Morning),
+            _ => true,
+        };
+        out.extend(checks_of(asked).iter().filter(half).copied());
+        // an afternoon that is all there is has one check at least
+        if out.is_empty() {
+            out.push(Check::Noon);
+        }
+        if calendar.is(ExceptionKind::Boarding, day) {
+            out.push(Check::Evening);
+        }
+    }
+    if calendar.is_return_evening(day) {
+        out.push(Check::Return);
+    }
+    out
+}
+
+impl Office {
+    /// Classes of which one takes or sees the roll, by school, in the order in which people read them.
+    pub async fn classes_of(&self, j: &Jurisdiction) -> Result<Vec<PlacePath>> {
+        let mut all: BTreeSet<String> = BTreeSet::new();
+        for (path, code, n) in self.store.class_verdicts(j).await? {
+            let in_class = VerdictKind::find(&code).is_some_and(|k| k.is_in_class());
+            if n > 0 && in_class && j.covers(&path) && !path.contains(baoxue_domain::school::leavers_mark()) {
+                all.insert(path);
+            }
+        }
+        let mut out: Vec<PlacePath> = all.iter().filter_map(|p| PlacePath::parse(p)).filter(|p| p.depth() >= 4).collect();
+        out.sort_by_cached_key(|p| {
+            (p.school().to_string(), reading_order(p.as_str().strip_prefix(p.school().as_str()).unwrap_or("")))
+        });
+        Ok(out)
+    }
+
+    /// Who is expected in a class, as of now.
+    pub async fn class_list(&self, class: &PlacePath, j: &Jurisdiction) -> Result<ClassList> {
+        let q = LedgerQuery { below: Some(class.to_string()), ..LedgerQuery::default() };
+        let found = self.store.children(&q, j, Order::Verdict, MAX_PUPILS, 0).await?.rows;
+        let away = self.store.confirmed_away(&found).await?;
+        let mut list = ClassList { path: class.clone(), expected: Vec::new(), others: Vec::new() };
+        for c in found {
+            let kind = VerdictKind::find(&c.verdict);
+            let reason = match kind {
+                _ if away.contains(&c.id) => Some("已确认辍学,劝返中"),
+                Some(VerdictKind::EnrolledNotPresent) => Some("在籍不在校"),
+                Some(k) if k.group() == VerdictGroup::Explained => Some(k.label()),
+                _ => None,
+            };
+            match reason {
+                Some(r) => list.others.push((c, r)),
+                None => list.expected.push(c),
+            }
+        }
+        list.expected.sort_by(|a, b| a.profile.name.cmp(&b.profile.name).then(a.id.cmp(&b.id)));
+        Ok(list)
+    }
+
+    /// A class whose roll an actor may take.
+    pub fn own_class(&self, actor: &Actor, class: &str, action: Action) -> Result<(PlacePath, Jurisdiction)> {
+        let j = actor.jurisdiction(action)?;
+        let path = PlacePath::parse(class).filter(|p| !p.is_government() && p.depth() >= 4 && j.covers(p.as_str()));
+        Ok((path.ok_or(OfficeError::NotFound)?, j))
+    }
+
+    /// Takes the roll, or corrects it. What came before under this key changes nothing.
+    pub async fn take_roll(&self, actor: &Actor, t: &Taking<'_>) -> Result<Taken> {
+        let (class, j) = self.own_class(actor, t.class, Action::TakeRoll)?;
+        let hex = t.key.len() == 32 && t.key.bytes().all(|b| b.is_ascii_hexdigit());
+        if !hex {
+            return Err(OfficeError::Input("这张点名册缺少编号,请刷新页面再点".into()));
+        }
+        let day: Date = t.day.parse().map_err(|_| OfficeError::field("day", "日期不对"))?;
+        let check = Check::find(t.check).ok_or_else(|| OfficeError::field("check", "请选择点名时段"))?;
+        let today = self.clock.today();
+        if day > today {
+            return Err(OfficeError::field("day", format!("{day} 还没有到(可能手机时间不准)")));
+        }
+        if day < today.saturating_sub(LATE_DAYS.days()) {
+            return Err(OfficeError::field("day", format!("只能补录 {LATE_DAYS} 天以内的点名")));
+        }
+        let calendar = self.calendars().await?.of(&class);
+        let asked = self.policy_then(class.county().as_ref(), day, i64::MAX).await?.roll_checks;
+        let known = self.store.register_of_key(t.key).await?;
+        if known.is_none() && !checks_on(&calendar, day, asked.max(3)).contains(&check) {
+            return Err(OfficeError::field("day", format!("{day} {},没有{}", calendar.day(day).label(), check.label())));
+        }
+        if known.is_some_and(|k| k.2 != actor.account) {
+            return Err(OfficeError::Input("这张点名册的编号已经用过,请刷新页面再点".into()));
+        }
+        for (_, d) in t.marks.values() {
+            if d.note.chars().count() > MAX_NOTE {
+                return Err(OfficeError::field("note", format!("备注不超过 {MAX_NOTE} 字")));
+            }
+            if !d.symptom.is_empty() && !SYMPTOMS.iter().any(|s| s.0 == d.symptom) {
+                return Err(OfficeError::field("symptom", "请从列表中选择症状"));
+            }
+        }
+        let list = self.class_list(&class, &j).await?;
+        for _ in 0..TRIES {
+            if let Some(taken) = self.write_roll(actor, &list, t, (day, check), known.is_some()).await? {
+                return Ok(taken);
+            }
+        }
+        Err(OfficeError::Conflict("这个班正有多人同时点名,请再提交一次;点的都还在".into()))
+    }
+
+    /// One try; nothing where somebody was faster.
+    async fn write_roll(
+        &self,
+        actor: &Actor,
+        list: &ClassList,
+        t: &Taking<'_>,
+        (day, check): (Date, Check),
+        known: bool,
+    ) -> Result<Option<Taken>> {
+        let standing = self.store.register(list.path.as_str(), day, check).await?;
+        if known || self.store.register_of_key(t.key).await?.is_some() {
+            let Some(register) = standing else { return Err(OfficeError::NotFound) };
+            let marks = self.store.marks_at(&register, register.version).await?;
+            return Ok(Some(Taken { register, marks, disagreements: Vec::new(), known: true }));
+        }
+        let mut pupils: BTreeSet<i64> = list.expected.iter().map(|c| c.id).collect();
+        let before = match &standing {
+            Some(r) => {
+                // of a past day those are expected who were
+                if day < self.clock.today() {
+                    pupils = self.store.roll_lists([r.list]).await?.remove(&r.list).unwrap_or_default().into_iter().collect();
+                }
+                self.store.marks_at(r, r.version).await?
+            }
+            None => BTreeMap::new(),
+        };
+        if pupils.is_empty() {
+            return Err(OfficeError::Input("这个班的名单是空的;请先导入在校名册或学籍".into()));
+        }
+        let plain = |of: &BTreeMap<i64, MarkRow>| -> BTreeMap<i64, Mark> { of.iter().map(|(c, m)| (*c, m.mark)).collect() };
+        let sent: BTreeMap<i64, Mark> = t.marks.iter().map(|(c, m)| (*c, m.0)).filter(|m| m.1 != Mark::Present).collect();
+        let version = standing.as_ref().map_or(0, |r| r.version);
+        let base = match (&standing, t.base) {
+            (Some(r), b) if b == r.version => Some(plain(&before)),
+            (Some(r), b) if b > 0 && b < r.version => Some(plain(&self.store.marks_at(r, b).await?)),
+            _ => None,
+        };
+        let stands = standing.as_ref().map(|_| plain(&before));
+        let (merged, disagreements) = merge(&pupils, base.as_ref(), stands.as_ref(), &sent);
+        // whoever saw the doubts and saved has answered them
+        let answered = version > 0 && t.base == version;
+        let mut rows: BTreeMap<i64, MarkRow> = BTreeMap::new();
+        for child in pupils.iter().chain(before.keys()) {
+            let mark = merged.get(child).copied().unwrap_or(Mark::Present);
+            let was = before.get(child);
+            let doubtful = disagreements.iter().any(|d| d.child == *child) || (!answered && was.is_some_and(|w| w.doubtful));
+            let detail = match t.marks.get(child) {
+                Some((m, d)) if *m == mark && !d.is_empty() => d.clone(),
+                _ => was.filter(|w| w.mark == mark).map(|w| w.detail.clone()).unwrap_or_default(),
+            };
+            let row = MarkRow { mark, doubtful, detail };
+            let stood = was.cloned().unwrap_or(MarkRow { mark: Mark::Present, doubtful: false, detail: MarkDetail::default() });
+            if row != stood {
+                rows.insert(*child, row);
+            }
+        }
+        let at = self.now();
+        let mut tx = self.store.begin().await?;
+        let class = tx.roll_class(list.path.as_str()).await?;
+        let listed = tx.roll_list(class, &pupils, at).await?;
+        let new = NewRegister { class, day, check, list: listed, key: t.key, by: actor.account, at, phone_at: t.phone_at };
+        match &standing {
+            None => {
+                let Some(id) = tx.add_register(&new).await? else { return Ok(None) };
+                tx.add_marks(self.store.vault(), id, 1, &rows).await?;
+            }
+            Some(r) => {
+                if !tx.add_register_version(r.id, r.version, &new).await? {
+                    return Ok(None);
+                }
+                tx.add_marks(self.store.vault(), r.id, r.version + 1, &rows).await?;
+            }
+        }
+        tx.commit_untold("a register's version says who took it when: it is its own record").await?;
+        let touched: Vec<i64> = rows.keys().copied().collect();
+        self.assess_class(&list.path, &touched).await?;
+        let Some(register) = self.store.register(list.path.as_str(), day, check).await? else { return Ok(None) };
+        let marks = self.store.marks_at(&register, register.version).await?;
+        Ok(Some(Taken { register, marks, disagreements, known: false }))
+    }
+}

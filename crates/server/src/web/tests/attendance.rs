@@ -1,0 +1,333 @@
+//! A term of a class: the roll is taken, warnings rise and fall with what is known, the third day is in the child's file, and everybody sees it.
+
+use jiff::civil::date;
+
+use super::cases::number_of;
+use super::ledgers::{count, on};
+use super::support::{Answer, TestApp, actor_of, apps, child};
+use crate::app::clock::Clock;
+use crate::web::tests::support::served;
+
+const CLASS: &str = "e/528801/2152000001/三年级/三(1)班/";
+const SUSPECTED: &str = "/ledgers/suspected";
+
+fn key(n: u32) -> String {
+    format!("{n:032x}")
+}
+
+/// The installation at a time of a day.
+fn at(app: &TestApp, day: jiff::civil::Date, hour: i8, minute: i8) -> TestApp {
+    let mut office = app.office.clone();
+    office.clock = Clock::starting_at(day.at(hour, minute, 0, 0));
+    served(office, None)
+}
+
+struct Roll<'a> {
+    day: &'a str,
+    check: &'a str,
+    base: i64,
+    key: u32,
+}
+
+async fn take(app: &TestApp, who: &str, r: Roll<'_>, marks: &[(i64, &str)]) -> Answer {
+    let base = r.base.to_string();
+    let key = key(r.key);
+    let names: Vec<(String, &str)> = marks.iter().map(|(c, m)| (format!("mark-{c}"), *m)).collect();
+    let mut form = vec![("class", CLASS), ("day", r.day), ("check", r.check), ("base", base.as_str()), ("key", key.as_str())];
+    form.extend(names.iter().map(|(n, m)| (n.as_str(), *m)));
+    app.post(who, "/roll", &form).await
+}
+
+fn morning(day: &str, base: i64, key: u32) -> Roll<'_> {
+    Roll { day, check: "morning", base, key }
+}
+
+/// From the first morning to the file: blue after an hour, yellow on the second school day, red on the third; the child comes back, and every page says so.
+#[tokio::test]
+async fn three_days_of_nobody_knows_where() {
+    for app in apps().await {
+        app.compared().await;
+        let missing = number_of(&app, &app.log_in("county").await, 0).await;
+        let monday = date(2023, 10, 9);
+        let early = at(&app, monday, 8, 0);
+        let teacher = early.log_in("teacher1").await;
+        early.get(&teacher, "/roll").await.says("待点名").says("三(1)班");
+        let page = early
+            .get(
+                &teacher,
+                &format!("/roll/register?class={}&day=2023-10-09&check=morning", crate::web::frame::view::url_part(CLASS)),
+            )
+            .await;
+        page.says("应到 11").says(&child(0).0);
+        assert!(!page.text().contains(&child(2).0), "the other class is not on the list");
+        take(&early, &teacher, morning("2023-10-09", 0, 1), &[(missing, "unexplained")]).await.is(303);
+        early.get(&teacher, "/roll").await.says("应到 11,实到 10,原因不明 1");
+        // an hour to call the family; then it is blue, without anybody pressing anything
+        early.office.assess_missing().await.unwrap();
+        early.get(&teacher, "/warnings").await.says("这里没有预警");
+        let late = at(&app, monday, 10, 1);
+        late.office.assess_missing().await.unwrap();
+        let teacher = late.log_in("teacher1").await;
+        late.get(&teacher, "/warnings").await.says("蓝色").says(&child(0).0).says("待联系");
+        late.office.assess_missing().await.unwrap();
+        late.get(&teacher, "/warnings").await.says("共 <b>1</b> 条");
+        // of others only whoever stands over the class sees it, and no name
+        late.get(&late.log_in("school2").await, "/warnings").await.says("这里没有预警");
+        let county = late.log_in("county").await;
+        let masked = baoxue_domain::access::mask_name(&child(0).0);
+        late.get(&county, "/warnings").await.says(&masked);
+        late.get(&county, "/attendance?day=2023-10-09").await.says("原因不明 1").says("过时未点");
+        // called: one record, the teacher's hour is kept
+        let id = late
+            .get(&teacher, "/warnings")
+            .await
+            .text()
+            .split("/warnings/")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+            .to_owned();
+        let call =
+            [("key", "0123456789abcdef0123456789abcdef"), ("kind", "phone"), ("outcome", "not-met"), ("words", "电话打不通")];
+        late.post(&teacher, &format!("/warnings/{id}/call"), &call).await.is(303);
+        late.post(&teacher, &format!("/warnings/{id}/call"), &call).await.is(303);
+        late.get(&teacher, &format!("/warnings/{id}")).await.says("已联系").says("没有见到");
+
+        let tuesday = on(&app, date(2023, 10, 10));
+        let teacher = tuesday.log_in("teacher1").await;
+        take(&tuesday, &teacher, morning("2023-10-10", 0, 2), &[(missing, "unexplained")]).await.is(303);
+        tuesday.get(&teacher, "/warnings").await.says("黄色").says("共 <b>1</b> 条");
+        tuesday.get(&tuesday.log_in("school1").await, &format!("/warnings/{id}")).await.says("黄色预警");
+        assert_eq!(count(&tuesday, &tuesday.log_in("county").await, SUSPECTED).await, "5");
+
+        let wednesday = on(&app, date(2023, 10, 11));
+        let teacher = wednesday.log_in("teacher1").await;
+        take(&wednesday, &teacher, morning("2023-10-11", 0, 3), &[(missing, "unexplained")]).await.is(303);
+        let county = wednesday.log_in("county").await;
+        wednesday.get(&teacher, &format!("/warnings/{id}")).await.says("红色预警").says("劝返档案");
+        // the fact has come everywhere: ledger, file, today's work, the child's page, the county's figures
+        assert_eq!(count(&wednesday, &county, SUSPECTED).await, "6");
+        let case = wednesday.get(&teacher, &format!("/warnings/{id}")).await.text();
+        let case = case.split("href=\"/cases/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let page = wednesday.get(&wednesday.log_in("school1").await, &format!("/cases/{case}")).await;
+        page.says("红色预警:连续缺勤:2023-10-09 起连续 3 天").says("电话打不通").says("近两月出勤");
+        wednesday.get(&wednesday.log_in("school1").await, "/today").await.says("核实");
+        wednesday.get(&teacher, &format!("/children/{missing}")).await.says("红色预警").says("2023-10-09 缺一天");
+        wednesday.get(&county, "/warnings").await.says("蓝 1 次、黄 1 次、红 1 次,涉及 1 人");
+        assert_eq!(wednesday.office.store.unsound_cases().await.unwrap(), [0i64; 0]);
+        // told: the class teacher
+        wednesday.get(&teacher, "/").await.says("红色预警");
+
+        // back: the warning closes by that, and the file is told
+        let thursday = on(&app, date(2023, 10, 12));
+        let teacher = thursday.log_in("teacher1").await;
+        take(&thursday, &teacher, morning("2023-10-12", 0, 4), &[]).await.is(303);
+        thursday.get(&teacher, &format!("/warnings/{id}")).await.says("已到校");
+        thursday.get(&teacher, "/warnings").await.says("这里没有预警");
+        thursday.get(&thursday.log_in("school1").await, &format!("/cases/{case}")).await.says("孩子已到校");
+        let class = crate::web::frame::view::url_part(CLASS);
+        let file = thursday.get(&teacher, &format!("/attendance/month.xlsx?class={class}&month=2023-10")).await;
+        let sheets = baoxue_documents::read::read("x.xlsx", file.is(200).bytes.clone()).unwrap();
+        let cells: Vec<String> =
+            (0..sheets[0].height()).flat_map(|r| sheets[0].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>()).collect();
+        let n = |sign: &str| cells.iter().filter(|c| *c == sign).count();
+        assert_eq!((n("×"), n("√"), n(&child(0).0)), (3, 41, 1), "eleven pupils, four days, three of them missed by one");
+        thursday.get(&thursday.log_in("county").await, &format!("/attendance/month.xlsx?class={class}")).await.is(404);
+        thursday
+            .get(&teacher, &format!("/attendance/month?class={}", crate::web::frame::view::url_part(CLASS)))
+            .await
+            .says("×")
+            .says(&child(0).0);
+        thursday.get(&thursday.log_in("auditor").await, "/audit").await.says("发出预警");
+    }
+}
+
+/// What is known later changes what was warned of: leave, a typo, a closure; and what rose with it falls with it.
+#[tokio::test]
+async fn what_is_known_later() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        let (one, two, three) =
+            (number_of(&app, &county, 0).await, number_of(&app, &county, 4).await, number_of(&app, &county, 8).await);
+        let mut n = 10;
+        for (day, text) in [(date(2023, 10, 9), "2023-10-09"), (date(2023, 10, 10), "2023-10-10")] {
+            let app = on(&app, day);
+            n += 1;
+            let marks = [(one, "unexplained"), (two, "unexplained"), (three, "unexplained")];
+            take(&app, &app.log_in("teacher1").await, morning(text, 0, n), &marks).await.is(303);
+        }
+        let app = on(&app, date(2023, 10, 11));
+        let (teacher, school) = (app.log_in("teacher1").await, app.log_in("school1").await);
+        app.get(&teacher, "/warnings").await.says("共 <b>3</b> 条").says("黄色");
+        // two days of leave are more than a class teacher grants: asked, and nothing changes until it is granted
+        let leave = [("kind", "sick"), ("from", "2023-10-09"), ("to", "2023-10-10"), ("reason", "水痘")];
+        app.post(&teacher, &format!("/children/{one}/leave"), &leave).await.is(303);
+        app.get(&teacher, "/warnings").await.says("共 <b>3</b> 条");
+        let line = app.get(&teacher, "/leaves?waiting=1").await;
+        line.says("待批").says("水痘");
+        let id = line.text().split("/leaves/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        app.post(&teacher, &format!("/leaves/{id}/decision"), &[("version", "1"), ("answer", "grant")])
+            .await
+            .is(422)
+            .says("2 个上课日的假由年级组长或教务处批");
+        app.post(&school, &format!("/leaves/{id}/decision"), &[("version", "1"), ("answer", "grant")]).await.is(403);
+        let principal = baoxue_domain::access::Role::Principal;
+        let place = baoxue_domain::place::PlacePath::parse("e/528801/2152000001/").unwrap();
+        app.office.add_person(None, "head1", "校长", &[(principal, place)]).await.unwrap();
+        app.office.set_known_password("head1", super::support::PASSWORD).await.unwrap();
+        let head = app.log_in("head1").await;
+        app.post(&head, &format!("/leaves/{id}/decision"), &[("version", "1"), ("answer", "refuse")])
+            .await
+            .is(422)
+            .says("写明原因");
+        app.post(&head, &format!("/leaves/{id}/decision"), &[("version", "1"), ("answer", "grant")]).await.is(303);
+        app.get(&teacher, "/warnings").await.says("共 <b>2</b> 条");
+        app.get(&teacher, "/warnings?state=withdrawn").await.says(&child(0).0);
+        app.get(&teacher, "/").await.says("撤销黄色预警");
+        app.get(&teacher, &format!("/children/{one}")).await.says("2023-10-10 请假");
+        // a wrong tap on Tuesday is put right: blue of Monday is left, closed by Tuesday
+        take(
+            &app,
+            &teacher,
+            Roll { day: "2023-10-10", check: "morning", base: 1, key: 20 },
+            &[(one, "unexplained"), (three, "unexplained")],
+        )
+        .await
+        .is(303);
+        let page = app.get(&teacher, "/warnings").await;
+        page.says("共 <b>1</b> 条");
+        assert!(!page.text().contains(&child(4).0), "{}", page.text());
+        app.get(&teacher, "/warnings?state=closed").await.says(&child(4).0).says("蓝色");
+        // the old version stays readable, and says who took it
+        app.get(
+            &teacher,
+            &format!("/roll/register?class={}&day=2023-10-10&check=morning", crate::web::frame::view::url_part(CLASS)),
+        )
+        .await
+        .says("第 1 版:teacher1")
+        .says("第 2 版:teacher1");
+        // school was closed on Tuesday because of rain, declared afterwards: one day is left
+        app.post(
+            &school,
+            "/calendar/days",
+            &[("kind", "closed"), ("from", "2023-10-10"), ("to", "2023-10-10"), ("reason", "暴雨停课")],
+        )
+        .await
+        .is(303);
+        app.get(&teacher, "/warnings").await.says("蓝色").says("1 天");
+        app.get(&school, "/calendar?month=2023-10").await.says("暴雨停课").says("2023-10-10 不上课");
+        app.get(&app.log_in("school2").await, "/calendar?month=2023-10").await.says("2023-10-10 上课");
+        let id = app
+            .get(&school, "/calendar")
+            .await
+            .text()
+            .split("/calendar/days/")
+            .nth(1)
+            .unwrap()
+            .split('/')
+            .next()
+            .unwrap()
+            .to_owned();
+        app.post(&app.log_in("school2").await, &format!("/calendar/days/{id}/withdrawal"), &[]).await.is(404);
+        app.post(&school, &format!("/calendar/days/{id}/withdrawal"), &[]).await.is(303);
+        app.get(&teacher, "/warnings").await.says("黄色");
+    }
+}
+
+/// Two people take one register, neither of whom knew of the other: it has both their marks, and says where they differ.
+#[tokio::test]
+async fn two_devices_on_one_register() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        let (one, two) = (number_of(&app, &county, 0).await, number_of(&app, &county, 4).await);
+        let (teacher, school) = (app.log_in("teacher1").await, app.log_in("school1").await);
+        take(&app, &teacher, morning("2023-10-09", 0, 1), &[(one, "unexplained")]).await.is(303);
+        // an "all present" that did not know of it takes nobody off
+        take(&app, &school, morning("2023-10-09", 0, 2), &[(two, "sick")]).await.is(303);
+        let page = app
+            .get(
+                &teacher,
+                &format!("/roll/register?class={}&day=2023-10-09&check=morning", crate::web::frame::view::url_part(CLASS)),
+            )
+            .await;
+        page.says("两人点的不一致");
+        app.get(&teacher, "/roll").await.says("应到 11,实到 9,原因不明 1,两人点的不一致 2");
+        // the same sent again is the same; a key is its maker's own
+        take(&app, &teacher, morning("2023-10-09", 0, 1), &[]).await.is(303);
+        app.get(&teacher, "/roll").await.says("实到 9");
+        take(&app, &school, morning("2023-10-09", 0, 1), &[]).await.is(422).says("编号已经用过");
+        // whoever saw it answers
+        take(&app, &teacher, morning("2023-10-09", 2, 3), &[(one, "late"), (two, "sick")]).await.is(303);
+        let line = app.get(&teacher, "/roll").await;
+        line.says("应到 11,实到 10");
+        assert!(!line.text().contains("两人点的不一致"));
+        // both at once, in one process or two: one register
+        let (first, second) = ([(one, "unexplained")], [(two, "unexplained")]);
+        let noon = |key| Roll { day: "2023-10-09", check: "noon", base: 0, key };
+        let (a, b) = tokio::join!(take(&app, &teacher, noon(8), &first), take(&app, &school, noon(9), &second));
+        a.is(303);
+        b.is(303);
+        app.get(&app.log_in("county").await, "/attendance?day=2023-10-09&check=noon").await.says("原因不明 2");
+        // what cannot be
+        for (roll, said) in [
+            (morning("2023-10-14", 0, 30), "还没有到"),
+            (morning("2023-10-08", 0, 31), ""),
+            (morning("2023-10-01", 0, 32), "没有晨检"),
+            (morning("2023-08-01", 0, 33), "只能补录"),
+            (Roll { day: "2023-10-09", check: "evening", base: 0, key: 34 }, "没有晚点名"),
+        ] {
+            let a = take(&app, &teacher, roll, &[]).await;
+            if said.is_empty() {
+                a.is(303)
+            } else {
+                a.is(422).says(said)
+            };
+        }
+        let foreign = [
+            ("class", "e/528801/2152000002/三年级/三(1)班/"),
+            ("day", "2023-10-09"),
+            ("check", "morning"),
+            ("key", "00000000000000000000000000000050"),
+        ];
+        app.post(&teacher, "/roll", &foreign).await.is(404);
+        app.post(&app.log_in("village1").await, "/roll", &foreign).await.is(403);
+    }
+}
+
+/// Whoever is watched stands out on the list; whoever is on leave is on leave there.
+#[tokio::test]
+async fn watched_and_on_leave() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        let (one, two) = (number_of(&app, &county, 0).await, number_of(&app, &county, 4).await);
+        let teacher = app.log_in("teacher1").await;
+        let register = format!("/roll/register?class={}", crate::web::frame::view::url_part(CLASS));
+        app.post(&teacher, &format!("/children/{one}/watch"), &[("watch", "1"), ("reason", "")]).await.is(422);
+        app.post(&teacher, &format!("/children/{one}/watch"), &[("watch", "1"), ("reason", "说要出去打工")]).await.is(303);
+        app.get(&teacher, &format!("/children/{one}/leave")).await.says("说要出去打工");
+        app.get(&teacher, &register).await.says("关注");
+        // a day is the class teacher's to grant: at once
+        let leave = [("kind", "personal"), ("from", "2023-10-09"), ("to", "2023-10-09"), ("reason", "家里有事")];
+        app.post(&teacher, &format!("/children/{two}/leave"), &leave).await.is(303);
+        app.get(&teacher, &register).await.says("事假 至 2023-10-09");
+        app.post(&teacher, &format!("/children/{two}/leave"), &leave).await.is(422).says("已有一次请假");
+        for (from, to, said) in
+            [("2023-10-12", "2023-10-11", "止应在起之后"), ("2023-10-12", "2024-03-01", "休学"), ("x", "x", "2023-10-09 这样")]
+        {
+            let form = [("kind", "sick"), ("from", from), ("to", to), ("reason", "病")];
+            app.post(&teacher, &format!("/children/{two}/leave"), &form).await.is(422).says(said);
+        }
+        // another school's child is nobody
+        let other = number_of(&app, &county, 1).await;
+        app.get(&teacher, &format!("/children/{other}/leave")).await.is(404);
+        app.post(&teacher, &format!("/children/{one}/watch"), &[("watch", "0")]).await.is(303);
+        assert!(!app.get(&teacher, &register).await.text().contains("关注</span>"));
+        let officer = actor_of(&app.office, "county").await;
+        assert!(app.office.own_class(&officer, CLASS, baoxue_domain::access::Action::TakeRoll).is_err());
+    }
+}

@@ -1,0 +1,365 @@
+//! 点名册 (registers): a taken register names those who were not there; a correction is a new version, and the old one stays readable.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use baoxue_domain::attendance::{Check, Mark};
+use jiff::civil::Date;
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::ground::error::{Result, StoreError};
+use crate::{ChildRow, Clause, Jurisdiction, Row, Store, Tx, Vault, binds};
+
+/// What was noted of a mark.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkDetail {
+    /// 备注
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// 症状
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub symptom: String,
+}
+
+impl MarkDetail {
+    /// Whether there is nothing to keep.
+    pub fn is_empty(&self) -> bool {
+        self.note.is_empty() && self.symptom.is_empty()
+    }
+}
+
+/// A mark of a register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkRow {
+    /// What.
+    pub mark: Mark,
+    /// Two devices said different things.
+    pub doubtful: bool,
+    /// What was noted.
+    pub detail: MarkDetail,
+}
+
+/// A register as it stands.
+#[derive(Debug, Clone)]
+pub struct Register {
+    /// Its number.
+    pub id: i64,
+    /// The class, as it is called now.
+    pub class: String,
+    /// Of which day.
+    pub day: Date,
+    /// Which check.
+    pub check: Check,
+    /// The list that was expected.
+    pub list: i64,
+    /// Of how many.
+    pub size: i64,
+    /// Its version, from 1.
+    pub version: i64,
+    /// When it was taken first.
+    pub taken_at: i64,
+    /// By whom.
+    pub taken_by: String,
+    /// When it was changed last.
+    pub changed_at: i64,
+}
+
+/// What of a register is written down anew.
+#[derive(Debug, Clone)]
+pub struct NewRegister<'a> {
+    /// The class.
+    pub class: i64,
+    /// Of which day.
+    pub day: Date,
+    /// Which check.
+    pub check: Check,
+    /// The list.
+    pub list: i64,
+    /// 128 random bits of where it was taken.
+    pub key: &'a str,
+    /// Who.
+    pub by: i64,
+    /// When.
+    pub at: i64,
+    /// By the phone's clock.
+    pub phone_at: Option<i64>,
+}
+
+/// How many of a class were what at a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterCount {
+    /// The class.
+    pub class: String,
+    /// Which check.
+    pub check: Check,
+    /// Expected.
+    pub size: i64,
+    /// Number of those with each mark; the others were there.
+    pub marks: BTreeMap<Mark, i64>,
+    /// Marks on which two devices disagree.
+    pub doubtful: i64,
+}
+
+const REGISTER: &str = "r.id, k.path, r.day, r.part, r.list_id, l.size, r.version, r.taken_at, a.name, r.changed_at
+                        FROM register r JOIN roll_class k ON k.id = r.class_id JOIN roll_list l ON l.id = r.list_id LEFT JOIN account a ON a.id = r.taken_by";
+
+fn detail_place(register: i64, child: i64) -> String {
+    format!("register:{register}:{child}")
+}
+
+fn mark_of(r: &Row, i: usize) -> Result<Mark> {
+    let n = r.int(i)?;
+    Mark::of_number(n).ok_or_else(|| StoreError::unreadable("register_mark.mark", &n.to_string()))
+}
+
+fn check_of(r: &Row, i: usize) -> Result<Check> {
+    let n = r.int(i)?;
+    Check::of_number(n).ok_or_else(|| StoreError::unreadable("register.part", &n.to_string()))
+}
+
+fn day_of(r: &Row, i: usize) -> Result<Date> {
+    let text = r.text(i)?;
+    text.parse().map_err(|_| StoreError::unreadable("register.day", &text))
+}
+
+fn register(r: &Row) -> Result<Register> {
+    Ok(Register {
+        id: r.int(0)?,
+        class: r.text(1)?,
+        day: day_of(r, 2)?,
+        check: check_of(r, 3)?,
+        list: r.int(4)?,
+        size: r.int(5)?,
+        version: r.int(6)?,
+        taken_at: r.int(7)?,
+        taken_by: r.opt_text(8)?.unwrap_or_default(),
+        changed_at: r.int(9)?,
+    })
+}
+
+fn members(text: &str) -> Vec<i64> {
+    text.split(',').filter_map(|n| n.parse().ok()).collect()
+}
+
+impl Store {
+    /// A register, as it stands now.
+    pub async fn register(&self, class: &str, day: Date, check: Check) -> Result<Option<Register>> {
+        let sql = format!("SELECT {REGISTER} WHERE k.path = $1 AND r.day = $2 AND r.part = $3 ORDER BY r.class_id DESC LIMIT 1");
+        self.one(&sql, binds![class, day, check.number()]).await?.map(|r| register(&r)).transpose()
+    }
+
+    /// The register and version that were made under a key, and by whom.
+    pub async fn register_of_key(&self, key: &str) -> Result<Option<(i64, i64, i64)>> {
+        let sql = "SELECT id, 1, taken_by FROM register WHERE key = $1 UNION ALL SELECT register_id, version, taken_by FROM register_version WHERE key = $1";
+        self.one(sql, binds![key]).await?.map(|r| Ok((r.int(0)?, r.int(1)?, r.int(2)?))).transpose()
+    }
+
+    /// Registers of classes from a day to another, the earliest first.
+    pub async fn registers_of(&self, classes: &[String], from: Date, to: Date) -> Result<Vec<Register>> {
+        let mut out = Vec::new();
+        for some in classes.chunks(500) {
+            let mut c = Clause::new();
+            c.one_of("k.path", some.iter());
+            let (from, to) = (c.bind(from), c.bind(to));
+            let sql = format!("SELECT {REGISTER}{} AND r.day >= {from} AND r.day <= {to} ORDER BY r.day, r.part", c.sql());
+            out.extend(self.all(&sql, c.values).await?.iter().map(register).collect::<Result<Vec<_>>>()?);
+        }
+        Ok(out)
+    }
+
+    /// Who was not there, as of a version of a register.
+    pub async fn marks_at(&self, r: &Register, version: i64) -> Result<BTreeMap<i64, MarkRow>> {
+        let sql = "SELECT child_id, mark, doubtful, detail FROM register_mark WHERE register_id = $1 AND version <= $2 ORDER BY version";
+        let mut out = BTreeMap::new();
+        for row in self.all(sql, binds![r.id, version]).await? {
+            let child = row.int(0)?;
+            let detail = match row.opt_bytes(3)? {
+                Some(sealed) => {
+                    let plain = self.vault.open(&detail_place(r.id, child), &sealed)?;
+                    serde_json::from_slice(&plain).map_err(|_| StoreError::Damaged)?
+                }
+                None => MarkDetail::default(),
+            };
+            out.insert(child, MarkRow { mark: mark_of(&row, 1)?, doubtful: row.int(2)? == 1, detail });
+        }
+        out.retain(|_, m| m.mark != Mark::Present || m.doubtful);
+        Ok(out)
+    }
+
+    /// Who took which version of a register when.
+    pub async fn versions_of(&self, r: &Register) -> Result<Vec<(i64, String, i64)>> {
+        let sql = "SELECT v.version, a.name, v.taken_at FROM register_version v LEFT JOIN account a ON a.id = v.taken_by WHERE v.register_id = $1 ORDER BY 1";
+        let later = self.all(sql, binds![r.id]).await?;
+        let mut out = vec![(1, r.taken_by.clone(), r.taken_at)];
+        for v in later {
+            out.push((v.int(0)?, v.opt_text(1)?.unwrap_or_default(), v.int(2)?));
+        }
+        Ok(out)
+    }
+
+    /// Lists of those expected.
+    pub async fn roll_lists(&self, ids: impl IntoIterator<Item = i64>) -> Result<FxHashMap<i64, Vec<i64>>> {
+        let ids: Vec<i64> = ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let mut out = FxHashMap::default();
+        for some in ids.chunks(1_000) {
+            let mut c = Clause::new();
+            c.one_of("id", some.iter().copied());
+            for r in self.all(&format!("SELECT id, members FROM roll_list{}", c.sql()), c.values).await? {
+                out.insert(r.int(0)?, members(&r.text(1)?));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Newest marks of children since a day: child, day, check, mark. What was marked under a number that was merged away counts for the child that
+    /// stays; whoever was there has no row.
+    pub async fn marks_of_children(&self, children: &[i64], from: Date) -> Result<Vec<(i64, Date, Check, Mark)>> {
+        let mut out = Vec::new();
+        for some in children.chunks(1_000) {
+            let mut c = Clause::new();
+            c.one_of("COALESCE(c.merged_into, c.id)", some.iter().copied());
+            let from = c.bind(from);
+            let sql = format!(
+                "SELECT COALESCE(c.merged_into, c.id), r.day, r.part, m.mark FROM child c JOIN register_mark m ON m.child_id = c.id JOIN register r ON r.id = m.register_id{}
+                   AND r.day >= {from} AND m.version = (SELECT MAX(n.version) FROM register_mark n WHERE n.register_id = m.register_id AND n.child_id = m.child_id)
+                 ORDER BY r.day, r.part",
+                c.sql()
+            );
+            for r in self.all(&sql, c.values).await? {
+                out.push((r.int(0)?, day_of(&r, 1)?, check_of(&r, 2)?, mark_of(&r, 3)?));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Children marked as missing without a reason on a day, and at which check, of whom no warning tells of that day yet.
+    pub async fn unexplained_on(&self, day: Date) -> Result<Vec<(i64, Check)>> {
+        let sql = "SELECT DISTINCT m.child_id, r.part FROM register r JOIN register_mark m ON m.register_id = r.id
+                   LEFT JOIN warning w ON w.child_id = m.child_id AND w.rule = 'consecutive' AND w.state = 'open' AND w.last_day = $1
+                   WHERE r.day = $1 AND w.id IS NULL AND m.mark IN ($2, $3)
+                     AND m.version = (SELECT MAX(n.version) FROM register_mark n WHERE n.register_id = m.register_id AND n.child_id = m.child_id)
+                   ORDER BY m.child_id";
+        let rows = self.all(sql, binds![day, Mark::Unexplained.number(), Mark::SentHome.number()]).await?;
+        rows.iter().map(|r| Ok((r.int(0)?, check_of(r, 1)?))).collect()
+    }
+
+    /// Where children go to school: number and class.
+    pub async fn classes_of_children(&self, children: &[i64]) -> Result<FxHashMap<i64, String>> {
+        let mut out = FxHashMap::default();
+        for some in children.chunks(1_000) {
+            let mut c = Clause::new();
+            c.one_of("id", some.iter().copied());
+            let sql = format!("SELECT id, school_path FROM child{} AND merged_into IS NULL AND school_path IS NOT NULL", c.sql());
+            for r in self.all(&sql, c.values).await? {
+                out.insert(r.int(0)?, r.text(1)?);
+            }
+        }
+        Ok(out)
+    }
+
+    /// How registers of a day stand, of all classes of a jurisdiction.
+    pub async fn register_counts(&self, j: &Jurisdiction, day: Date) -> Result<Vec<RegisterCount>> {
+        let mut c = Clause::new();
+        c.equal("r.day", day);
+        c.inside(j, &[], &["k.path"]);
+        let sql = format!(
+            "SELECT k.path, r.part, l.size, m.mark, m.doubtful, COUNT(m.child_id) FROM register r JOIN roll_class k ON k.id = r.class_id JOIN roll_list l ON l.id = r.list_id
+             LEFT JOIN register_mark m ON m.register_id = r.id
+               AND m.version = (SELECT MAX(n.version) FROM register_mark n WHERE n.register_id = m.register_id AND n.child_id = m.child_id){}
+             GROUP BY k.path, r.part, l.size, m.mark, m.doubtful ORDER BY k.path, r.part",
+            c.sql()
+        );
+        let mut out: Vec<RegisterCount> = Vec::new();
+        for r in self.all(&sql, c.values).await? {
+            let (class, check, size) = (r.text(0)?, check_of(&r, 1)?, r.int(2)?);
+            if !out.last().is_some_and(|l| l.class == class && l.check == check) {
+                out.push(RegisterCount { class, check, size, marks: BTreeMap::new(), doubtful: 0 });
+            }
+            let (Some(last), Some(mark)) = (out.last_mut(), r.opt_int(3)?.and_then(Mark::of_number)) else { continue };
+            if mark != Mark::Present {
+                *last.marks.entry(mark).or_default() += r.int(5)?;
+            }
+            last.doubtful += if r.opt_int(4)? == Some(1) { r.int(5)? } else { 0 };
+        }
+        Ok(out)
+    }
+
+    /// Of these children those whose file says that they have dropped out: nobody expects them in class.
+    pub async fn confirmed_away(&self, children: &[ChildRow]) -> Result<BTreeSet<i64>> {
+        let mut out = BTreeSet::new();
+        for some in children.chunks(1_000) {
+            let mut c = Clause::new();
+            c.one_of("child_id", some.iter().map(|c| c.id));
+            let sql = format!("SELECT child_id FROM case_file{} AND confirmed = 1 AND state IN ('persuading', 'legal')", c.sql());
+            for r in self.all(&sql, c.values).await? {
+                out.insert(r.int(0)?);
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl Tx {
+    /// The number of a class, made where there is none.
+    pub async fn roll_class(&mut self, path: &str) -> Result<i64> {
+        if let Some(r) = self.one("SELECT id FROM roll_class WHERE path = $1 ORDER BY id DESC LIMIT 1", binds![path]).await? {
+            return r.int(0);
+        }
+        let row = self.one("INSERT INTO roll_class (path) VALUES ($1) RETURNING id", binds![path]).await?;
+        row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// The number of a list of children of a class, made where there is none.
+    pub async fn roll_list(&mut self, class: i64, children: &BTreeSet<i64>, at: i64) -> Result<i64> {
+        let text = children.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        let digest: String = ring::digest::digest(&ring::digest::SHA256, text.as_bytes())
+            .as_ref()
+            .iter()
+            .take(16)
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let sql = "SELECT id FROM roll_list WHERE class_id = $1 AND digest = $2";
+        if let Some(r) = self.one(sql, binds![class, &digest]).await? {
+            return r.int(0);
+        }
+        let sql = "INSERT INTO roll_list (class_id, digest, members, size, made_at) VALUES ($1, $2, $3, $4, $5)
+                   ON CONFLICT (class_id, digest) DO UPDATE SET digest = $2 RETURNING id";
+        let row = self.one(sql, binds![class, &digest, text, children.len() as i64, at]).await?;
+        row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// Begins a register; `None`: somebody has begun it, or this key came before.
+    pub async fn add_register(&mut self, n: &NewRegister<'_>) -> Result<Option<i64>> {
+        let sql = "INSERT INTO register (class_id, day, part, list_id, version, key, taken_at, taken_by, phone_at, changed_at)
+                   VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $6) ON CONFLICT DO NOTHING RETURNING id";
+        let values = binds![n.class, n.day, n.check.number(), n.list, n.key, n.at, n.by, n.phone_at];
+        self.one(sql, values).await?.map(|r| r.int(0)).transpose()
+    }
+
+    /// Makes a new version of a register, where it still is at the one before; false: somebody was faster, or this key came before.
+    pub async fn add_register_version(&mut self, id: i64, before: i64, n: &NewRegister<'_>) -> Result<bool> {
+        let sql = "UPDATE register SET version = version + 1, changed_at = $1, list_id = $2 WHERE id = $3 AND version = $4";
+        if self.run(sql, binds![n.at, n.list, id, before]).await? != 1 {
+            return Ok(false);
+        }
+        let sql = "INSERT INTO register_version (register_id, version, list_id, key, taken_at, taken_by, phone_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+                   ON CONFLICT DO NOTHING";
+        Ok(self.run(sql, binds![id, before + 1, n.list, n.key, n.at, n.by, n.phone_at]).await? == 1)
+    }
+
+    /// Writes marks of a version.
+    pub async fn add_marks(&mut self, vault: &Vault, register: i64, version: i64, marks: &BTreeMap<i64, MarkRow>) -> Result<()> {
+        for (child, m) in marks {
+            let detail = match m.detail.is_empty() {
+                true => None,
+                false => {
+                    let plain = serde_json::to_vec(&m.detail).map_err(|_| StoreError::Damaged)?;
+                    Some(vault.seal(&detail_place(register, *child), &plain)?)
+                }
+            };
+            let sql = "INSERT INTO register_mark (register_id, child_id, version, mark, doubtful, detail) VALUES ($1, $2, $3, $4, $5, $6)";
+            self.run(sql, binds![register, *child, version, m.mark.number(), m.doubtful, detail]).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+// 点名:全到点一下;没到的点名字选原因。没有信号也能点,联网后上传一次
+import { choice, el, field } from "./dom";
+import { keepDraft, readDraft } from "./people";
+import { add } from "./queue";
+import type { Person } from "./store";
+
+type Pairs = [string, string][];
+export interface Pupil { id: number; name: string; leave: string; watched: boolean }
+export interface Register { day: string; check: string; label: string; version: number; marks: [number, string][] }
+export interface Class { path: string; name: string; pupils: Pupil[]; registers: Register[] }
+export interface Marks { marks: Pairs; symptoms: Pairs }
+
+/** What was said of a pupil who was not there. */
+interface Said { mark: string; note: string; symptom: string }
+const THERE = ["present", "late", "left-early"];
+
+/** A register of one class, day and check: what is recorded later takes the place of what was not sent yet. */
+const slotOf = (c: Class, r: Register): string => `register:${c.path}:${r.day}:${r.check}`;
+
+/** What stands: what this phone said last, or what the server knew; whoever is on leave is. */
+async function standing(p: Person, secret: CryptoKey | null, c: Class, r: Register): Promise<Map<number, Said>> {
+  const out = new Map<number, Said>();
+  const draft = await readDraft(p, secret, slotOf(c, r));
+  const own = told.get(slotOf(c, r)) ?? (draft?.marks ? (JSON.parse(draft.marks) as [number, Said][]) : null);
+  if (own) return new Map(own);
+  for (const [id, mark] of r.marks) out.set(id, { mark, note: "", symptom: "" });
+  if (r.version === 0) for (const u of c.pupils) if (u.leave && u.leave >= r.day) out.set(u.id, { mark: "leave", note: "", symptom: "" });
+  return out;
+}
+
+/** Said on this page, whether or not it can be read back without the PIN. */
+const told = new Map<string, [number, Said][]>();
+/** The server's data are newer than what was said here. */
+export const forget = (): void => told.clear();
+
+/** How a register stands, for a card. */
+export function stands(c: Class, r: Register): string {
+  const own = told.get(slotOf(c, r));
+  const away = own ? own.filter(([, s]) => !THERE.includes(s.mark)).length : r.marks.filter(([, m]) => !THERE.includes(m)).length;
+  if (own) return `已点(在手机里):${away ? `${away} 人没到` : "全到"}`;
+  return r.version ? `已点:${away ? `${away} 人没到` : "全到"}` : "待点名";
+}
+
+async function save(p: Person, c: Class, r: Register, said: Map<number, Said>): Promise<string> {
+  const marks = [...said].filter(([, s]) => s.mark !== "present");
+  const away = marks.filter(([, s]) => !THERE.includes(s.mark)).length;
+  const label = `点名 ${r.day} ${r.label}`;
+  await add(p, "register", label, () => ({
+    class: c.path, day: r.day, check: r.check, base: r.version, made_at: Date.now(),
+    marks: marks.map(([id, s]) => [id, s.mark, s.note, s.symptom]),
+  }), [], slotOf(c, r));
+  told.set(slotOf(c, r), marks);
+  await keepDraft(p, slotOf(c, r), { marks: JSON.stringify(marks) });
+  return `${c.name} ${r.label}:${away ? `${away} 人没到` : "全到"}`;
+}
+
+/** All are there: one tap. Whoever is on leave is on leave. */
+export async function allPresent(p: Person, secret: CryptoKey | null, c: Class, r: Register): Promise<string> {
+  const before = await standing(p, secret, c, r);
+  const onLeave = new Map([...before].filter(([id, s]) => s.mark === "leave" && c.pupils.find((u) => u.id === id)?.leave));
+  return save(p, c, r, r.version || told.has(slotOf(c, r)) ? before : onLeave);
+}
+
+/** The roll of a class. */
+export async function rollForm(
+  p: Person, secret: CryptoKey | null, c: Class, r: Register, m: Marks, done: (label: string) => void,
+): Promise<HTMLFormElement> {
+  const said = await standing(p, secret, c, r);
+  const submit = el("button", { class: "btn btn-primary", type: "submit" });
+  const trouble = el("p", { class: "problem", role: "alert", hidden: true });
+  const tell = () => {
+    const away = [...said.values()].filter((s) => !THERE.includes(s.mark)).length;
+    submit.textContent = away ? `存下:${away} 人没到,其余 ${c.pupils.length - away} 人到` : `全到,存下(${c.pupils.length} 人)`;
+  };
+  const pupil = (u: Pupil): HTMLElement => {
+    const now = () => said.get(u.id) ?? { mark: "present", note: "", symptom: "" };
+    const label = el("span", { class: "mark" });
+    const show = () => (label.textContent = m.marks.find((x) => x[0] === now().mark)?.[1] ?? "");
+    show();
+    const box = el("details", { open: now().mark !== "present" },
+      el("summary", {}, el("b", {}, u.name), u.leave && el("small", {}, ` 请假至 ${u.leave}`), u.watched && el("span", { class: "tag v-verify" }, "关注"), label));
+    let filled = false;
+    // what nobody opens is not made: fifty-five pupils on a cheap phone
+    const fill = () => {
+      if (filled) return;
+      filled = true;
+      const note = el("input", { maxlength: "100", value: now().note });
+      const symptom = el("select", {}, el("option", { value: "" }, "无"), ...m.symptoms.map(([code, t]) => el("option", { value: code, selected: code === now().symptom }, t)));
+      const put = () => {
+        const mark = box.querySelector<HTMLInputElement>("input[type=radio]:checked")?.value ?? "present";
+        if (mark === "present") said.delete(u.id);
+        else said.set(u.id, { mark, note: note.value.trim(), symptom: symptom.value });
+        show();
+        tell();
+      };
+      const marks = choice(`mark-${u.id}`, u.name, m.marks, now().mark);
+      const body = el("div", {}, marks, field("备注", note), field("症状(病假)", symptom));
+      body.addEventListener("change", put);
+      note.addEventListener("input", put);
+      box.append(body);
+    };
+    if (box.open) fill();
+    box.addEventListener("toggle", () => {
+      if (!box.open) return;
+      const first = !filled;
+      fill();
+      // a tap on a name says first of all that she is not there
+      if (first && now().mark === "present") {
+        const unknown = box.querySelector<HTMLInputElement>("input[value=unexplained]");
+        if (unknown) {
+          unknown.checked = true;
+          unknown.dispatchEvent(new Event("change", { bubbles: true }));
+        }
+      }
+    });
+    return el("li", {}, box);
+  };
+  const form = el("form", {}, trouble, el("ul", { class: "pupils" }, ...c.pupils.map(pupil)), el("p", { class: "sticky" }, submit));
+  tell();
+  form.addEventListener("submit", async (e) => {
+    e.preventDefault();
+    if (submit.disabled) return;
+    submit.disabled = true;
+    try {
+      done(await save(p, c, r, said));
+    } catch {
+      submit.disabled = false;
+      trouble.textContent = "没有存下,请再点一次;点的都还在";
+      trouble.hidden = false;
+    }
+  });
+  return form;
+}
