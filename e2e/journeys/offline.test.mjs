@@ -42,7 +42,7 @@ async function enrol(page) {
   await fields.nth(0).fill(PIN);
   await fields.nth(1).fill(PIN);
   await page.click("text=设好");
-  await page.waitForSelector("text=我的劝返档案");
+  await page.waitForSelector("h2:has-text('我的劝返档案')");
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
 }
 
@@ -147,7 +147,7 @@ test("ten wrong PINs and what is kept is gone; what waits is not", async () => {
   const phone = await place.as("xuexiao", { width: 360 });
   await enrol(phone);
   const context = phone.context();
-  await phone.locator("a.card").first().click();
+  await phone.locator("a.card:not([href^='#roll'])").first().click();
   await context.setOffline(true);
   await phone.check("[name=kind][value=phone]");
   await phone.check("[name=outcome][value=thinking]");
@@ -163,4 +163,58 @@ test("ten wrong PINs and what is kept is gone; what waits is not", async () => {
   await context.setOffline(false);
   await phone.goto(`${place.base}/offline`);
   await phone.waitForSelector("text=设一个密码");
+});
+
+test("the morning roll without signal: one tap when all are there, two names when two are not; two phones on one register", async () => {
+  const phone = await place.as("laoshi", { width: 360 });
+  await enrol(phone);
+  const context = phone.context();
+  await context.setOffline(true);
+  await phone.goto(`${place.base}/offline`);
+  await phone.fill("input[type=password]", PIN);
+  await phone.click("button:has-text('打开')");
+  await phone.waitForSelector("h2:has-text('点名')");
+  // all are there: one tap
+  const began = Date.now();
+  await phone.click("button:has-text('全到')");
+  await phone.waitForSelector("text=1 条待上传");
+  console.log(`all present: 1 tap, ${Date.now() - began} ms`);
+  assert.match(await phone.textContent("ul.cards"), /已点\(在手机里\):全到/);
+  // no, two are not: the record that was not sent yet is replaced
+  const again = Date.now();
+  let taps = 0;
+  const tap = async (s) => { taps++; await s.click(); };
+  await tap(phone.locator("a.card").first());
+  await phone.waitForSelector(".pupils");
+  const names = await phone.locator(".pupils summary b").allTextContents();
+  await tap(phone.locator(".pupils summary").nth(0));
+  await tap(phone.locator(".pupils summary").nth(2));
+  await tap(phone.locator(".pupils li").nth(2).locator("input[value=sick]"));
+  assert.deepEqual(await look(phone), []);
+  await tap(phone.locator("button[type=submit]"));
+  await phone.waitForSelector("text=1 条待上传");
+  console.log(`two absent of ${names.length}: ${taps} taps, ${Date.now() - again} ms`);
+  assert.ok(taps <= 5, `${taps} taps`);
+  assert.match(await phone.textContent("ul.cards"), /2 人没到/);
+  // the phone is started anew
+  await phone.close();
+  const later = await context.newPage();
+
+  // meanwhile the dean has taken the same roll on a computer, and knows of a third
+  const dean = await place.as("xuexiao");
+  await dean.goto(`${place.base}/roll`);
+  await dean.locator("a.card", { hasText: "三(1)班" }).first().click();
+  await dean.waitForSelector("[data-roll]");
+  await dean.locator(".pupils summary").nth(1).click();
+  await dean.click("[data-roll-submit]");
+  await dean.waitForSelector("text=已点名");
+
+  await context.setOffline(false);
+  await later.goto(`${place.base}/offline`);
+  await later.waitForSelector("text=都已上传");
+  await later.waitForSelector("text=与另一次点名不一致");
+  await dean.goto(`${place.base}/roll`);
+  const line = await dean.locator("a.card", { hasText: "三(1)班" }).first().textContent();
+  assert.match(line, /实到 \d+,原因不明 2,两人点的不一致 3/);
+  assert.equal(names.length - Number(line.match(/实到 (\d+)/)[1]), 3);
 });

@@ -349,6 +349,15 @@ all<HTMLFormElement>("[data-roll]").forEach((form) => {
     if (label) label.textContent = radio.parentElement?.textContent?.trim() ?? "";
     tell();
   });
+  // a tap on a name says first of all that she is not there
+  all<HTMLDetailsElement>("details", form).forEach((box) => box.addEventListener("toggle", () => {
+    const unknown = one<HTMLInputElement>("input[value=unexplained]", box);
+    if (box.open && !box.dataset.seen && one<HTMLInputElement>("input[value=present]", box)?.checked && unknown) {
+      unknown.checked = true;
+      unknown.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    box.dataset.seen = "1";
+  }));
   tell();
 });
 

@@ -151,12 +151,19 @@ pub fn episodes(days: &[(Date, DayState)], calendar: &SchoolCalendar, rules: &Ru
     let days: Vec<(Date, DayState)> =
         days.iter().copied().filter(|d| !matches!(d.1, DayState::NoSchool | DayState::Unmarked)).collect();
     let runs = consecutive(&days, rules);
+    let runs_of: Vec<(Date, Date)> = runs.iter().filter(|r| r.level > Level::Blue).map(|r| (r.first, r.last)).collect();
     // days of a run are told of by the run; what repeats itself is something else
     let in_runs: BTreeSet<Date> = runs
         .iter()
         .filter(|r| r.level > Level::Blue)
         .flat_map(|r| days.iter().filter(|d| r.first <= d.0 && d.0 <= r.last).map(|d| d.0).collect::<Vec<_>>())
         .collect();
+    // what one run told of adds up to nothing more: there must be something beside it
+    let several = |window: &[(Date, DayState)]| {
+        let of = |d: &(Date, DayState)| runs_of.iter().position(|r| r.0 <= d.0 && d.0 <= r.1);
+        let groups: BTreeSet<Option<usize>> = window.iter().filter(|d| d.1.halves_missed() > 0).map(of).collect();
+        groups.len() > 1 || (groups.contains(&None) && !groups.is_empty())
+    };
     let missed = |d: &(Date, DayState)| d.1.halves_missed() > 0 && !in_runs.contains(&d.0);
     let mut out = runs;
     out.extend(sent_home(&days));
@@ -165,8 +172,9 @@ pub fn episodes(days: &[(Date, DayState)], calendar: &SchoolCalendar, rules: &Ru
         Rule::Cumulative,
         &|i| {
             let from = days[i].0.saturating_sub((WINDOW - 1).days());
-            let halves = days[..=i].iter().filter(|d| d.0 >= from).map(|d| d.1.halves_missed()).sum::<u32>();
-            (halves >= 2 * rules.cumulative_days).then_some(halves)
+            let window = &days[days.partition_point(|d| d.0 < from)..=i];
+            let halves = window.iter().map(|d| d.1.halves_missed()).sum::<u32>();
+            (halves >= 2 * rules.cumulative_days && several(window)).then_some(halves)
         },
         Level::Yellow,
     ));
@@ -177,7 +185,7 @@ pub fn episodes(days: &[(Date, DayState)], calendar: &SchoolCalendar, rules: &Ru
             let last = &last[last.len().saturating_sub(RATE_DAYS)..];
             let halves = last.iter().map(|d| d.1.halves_missed()).sum::<u32>();
             let of = 2 * u32::try_from(last.len()).unwrap_or(u32::MAX);
-            (last.len() >= RATE_LEAST && (of - halves) * 100 < rules.least_rate * of).then_some(halves)
+            (last.len() >= RATE_LEAST && (of - halves) * 100 < rules.least_rate * of && several(last)).then_some(halves)
         },
         Level::Yellow,
     ));
@@ -307,13 +315,24 @@ pub enum Change {
 /// What is to be done so that warnings say what the days say. A correction that leaves overlapping days continues a warning, else it is withdrawn;
 /// days from `known` on are known, and what lies before them is left alone.
 pub fn reconcile(standing: &[Standing], episodes: &[Episode], known: Date) -> Vec<Change> {
-    let mut taken = BTreeSet::new();
+    let mut taken: BTreeMap<usize, i64> = BTreeMap::new();
     let mut out = Vec::new();
-    for s in standing.iter().filter(|s| s.last >= known) {
-        let overlaps = |e: &Episode| e.rule == s.rule && e.first <= s.last && s.first <= e.last;
-        match episodes.iter().enumerate().find(|(i, e)| !taken.contains(i) && overlaps(e)) {
-            Some((i, e)) => {
-                taken.insert(i);
+    let known_ones = || standing.iter().filter(|s| s.last >= known);
+    // those that begin on the same day belong together before those that only overlap
+    type Fits = fn(&Episode, &Standing) -> bool;
+    let fits: [Fits; 2] = [|e, s| e.first == s.first, |e, s| e.first <= s.last && s.first <= e.last];
+    for fit in fits {
+        for s in known_ones() {
+            let free = |i: &usize| !taken.contains_key(i) && !taken.values().any(|id| *id == s.id);
+            let found = episodes.iter().enumerate().find(|(i, e)| free(i) && e.rule == s.rule && fit(e, s)).map(|(i, _)| i);
+            if let Some(i) = found {
+                taken.insert(i, s.id);
+            }
+        }
+    }
+    for s in known_ones() {
+        match taken.iter().find(|t| *t.1 == s.id).map(|t| &episodes[*t.0]) {
+            Some(e) => {
                 // a run that began before what is known keeps its beginning
                 let e = Episode { first: if s.first < known { s.first } else { e.first }, ..e.clone() };
                 let same = (e.first, e.last, e.level, e.closed.is_none()) == (s.first, s.last, s.level, s.open);
@@ -325,7 +344,7 @@ pub fn reconcile(standing: &[Standing], episodes: &[Episode], known: Date) -> Ve
             None => {}
         }
     }
-    let new = episodes.iter().enumerate().filter(|(i, _)| !taken.contains(i)).map(|(_, e)| Change::Open(e.clone()));
+    let new = episodes.iter().enumerate().filter(|(i, _)| !taken.contains_key(i)).map(|(_, e)| Change::Open(e.clone()));
     out.extend(new);
     out
 }
@@ -428,6 +447,11 @@ mod tests {
         assert_eq!(of(Rule::Rate, monday, &format!("APAPA{}", "P".repeat(9))), vec![], "fourteen are too few");
         assert_eq!(of(Rule::Rate, monday, &format!("APAPA{}", "P".repeat(10))).len(), 1);
         assert_eq!(of(Rule::Rate, monday, &format!("APA{}", "P".repeat(17))), vec![], "two of twenty");
+        // a week at home is told of by its run; with a day beside it, it adds up
+        assert_eq!(of(Rule::Cumulative, monday, "AAAAAP"), vec![]);
+        assert_eq!(of(Rule::Cumulative, monday, "AAAAAPA").len(), 1);
+        assert_eq!(of(Rule::Rate, monday, &format!("AAA{}", "P".repeat(12))), vec![]);
+        assert_eq!(of(Rule::Rate, monday, &format!("AAAPA{}", "P".repeat(12))).len(), 1);
         // Mondays: three of the last four
         let mondays = |n: usize| format!("{}P", "APPPP".repeat(n));
         assert_eq!(of(Rule::Weekday, monday, &mondays(2)), vec![]);

@@ -260,9 +260,10 @@ impl Tx {
         row.map_or(Ok(0), |r| r.int(0))
     }
 
-    /// A warning goes on as the marks say now; false: somebody was faster.
+    /// A warning goes on as the marks say now: what rose is to be called about and looked into anew. False: somebody was faster.
     pub async fn continue_warning(&mut self, w: &Warning, e: &Episode, at: i64) -> Result<bool> {
         let sql = "UPDATE warning SET first_day = $1, last_day = $2, level = $3, halves = $4, blue_on = $5, yellow_on = $6, red_on = $7, state = $8, closed_on = $9, closed_by = $10,
+                     called_at = CASE WHEN $14 = 1 THEN NULL ELSE called_at END, checked_at = CASE WHEN $14 = 1 THEN NULL ELSE checked_at END,
                      version = version + 1, changed_at = $11 WHERE id = $12 AND version = $13";
         let state = if e.closed.is_some() { "closed" } else { "open" };
         let values = binds![
@@ -278,7 +279,8 @@ impl Tx {
             e.closed.map(|c| fact(c.1)),
             at,
             w.id,
-            w.version
+            w.version,
+            e.level > w.level
         ];
         Ok(self.run(sql, values).await? == 1)
     }

@@ -3,6 +3,7 @@
 //! The same pupils, classes and special groups as DOMAIN's county; around them the mistakes that registers make. The area
 //! code 5288 is assigned to no place and the telephone numbers begin with 12, which no operator has.
 
+mod attendance;
 mod cases;
 mod county;
 mod errors;

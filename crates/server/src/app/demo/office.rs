@@ -25,13 +25,14 @@ const A_CLASS: &str = "class";
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Log-in, name, role, where (a path, or the name of a school), what to try.
-const PEOPLE: [(&str, &str, Role, &str, &str); 9] = [
+const PEOPLE: [(&str, &str, Role, &str, &str); 10] = [
     ("xian", "陈县办", Role::CountyOfficer, COUNTY, "县教育局:看比对结果、认定、交办核实、导出台账"),
     ("xian2", "林县办", Role::CountyOfficer, COUNTY, "县教育局另一位经办人:经办人自己申请的,由她审批"),
     ("xuexiao", "李学籍", Role::Registrar, A_SCHOOL, "学校:待核实里答复,传一张照片(可用手机宽度的窗口)"),
+    ("xiaozhang", "何校长", Role::Principal, A_SCHOOL, "校长:看考勤和预警、批假、写校历"),
     ("cun", "王村干", Role::Cadre, A_VILLAGE, "村干部:只看得到本村;答复核实"),
     ("zhen", "赵镇长", Role::Cadre, "g/52/5288/528801/528801100/", "乡镇干部:看得到全镇"),
-    ("laoshi", "周班主任", Role::ClassTeacher, A_CLASS, "班主任:本班学生不隐去姓名"),
+    ("laoshi", "周班主任", Role::ClassTeacher, A_CLASS, "班主任:点名(今天的还没点)、联系家长;本班学生不隐去姓名"),
     ("xitong", "孙系统", Role::SystemAdmin, COUNTY, "系统管理员:区划学校、参数"),
     ("anquan", "钱安全", Role::SecurityAdmin, COUNTY, "安全管理员:人员授权"),
     ("shenji", "吴审计", Role::AuditAdmin, COUNTY, "审计管理员:谁看过谁,日志是否完整"),
@@ -96,7 +97,13 @@ pub async fn prepare(office: &Office, folder: &Path, many: Option<(usize, usize)
         println!("另建 {} 份,用来测量", super::cases::many(office, &second, n, events).await?);
     }
     let chosen = dispatch_some(office, &officer).await?;
-    add(office, [&security, &system], |place| !place.starts_with("g/"), &chosen).await
+    add(office, [&security, &system], |place| !place.starts_with("g/"), &chosen).await?;
+    if let Some(school) = &chosen.school {
+        let takes = actor(office, "xuexiao").await?;
+        let n = super::attendance::prepare(office, school, &takes, &officer).await?;
+        println!("已点名 {n} 次:示范学校从九月起,其他学校昨天");
+    }
+    Ok(())
 }
 
 /// A school, one of its classes and a village with findings in their inbox.
@@ -185,6 +192,6 @@ pub fn print_log_ins() {
         println!("  {login:<8} {name}  {}——{about}", role.label());
     }
     println!(
-        "\n可以试试:用 xian 登录,看“比对”的结果和“人工认定”,在“今日”里审批一份档案;用 xuexiao 在窄窗口里答复一条核实、记一次家访;再用 shenji 看审计日志。"
+        "\n可以试试:用 xian 登录,看“比对”的结果和“人工认定”,在“今日”里审批一份档案;用 laoshi 在窄窗口里点名;用 xuexiao 答复一条核实、记一次家访、看预警;再用 shenji 看审计日志。"
     );
 }

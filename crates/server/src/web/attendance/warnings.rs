@@ -54,7 +54,8 @@ struct WarningsPage {
     pager: Pager,
     lines: Vec<Line>,
     figures: [i64; 4],
-    month: String,
+    /// Of which time the figures are.
+    term: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -153,6 +154,12 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<Warning
         lines.extend(line(&app, &signed.actor, w).await?);
     }
     let today = office.clock.today();
+    let home = signed.actor.home().cloned();
+    let term = match home {
+        Some(h) => office.calendars().await?.of(&h).term(today),
+        None => None,
+    };
+    let (term, from) = term.map_or_else(|| (format!("{} 月", today.month()), today.first_of_month()), |t| (t.name, t.from));
     let page = WarningsPage {
         shell: shell(&app, &signed, &headers, "预警", "/warnings").await?,
         tabs: TABS.iter().map(|t| (t.1, at.with("state", t.0).to_string(), t.0 == state)).collect(),
@@ -161,8 +168,8 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<Warning
         at,
         pager,
         lines,
-        figures: office.store.warning_figures(&j, today.first_of_month(), today).await?,
-        month: format!("{} 月", today.month()),
+        figures: office.store.warning_figures(&j, from, today).await?,
+        term,
     };
     Ok(html(&page.shell, page.render()?))
 }

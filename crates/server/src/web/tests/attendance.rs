@@ -42,6 +42,12 @@ fn morning(day: &str, base: i64, key: u32) -> Roll<'_> {
     Roll { day, check: "morning", base, key }
 }
 
+/// A warning of child 0: nobody knows where it was yesterday.
+pub async fn warned(app: &TestApp) {
+    let child = number_of(app, &app.log_in("county").await, 0).await;
+    take(app, &app.log_in("teacher1").await, morning("2023-10-08", 0, 77), &[(child, "unexplained")]).await.is(303);
+}
+
 /// From the first morning to the file: blue after an hour, yellow on the second school day, red on the third; the child comes back, and every page says so.
 #[tokio::test]
 async fn three_days_of_nobody_knows_where() {

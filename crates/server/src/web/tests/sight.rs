@@ -103,6 +103,7 @@ async fn a_crawl_as_every_role_finds_no_foreign_child() {
         let reported = super::cases::reported(&app, &village, 22).await;
         super::cases::proved(&app, &village, reported).await;
         super::offline::held(&app, &village, reported).await;
+        super::attendance::warned(&app).await;
         let by_place: Vec<(i64, String, bool)> = {
             let j = baoxue_domain::access::Jurisdiction::of([baoxue_domain::place::PlacePath::parse("g/52/").unwrap()].iter());
             let all = app
@@ -270,10 +271,10 @@ fn on_a_phone(page: &str) -> (Vec<String>, Vec<String>) {
 async fn a_phone_has_each_roles_own_work_as_tabs_and_the_rest_behind_more() {
     for app in apps().await {
         for (login, first) in [
-            ("teacher1", &["/", "/today", "/inbox", "/classes"][..]),
+            ("teacher1", &["/", "/roll", "/today", "/warnings"][..]),
             ("village1", &["/", "/today", "/inbox", "/cases"]),
-            ("school1", &["/", "/today", "/inbox", "/classes"]),
-            ("county", &["/", "/today", "/findings", "/cases"]),
+            ("school1", &["/", "/roll", "/today", "/warnings"]),
+            ("county", &["/", "/today", "/warnings", "/findings"]),
             ("security", &["/", "/people", "/confirmations"]),
             ("auditor", &["/", "/audit"]),
         ] {
