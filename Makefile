@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: demo build web deny test test-cluster cluster lint fmt bench bench-linkage bench-cluster bench-web bench-cases setup setup-test clean
+.PHONY: demo build web deny test test-cluster cluster lint fmt bench bench-linkage bench-cluster bench-web bench-cases bench-rollcall setup setup-test clean
 SHELL := /bin/bash
 BAOXUE := target/release/baoxue
 DEMO := demo
@@ -77,6 +77,9 @@ bench-web: build setup-test
 bench-cases: build setup-test
 	FINDINGS=1 CHILDREN=45000 CASES=20000x100 benches/web/run.sh $(BAOXUE)
 
+bench-rollcall: build setup-test
+	benches/rollcall/run.sh $(BAOXUE)
+
 clean:
 	cargo clean
-	rm -rf $(DEMO) web/dist/app.* web/node_modules e2e/node_modules
+	rm -rf $(DEMO) web/dist/*.* web/node_modules e2e/node_modules

@@ -1,4 +1,4 @@
-// kill -9 at any moment of import, loading, run, dispatch, answer, review: after the restart nothing acknowledged is lost, nothing
+// kill -9 at any moment of import, loading, run, dispatch, answer, review, roll call, contact: after the restart nothing acknowledged is lost, nothing
 // half-done is visible, a run resumes.
 import { after, test } from "node:test";
 import assert from "node:assert/strict";
@@ -97,7 +97,7 @@ class Installation {
 const photo = noise(260);
 const students = readFileSync(join(rosters, "中考报名.csv"));
 
-const names = ["import", "load", "run", "dispatch", "answer", "review"];
+const names = ["import", "load", "run", "dispatch", "answer", "review", "roll", "contact"];
 async function begin(what, i, place) {
   switch (what) {
     case "import": {
@@ -182,6 +182,44 @@ async function begin(what, i, place) {
         assert.equal(proofs(now), answered ? before + 1 : before, "the answer and its photo are there together or not at all");
         const proof = now.match(new RegExp(`/findings/${id}/proofs/(\\d+)`))?.[1];
         if (proof) assert.equal((await place.ask("xuexiao", `/findings/${id}/proofs/${proof}`)).status, 200);
+      } };
+    }
+    case "roll": {
+      const card = (await place.ask("xuexiao", "/roll")).text.match(/\/roll\/register\?class=([^&"]+)/)[1];
+      const path = decodeURIComponent(card.replaceAll("&amp;", "&"));
+      const day = `2023-09-${String(11 + (i % 8)).padStart(2, "0")}`;
+      if (["2023-09-16", "2023-09-17"].includes(day)) return null;
+      const check = i % 16 < 8 ? "noon" : "afternoon";
+      const register = `/roll/register?class=${encodeURIComponent(path)}&day=${day}&check=${check}`;
+      const version = (t) => Number(t.match(/name="base" value="(\d+)"/)[1]);
+      const page = (await place.ask("xuexiao", register)).text;
+      const before = version(page);
+      const pupil = page.match(/name="note-(\d+)"/)[1];
+      const fields = { class: path, day, check, base: String(before), key: i.toString(16).padStart(32, "0"), [`mark-${pupil}`]: i % 3 ? "unexplained" : "sick" };
+      const done = place.form("xuexiao", "/roll", fields);
+      return { done, async check(acknowledged) {
+        const now = version((await place.ask("xuexiao", register)).text);
+        assert.ok(now === before + 1 || (!acknowledged && now === before), "an acknowledged register is there");
+        // the phone sends it once more: it is there once, and warned of as if nothing had happened
+        assert.equal((await place.form("xuexiao", "/roll", fields)).status, 303);
+        const after = (await place.ask("xuexiao", register)).text;
+        assert.equal(version(after), before + 1);
+        assert.match(after, new RegExp(`name="mark-${pupil}" value="${i % 3 ? "unexplained" : "sick"}" checked`));
+      } };
+    }
+    case "contact": {
+      const id = (await place.ask("xuexiao", "/cases")).text.match(/\/cases\/(\d+)"/)?.[1];
+      if (!id) return null;
+      const made = (t) => Number(t.match(/>(\d+) 次\(家访/)?.[1] ?? NaN);
+      const before = made((await place.ask("xuexiao", `/cases/${id}`)).text);
+      if (Number.isNaN(before)) return null;
+      const fields = { key: i.toString(16).padStart(32, "c"), kind: "phone", outcome: "thinking", on: "2023-10-09", words: `第 ${i} 次` };
+      const done = place.upload("xuexiao", `/cases/${id}/contact`, fields);
+      return { done, async check(acknowledged) {
+        const now = made((await place.ask("xuexiao", `/cases/${id}`)).text);
+        assert.ok(now === before + 1 || (!acknowledged && now === before), "an acknowledged call is there");
+        assert.equal((await place.upload("xuexiao", `/cases/${id}/contact`, fields)).status, 303);
+        assert.equal(made((await place.ask("xuexiao", `/cases/${id}`)).text), before + 1, "sent twice, it is there once");
       } };
     }
     case "review": {

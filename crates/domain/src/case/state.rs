@@ -186,6 +186,7 @@ impl CaseStep {
             "register" => "名册变化",
             "overdue" => "逾期",
             "remind" => "催办",
+            "attendance" => "考勤",
             _ => "记录",
         }
     }

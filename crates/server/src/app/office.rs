@@ -8,6 +8,7 @@ use baoxue_store::{NewAudit, Store, StoreError, Tx};
 use thiserror::Error;
 
 use super::access::throttle::Throttle;
+use super::attendance::calendar::CalendarCache;
 use super::clock::Clock;
 use super::installation::settings::Kept;
 
@@ -26,6 +27,7 @@ pub struct Office {
     /// Where heads of the sealed log are written; `None` for the data folder.
     pub audit_heads: Option<std::path::PathBuf>,
     pub(in crate::app) settings: Kept,
+    pub(in crate::app) calendar_cache: CalendarCache,
     pub(in crate::app) throttle: Throttle,
 }
 
@@ -124,6 +126,7 @@ impl Office {
             second_factor,
             audit_heads: None,
             settings: Kept::default(),
+            calendar_cache: CalendarCache::default(),
             throttle: Throttle::default(),
         }
     }

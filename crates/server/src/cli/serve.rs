@@ -55,6 +55,9 @@ pub struct Args {
     /// 测量用:示范县另建这么多份劝返档案,每份这么多条经过,例如 20000x100
     #[arg(long, value_name = "份数x条数", requires = "demo", hide = true, value_parser = demo_cases)]
     demo_cases: Option<(usize, usize)>,
+    /// 测量用:示范县另建这么多个点名账号(t1、t2……),各管一部分学校
+    #[arg(long, value_name = "个数", requires = "demo", hide = true)]
+    demo_takers: Option<usize>,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -86,7 +89,7 @@ async fn serve(args: Args) -> anyhow::Result<ExitCode> {
     office.audit_heads = args.audit_heads;
     office.start_work();
     if let Some(folder) = &args.demo {
-        demo_office::prepare(&office, folder, args.demo_cases).await?;
+        demo_office::prepare(&office, folder, args.demo_cases, args.demo_takers).await?;
     }
     let banner = office.clock.is_shifted().then(|| format!("演示数据,人名均为虚构 · 演示日期从 {} 起", office.clock.today()));
     let tls = match (&args.tls_cert, &args.tls_key) {

@@ -40,6 +40,15 @@ fn day(r: &Row, i: usize, column: &'static str) -> Result<Date> {
 }
 
 impl Store {
+    /// What changes whenever something is said of days, in any process.
+    pub async fn calendar_stamp(&self) -> Result<(i64, i64, i64, i64)> {
+        let sql = "SELECT (SELECT COALESCE(MAX(id), 0) FROM day_exception), (SELECT COUNT(*) FROM day_exception WHERE ended_at IS NULL),
+                     (SELECT COALESCE(MAX(id), 0) * 1000 + COUNT(CASE WHEN ended_at IS NULL THEN 1 END) FROM school_term),
+                     (SELECT COALESCE(MAX(id), 0) * 1000 + COUNT(*) FROM holiday)";
+        let row = self.one(sql, vec![]).await?;
+        row.map_or(Ok((0, 0, 0, 0)), |r| Ok((r.int(0)?, r.int(1)?, r.int(2)?, r.int(3)?)))
+    }
+
     /// Holidays that were read from files.
     pub async fn later_holidays(&self) -> Result<Vec<Holiday>> {
         let rows = self.all("SELECT name, off_from, off_to, worked, source FROM holiday ORDER BY off_from, id", vec![]).await?;

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ground::error::{Result, StoreError};
-use crate::{ChildRow, Clause, Jurisdiction, Row, Store, Tx, Vault, binds};
+use crate::{Clause, Jurisdiction, Row, Store, Tx, Vault, binds};
 
 /// What was noted of a mark.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,22 +211,36 @@ impl Store {
         Ok(out)
     }
 
-    /// Newest marks of children since a day: child, day, check, mark. What was marked under a number that was merged away counts for the child that
+    /// Numbers under which children were known before they turned out to be one: the old one and the one that stays.
+    pub async fn former_numbers(&self, children: &[i64]) -> Result<Vec<(i64, i64)>> {
+        let mut out = Vec::new();
+        for some in children.chunks(1_000) {
+            let mut c = Clause::new();
+            c.one_of("merged_into", some.iter().copied());
+            for r in self.all(&format!("SELECT id, merged_into FROM child{}", c.sql()), c.values).await? {
+                out.push((r.int(0)?, r.int(1)?));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Newest marks of children since a day: child, day, check, mark, and the class of the register. What was marked under a number that was merged away counts for the child that
     /// stays; whoever was there has no row.
-    pub async fn marks_of_children(&self, children: &[i64], from: Date) -> Result<Vec<(i64, Date, Check, Mark)>> {
+    pub async fn marks_of_children(&self, children: &[i64], from: Date) -> Result<Vec<(i64, Date, Check, Mark, String)>> {
         let mut out = Vec::new();
         for some in children.chunks(1_000) {
             let mut c = Clause::new();
             c.one_of("COALESCE(c.merged_into, c.id)", some.iter().copied());
             let from = c.bind(from);
             let sql = format!(
-                "SELECT COALESCE(c.merged_into, c.id), r.day, r.part, m.mark FROM child c JOIN register_mark m ON m.child_id = c.id JOIN register r ON r.id = m.register_id{}
+                "SELECT COALESCE(c.merged_into, c.id), r.day, r.part, m.mark, k.path FROM child c JOIN register_mark m ON m.child_id = c.id
+                   JOIN register r ON r.id = m.register_id JOIN roll_class k ON k.id = r.class_id{}
                    AND r.day >= {from} AND m.version = (SELECT MAX(n.version) FROM register_mark n WHERE n.register_id = m.register_id AND n.child_id = m.child_id)
                  ORDER BY r.day, r.part",
                 c.sql()
             );
             for r in self.all(&sql, c.values).await? {
-                out.push((r.int(0)?, day_of(&r, 1)?, check_of(&r, 2)?, mark_of(&r, 3)?));
+                out.push((r.int(0)?, day_of(&r, 1)?, check_of(&r, 2)?, mark_of(&r, 3)?, r.text(4)?));
             }
         }
         Ok(out)
@@ -241,6 +255,15 @@ impl Store {
                    ORDER BY m.child_id";
         let rows = self.all(sql, binds![day, Mark::Unexplained.number(), Mark::SentHome.number()]).await?;
         rows.iter().map(|r| Ok((r.int(0)?, check_of(r, 1)?))).collect()
+    }
+
+    /// Who goes to a class by the registers: number and verdict.
+    pub async fn class_members(&self, class: &str) -> Result<Vec<(i64, String)>> {
+        let mut c = Clause::new();
+        c.below("school_path", class);
+        let sql =
+            format!("SELECT id, verdict FROM child{} AND merged_into IS NULL AND gone_since_run IS NULL ORDER BY id", c.sql());
+        self.all(&sql, c.values).await?.iter().map(|r| Ok((r.int(0)?, r.text(1)?))).collect()
     }
 
     /// Where children go to school: number and class.
@@ -285,11 +308,11 @@ impl Store {
     }
 
     /// Of these children those whose file says that they have dropped out: nobody expects them in class.
-    pub async fn confirmed_away(&self, children: &[ChildRow]) -> Result<BTreeSet<i64>> {
+    pub async fn confirmed_away(&self, children: &[i64]) -> Result<BTreeSet<i64>> {
         let mut out = BTreeSet::new();
         for some in children.chunks(1_000) {
             let mut c = Clause::new();
-            c.one_of("child_id", some.iter().map(|c| c.id));
+            c.one_of("child_id", some.iter().copied());
             let sql = format!("SELECT child_id FROM case_file{} AND confirmed = 1 AND state IN ('persuading', 'legal')", c.sql());
             for r in self.all(&sql, c.values).await? {
                 out.insert(r.int(0)?);

@@ -174,6 +174,9 @@ impl Store {
             c.sql()
         );
         let total = self.one(&total, c.values.clone()).await?.map_or(Ok(0), |r| r.int(0))?;
+        if limit == 0 {
+            return Ok((Vec::new(), total));
+        }
         let (limit, offset) = (c.bind(limit), c.bind(offset));
         let sql = format!(
             "SELECT {WARNING}{} ORDER BY CASE w.state WHEN 'open' THEN 0 ELSE 1 END, CASE w.level WHEN 'red' THEN 0 WHEN 'yellow' THEN 1 ELSE 2 END, w.last_day DESC, w.id

@@ -43,6 +43,10 @@ struct Known {
     registers: FxHashMap<String, Vec<Register>>,
     lists: FxHashMap<i64, Vec<i64>>,
     marks: FxHashMap<i64, Vec<(Date, Check, Mark)>>,
+    /// Classes of a child, the former ones of which marks tell too.
+    classes: FxHashMap<i64, BTreeSet<String>>,
+    /// Numbers under which a child was known.
+    former: FxHashMap<i64, Vec<i64>>,
     leaves: FxHashMap<i64, Vec<Leave>>,
     warnings: FxHashMap<i64, Vec<Warning>>,
 }
@@ -53,10 +57,12 @@ fn half_of(check: Check) -> Half {
 
 impl Known {
     /// Days of a child, in order, as far as anything is known of them.
-    fn days(&self, child: i64, class: &str, calendar: &SchoolCalendar) -> Vec<(Date, DayState)> {
+    fn days(&self, child: i64, calendar: &SchoolCalendar) -> Vec<(Date, DayState)> {
         let mut by_day: BTreeMap<Date, BTreeMap<Check, Mark>> = BTreeMap::new();
-        for r in self.registers.get(class).into_iter().flatten() {
-            if self.lists.get(&r.list).is_some_and(|l| l.contains(&child)) {
+        let former = self.former.get(&child);
+        let is = |id: &i64| *id == child || former.is_some_and(|f| f.contains(id));
+        for r in self.classes.get(&child).into_iter().flatten().filter_map(|c| self.registers.get(c)).flatten() {
+            if self.lists.get(&r.list).is_some_and(|l| l.iter().any(is)) {
                 by_day.entry(r.day).or_default().insert(r.check, Mark::Present);
             }
         }
@@ -82,7 +88,7 @@ impl Office {
         let Some(path) = PlacePath::parse(class) else { return Ok(Vec::new()) };
         let calendar = self.calendars().await?.of(&path);
         let known = self.known_of(&[child], &classes, since).await?;
-        let mut said: BTreeMap<Date, DayState> = known.days(child, class, &calendar).into_iter().collect();
+        let mut said: BTreeMap<Date, DayState> = known.days(child, &calendar).into_iter().collect();
         if let Some(first) = said.keys().next().copied() {
             for day in calendar.school_days(first, self.clock.today()) {
                 said.entry(day).or_insert(DayState::Unmarked);
@@ -92,16 +98,22 @@ impl Office {
     }
 
     async fn known_of(&self, children: &[i64], classes: &FxHashMap<i64, String>, since: Date) -> Result<Known> {
-        let paths: Vec<String> = classes.values().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         let today = self.clock.today();
+        let mut of: FxHashMap<i64, BTreeSet<String>> = classes.iter().map(|(c, p)| (*c, BTreeSet::from([p.clone()]))).collect();
+        let mut marks: FxHashMap<i64, Vec<_>> = FxHashMap::default();
+        for (child, day, check, mark, class) in self.store.marks_of_children(children, since).await? {
+            marks.entry(child).or_default().push((day, check, mark));
+            of.entry(child).or_default().insert(class);
+        }
+        let paths: Vec<String> = of.values().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         let mut registers: FxHashMap<String, Vec<Register>> = FxHashMap::default();
         for r in self.store.registers_of(&paths, since, today).await? {
             registers.entry(r.class.clone()).or_default().push(r);
         }
         let lists = self.store.roll_lists(registers.values().flatten().map(|r| r.list)).await?;
-        let mut marks: FxHashMap<i64, Vec<_>> = FxHashMap::default();
-        for (child, day, check, mark) in self.store.marks_of_children(children, since).await? {
-            marks.entry(child).or_default().push((day, check, mark));
+        let mut former: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
+        for (old, child) in self.store.former_numbers(children).await? {
+            former.entry(child).or_default().push(old);
         }
         let mut leaves: FxHashMap<i64, Vec<Leave>> = FxHashMap::default();
         for l in self.store.granted_leaves(children, since).await? {
@@ -111,7 +123,7 @@ impl Office {
         for w in self.store.warnings_of(children, since).await? {
             warnings.entry(w.child).or_default().push(w);
         }
-        Ok(Known { registers, lists, marks, leaves, warnings })
+        Ok(Known { registers, lists, marks, classes: of, former, leaves, warnings })
     }
 
     /// A register was taken: whoever is told of in it, and whoever of the class is warned of, is assessed.
@@ -149,7 +161,7 @@ impl Office {
                     made.insert(class.clone(), (calendars.of(&path), policy));
                 }
                 let Some((calendar, policy)) = made.get(class) else { continue };
-                let days = self.without_grace(known.days(*child, class, calendar), &known, *child, policy);
+                let days = self.without_grace(known.days(*child, calendar), &known, *child, policy);
                 let all = episodes(&days, calendar, &rules_of(policy));
                 let standing: Vec<Warning> = known.warnings.get(child).cloned().unwrap_or_default();
                 let stands: Vec<_> = standing.iter().map(Warning::standing).collect();
@@ -201,8 +213,9 @@ impl Office {
                 let said = format!("撤销{}预警:更正后的点名、请假或校历里没有这次缺勤", w.level.label());
                 tx.add_event(&self.store, Subject::Warning(id), &NewEvent::of_program("withdraw", &said, now), None).await?;
                 tx.put_task(Subject::Warning(id), None).await?;
+                self.tell_case(&mut tx, w, &said).await?;
                 if w.level > Level::Blue {
-                    self.tell_school(&mut tx, class, &said, child).await?;
+                    self.tell_school(&mut tx, class, &said).await?;
                 }
                 (Subject::Warning(id), said)
             }
@@ -238,8 +251,8 @@ impl Office {
             let said = format!("{}预警解除:{day} {how}({what})", e.level.label());
             tx.add_event(&self.store, subject, &NewEvent::of_program("close", &said, now), None).await?;
             tx.put_task(subject, None).await?;
-            if let Some(case) = before.and_then(|w| w.case) {
-                tx.add_event(&self.store, Subject::Case(case), &NewEvent::of_program("attendance", &said, now), None).await?;
+            if let Some(w) = before {
+                self.tell_case(tx, w, &said).await?;
             }
             return Ok(said);
         }
@@ -272,7 +285,10 @@ impl Office {
         let task = NewTask { unit, lead: None, state: TaskState::Waiting, deadline: Some(deadline) };
         tx.put_task(subject, Some(&task)).await?;
         if e.level > Level::Blue {
-            self.tell_school(tx, class, &said, child).await?;
+            self.tell_school(tx, class, &said).await?;
+        }
+        if let Some(w) = before.filter(|_| kind == "lower") {
+            self.tell_case(tx, w, &said).await?;
         }
         if e.level == Level::Red && before.is_none_or(|w| w.case.is_none()) {
             let Some(row) = self.store.child(child, &Jurisdiction::everywhere()).await? else { return Ok(said) };
@@ -285,8 +301,16 @@ impl Office {
         Ok(said)
     }
 
+    /// The file that a warning opened hears what became of it: whoever has the file decides what follows.
+    async fn tell_case(&self, tx: &mut Tx, w: &Warning, said: &str) -> Result<()> {
+        if let Some(case) = w.case {
+            tx.add_event(&self.store, Subject::Case(case), &NewEvent::of_program("attendance", said, self.now()), None).await?;
+        }
+        Ok(())
+    }
+
     /// Whoever answers for a class and its school hears of it at the next page; no name stands in it.
-    async fn tell_school(&self, tx: &mut Tx, class: &PlacePath, said: &str, _child: i64) -> Result<()> {
+    async fn tell_school(&self, tx: &mut Tx, class: &PlacePath, said: &str) -> Result<()> {
         let today = self.clock.today();
         let name = class.as_str().strip_prefix(class.school().as_str()).unwrap_or("").trim_end_matches('/').replace('/', " ");
         for path in [class.clone(), class.school()] {

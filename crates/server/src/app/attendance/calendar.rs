@@ -1,5 +1,7 @@
 //! 校历 (calendars): what the State Council, a county and a school say of days; what is said later changes warnings at once.
 
+use std::sync::{Arc, Mutex};
+
 use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::calendar::{Exception, ExceptionKind, SchoolCalendar, Term, Workdays, read_holidays};
 use baoxue_domain::place::PlacePath;
@@ -38,6 +40,13 @@ impl Calendars {
     }
 }
 
+/// What was said of days, as long as nobody has said anything else.
+type Stamped = ((i64, i64, i64, i64), Arc<Calendars>);
+
+/// Calendars that were read, until they change: every roll asks for them.
+#[derive(Clone, Default)]
+pub struct CalendarCache(Arc<Mutex<Option<Stamped>>>);
+
 /// An exception that somebody wants to say.
 #[derive(Debug, Clone, Default)]
 pub struct Saying<'a> {
@@ -67,12 +76,21 @@ fn span(from: &str, to: &str, most: i32) -> Result<(Date, Date)> {
 
 impl Office {
     /// Holidays, terms and exceptions of everybody.
-    pub async fn calendars(&self) -> Result<Calendars> {
-        Ok(Calendars {
+    pub async fn calendars(&self) -> Result<Arc<Calendars>> {
+        let stamp = self.store.calendar_stamp().await?;
+        let known = self.calendar_cache.0.lock().ok().and_then(|c| c.clone()).filter(|c| c.0 == stamp);
+        if let Some((_, all)) = known {
+            return Ok(all);
+        }
+        let all = Arc::new(Calendars {
             workdays: Workdays::with(&self.store.later_holidays().await?),
             terms: self.store.school_terms().await?,
             exceptions: self.store.day_exceptions().await?,
-        })
+        });
+        if let Ok(mut kept) = self.calendar_cache.0.lock() {
+            *kept = Some((stamp, all.clone()));
+        }
+        Ok(all)
     }
 
     /// Where one keeps the calendar: the whole county for the bureau, a school for its own people.

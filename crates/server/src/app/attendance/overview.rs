@@ -193,6 +193,120 @@ impl Office {
         workbook(vec![sheet]).map_err(|e| OfficeError::Input(e.to_string()))
     }
 
+    /// 周报 (a school's week): who came by class and day, who was ill or on leave, and 学生缺勤追踪记录表. Four sheets, with whole names.
+    pub async fn week_sheets(&self, school: &PlacePath, j: &Jurisdiction, week: Date) -> Result<Vec<u8>> {
+        let monday = week.saturating_sub(i64::from(week.weekday().to_monday_zero_offset()).days());
+        let (from, to) = (monday, monday.saturating_add(6.days()).min(self.clock.today()));
+        let classes: Vec<PlacePath> = self.classes_of(j).await?.into_iter().filter(|c| c.school() == *school).collect();
+        let paths: Vec<String> = classes.iter().map(|c| c.to_string()).collect();
+        let registers = self.store.registers_of(&paths, from, to).await?;
+        let mut names: BTreeMap<i64, (String, String)> = BTreeMap::new();
+        for class in &classes {
+            let list = self.class_list(class, j).await?;
+            let below = class.as_str().strip_prefix(school.as_str()).unwrap_or("").trim_end_matches('/').replace('/', " ");
+            for c in list.expected.iter().chain(list.others.iter().map(|o| &o.0)) {
+                names.insert(c.id, (below.clone(), c.profile.name.clone()));
+            }
+        }
+        let who = |id: i64| names.get(&id).cloned().unwrap_or_else(|| ("(已不在本校)".to_owned(), String::new()));
+        let text = |t: &str| Value::Text(t.to_owned());
+        let number = |n: usize| Value::Number(n as f64);
+        let (mut came, mut away, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+        for r in &registers {
+            let marks = self.store.marks_at(r, r.version).await?;
+            let n = |f: fn(Mark) -> bool| marks.values().filter(|m| f(m.mark)).count();
+            let below = r.class.strip_prefix(school.as_str()).unwrap_or("").trim_end_matches('/').replace('/', " ");
+            let gone = n(|m| !m.was_there());
+            came.push(vec![
+                text(&r.day.to_string()),
+                text(r.check.label()),
+                text(&below),
+                number(usize::try_from(r.size).unwrap_or(0)),
+                number(usize::try_from(r.size).unwrap_or(0).saturating_sub(gone)),
+                number(n(|m| matches!(m, Mark::Sick | Mark::Leave))),
+                number(n(Mark::is_unexplained)),
+                text(&r.taken_by),
+            ]);
+            for (child, m) in marks.iter().filter(|m| !m.1.mark.was_there()) {
+                let (class, name) = who(*child);
+                let symptom = super::roll::SYMPTOMS.iter().find(|s| s.0 == m.detail.symptom).map_or("", |s| s.1);
+                let row = vec![
+                    text(&r.day.to_string()),
+                    text(r.check.label()),
+                    text(&class),
+                    text(&name),
+                    text(m.mark.label()),
+                    text(symptom),
+                    text(&m.detail.note),
+                ];
+                if m.mark.is_unexplained() { missing.push(row) } else { away.push(row) }
+            }
+        }
+        let children: Vec<i64> = names.keys().copied().collect();
+        let mut tracked = Vec::new();
+        for w in self.store.warnings_of(&children, from).await?.into_iter().filter(|w| w.days.0 <= to) {
+            let (class, name) = who(w.child);
+            let events = self.store.events_of(&w).await?;
+            let of = |kind: &str| events.iter().find(|e| e.kind == kind);
+            let at = |ms: i64| crate::app::clock::civil(ms).strftime("%m-%d %H:%M").to_string();
+            let called = of("call").map(|e| format!("{} {}", at(e.at), e.detail)).unwrap_or_default();
+            let checked = of("check").map(|e| format!("{} {}", at(e.at), e.detail)).unwrap_or_default();
+            let closed = w.closed.as_ref().map(|c| c.0.clone()).unwrap_or_default();
+            tracked.push(vec![
+                text(&class),
+                text(&name),
+                text(w.rule.label()),
+                text(w.level.label()),
+                text(&w.days.0.to_string()),
+                Value::Number(w.halves as f64 / 2.0),
+                text(&called),
+                text(&checked),
+                text(if w.case.is_some() { "已立案劝返" } else { "" }),
+                text(&closed),
+            ]);
+        }
+        let bureau = self.store.place_names(&[school.as_str()]).await?.remove(school.as_str()).unwrap_or_default();
+        let heads = |all: &[(&str, f64)]| all.iter().map(|(h, w)| Column::new(h, *w)).collect::<Vec<_>>();
+        let list = [("日期", 12.0), ("时段", 8.0), ("班级", 18.0), ("姓名", 12.0), ("情况", 16.0), ("症状", 8.0), ("备注", 24.0)];
+        let day = [
+            ("日期", 12.0),
+            ("时段", 8.0),
+            ("班级", 18.0),
+            ("应到", 8.0),
+            ("实到", 8.0),
+            ("请假", 8.0),
+            ("未明", 8.0),
+            ("点名人", 12.0),
+        ];
+        let track = [
+            ("班级", 18.0),
+            ("姓名", 12.0),
+            ("规则", 14.0),
+            ("级别", 8.0),
+            ("首缺日", 12.0),
+            ("缺勤天数", 10.0),
+            ("首次联系(时间、方式、结果)", 34.0),
+            ("核查情况", 40.0),
+            ("立案", 12.0),
+            ("返校、请假日", 12.0),
+        ];
+        let sheet = |name: &str, columns: Vec<Column>, rows: Vec<Vec<Value>>| TableSheet {
+            name: name.into(),
+            title: Some(format!("{bureau}{name}({from} 至 {to})")),
+            subtitle: Some((format!("共 {} 行", rows.len()), self.clock.today().to_string())),
+            columns,
+            rows: Box::new(rows.into_iter()),
+            notes: Vec::new(),
+        };
+        let sheets = vec![
+            sheet("到校情况", heads(&day), came),
+            sheet("请假名单", heads(&list), away),
+            sheet("缺勤名单", heads(&list), missing),
+            sheet("学生缺勤追踪记录表", heads(&track), tracked),
+        ];
+        workbook(sheets).map_err(|e| OfficeError::Input(e.to_string()))
+    }
+
     /// The first day of a month that was asked for, of the last year.
     pub fn month_meant(&self, text: &str) -> Date {
         let today = self.clock.today();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use baoxue_domain::access::{Action, Actor, Jurisdiction};
+use baoxue_domain::access::{Action, Actor, Jurisdiction, Role};
 use baoxue_domain::attendance::{Check, Disagreement, Mark, checks_of, merge};
 use baoxue_domain::calendar::{DayKind, ExceptionKind, SchoolCalendar};
 use baoxue_domain::place::PlacePath;
@@ -88,7 +88,24 @@ pub fn checks_on(calendar: &SchoolCalendar, day: Date, asked: i64) -> Vec<Check>
     out
 }
 
+/// Why a child of a class's registers is not expected there; nothing where it is.
+fn not_expected(verdict: &str, away: bool) -> Option<&'static str> {
+    match VerdictKind::find(verdict) {
+        _ if away => Some("已确认辍学,劝返中"),
+        Some(VerdictKind::EnrolledNotPresent) => Some("在籍不在校"),
+        Some(k) if k.group() == VerdictGroup::Explained => Some(k.label()),
+        _ => None,
+    }
+}
+
 impl Office {
+    /// Numbers of those who are expected in a class, as of now.
+    async fn expected_in(&self, class: &PlacePath) -> Result<BTreeSet<i64>> {
+        let found = self.store.class_members(class.as_str()).await?;
+        let away = self.store.confirmed_away(&found.iter().map(|m| m.0).collect::<Vec<_>>()).await?;
+        Ok(found.into_iter().filter(|(id, verdict)| not_expected(verdict, away.contains(id)).is_none()).map(|m| m.0).collect())
+    }
+
     /// Classes of which one takes or sees the roll, by school, in the order in which people read them.
     pub async fn classes_of(&self, j: &Jurisdiction) -> Result<Vec<PlacePath>> {
         let mut all: BTreeSet<String> = BTreeSet::new();
@@ -109,17 +126,10 @@ impl Office {
     pub async fn class_list(&self, class: &PlacePath, j: &Jurisdiction) -> Result<ClassList> {
         let q = LedgerQuery { below: Some(class.to_string()), ..LedgerQuery::default() };
         let found = self.store.children(&q, j, Order::Verdict, MAX_PUPILS, 0).await?.rows;
-        let away = self.store.confirmed_away(&found).await?;
+        let away = self.store.confirmed_away(&found.iter().map(|c| c.id).collect::<Vec<_>>()).await?;
         let mut list = ClassList { path: class.clone(), expected: Vec::new(), others: Vec::new() };
         for c in found {
-            let kind = VerdictKind::find(&c.verdict);
-            let reason = match kind {
-                _ if away.contains(&c.id) => Some("已确认辍学,劝返中"),
-                Some(VerdictKind::EnrolledNotPresent) => Some("在籍不在校"),
-                Some(k) if k.group() == VerdictGroup::Explained => Some(k.label()),
-                _ => None,
-            };
-            match reason {
+            match not_expected(&c.verdict, away.contains(&c.id)) {
                 Some(r) => list.others.push((c, r)),
                 None => list.expected.push(c),
             }
@@ -137,7 +147,7 @@ impl Office {
 
     /// Takes the roll, or corrects it. What came before under this key changes nothing.
     pub async fn take_roll(&self, actor: &Actor, t: &Taking<'_>) -> Result<Taken> {
-        let (class, j) = self.own_class(actor, t.class, Action::TakeRoll)?;
+        let (class, _) = self.own_class(actor, t.class, Action::TakeRoll)?;
         let hex = t.key.len() == 32 && t.key.bytes().all(|b| b.is_ascii_hexdigit());
         if !hex {
             return Err(OfficeError::Input("这张点名册缺少编号,请刷新页面再点".into()));
@@ -168,31 +178,65 @@ impl Office {
                 return Err(OfficeError::field("symptom", "请从列表中选择症状"));
             }
         }
-        let list = self.class_list(&class, &j).await?;
+        let expected = self.expected_in(&class).await?;
         for _ in 0..TRIES {
-            if let Some(taken) = self.write_roll(actor, &list, t, (day, check), known.is_some()).await? {
+            if let Some(taken) = self.write_roll(actor, (&class, &expected), t, (day, check), known.is_some()).await? {
                 return Ok(taken);
             }
         }
         Err(OfficeError::Conflict("这个班正有多人同时点名,请再提交一次;点的都还在".into()))
     }
 
+    /// 同症状 (alike symptoms): so many of a class on a day as the county says, and whoever reports epidemics at the school is told, once.
+    async fn tell_of_symptoms(
+        &self,
+        class: &PlacePath,
+        day: Date,
+        before: &BTreeMap<i64, MarkRow>,
+        rows: &BTreeMap<i64, MarkRow>,
+    ) -> Result<()> {
+        let most =
+            usize::try_from(self.policy_then(class.county().as_ref(), day, i64::MAX).await?.alike_sick).unwrap_or(usize::MAX);
+        let mut after = before.clone();
+        after.extend(rows.iter().map(|(c, m)| (*c, m.clone())));
+        let ill = |of: &BTreeMap<i64, MarkRow>, symptom: &str| of.values().filter(|m| m.detail.symptom == symptom).count();
+        for (code, label) in SYMPTOMS {
+            let (was, is) = (ill(before, code), ill(&after, code));
+            if was >= most || is < most {
+                continue;
+            }
+            let name = class.as_str().strip_prefix(class.school().as_str()).unwrap_or("").trim_end_matches('/').replace('/', " ");
+            let said = format!("{name} {day} 有 {is} 人{label},请疫情报告人核实,按规定 24 小时内报告疾控机构和县教育局");
+            let mut tx = self.store.begin().await?;
+            for (account, role) in self.store.accounts_at(class.school().as_str(), self.clock.today()).await? {
+                if matches!(role, Role::Principal | Role::Dean | Role::Registrar) {
+                    tx.tell(self.store.vault(), account, &said, self.now()).await?;
+                }
+            }
+            tx.commit_untold("the register tells of it").await?;
+        }
+        Ok(())
+    }
+
     /// One try; nothing where somebody was faster.
     async fn write_roll(
         &self,
         actor: &Actor,
-        list: &ClassList,
+        (class_path, expected): (&PlacePath, &BTreeSet<i64>),
         t: &Taking<'_>,
         (day, check): (Date, Check),
         known: bool,
     ) -> Result<Option<Taken>> {
-        let standing = self.store.register(list.path.as_str(), day, check).await?;
+        let standing = self.store.register(class_path.as_str(), day, check).await?;
         if known || self.store.register_of_key(t.key).await?.is_some() {
             let Some(register) = standing else { return Err(OfficeError::NotFound) };
             let marks = self.store.marks_at(&register, register.version).await?;
+            // the first time it may have been written down, and no further
+            let touched: Vec<i64> = marks.iter().filter(|m| m.1.mark.is_unexplained()).map(|m| *m.0).collect();
+            self.assess_class(class_path, &touched).await?;
             return Ok(Some(Taken { register, marks, disagreements: Vec::new(), known: true }));
         }
-        let mut pupils: BTreeSet<i64> = list.expected.iter().map(|c| c.id).collect();
+        let mut pupils = expected.clone();
         let before = match &standing {
             Some(r) => {
                 // of a past day those are expected who were
@@ -235,7 +279,7 @@ impl Office {
         }
         let at = self.now();
         let mut tx = self.store.begin().await?;
-        let class = tx.roll_class(list.path.as_str()).await?;
+        let class = tx.roll_class(class_path.as_str()).await?;
         let listed = tx.roll_list(class, &pupils, at).await?;
         let new = NewRegister { class, day, check, list: listed, key: t.key, by: actor.account, at, phone_at: t.phone_at };
         match &standing {
@@ -251,9 +295,12 @@ impl Office {
             }
         }
         tx.commit_untold("a register's version says who took it when: it is its own record").await?;
-        let touched: Vec<i64> = rows.keys().copied().collect();
-        self.assess_class(&list.path, &touched).await?;
-        let Some(register) = self.store.register(list.path.as_str(), day, check).await? else { return Ok(None) };
+        self.tell_of_symptoms(class_path, day, &before, &rows).await?;
+        // whoever is missing, or was said to be; of others nothing is to be warned, but what was warned of before
+        let was = |c: &i64| before.get(c).is_some_and(|m| m.mark.is_unexplained());
+        let touched: Vec<i64> = rows.iter().filter(|(c, m)| m.mark.is_unexplained() || was(c)).map(|r| *r.0).collect();
+        self.assess_class(class_path, &touched).await?;
+        let Some(register) = self.store.register(class_path.as_str(), day, check).await? else { return Ok(None) };
         let marks = self.store.marks_at(&register, register.version).await?;
         Ok(Some(Taken { register, marks, disagreements, known: false }))
     }

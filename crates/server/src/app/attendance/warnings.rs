@@ -112,12 +112,11 @@ impl Office {
         Ok(())
     }
 
-    /// Warnings that wait for one's own unit, and those of them over their deadline.
-    pub async fn own_warnings(&self, actor: &Actor) -> Result<(i64, i64)> {
-        let Ok(j) = actor.jurisdiction(Action::HandleWarnings) else { return Ok((0, 0)) };
-        let open = WarningFilter { state: Some("open"), unchecked: true, ..WarningFilter::default() };
-        let all = self.store.warnings(&open, &j, 0, 0).await?.1;
-        let late = WarningFilter { overdue: Some(self.now()), ..open };
-        Ok((all, self.store.warnings(&late, &j, 0, 0).await?.1))
+    /// Warnings of where one works that nobody has looked into; with `late` those of them over their deadline.
+    pub async fn waiting_warnings(&self, actor: &Actor, late: bool) -> Result<i64> {
+        let Ok(j) = actor.jurisdiction(Action::HandleWarnings) else { return Ok(0) };
+        let overdue = late.then(|| self.now());
+        let open = WarningFilter { state: Some("open"), unchecked: true, overdue, ..WarningFilter::default() };
+        Ok(self.store.warnings(&open, &j, 0, 0).await?.1)
     }
 }

@@ -38,8 +38,9 @@ const PEOPLE: [(&str, &str, Role, &str, &str); 10] = [
     ("shenji", "吴审计", Role::AuditAdmin, COUNTY, "审计管理员:谁看过谁,日志是否完整"),
 ];
 
-/// Fills an empty installation; one that is filled already is left as it is. `many`: so many more cases, each with so many events.
-pub async fn prepare(office: &Office, folder: &Path, many: Option<(usize, usize)>) -> anyhow::Result<()> {
+/// Fills an empty installation; one that is filled already is left as it is. `many`: so many more cases, each with so many events; `takers`: so many
+/// accounts that take the roll of all schools among them.
+pub async fn prepare(office: &Office, folder: &Path, many: Option<(usize, usize)>, takers: Option<usize>) -> anyhow::Result<()> {
     if office.store.account_by_login(PEOPLE[0].0).await?.is_some() {
         return Ok(());
     }
@@ -102,6 +103,26 @@ pub async fn prepare(office: &Office, folder: &Path, many: Option<(usize, usize)
         let takes = actor(office, "xuexiao").await?;
         let n = super::attendance::prepare(office, school, &takes, &officer).await?;
         println!("已点名 {n} 次:示范学校从九月起,其他学校昨天");
+    }
+    match takers {
+        Some(n) => add_takers(office, [&security, &system], n).await,
+        None => Ok(()),
+    }
+}
+
+/// Accounts that take the roll of all schools among them, to measure by.
+async fn add_takers(office: &Office, [security, system]: [&Actor; 2], n: usize) -> anyhow::Result<()> {
+    let schools = office.store.places_below("e/528801/", office.clock.today(), &["school"]).await?;
+    for i in 0..n {
+        let login = format!("t{}", i + 1);
+        let own: Vec<(Role, PlacePath)> = schools.iter().skip(i).step_by(n).map(|s| (Role::Registrar, s.path.clone())).collect();
+        if !own.is_empty() {
+            office.add_person(Some(security), &login, "点名", &own).await?;
+            office.set_known_password(&login, PASSWORD).await?;
+        }
+    }
+    for p in office.pending(system).await? {
+        office.decide_request(Some(system), p.request.id, true).await?;
     }
     Ok(())
 }

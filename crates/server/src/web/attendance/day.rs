@@ -51,6 +51,8 @@ struct DayPage {
     left: usize,
     warnings: [i64; 4],
     month: String,
+    /// The shown school is one's own: its week can be taken away.
+    own: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -136,6 +138,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<DayQuer
         checks: Check::ALL.into_iter().map(|c| (c.code(), c.label(), Some(c) == check)).collect(),
         total,
         rate,
+        own: chosen.as_ref().is_some_and(|s| signed.actor.jurisdiction(Action::TakeRoll).is_ok_and(|j| j.covers(s))),
         school: chosen.map(|s| (names.get(&s).cloned().unwrap_or_default(), s)),
         left: lines.len().saturating_sub(MAX_LINES),
         lines: lines.into_iter().take(MAX_LINES).collect(),
@@ -245,5 +248,28 @@ pub async fn month_sheet(Visit { app, signed, .. }: Visit, Query(q): Query<Month
     let bytes = office.month_sheet(&class, &j, first).await?;
     let name = format!("{} {} 年 {} 月点名册.xlsx", class_name(&class), first.year(), first.month());
     office.note(&signed.actor, Deed::Export, &format!("class:{}", PlacePath::as_str(&class)), &name).await?;
+    Ok(file(&name, XLSX, bytes))
+}
+
+#[derive(Deserialize, Default)]
+pub struct WeekQuery {
+    #[serde(default)]
+    school: String,
+    #[serde(default)]
+    day: String,
+}
+
+/// 周报: a school's week as Excel, for its own people.
+pub async fn week(Visit { app, signed, .. }: Visit, Query(q): Query<WeekQuery>) -> Result<Response, PageError> {
+    let office = &app.office;
+    let j = signed.actor.jurisdiction(Action::TakeRoll)?;
+    let school = PlacePath::parse(&q.school)
+        .filter(|p| !p.is_government() && p.depth() == 2 && j.covers(p.as_str()))
+        .ok_or(OfficeError::NotFound)?;
+    let today = office.clock.today();
+    let day = q.day.parse::<Date>().ok().filter(|d| *d <= today && *d >= today.saturating_sub(Span::new().days(BACK_DAYS)));
+    let bytes = office.week_sheets(&school, &j, day.unwrap_or(today)).await?;
+    let name = format!("考勤周报 {}.xlsx", day.unwrap_or(today));
+    office.note(&signed.actor, Deed::Export, "考勤周报", &name).await?;
     Ok(file(&name, XLSX, bytes))
 }

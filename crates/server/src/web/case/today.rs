@@ -31,6 +31,8 @@ struct Today {
     shell: Shell,
     day: String,
     groups: Vec<Group>,
+    /// Warnings that nobody has looked into, and those over their deadline.
+    warned: (i64, i64),
     /// Records of one's phone that wait for one's word.
     held: usize,
     /// Findings that wait for one's answer.
@@ -108,6 +110,7 @@ pub async fn page(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
         shell: shell(&app, &signed, &headers, "今日", "/today").await?,
         day: format!("{} 月 {} 日", day.month(), day.day()),
         groups,
+        warned: (office.waiting_warnings(actor, false).await?, office.waiting_warnings(actor, true).await?),
         held: office.held_records(actor).await?.len(),
         findings,
         findings_overdue,

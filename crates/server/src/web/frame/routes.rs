@@ -228,6 +228,7 @@ pub fn all(app: &Arc<App>) -> Routes {
         .get("/attendance", May(A::ViewAttendance), attendance::day::page)
         .get("/attendance/month", May(A::ViewAttendance), attendance::day::month)
         .get("/attendance/month.xlsx", May(A::ViewAttendance), attendance::day::month_sheet)
+        .get("/attendance/week.xlsx", May(A::TakeRoll), attendance::day::week)
         .get("/leaves", May(A::ViewAttendance), attendance::leaves::page)
         .post("/leaves/{id}/decision", May(A::GrantLeave), attendance::leaves::decide)
         .post("/leaves/{id}/end", May(A::TakeRoll), attendance::leaves::end)

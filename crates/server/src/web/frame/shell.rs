@@ -117,7 +117,7 @@ pub async fn shell(app: &Arc<App>, signed: &SignedIn, headers: &HeaderMap, title
     let (waiting, overdue) = app.office.inbox_counts(actor).await?;
     let pending = app.office.pending_count(actor).await?;
     let own = app.office.own_cases(actor).await?.0 + app.office.asked_cases(actor).await?;
-    let warned = app.office.own_warnings(actor).await?.0;
+    let warned = app.office.waiting_warnings(actor, false).await?;
     let first = |path: &str| path.split('/').nth(1).unwrap_or("").to_owned();
     let allowed = || NAV.iter().filter(|n| n.4.is_none_or(|a| actor.may(a)));
     let tabs: Vec<&str> = TAB_ORDER.into_iter().filter(|t| allowed().any(|n| n.2 == *t)).take(TABS).collect();

@@ -140,6 +140,22 @@ async fn three_days_of_nobody_knows_where() {
             (0..sheets[0].height()).flat_map(|r| sheets[0].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>()).collect();
         let n = |sign: &str| cells.iter().filter(|c| *c == sign).count();
         assert_eq!((n("×"), n("√"), n(&child(0).0)), (3, 41, 1), "eleven pupils, four days, three of them missed by one");
+        let school = thursday.log_in("school1").await;
+        let week = thursday.get(&school, "/attendance/week.xlsx?school=e/528801/2152000001/&day=2023-10-12").await;
+        let sheets = baoxue_documents::read::read("x.xlsx", week.is(200).bytes.clone()).unwrap();
+        let text = |i: usize| {
+            (0..sheets[i].height())
+                .flat_map(|r| sheets[i].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+                .join("|")
+        };
+        assert!(
+            text(2).matches(&child(0).0).count() == 3
+                && text(3).contains("红色")
+                && text(3).contains("电话:没有见到")
+                && text(3).contains("2023-10-12")
+        );
+        thursday.get(&school, "/attendance/week.xlsx?school=e/528801/2152000002/").await.is(404);
         thursday.get(&thursday.log_in("county").await, &format!("/attendance/month.xlsx?class={class}")).await.is(404);
         thursday
             .get(&teacher, &format!("/attendance/month?class={}", crate::web::frame::view::url_part(CLASS)))
@@ -301,6 +317,38 @@ async fn two_devices_on_one_register() {
         ];
         app.post(&teacher, "/roll", &foreign).await.is(404);
         app.post(&app.log_in("village1").await, "/roll", &foreign).await.is(403);
+    }
+}
+
+/// Three of a class with one symptom on a day: whoever reports epidemics is told, once.
+#[tokio::test]
+async fn alike_symptoms() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        let mut ids = Vec::new();
+        for i in [0, 4, 8, 12] {
+            ids.push(number_of(&app, &county, i).await);
+        }
+        let teacher = app.log_in("teacher1").await;
+        let send = async |n: usize, base: &str, k: u32| {
+            let fields: Vec<(String, &str)> =
+                ids.iter().take(n).flat_map(|c| [(format!("mark-{c}"), "sick"), (format!("symptom-{c}"), "vomiting")]).collect();
+            let key = key(k);
+            let mut form =
+                vec![("class", CLASS), ("day", "2023-10-09"), ("check", "morning"), ("base", base), ("key", key.as_str())];
+            form.extend(fields.iter().map(|(n, v)| (n.as_str(), *v)));
+            app.post(&teacher, "/roll", &form).await.is(303);
+        };
+        send(2, "0", 1).await;
+        assert!(!app.get(&app.log_in("school1").await, "/").await.text().contains("呕吐"));
+        send(3, "1", 2).await;
+        send(4, "2", 3).await;
+        let page = app.get(&app.log_in("school1").await, "/").await;
+        page.says("三年级 三(1)班 2023-10-09 有 3 人呕吐");
+        assert_eq!(page.text().matches("人呕吐").count(), 1, "told once");
+        // whoever is ill is excused
+        app.get(&teacher, "/warnings").await.says("这里没有预警");
     }
 }
 

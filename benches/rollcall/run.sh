@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# usage: benches/rollcall/run.sh BAOXUE    Prints the roll call's figures of docs/benchmarks.md, for SQLite and PostgreSQL.
+# PUPILS (60000), RATE (400 registers a second), SECONDS_LONG (30), PHONES (500) make it larger or shorter; DATABASES="postgres" measures only that one.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+baoxue=$(realpath "$1")
+databases=${DATABASES:-sqlite postgres}
+[[ $databases != *sqlite* ]] || node "$here/bench.mjs" "$baoxue" sqlite
+[[ $databases != *postgres* ]] || BAOXUE_PG_FSYNC=on "$here/../../tests/with-postgres.sh" node "$here/bench.mjs" "$baoxue" postgres
