@@ -48,7 +48,7 @@ const ask = (method, path, cookie, body) => new Promise((done, fail) => {
 });
 const cookies = [];
 for (let i = 1; i <= TAKERS; i++) {
-  const a = await ask("POST", "/log-in", "", new URLSearchParams({ login: `t${i}`, password: "qinghe-2023-yanshi" }).toString());
+  const a = await ask("POST", "/log-in", "", new URLSearchParams({ login: `taker${i}`, password: "qinghe-2023-yanshi" }).toString());
   if (a.status === 303) cookies.push(a.headers["set-cookie"].map((c) => c.split(";")[0]).find((c) => c.startsWith("baoxue=")));
 }
 // classes with their pupils, as each person's page lists them

@@ -349,15 +349,25 @@ all<HTMLFormElement>("[data-roll]").forEach((form) => {
     if (label) label.textContent = radio.parentElement?.textContent?.trim() ?? "";
     tell();
   });
-  // a tap on a name says first of all that she is not there
-  all<HTMLDetailsElement>("details", form).forEach((box) => box.addEventListener("toggle", () => {
-    const unknown = one<HTMLInputElement>("input[value=unexplained]", box);
-    if (box.open && !box.dataset.seen && one<HTMLInputElement>("input[value=present]", box)?.checked && unknown) {
-      unknown.checked = true;
-      unknown.dispatchEvent(new Event("change", { bubbles: true }));
-    }
-    box.dataset.seen = "1";
-  }));
+  // a tap on a name says first of all that she is not there; another one, before anything was chosen, takes it back
+  all<HTMLDetailsElement>("details", form).forEach((box) => {
+    let guessed = false;
+    const guess = (mark: string) => {
+      const radio = one<HTMLInputElement>(`input[value=${mark}]`, box)!;
+      radio.checked = true;
+      radio.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    box.addEventListener("change", (e) => { if (e.isTrusted) guessed = false; });
+    box.addEventListener("toggle", () => {
+      if (!box.open) {
+        if (guessed) guess("present");
+        guessed = false;
+      } else if (one<HTMLInputElement>("input[value=present]", box)?.checked) {
+        guess("unexplained");
+        guessed = true;
+      }
+    });
+  });
   tell();
 });
 

@@ -41,6 +41,8 @@ CREATE TABLE offline_record (
   digest TEXT NOT NULL,
   -- the case that it is about, for whoever looks after it when its author cannot
   case_id BIGINT,
+  -- the class of a roll, for the same
+  place_path {path},
   -- sealed; empty once it became what it says
   body {bytes} NOT NULL,
   state TEXT NOT NULL,

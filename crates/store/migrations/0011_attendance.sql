@@ -76,9 +76,15 @@ CREATE TABLE register (
   taken_by BIGINT NOT NULL,
   -- by the clock of the phone; no order goes by it
   phone_at BIGINT,
+  -- the offline device that took it, where one did; and of what was said
+  device_id BIGINT,
+  digest TEXT NOT NULL,
   changed_at BIGINT NOT NULL,
+  -- its warnings are what it says; 0: they are still to be made so
+  assessed BIGINT NOT NULL,
   UNIQUE (class_id, day, part)
 );
+CREATE INDEX register_assessed ON register (id) WHERE assessed = 0;
 CREATE INDEX register_day ON register (day, class_id);
 CREATE TABLE register_version (
   register_id BIGINT NOT NULL REFERENCES register (id),
@@ -88,6 +94,8 @@ CREATE TABLE register_version (
   taken_at BIGINT NOT NULL,
   taken_by BIGINT NOT NULL,
   phone_at BIGINT,
+  device_id BIGINT,
+  digest TEXT NOT NULL,
   PRIMARY KEY (register_id, version)
 );
 CREATE TABLE register_mark (
@@ -141,7 +149,7 @@ CREATE TABLE warning (
   -- 'open', 'closed' by facts, 'withdrawn' by a correction
   state TEXT NOT NULL,
   closed_on TEXT,
-  -- the fact that closed it: 'present', 'excused', 'half-absent'
+  -- the fact that closed it: 'present', 'excused', 'half-absent', 'off-list', 'lapsed'
   closed_by TEXT,
   called_at BIGINT,
   checked_at BIGINT,

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub use access::account::{Account, GrantRow, NewAccount, Session};
 pub use attendance::calendar::{ExceptionRow, TermRow};
 pub use attendance::leaves::{Leave, LeaveDetail, Watched};
-pub use attendance::registers::{MarkDetail, MarkRow, NewRegister, Register, RegisterCount};
+pub use attendance::registers::{MarkDetail, MarkRow, NewRegister, Register, RegisterCount, RegisterKey};
 pub use attendance::warnings::{Warning, WarningFilter};
 pub use case::asks::{AskDetail, CaseAsk};
 pub use case::contacts::{Contact, ContactDetail, NewContact};

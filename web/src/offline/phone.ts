@@ -4,11 +4,11 @@ import { dropStale, drop, endDrafts, hmacKey, keep, keepData, mac, people, readD
 import { Outcome, send, sent, waiting } from "./queue";
 import type { SealKey } from "./seal";
 import type { Person } from "./store";
-import { allPresent, Class, forget, Marks, Register, rollForm, stands } from "./roll";
+import { allPresent, Class, forget, Marks, Register, remember, rollForm, stands } from "./roll";
 import { Case, Choices, visitForm } from "./visit";
 
 interface Data {
-  account: number; person: string; made_at: number; today: string; cases: Case[]; classes: Class[]; left_out: number; choices: Choices & Marks;
+  account: number; person: string; made_at: number; today: string; cases: Case[]; classes: Class[]; classes_left_out: number; left_out: number; choices: Choices & Marks;
   held: number;
 }
 interface Answer { data: Data; key: SealKey; device: boolean }
@@ -17,6 +17,8 @@ const main = document.querySelector<HTMLElement>("#offline")!;
 const signal = document.querySelector<HTMLElement>("#signal")!;
 const DAY = 86_400_000;
 const PATIENCE = 10_000;
+/** For how long the server is waited for where there is something to show. */
+const SLOW = 2_500;
 
 let person: Person | null = null;
 let secret: CryptoKey | null = null;
@@ -94,8 +96,24 @@ async function boot(): Promise<void> {
     online(false);
     return chooser(local);
   }
-  const heard = await callHome(all);
-  const answer = await json<Answer>(`/offline/data${all.length ? `?device=${all.map((p) => p.device)[0]}` : ""}`);
+  const network = (async () => {
+    const heard = await callHome(all);
+    const answer = await json<Answer>(`/offline/data${all.length ? `?device=${all.map((p) => p.device)[0]}` : ""}`);
+    return { heard, answer };
+  })();
+  // bars without data: the phone's own is shown, and the server is waited for behind it
+  if (local.length > 0) {
+    const slow = await Promise.race([network.then(() => false), new Promise<boolean>((done) => setTimeout(() => done(true), SLOW))]);
+    if (slow) {
+      online(false);
+      void network.then(({ heard, answer }) => {
+        online(heard || answer.ok);
+        if (answer.ok && answer.body && !data) void entered(answer.body, all);
+      });
+      return chooser(local);
+    }
+  }
+  const { heard, answer } = await network;
   online(heard || answer.ok);
   if (answer.ok && answer.body) return entered(answer.body, all);
   const left = (await people()).filter((p) => p.kept?.sealed);
@@ -201,6 +219,7 @@ async function askPin(p: Person): Promise<void> {
       person = p;
       fresh = false;
       data = await readData<Data>(p, opened);
+      if (data) await remember(p, opened, data.classes);
       return list();
     }
     pin.value = "";
@@ -270,7 +289,8 @@ function classCards(d: Data): HTMLElement[] {
     el("a", { class: "card", href: `#roll:${d.classes.indexOf(c)}:${r.day}:${r.check}` }, el("b", {}, c.name), " ", el("span", { class: "tag" }, r.label),
       el("small", {}, `${stands(c, r)} · 应到 ${c.pupils.length}`)),
     r.version === 0 && !/已点/.test(stands(c, r)) && button("全到", () => void recorded(allPresent(person!, secret, c, r))))));
-  return [el("h2", {}, "点名 ", select), cards.length ? el("ul", { class: "cards" }, ...cards) : el("p", { class: "empty" }, "这一天没有要点的名。")];
+  const more = d.classes_left_out > 0 && el("p", { class: "hint" }, `另有 ${d.classes_left_out} 个班没有存进手机,请联网点名。`);
+  return [el("h2", {}, "点名 ", select), ...(more ? [more] : []), cards.length ? el("ul", { class: "cards" }, ...cards) : el("p", { class: "empty" }, "这一天没有要点的名。")];
 }
 
 async function recorded(saving: Promise<string>): Promise<void> {

@@ -5,7 +5,9 @@ import { add } from "./queue";
 import type { Person } from "./store";
 
 type Pairs = [string, string][];
-export interface Pupil { id: number; name: string; leave: string; watched: boolean }
+/** A leave: mark, first day and half (0 morning), last day and half. */
+export type Leave = [string, string, number, string, number];
+export interface Pupil { id: number; name: string; leaves: Leave[]; watched: boolean }
 export interface Register { day: string; check: string; label: string; version: number; marks: [number, string][] }
 export interface Class { path: string; name: string; pupils: Pupil[]; registers: Register[] }
 export interface Marks { marks: Pairs; symptoms: Pairs }
@@ -17,6 +19,13 @@ const THERE = ["present", "late", "left-early"];
 /** A register of one class, day and check: what is recorded later takes the place of what was not sent yet. */
 const slotOf = (c: Class, r: Register): string => `register:${c.path}:${r.day}:${r.check}`;
 
+/** The leave of a pupil at a check. */
+const leaveAt = (u: Pupil, r: Register): Leave | undefined => {
+  const half = ["first-day", "morning"].includes(r.check) ? 0 : 1;
+  const order = (day: string, h: number) => `${day}${h}`;
+  return u.leaves.find(([, from, fh, to, th]) => order(from, fh) <= order(r.day, half) && order(r.day, half) <= order(to, th));
+};
+
 /** What stands: what this phone said last, or what the server knew; whoever is on leave is. */
 async function standing(p: Person, secret: CryptoKey | null, c: Class, r: Register): Promise<Map<number, Said>> {
   const out = new Map<number, Said>();
@@ -24,12 +33,26 @@ async function standing(p: Person, secret: CryptoKey | null, c: Class, r: Regist
   const own = told.get(slotOf(c, r)) ?? (draft?.marks ? (JSON.parse(draft.marks) as [number, Said][]) : null);
   if (own) return new Map(own);
   for (const [id, mark] of r.marks) out.set(id, { mark, note: "", symptom: "" });
-  if (r.version === 0) for (const u of c.pupils) if (u.leave && u.leave >= r.day) out.set(u.id, { mark: "leave", note: "", symptom: "" });
+  if (r.version === 0) {
+    for (const u of c.pupils) {
+      const leave = leaveAt(u, r);
+      if (leave) out.set(u.id, { mark: leave[0], note: "", symptom: "" });
+    }
+  }
   return out;
 }
 
 /** Said on this page, whether or not it can be read back without the PIN. */
 const told = new Map<string, [number, Said][]>();
+/** What was said here before the page was closed. */
+export async function remember(p: Person, secret: CryptoKey, classes: Class[]): Promise<void> {
+  for (const c of classes) {
+    for (const r of c.registers) {
+      const draft = await readDraft(p, secret, slotOf(c, r));
+      if (draft?.marks) told.set(slotOf(c, r), JSON.parse(draft.marks) as [number, Said][]);
+    }
+  }
+}
 /** The server's data are newer than what was said here. */
 export const forget = (): void => told.clear();
 
@@ -44,7 +67,7 @@ export function stands(c: Class, r: Register): string {
 async function save(p: Person, c: Class, r: Register, said: Map<number, Said>): Promise<string> {
   const marks = [...said].filter(([, s]) => s.mark !== "present");
   const away = marks.filter(([, s]) => !THERE.includes(s.mark)).length;
-  const label = `点名 ${r.day} ${r.label}`;
+  const label = `点名 ${c.name} ${r.day} ${r.label}`;
   await add(p, "register", label, () => ({
     class: c.path, day: r.day, check: r.check, base: r.version, made_at: Date.now(),
     marks: marks.map(([id, s]) => [id, s.mark, s.note, s.symptom]),
@@ -57,7 +80,7 @@ async function save(p: Person, c: Class, r: Register, said: Map<number, Said>): 
 /** All are there: one tap. Whoever is on leave is on leave. */
 export async function allPresent(p: Person, secret: CryptoKey | null, c: Class, r: Register): Promise<string> {
   const before = await standing(p, secret, c, r);
-  const onLeave = new Map([...before].filter(([id, s]) => s.mark === "leave" && c.pupils.find((u) => u.id === id)?.leave));
+  const onLeave = new Map([...before].filter(([id]) => c.pupils.some((u) => u.id === id && leaveAt(u, r))));
   return save(p, c, r, r.version || told.has(slotOf(c, r)) ? before : onLeave);
 }
 
@@ -78,7 +101,7 @@ export async function rollForm(
     const show = () => (label.textContent = m.marks.find((x) => x[0] === now().mark)?.[1] ?? "");
     show();
     const box = el("details", { open: now().mark !== "present" },
-      el("summary", {}, el("b", {}, u.name), u.leave && el("small", {}, ` 请假至 ${u.leave}`), u.watched && el("span", { class: "tag v-verify" }, "关注"), label));
+      el("summary", {}, el("b", {}, u.name), leaveAt(u, r) && el("small", {}, ` 请假至 ${leaveAt(u, r)![3]}`), u.watched && el("span", { class: "tag v-verify" }, "关注"), label));
     let filled = false;
     // what nobody opens is not made: fifty-five pupils on a cheap phone
     const fill = () => {
@@ -100,17 +123,26 @@ export async function rollForm(
       box.append(body);
     };
     if (box.open) fill();
+    // a tap on a name says first of all that she is not there; another one, before anything was chosen, takes it back
+    let guessed = false;
+    const guess = (mark: string) => {
+      const radio = box.querySelector<HTMLInputElement>(`input[value=${mark}]`);
+      if (!radio) return;
+      radio.checked = true;
+      radio.dispatchEvent(new Event("change", { bubbles: true }));
+    };
+    box.addEventListener("change", (e) => { if (e.isTrusted) guessed = false; });
     box.addEventListener("toggle", () => {
-      if (!box.open) return;
+      if (!box.open) {
+        if (guessed) guess("present");
+        guessed = false;
+        return;
+      }
       const first = !filled;
       fill();
-      // a tap on a name says first of all that she is not there
-      if (first && now().mark === "present") {
-        const unknown = box.querySelector<HTMLInputElement>("input[value=unexplained]");
-        if (unknown) {
-          unknown.checked = true;
-          unknown.dispatchEvent(new Event("change", { bubbles: true }));
-        }
+      if ((first || !said.has(u.id)) && now().mark === "present") {
+        guess("unexplained");
+        guessed = true;
       }
     });
     return el("li", {}, box);

@@ -18,6 +18,13 @@ pub enum DayState {
     Absent,
     /// 被学校停课、劝回
     SentHome,
+    /// 不在应到名单: nobody expects it in the class any more
+    OffList,
+}
+
+/// Half days as people count them: 2.5 天.
+pub fn in_days(halves: u32) -> String {
+    if halves % 2 == 0 { format!("{} 天", halves / 2) } else { format!("{}.5 天", halves / 2) }
 }
 
 impl DayState {
@@ -40,6 +47,7 @@ impl DayState {
             Self::HalfAbsent => "缺半天",
             Self::Absent => "缺一天",
             Self::SentHome => "被停课、劝回",
+            Self::OffList => "不在应到名单",
         }
     }
 }
@@ -56,7 +64,7 @@ pub struct Marked {
 }
 
 /// The half of the day of which a check tells.
-fn half_of(check: Check) -> Half {
+pub fn half_of(check: Check) -> Half {
     match check {
         Check::Morning | Check::FirstDay => Half::Morning,
         Check::Noon | Check::Afternoon | Check::Evening | Check::Return => Half::Afternoon,
@@ -66,6 +74,7 @@ fn half_of(check: Check) -> Half {
 /// 一天算什么: how the checks of a day make it one. Morning and afternoon missed is a day, one of them half a day; where only one check was taken
 /// it tells of the whole day, for a child that was away stays away until somebody sees it; so does the one half of a half school day. Whatever a leave covers is excused.
 pub fn day_state(kind: DayKind, marks: &[Marked]) -> DayState {
+    let marks: Vec<&Marked> = marks.iter().filter(|m| m.check.tells_of_school()).collect();
     if !kind.is_school_day() {
         return DayState::NoSchool;
     }
@@ -76,7 +85,7 @@ pub fn day_state(kind: DayKind, marks: &[Marked]) -> DayState {
         return DayState::SentHome;
     }
     let half = |h: Half| {
-        let of: Vec<&Marked> = marks.iter().filter(|m| half_of(m.check) == h).collect();
+        let of: Vec<&&Marked> = marks.iter().filter(|m| half_of(m.check) == h).collect();
         // seen once in a half is there for it; a later check that misses the child counts against it
         let last = of.last()?;
         let missed = last.mark.is_unexplained() && !last.excused;
@@ -126,7 +135,8 @@ mod tests {
             (whole, vec![m(Morning, Sick), m(Noon, Present)], S::Excused),
             (whole, vec![m(Morning, Sick), m(Noon, Unexplained)], S::HalfAbsent),
             (whole, vec![excused(Morning, Unexplained), m(Noon, Unexplained)], S::HalfAbsent),
-            (whole, vec![m(Morning, Present), m(Evening, Unexplained)], S::HalfAbsent),
+            (whole, vec![m(Morning, Present), m(Evening, Unexplained)], S::Present),
+            (whole, vec![m(Check::FirstDay, Unexplained), m(Morning, Present)], S::Present),
             (whole, vec![m(Morning, SentHome)], S::SentHome),
             (DayKind::Half(Half::Morning), vec![m(Morning, Unexplained)], S::Absent),
             (DayKind::Online, vec![m(Morning, Unexplained)], S::Absent),

@@ -94,6 +94,8 @@ impl Mark {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
+    /// 开学报到, before all others of its day
+    FirstDay,
     /// 晨检
     Morning,
     /// 午检
@@ -104,8 +106,6 @@ pub enum Check {
     Evening,
     /// 返校, of boarders on the evening before school
     Return,
-    /// 开学报到
-    FirstDay,
 }
 
 impl Check {
@@ -126,7 +126,19 @@ impl Check {
 
     /// As the database keeps it.
     pub fn number(self) -> i64 {
-        self as i64
+        match self {
+            Self::Morning => 0,
+            Self::Noon => 1,
+            Self::Afternoon => 2,
+            Self::Evening => 3,
+            Self::Return => 4,
+            Self::FirstDay => 5,
+        }
+    }
+
+    /// Whether it tells of school: evenings are boarders' own, and nobody says yet who boards.
+    pub fn tells_of_school(self) -> bool {
+        !matches!(self, Self::Evening | Self::Return)
     }
 
     /// By its number.

@@ -7,7 +7,7 @@ mod mark;
 mod register;
 mod warning;
 
-pub use day::{DayState, Marked, day_state};
+pub use day::{DayState, Marked, day_state, half_of, in_days};
 pub use leave::{Approver, LeaveKind, LeaveState, approver_of, covers};
 pub use mark::{Check, Mark, checks_of};
 pub use register::{Disagreement, merge};

@@ -251,9 +251,16 @@ fn consecutive(days: &[(Date, DayState)], rules: &Rules) -> Vec<Episode> {
     out
 }
 
-/// Sent away by the school itself: whoever stands over the school is told on the same day.
+/// Sent away by the school itself: whoever stands over the school is told on the same day; it lasts until the child is seen again.
 fn sent_home(days: &[(Date, DayState)]) -> Vec<Episode> {
-    while_it_holds(days, Rule::SentHome, Level::Yellow, &|i| (days[i].1 == DayState::SentHome).then_some(2))
+    let away_since = |i: usize| {
+        let back = days[..=i].iter().rev().take_while(|d| matches!(d.1, DayState::SentHome | DayState::Absent));
+        back.filter(|d| d.1 == DayState::SentHome).count()
+    };
+    while_it_holds(days, Rule::SentHome, Level::Yellow, &|i| match away_since(i) {
+        0 => None,
+        n => Some(2 * u32::try_from(n).unwrap_or(0)),
+    })
 }
 
 /// Episodes of a rule that holds from a day on until one on which it does not.
@@ -317,7 +324,7 @@ pub enum Change {
 pub fn reconcile(standing: &[Standing], episodes: &[Episode], known: Date) -> Vec<Change> {
     let mut taken: BTreeMap<usize, i64> = BTreeMap::new();
     let mut out = Vec::new();
-    let known_ones = || standing.iter().filter(|s| s.last >= known);
+    let known_ones = || standing.iter().filter(|s| s.open || s.last >= known);
     // those that begin on the same day belong together before those that only overlap
     type Fits = fn(&Episode, &Standing) -> bool;
     let fits: [Fits; 2] = [|e, s| e.first == s.first, |e, s| e.first <= s.last && s.first <= e.last];

@@ -86,6 +86,11 @@ impl Workdays {
         Self::of(&[known.as_slice(), later].concat())
     }
 
+    /// The last year whose notice the program brings along.
+    pub fn last_year() -> i16 {
+        Self::national().holidays.keys().next_back().map_or(0, |d| d.year())
+    }
+
     fn of(all: &[Holiday]) -> Self {
         let days =
             |h: &Holiday| h.off.0.series(1.day()).take_while(|d| *d <= h.off.1).map(|d| (d, h.name.clone())).collect::<Vec<_>>();

@@ -8,6 +8,7 @@ use baoxue_store::{NewAudit, Store, StoreError, Tx};
 use thiserror::Error;
 
 use super::access::throttle::Throttle;
+use super::attendance::assess::SeenToday;
 use super::attendance::calendar::CalendarCache;
 use super::clock::Clock;
 use super::installation::settings::Kept;
@@ -28,6 +29,7 @@ pub struct Office {
     pub audit_heads: Option<std::path::PathBuf>,
     pub(in crate::app) settings: Kept,
     pub(in crate::app) calendar_cache: CalendarCache,
+    pub(in crate::app) seen_today: SeenToday,
     pub(in crate::app) throttle: Throttle,
 }
 
@@ -127,6 +129,7 @@ impl Office {
             audit_heads: None,
             settings: Kept::default(),
             calendar_cache: CalendarCache::default(),
+            seen_today: SeenToday::default(),
             throttle: Throttle::default(),
         }
     }

@@ -55,7 +55,7 @@ pub struct Args {
     /// 测量用:示范县另建这么多份劝返档案,每份这么多条经过,例如 20000x100
     #[arg(long, value_name = "份数x条数", requires = "demo", hide = true, value_parser = demo_cases)]
     demo_cases: Option<(usize, usize)>,
-    /// 测量用:示范县另建这么多个点名账号(t1、t2……),各管一部分学校
+    /// 测量用:示范县另建这么多个点名账号(taker1、taker2……),各管一部分学校
     #[arg(long, value_name = "个数", requires = "demo", hide = true)]
     demo_takers: Option<usize>,
 }

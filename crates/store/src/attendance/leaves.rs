@@ -140,11 +140,16 @@ impl Store {
 
     /// Granted leaves of children that reach into a day or later.
     pub async fn granted_leaves(&self, children: &[i64], since: Date) -> Result<Vec<Leave>> {
+        self.leaves_in(children, since, &[LeaveState::Granted]).await
+    }
+
+    /// Leaves of children in some states that reach into a day or later.
+    pub async fn leaves_in(&self, children: &[i64], since: Date, states: &[LeaveState]) -> Result<Vec<Leave>> {
         let mut out = Vec::new();
         for some in children.chunks(1_000) {
             let mut c = Clause::new();
             c.one_of("l.child_id", some.iter().copied());
-            c.equal("l.state", LeaveState::Granted.code());
+            c.one_of("l.state", states.iter().map(|s| s.code()));
             let since = c.bind(since);
             let sql = format!("SELECT {LEAVE}{} AND l.to_day >= {since} ORDER BY l.id", c.sql());
             out.extend(self.all(&sql, c.values).await?.iter().map(|r| self.leave_of(r)).collect::<Result<Vec<_>>>()?);

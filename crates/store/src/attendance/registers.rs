@@ -19,12 +19,15 @@ pub struct MarkDetail {
     /// 症状
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub symptom: String,
+    /// Who said what, where two disagree.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub other: String,
 }
 
 impl MarkDetail {
     /// Whether there is nothing to keep.
     pub fn is_empty(&self) -> bool {
-        self.note.is_empty() && self.symptom.is_empty()
+        self.note.is_empty() && self.symptom.is_empty() && self.other.is_empty()
     }
 }
 
@@ -83,6 +86,25 @@ pub struct NewRegister<'a> {
     pub at: i64,
     /// By the phone's clock.
     pub phone_at: Option<i64>,
+    /// The offline device that took it.
+    pub device: Option<i64>,
+    /// Of what was said.
+    pub digest: &'a str,
+    /// Nothing of it is to be warned of.
+    pub assessed: bool,
+}
+
+/// What was recorded under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterKey {
+    /// The register.
+    pub register: i64,
+    /// The version that it made.
+    pub version: i64,
+    /// Who.
+    pub by: i64,
+    /// Of what was said.
+    pub digest: String,
 }
 
 /// How many of a class were what at a check.
@@ -148,10 +170,46 @@ impl Store {
         self.one(&sql, binds![class, day, check.number()]).await?.map(|r| register(&r)).transpose()
     }
 
-    /// The register and version that were made under a key, and by whom.
-    pub async fn register_of_key(&self, key: &str) -> Result<Option<(i64, i64, i64)>> {
-        let sql = "SELECT id, 1, taken_by FROM register WHERE key = $1 UNION ALL SELECT register_id, version, taken_by FROM register_version WHERE key = $1";
-        self.one(sql, binds![key]).await?.map(|r| Ok((r.int(0)?, r.int(1)?, r.int(2)?))).transpose()
+    /// What was recorded under a key.
+    pub async fn register_of_key(&self, key: &str) -> Result<Option<RegisterKey>> {
+        let sql = "SELECT id, 1, taken_by, digest FROM register WHERE key = $1
+                   UNION ALL SELECT register_id, version, taken_by, digest FROM register_version WHERE key = $1";
+        let of = |r: &Row| Ok(RegisterKey { register: r.int(0)?, version: r.int(1)?, by: r.int(2)?, digest: r.text(3)? });
+        self.one(sql, binds![key]).await?.map(|r| of(&r)).transpose()
+    }
+
+    /// Which offline device made each version of a register after one; nothing for a computer.
+    pub async fn makers_after(&self, r: &Register, version: i64) -> Result<Vec<Option<i64>>> {
+        let sql = "SELECT 1, device_id FROM register WHERE id = $1 AND $2 < 1
+                   UNION ALL SELECT version, device_id FROM register_version WHERE register_id = $1 AND version > $2 ORDER BY 1";
+        self.all(sql, binds![r.id, version]).await?.iter().map(|r| r.opt_int(1)).collect()
+    }
+
+    /// Registers whose warnings are still to be made what they say, written before a time: number, class.
+    pub async fn unassessed_registers(&self, before: i64, most: i64) -> Result<Vec<(i64, String)>> {
+        let sql = "SELECT r.id, k.path FROM register r JOIN roll_class k ON k.id = r.class_id WHERE r.assessed = 0 AND r.changed_at < $1 ORDER BY r.id LIMIT $2";
+        self.all(sql, binds![before, most]).await?.iter().map(|r| Ok((r.int(0)?, r.text(1)?))).collect()
+    }
+
+    /// Children of whom a register says anything, at any version.
+    pub async fn named_in_register(&self, register: i64) -> Result<Vec<i64>> {
+        let sql = "SELECT DISTINCT child_id FROM register_mark WHERE register_id = $1 ORDER BY child_id";
+        self.all(sql, binds![register]).await?.iter().map(|r| r.int(0)).collect()
+    }
+
+    /// Children of classes below a path who were missing without a reason since a day.
+    pub async fn missed_children(&self, below: &str, since: Date) -> Result<Vec<i64>> {
+        let mut c = Clause::new();
+        c.below("k.path", below);
+        let since = c.bind(since);
+        let sql = format!(
+            "SELECT DISTINCT COALESCE(h.merged_into, h.id) FROM roll_class k JOIN register r ON r.class_id = k.id JOIN register_mark m ON m.register_id = r.id
+             JOIN child h ON h.id = m.child_id{} AND r.day >= {since} AND m.mark IN ({}, {}) ORDER BY 1",
+            c.sql(),
+            Mark::Unexplained.number(),
+            Mark::SentHome.number()
+        );
+        self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect()
     }
 
     /// Registers of classes from a day to another, the earliest first.
@@ -246,15 +304,15 @@ impl Store {
         Ok(out)
     }
 
-    /// Children marked as missing without a reason on a day, and at which check, of whom no warning tells of that day yet.
-    pub async fn unexplained_on(&self, day: Date) -> Result<Vec<(i64, Check)>> {
-        let sql = "SELECT DISTINCT m.child_id, r.part FROM register r JOIN register_mark m ON m.register_id = r.id
+    /// Children marked as missing without a reason on a day, with their class and check, of whom no warning tells of that day yet.
+    pub async fn unexplained_on(&self, day: Date) -> Result<Vec<(i64, String, Check)>> {
+        let sql = "SELECT DISTINCT m.child_id, k.path, r.part FROM register r JOIN roll_class k ON k.id = r.class_id JOIN register_mark m ON m.register_id = r.id
                    LEFT JOIN warning w ON w.child_id = m.child_id AND w.rule = 'consecutive' AND w.state = 'open' AND w.last_day = $1
                    WHERE r.day = $1 AND w.id IS NULL AND m.mark IN ($2, $3)
                      AND m.version = (SELECT MAX(n.version) FROM register_mark n WHERE n.register_id = m.register_id AND n.child_id = m.child_id)
                    ORDER BY m.child_id";
         let rows = self.all(sql, binds![day, Mark::Unexplained.number(), Mark::SentHome.number()]).await?;
-        rows.iter().map(|r| Ok((r.int(0)?, check_of(r, 1)?))).collect()
+        rows.iter().map(|r| Ok((r.int(0)?, r.text(1)?, check_of(r, 2)?))).collect()
     }
 
     /// Who goes to a class by the registers: number and verdict.
@@ -353,21 +411,30 @@ impl Tx {
 
     /// Begins a register; `None`: somebody has begun it, or this key came before.
     pub async fn add_register(&mut self, n: &NewRegister<'_>) -> Result<Option<i64>> {
-        let sql = "INSERT INTO register (class_id, day, part, list_id, version, key, taken_at, taken_by, phone_at, changed_at)
-                   VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $6) ON CONFLICT DO NOTHING RETURNING id";
-        let values = binds![n.class, n.day, n.check.number(), n.list, n.key, n.at, n.by, n.phone_at];
+        let sql = "INSERT INTO register (class_id, day, part, list_id, version, key, taken_at, taken_by, phone_at, changed_at, device_id, digest, assessed)
+                   VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $6, $9, $10, $11) ON CONFLICT DO NOTHING RETURNING id";
+        let values =
+            binds![n.class, n.day, n.check.number(), n.list, n.key, n.at, n.by, n.phone_at, n.device, n.digest, n.assessed];
         self.one(sql, values).await?.map(|r| r.int(0)).transpose()
     }
 
     /// Makes a new version of a register, where it still is at the one before; false: somebody was faster, or this key came before.
     pub async fn add_register_version(&mut self, id: i64, before: i64, n: &NewRegister<'_>) -> Result<bool> {
-        let sql = "UPDATE register SET version = version + 1, changed_at = $1, list_id = $2 WHERE id = $3 AND version = $4";
-        if self.run(sql, binds![n.at, n.list, id, before]).await? != 1 {
+        let sql = "UPDATE register SET version = version + 1, changed_at = $1, list_id = $2, assessed = $5 WHERE id = $3 AND version = $4";
+        if self.run(sql, binds![n.at, n.list, id, before, n.assessed]).await? != 1 {
             return Ok(false);
         }
-        let sql = "INSERT INTO register_version (register_id, version, list_id, key, taken_at, taken_by, phone_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-                   ON CONFLICT DO NOTHING";
-        Ok(self.run(sql, binds![id, before + 1, n.list, n.key, n.at, n.by, n.phone_at]).await? == 1)
+        let sql =
+            "INSERT INTO register_version (register_id, version, list_id, key, taken_at, taken_by, phone_at, device_id, digest)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+        let values = binds![id, before + 1, n.list, n.key, n.at, n.by, n.phone_at, n.device, n.digest];
+        Ok(self.run(sql, values).await? == 1)
+    }
+
+    /// The warnings of a register are what it says, unless it has a newer version.
+    pub async fn register_assessed(&mut self, id: i64, changed_before: i64) -> Result<()> {
+        self.run("UPDATE register SET assessed = 1 WHERE id = $1 AND changed_at <= $2", binds![id, changed_before]).await?;
+        Ok(())
     }
 
     /// Writes marks of a version.

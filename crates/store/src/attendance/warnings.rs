@@ -116,13 +116,16 @@ fn warning(r: &Row) -> Result<Warning> {
     })
 }
 
-/// Code of the fact that closed a warning.
-fn fact(s: DayState) -> &'static str {
-    match s {
-        DayState::Excused => "excused",
-        DayState::HalfAbsent => "half-absent",
-        _ => "present",
-    }
+/// Code of the fact that closed a warning: what adds up over many days lapses.
+fn fact(e: &Episode) -> Option<&'static str> {
+    let (_, state) = e.closed?;
+    Some(match (e.rule, state) {
+        (_, DayState::OffList) => "off-list",
+        (Rule::Consecutive | Rule::SentHome, DayState::Excused) => "excused",
+        (Rule::Consecutive | Rule::SentHome, DayState::HalfAbsent) => "half-absent",
+        (Rule::Consecutive | Rule::SentHome, _) => "present",
+        _ => "lapsed",
+    })
 }
 
 fn conditions(c: &mut Clause, f: &WarningFilter) {
@@ -184,6 +187,19 @@ impl Store {
             c.sql()
         );
         Ok((self.all(&sql, c.values).await?.iter().map(warning).collect::<Result<_>>()?, total))
+    }
+
+    /// How many warnings wait for units themselves; those over their deadline at a moment.
+    pub async fn warnings_waiting(&self, units: &[String], late: Option<i64>) -> Result<i64> {
+        let mut c = Clause::new();
+        c.equal("subject_kind", "warning");
+        c.equal("state", "waiting");
+        c.one_of("unit_path", units.iter());
+        if let Some(now) = late {
+            let now = c.bind(now);
+            c.add(format!("deadline_at < {now}"));
+        }
+        self.one(&format!("SELECT COUNT(*) FROM task{}", c.sql()), c.values).await?.map_or(Ok(0), |r| r.int(0))
     }
 
     /// Warnings of children that are open, or reach into a day or later.
@@ -256,11 +272,35 @@ impl Tx {
             reached(e, Level::Red),
             state,
             e.closed.map(|c| c.0),
-            e.closed.map(|c| fact(c.1)),
+            fact(e),
             at
         ];
         let row = self.one(sql, values).await?;
         row.map_or(Ok(0), |r| r.int(0))
+    }
+
+    /// Of two who assess a child at once one waits, and sees what the other has done: whether a warning stands already that this one would double.
+    pub async fn warning_stands(&mut self, child: i64, e: &Episode) -> Result<bool> {
+        self.run("UPDATE child SET verdict = verdict WHERE id = $1", binds![child]).await?;
+        let overlap = if e.rule == Rule::Consecutive {
+            "first_day <= $4 AND last_day >= $3"
+        } else {
+            "first_day = $3 AND last_day >= $3 AND $4 >= $3"
+        };
+        let sql =
+            format!("SELECT 1 FROM warning WHERE child_id = $1 AND rule = $2 AND state <> 'withdrawn' AND {overlap} LIMIT 1");
+        Ok(self.one(&sql, binds![child, e.rule.code(), e.first, e.last]).await?.is_some())
+    }
+
+    /// The child goes to another class now: its warning, and what waits with the former class, go along.
+    pub async fn move_warning(&mut self, w: &Warning, class: &str) -> Result<()> {
+        self.run("UPDATE warning SET class_path = $1 WHERE id = $2", binds![class, w.id]).await?;
+        self.run(
+            "UPDATE task SET unit_path = $1 WHERE subject_kind = 'warning' AND subject_id = $2 AND unit_path = $3",
+            binds![class, w.id, &w.class],
+        )
+        .await?;
+        Ok(())
     }
 
     /// A warning goes on as the marks say now: what rose is to be called about and looked into anew. False: somebody was faster.
@@ -279,7 +319,7 @@ impl Tx {
             reached(e, Level::Red),
             state,
             e.closed.map(|c| c.0),
-            e.closed.map(|c| fact(c.1)),
+            fact(e),
             at,
             w.id,
             w.version,

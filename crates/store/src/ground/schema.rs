@@ -77,6 +77,7 @@ const PLACES: &[(&str, &str, OnRelocation)] = &[
     ("event", "unit_path", OnRelocation::Stay),
     ("heading", "scope_path", OnRelocation::Stay),
     ("leave_of_absence", "class_path", OnRelocation::Follow),
+    ("offline_record", "place_path", OnRelocation::Stay),
     ("place", "path", OnRelocation::Own),
     ("place", "town_path", OnRelocation::Own),
     ("role_grant", "path", OnRelocation::Own),

@@ -134,6 +134,13 @@ impl Tx {
         Ok(())
     }
 
+    /// What the devices of an account kept to read is to be dropped: its rights are others now.
+    pub async fn drop_offline_caches(&mut self, account: i64, at: i64) -> Result<()> {
+        self.run("UPDATE offline_device SET dropped_at = $1 WHERE account_id = $2 AND ended_at IS NULL", binds![at, account])
+            .await?;
+        Ok(())
+    }
+
     /// Ends a device of an account; false where it had ended.
     pub async fn end_offline_device(&mut self, account: i64, id: i64, by: i64, at: i64) -> Result<bool> {
         let sql = "UPDATE offline_device SET ended_at = $1, ended_by = $2, dropped_at = $1

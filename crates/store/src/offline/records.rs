@@ -56,6 +56,8 @@ pub struct NewRecord<'a> {
     pub digest: &'a str,
     /// See [`OfflineRecord`].
     pub case: Option<i64>,
+    /// The class of a roll.
+    pub place: Option<&'a str>,
     /// What it says.
     pub body: &'a [u8],
     /// When.
@@ -131,6 +133,16 @@ impl Store {
         self.all(&sql, c.values).await?.iter().map(|r| self.offline_record_of(r)).collect()
     }
 
+    /// Rolls of others that wait, of classes of a jurisdiction.
+    pub async fn held_rolls_about(&self, j: &Jurisdiction, but: i64, most: i64) -> Result<Vec<OfflineRecord>> {
+        let mut c = Clause::new();
+        c.equal("o.state", HELD);
+        c.inside(j, &[], &["o.place_path"]);
+        let (but, most) = (c.bind(but), c.bind(most));
+        let sql = format!("SELECT {RECORD}{} AND o.account_id <> {but} ORDER BY o.id LIMIT {most}", c.sql());
+        self.all(&sql, c.values).await?.iter().map(|r| self.offline_record_of(r)).collect()
+    }
+
     /// How many records of an account wait.
     pub async fn held_count(&self, account: i64) -> Result<i64> {
         let sql = "SELECT COUNT(*) FROM offline_record WHERE account_id = $1 AND state = 'held'";
@@ -157,10 +169,10 @@ impl Store {
 impl Tx {
     /// Keeps a record as it came; `None`: there is one of this key already.
     pub async fn add_offline_record(&mut self, vault: &Vault, n: &NewRecord<'_>) -> Result<Option<i64>> {
-        let sql = "INSERT INTO offline_record (key, device_id, account_id, kind, digest, case_id, body, state, said, received_at)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, 'held', $8, $9) ON CONFLICT (key) DO NOTHING RETURNING id";
+        let sql = "INSERT INTO offline_record (key, device_id, account_id, kind, digest, case_id, body, state, said, received_at, place_path)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, 'held', $8, $9, $10) ON CONFLICT (key) DO NOTHING RETURNING id";
         let (body, said) = (vault.seal(&place(n.key, "body"), n.body)?, vault.seal_text(&place(n.key, "said"), "")?);
-        let values = binds![n.key, n.device, n.account, n.kind, n.digest, n.case, body, said, n.at];
+        let values = binds![n.key, n.device, n.account, n.kind, n.digest, n.case, body, said, n.at, n.place];
         let Some(r) = self.one(sql, values).await? else { return Ok(None) };
         let id = r.int(0)?;
         for (i, (digest, role)) in n.parts.iter().enumerate() {

@@ -216,6 +216,8 @@ impl Office {
         if !tx.end_grant(grant, self.clock.today()).await? {
             return Err(OfficeError::Conflict("这项授权已经终止".into()));
         }
+        // what a phone keeps is of rights that are others now
+        tx.drop_offline_caches(account.id, self.now()).await?;
         self.audit(&mut tx, actor, Deed::EndGrant, &format!("account:{}", account.id), &format!("{} {}", g.role.label(), g.path))
             .await?;
         tx.commit().await?;

@@ -2,20 +2,22 @@
 //! red opens or joins the child's file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use baoxue_domain::access::{Deed, Jurisdiction, Role};
 use baoxue_domain::attendance::{
-    Change, Check, DayState, Episode, Level, Mark, Marked, Rule, Rules, covers, day_state, episodes, reconcile,
+    Change, Check, DayState, Episode, Level, Mark, Marked, Rule, Rules, covers, day_state, episodes, half_of, in_days, reconcile,
 };
-use baoxue_domain::calendar::{Half, SchoolCalendar, Workdays};
+use baoxue_domain::calendar::{SchoolCalendar, Workdays};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::policy::Policy;
 use baoxue_domain::task::TaskState;
 use baoxue_store::{Leave, NewEvent, NewTask, Register, Subject, Tx, Warning};
 use jiff::ToSpan;
 use jiff::civil::Date;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::calendar::Calendars;
 use crate::app::clock::moment;
 use crate::app::office::{Office, Result};
 
@@ -24,6 +26,10 @@ pub const KNOWN_DAYS: i64 = 60;
 /// Working days in which a warning is looked into. 48 小时
 const CHECK_DAYS: u32 = 2;
 const MINUTE_MS: i64 = 60_000;
+/// Times that a child is looked at again whom somebody else assessed meanwhile.
+const TRIES: usize = 4;
+/// Registers whose assessment was cut short, and that are done in a minute.
+const UNASSESSED_AT_ONCE: i64 = 2_000;
 /// Children that are assessed at a time.
 const AT_ONCE: usize = 500;
 
@@ -35,6 +41,21 @@ pub fn rules_of(p: &Policy) -> Rules {
         red_days: n(p.red_days.max(p.yellow_days)),
         cumulative_days: n(p.cumulative_days),
         least_rate: n(p.least_rate),
+    }
+}
+
+/// Who was assessed today after the time of a check, in this process: not each minute anew.
+#[derive(Clone, Default)]
+pub struct SeenToday(Arc<Mutex<(Option<Date>, FxHashSet<(i64, i64)>)>>);
+
+impl SeenToday {
+    /// Whether this is the first time today.
+    fn first(&self, today: Date, what: (i64, i64)) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.0 != Some(today) {
+            *seen = (Some(today), FxHashSet::default());
+        }
+        seen.1.insert(what)
     }
 }
 
@@ -51,19 +72,18 @@ struct Known {
     warnings: FxHashMap<i64, Vec<Warning>>,
 }
 
-fn half_of(check: Check) -> Half {
-    if matches!(check, Check::Morning | Check::FirstDay) { Half::Morning } else { Half::Afternoon }
-}
-
 impl Known {
     /// Days of a child, in order, as far as anything is known of them.
-    fn days(&self, child: i64, calendar: &SchoolCalendar) -> Vec<(Date, DayState)> {
+    fn days(&self, child: i64, class: &str, calendar: &SchoolCalendar) -> Vec<(Date, DayState)> {
         let mut by_day: BTreeMap<Date, BTreeMap<Check, Mark>> = BTreeMap::new();
         let former = self.former.get(&child);
         let is = |id: &i64| *id == child || former.is_some_and(|f| f.contains(id));
+        let mut off_list: BTreeSet<Date> = BTreeSet::new();
         for r in self.classes.get(&child).into_iter().flatten().filter_map(|c| self.registers.get(c)).flatten() {
             if self.lists.get(&r.list).is_some_and(|l| l.iter().any(is)) {
                 by_day.entry(r.day).or_default().insert(r.check, Mark::Present);
+            } else if r.class == class {
+                off_list.insert(r.day);
             }
         }
         for (day, check, mark) in self.marks.get(&child).into_iter().flatten() {
@@ -76,7 +96,11 @@ impl Known {
                 checks.into_iter().map(|(check, mark)| Marked { check, mark, excused: excused(day, check) }).collect();
             (day, day_state(calendar.day(day), &marks))
         };
-        by_day.into_iter().map(state).collect()
+        let mut out: BTreeMap<Date, DayState> = by_day.into_iter().map(state).collect();
+        for day in off_list {
+            out.entry(day).or_insert(DayState::OffList);
+        }
+        out.into_iter().collect()
     }
 }
 
@@ -88,13 +112,13 @@ impl Office {
         let Some(path) = PlacePath::parse(class) else { return Ok(Vec::new()) };
         let calendar = self.calendars().await?.of(&path);
         let known = self.known_of(&[child], &classes, since).await?;
-        let mut said: BTreeMap<Date, DayState> = known.days(child, &calendar).into_iter().collect();
+        let mut said: BTreeMap<Date, DayState> = known.days(child, class, &calendar).into_iter().collect();
         if let Some(first) = said.keys().next().copied() {
             for day in calendar.school_days(first, self.clock.today()) {
                 said.entry(day).or_insert(DayState::Unmarked);
             }
         }
-        Ok(said.into_iter().filter(|d| d.1 != DayState::NoSchool).collect())
+        Ok(said.into_iter().filter(|d| !matches!(d.1, DayState::NoSchool | DayState::OffList)).collect())
     }
 
     async fn known_of(&self, children: &[i64], classes: &FxHashMap<i64, String>, since: Date) -> Result<Known> {
@@ -126,21 +150,61 @@ impl Office {
         Ok(Known { registers, lists, marks, classes: of, former, leaves, warnings })
     }
 
-    /// A register was taken: whoever is told of in it, and whoever of the class is warned of, is assessed.
-    pub(super) async fn assess_class(&self, class: &PlacePath, touched: &[i64]) -> Result<()> {
-        let mut children: BTreeSet<i64> = touched.iter().copied().collect();
+    /// Children of a class, and those of its list, of whom a warning is open or tells of days that may be corrected.
+    pub(super) async fn warned_of(&self, class: &PlacePath, pupils: &BTreeSet<i64>) -> Result<BTreeSet<i64>> {
         let since = self.clock.today().saturating_sub(KNOWN_DAYS.days());
-        children.extend(self.store.warned_children(class.as_str(), since).await?);
-        self.assess(&children.into_iter().collect::<Vec<_>>()).await
+        let mut out: BTreeSet<i64> = self.store.warned_children(class.as_str(), since).await?.into_iter().collect();
+        let pupils: Vec<i64> = pupils.iter().copied().collect();
+        out.extend(self.store.warnings_of(&pupils, since).await?.into_iter().map(|w| w.child));
+        Ok(out)
     }
 
-    /// 到时间的: children who are missing today, of whom nobody has said why since the check closed.
+    /// A register was taken: whoever is told of in it, and whoever is warned of, is assessed; then it is done with.
+    pub(super) async fn assess_register(&self, register: i64, changed_at: i64, children: &[i64]) -> Result<()> {
+        self.assess(children).await?;
+        let mut tx = self.store.begin().await?;
+        tx.register_assessed(register, changed_at).await?;
+        tx.commit_untold("warnings are told themselves").await?;
+        Ok(())
+    }
+
+    /// 到时间的: children who are missing today, of whom nobody has said why since the check closed; and registers whose assessment was cut short.
     pub async fn assess_missing(&self) -> Result<usize> {
-        let minute = i32::from(self.clock.now().hour()) * 60 + i32::from(self.clock.now().minute());
-        let missing = self.store.unexplained_on(self.clock.today()).await?;
-        let due: BTreeSet<i64> = missing.into_iter().filter(|m| m.1.closes_at() <= minute).map(|m| m.0).collect();
+        let (today, now) = (self.clock.today(), self.clock.now());
+        let minute = i64::from(now.hour()) * 60 + i64::from(now.minute());
+        let mut policies: FxHashMap<Option<PlacePath>, i64> = FxHashMap::default();
+        let mut due: BTreeSet<i64> = BTreeSet::new();
+        for (child, class, check) in self.store.unexplained_on(today).await? {
+            let county = PlacePath::parse(&class).and_then(|p| p.county());
+            let wait = match policies.get(&county) {
+                Some(m) => *m,
+                None => {
+                    let m = self.policy(county.as_ref()).await?.blue_minutes;
+                    policies.insert(county.clone(), m);
+                    m
+                }
+            };
+            let told = i64::from(check.number());
+            // once after its time: what is excused or only half a day gives no warning, and need not be asked each minute
+            if check.tells_of_school()
+                && i64::from(check.closes_at()) + wait <= minute
+                && self.seen_today.first(today, (child, told))
+            {
+                due.insert(child);
+            }
+        }
         self.assess(&due.iter().copied().collect::<Vec<_>>()).await?;
-        Ok(due.len())
+        let mut n = due.len();
+        for (register, class) in self.store.unassessed_registers(self.now() - MINUTE_MS, UNASSESSED_AT_ONCE).await? {
+            let at = self.now();
+            let mut children: BTreeSet<i64> = self.store.named_in_register(register).await?.into_iter().collect();
+            if let Some(path) = PlacePath::parse(&class) {
+                children.extend(self.warned_of(&path, &BTreeSet::new()).await?);
+            }
+            n += children.len();
+            self.assess_register(register, at, &children.into_iter().collect::<Vec<_>>()).await?;
+        }
+        Ok(n)
     }
 
     /// Makes the warnings of children say what their days say.
@@ -149,27 +213,83 @@ impl Office {
             return Ok(());
         }
         let calendars = self.calendars().await?;
-        let since = self.clock.today().saturating_sub(KNOWN_DAYS.days());
+        let known_since = self.clock.today().saturating_sub(KNOWN_DAYS.days());
         let mut made: FxHashMap<String, (SchoolCalendar, Policy)> = FxHashMap::default();
         for some in children.chunks(AT_ONCE) {
-            let classes = self.store.classes_of_children(some).await?;
-            let known = self.known_of(some, &classes, since).await?;
-            for (child, class) in &classes {
-                let Some(path) = PlacePath::parse(class) else { continue };
-                if !made.contains_key(class) {
-                    let policy = self.policy(path.county().as_ref()).await?;
-                    made.insert(class.clone(), (calendars.of(&path), policy));
-                }
-                let Some((calendar, policy)) = made.get(class) else { continue };
-                let days = self.without_grace(known.days(*child, calendar), &known, *child, policy);
-                let all = episodes(&days, calendar, &rules_of(policy));
-                let standing: Vec<Warning> = known.warnings.get(child).cloned().unwrap_or_default();
-                let stands: Vec<_> = standing.iter().map(Warning::standing).collect();
-                for change in reconcile(&stands, &all, since) {
-                    self.change(*child, &path, &standing, change, policy).await?;
+            let mut waiting: Vec<i64> = some.to_vec();
+            // of two who assess a child at once one is first, and the other one looks again
+            for _ in 0..TRIES {
+                waiting = self.assess_some(&waiting, known_since, &calendars, &mut made).await?;
+                if waiting.is_empty() {
+                    break;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Assesses children together; gives those whom somebody else assessed meanwhile.
+    async fn assess_some(
+        &self,
+        some: &[i64],
+        known_since: Date,
+        calendars: &Calendars,
+        made: &mut FxHashMap<String, (SchoolCalendar, Policy)>,
+    ) -> Result<Vec<i64>> {
+        let classes = self.store.classes_of_children(some).await?;
+        // an open warning is looked at from its own first day, however long ago
+        let warned = self.store.warnings_of(some, known_since).await?;
+        let first = warned.iter().filter(|w| w.is_open()).map(|w| w.days.0).min();
+        let since = first.map_or(known_since, |f| f.min(known_since));
+        let known = self.known_of(some, &classes, since).await?;
+        let mut again = Vec::new();
+        for child in some {
+            let standing: Vec<Warning> = known.warnings.get(child).cloned().unwrap_or_default();
+            let Some((class, path)) = classes.get(child).and_then(|c| Some((c, PlacePath::parse(c)?))) else {
+                // in no class any more: nothing is left to wait for
+                for w in standing.iter().filter(|w| w.is_open()) {
+                    self.leave_list(w).await?;
+                }
+                continue;
+            };
+            if !made.contains_key(class) {
+                let policy = self.policy(path.county().as_ref()).await?;
+                made.insert(class.clone(), (calendars.of(&path), policy));
+            }
+            let Some((calendar, policy)) = made.get(class) else { continue };
+            for w in standing.iter().filter(|w| w.is_open() && w.class != *class) {
+                let mut tx = self.store.begin().await?;
+                tx.move_warning(w, class).await?;
+                tx.commit_untold("the child's class tells").await?;
+            }
+            let days = self.without_grace(known.days(*child, class, calendar), &known, *child, policy);
+            let all = episodes(&days, calendar, &rules_of(policy));
+            let stands: Vec<_> = standing.iter().map(Warning::standing).collect();
+            for change in reconcile(&stands, &all, since) {
+                if !self.change(*child, &path, &standing, change, policy).await? {
+                    again.push(*child);
+                    break;
+                }
+            }
+        }
+        Ok(again)
+    }
+
+    /// A warning of a child who is in no class any more.
+    async fn leave_list(&self, w: &Warning) -> Result<()> {
+        let today = self.clock.today();
+        let e = Episode {
+            rule: w.rule,
+            first: w.days.0,
+            last: w.days.1,
+            level: w.level,
+            reached: Level::ALL.into_iter().zip(&w.reached).filter_map(|(l, d)| Some((l, d.as_ref()?.parse().ok()?))).collect(),
+            halves: u32::try_from(w.halves).unwrap_or(0),
+            closed: Some((today, DayState::OffList)),
+        };
+        let Some(class) = PlacePath::parse(&w.class) else { return Ok(()) };
+        let policy = self.policy(class.county().as_ref()).await?;
+        self.change(w.child, &class, std::slice::from_ref(w), Change::Continue(w.id, e), &policy).await?;
         Ok(())
     }
 
@@ -187,28 +307,36 @@ impl Office {
         days.into_iter().filter(|d| !waits(d)).collect()
     }
 
-    async fn change(&self, child: i64, class: &PlacePath, standing: &[Warning], change: Change, policy: &Policy) -> Result<()> {
+    async fn change(&self, child: i64, class: &PlacePath, standing: &[Warning], change: Change, policy: &Policy) -> Result<bool> {
         let now = self.now();
         let mut tx = self.store.begin().await?;
         let (subject, said) = match change {
             Change::Open(e) => {
+                if tx.warning_stands(child, &e).await? {
+                    return Ok(false);
+                }
                 let id = tx.open_warning(child, class.as_str(), &e, now).await?;
                 let said = self.rise(&mut tx, id, child, class, None, &e, policy).await?;
                 (Subject::Warning(id), said)
             }
             Change::Continue(id, e) => {
-                let Some(w) = standing.iter().find(|w| w.id == id) else { return Ok(()) };
+                let Some(w) = standing.iter().find(|w| w.id == id) else { return Ok(true) };
                 if !tx.continue_warning(w, &e, now).await? {
-                    // somebody changed it meanwhile, and assessed it
-                    return Ok(());
+                    return Ok(false);
                 }
+                let risen = w.level != e.level || w.is_open() != e.closed.is_none();
                 let said = self.rise(&mut tx, id, child, class, Some(w), &e, policy).await?;
+                if !risen {
+                    // one more day of what everybody knows
+                    tx.commit_untold("its level was told").await?;
+                    return Ok(true);
+                }
                 (Subject::Warning(id), said)
             }
             Change::Withdraw(id) => {
-                let Some(w) = standing.iter().find(|w| w.id == id) else { return Ok(()) };
+                let Some(w) = standing.iter().find(|w| w.id == id) else { return Ok(true) };
                 if !tx.withdraw_warning(w, now).await? {
-                    return Ok(());
+                    return Ok(false);
                 }
                 let said = format!("撤销{}预警:更正后的点名、请假或校历里没有这次缺勤", w.level.label());
                 tx.add_event(&self.store, Subject::Warning(id), &NewEvent::of_program("withdraw", &said, now), None).await?;
@@ -222,7 +350,7 @@ impl Office {
         };
         self.audit_program(&mut tx, subject, Some(class.as_str()), Deed::Warn, &said).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     /// A warning rose, fell, closed or is open again: event, task, whoever is to know; what is red is in the child's file.
@@ -239,15 +367,24 @@ impl Office {
     ) -> Result<String> {
         let now = self.now();
         let subject = Subject::Warning(id);
-        let days = e.halves.div_ceil(2);
-        let what =
-            format!("{}:{} 起{} {days} 天", e.rule.label(), e.first, if e.rule == Rule::Consecutive { "连续" } else { "共" });
+        let days = in_days(e.halves);
+        let what = match e.rule {
+            Rule::Consecutive => format!("连续缺勤:{} 起 {days}", e.first),
+            Rule::SentHome => format!("被学校停课、劝回:{} 起 {days}", e.first),
+            rule => format!("{}:到 {} 为止 {days}", rule.label(), e.last),
+        };
         if let Some((day, state)) = e.closed {
-            let how = match state {
-                DayState::Excused => "已请假",
-                DayState::HalfAbsent => "当天到校(缺半天)",
-                _ => "孩子已到校",
+            let how = match (e.rule, state) {
+                (_, DayState::OffList) => "不在应到名单",
+                (Rule::Consecutive | Rule::SentHome, DayState::Excused) => "已请假",
+                (Rule::Consecutive | Rule::SentHome, DayState::HalfAbsent) => "当天到校(缺半天)",
+                (Rule::Consecutive | Rule::SentHome, _) => "孩子已到校",
+                _ => "不再达到条件",
             };
+            if before.is_some_and(|w| !w.is_open()) {
+                // it was over before: only its days are told better now
+                return Ok(String::new());
+            }
             let said = format!("{}预警解除:{day} {how}({what})", e.level.label());
             tx.add_event(&self.store, subject, &NewEvent::of_program("close", &said, now), None).await?;
             tx.put_task(subject, None).await?;
@@ -305,6 +442,16 @@ impl Office {
     async fn tell_case(&self, tx: &mut Tx, w: &Warning, said: &str) -> Result<()> {
         if let Some(case) = w.case {
             tx.add_event(&self.store, Subject::Case(case), &NewEvent::of_program("attendance", said, self.now()), None).await?;
+        }
+        Ok(())
+    }
+
+    /// Principal and dean of a school hear of something.
+    pub(in crate::app) async fn tell_leaders(&self, tx: &mut Tx, school: &PlacePath, said: &str) -> Result<()> {
+        for (account, role) in self.store.accounts_at(school.as_str(), self.clock.today()).await? {
+            if matches!(role, Role::Principal | Role::Dean) {
+                tx.tell(self.store.vault(), account, said, self.now()).await?;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! 校历 (calendars): what the State Council, a county and a school say of days; what is said later changes warnings at once.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_domain::calendar::{Exception, ExceptionKind, SchoolCalendar, Term, Workdays, read_holidays};
@@ -11,6 +13,7 @@ use jiff::civil::Date;
 
 use super::assess::KNOWN_DAYS;
 use crate::app::case::opening::day_of;
+use crate::app::jobs::housekeeping::Reassess;
 use crate::app::office::{Office, OfficeError, Result};
 
 /// Characters of a reason or name.
@@ -19,6 +22,10 @@ const MAX_TEXT: usize = 60;
 const LONGEST_TERM: i32 = 240;
 /// Days that one exception reaches.
 const LONGEST_EXCEPTION: i32 = 366;
+/// Days back of which a school says something afterwards.
+const SCHOOL_BACK: i64 = 30;
+/// Children who are assessed while somebody waits.
+const AT_ONCE: usize = 500;
 /// Bytes of a file of holidays.
 const MAX_FILE: usize = 64 << 10;
 
@@ -109,7 +116,7 @@ impl Office {
     }
 
     /// Sets a term of the county.
-    pub async fn set_term(&self, actor: &Actor, name: &str, from: &str, to: &str) -> Result<()> {
+    pub async fn set_term(&self, actor: &Actor, name: &str, from: &str, to: &str) -> Result<bool> {
         let county = self.county_calendar(actor)?;
         let name = words("name", name)?;
         let (from, to) = span(from, to, LONGEST_TERM)?;
@@ -124,7 +131,7 @@ impl Office {
         self.days_changed(&county, from).await
     }
 
-    pub async fn end_term(&self, actor: &Actor, id: i64) -> Result<()> {
+    pub async fn end_term(&self, actor: &Actor, id: i64) -> Result<bool> {
         let county = self.county_calendar(actor)?;
         let mut tx = self.store.begin().await?;
         if !tx.end_term(county.as_str(), id, actor.account, self.now()).await? {
@@ -142,11 +149,17 @@ impl Office {
     }
 
     /// Says something of some days of one's place.
-    pub async fn say_of_days(&self, actor: &Actor, s: &Saying<'_>) -> Result<()> {
+    pub async fn say_of_days(&self, actor: &Actor, s: &Saying<'_>) -> Result<bool> {
         let place = self.calendar_place(actor)?;
         let kind = ExceptionKind::find(s.kind).ok_or_else(|| OfficeError::field("kind", "请选择怎样安排"))?;
         let (from, to) = span(s.from, s.to, LONGEST_EXCEPTION)?;
         let reason = words("reason", s.reason)?;
+        // what a school says afterwards takes back what was warned of: not without bounds
+        let earliest = self.clock.today().saturating_sub(SCHOOL_BACK.days());
+        let whole_county = place.county().is_some_and(|c| c == place);
+        if !whole_county && from < earliest {
+            return Err(OfficeError::field("from", format!("学校只能补记 {SCHOOL_BACK} 天以内的;更早的由县教育局写入校历")));
+        }
         let mut tx = self.store.begin().await?;
         tx.add_day_exception(place.as_str(), &Exception { kind, from, to }, &reason, actor.account, self.now()).await?;
         let said = format!("{} {from} 至 {to}:{reason}", kind.label());
@@ -156,7 +169,7 @@ impl Office {
     }
 
     /// Takes back what one's own place, or one below, said.
-    pub async fn unsay_of_days(&self, actor: &Actor, id: i64) -> Result<()> {
+    pub async fn unsay_of_days(&self, actor: &Actor, id: i64) -> Result<bool> {
         let place = self.calendar_place(actor)?;
         let all = self.store.day_exceptions().await?;
         let within = |e: &&ExceptionRow| e.id == id && PlacePath::parse(&e.scope).is_some_and(|p| p == place || place.holds(&p));
@@ -179,6 +192,14 @@ impl Office {
         if read.is_empty() {
             return Err(OfficeError::field("file", "文件里没有节日"));
         }
+        // what the program brings along is the same for all counties
+        let own = Workdays::last_year();
+        if let Some(h) = read.iter().find(|h| h.off.1.year() <= own) {
+            return Err(OfficeError::field(
+                "file",
+                format!("“{}”在 {own} 年或以前;本系统自带到 {own} 年,只读入以后年份的", h.name),
+            ));
+        }
         let mut tx = self.store.begin().await?;
         tx.put_holidays(&read, actor.account, self.now()).await?;
         self.audit(&mut tx, actor, Deed::KeepCalendar, &format!("place:{county}"), &format!("节假日 {} 个", read.len())).await?;
@@ -187,10 +208,26 @@ impl Office {
         Ok(read.len())
     }
 
-    /// Days of the past are others now: warnings of the place say what the days say.
-    async fn days_changed(&self, place: &PlacePath, from: Date) -> Result<()> {
-        let below = place.education_prefix().unwrap_or_else(|| place.to_string());
-        let children = self.store.warned_children(&below, from).await?;
-        self.assess(&children).await
+    /// Days of the past are others now: warnings of the place say what the days say. True: they do already; of many it is done behind the page.
+    async fn days_changed(&self, place: &PlacePath, from: Date) -> Result<bool> {
+        let known = self.clock.today().saturating_sub(KNOWN_DAYS.days());
+        let job = Reassess { below: place.education_prefix().unwrap_or_else(|| place.to_string()), since: from.max(known) };
+        let children = self.touched_by_days(&job).await?;
+        if children.len() <= AT_ONCE {
+            self.assess(&children).await?;
+            return Ok(true);
+        }
+        let mut tx = self.store.begin().await?;
+        self.ask_for(&mut tx, &job, None, Duration::ZERO).await?;
+        tx.commit_untold("the calendar was told").await?;
+        self.bell.ring();
+        Ok(false)
+    }
+
+    /// Who was missing on days that are others now, or is warned of.
+    pub(in crate::app) async fn touched_by_days(&self, of: &Reassess) -> Result<Vec<i64>> {
+        let mut children: BTreeSet<i64> = self.store.warned_children(&of.below, of.since).await?.into_iter().collect();
+        children.extend(self.store.missed_children(&of.below, of.since).await?);
+        Ok(children.into_iter().collect())
     }
 }

@@ -5,6 +5,7 @@ use baoxue_domain::attendance::{Approver, LeaveKind, LeaveState, approver_of};
 use baoxue_domain::calendar::Half;
 use baoxue_domain::place::PlacePath;
 use baoxue_store::{ChildRow, Leave, LeaveDetail};
+use jiff::ToSpan;
 use jiff::civil::Date;
 
 use crate::app::case::opening::{MAX_LINE, day_of, text_of};
@@ -12,6 +13,8 @@ use crate::app::office::{Office, OfficeError, Result};
 
 /// Days of a leave at most: longer ones are 休学.
 const LONGEST: i32 = 92;
+/// Days back for which a leave is still written down.
+const LATE_DAYS: i64 = 30;
 /// Leaves that a list shows.
 pub const SHOWN: i64 = 300;
 
@@ -45,11 +48,27 @@ impl Office {
         Ok((c, class.ok_or(OfficeError::NotFound)?))
     }
 
-    /// Who grants a leave of a class, by its school days.
-    async fn approver(&self, class: &PlacePath, from: Date, to: Date) -> Result<(Approver, usize)> {
-        let days = self.calendars().await?.of(class).school_days(from, to).len();
+    /// Who grants a leave, by its school days and those of leaves that adjoin it: six single days are six days. What takes back an absence that was
+    /// warned of is not the class teacher's own to grant.
+    async fn approver(&self, class: &PlacePath, child: i64, (from, to): (Date, Date), but: i64) -> Result<(Approver, usize)> {
+        let calendar = self.calendars().await?.of(class);
         let p = self.policy(class.county().as_ref()).await?;
-        Ok((approver_of(days, p.leave_teacher_days, p.leave_dean_days), days))
+        let (mut from, mut to, asked) = (from, to, from);
+        let earliest = from.saturating_sub(i64::from(LONGEST).days());
+        let mut others = self.store.leaves_in(&[child], earliest, &[LeaveState::Asked, LeaveState::Granted]).await?;
+        others.retain(|l| l.id != but);
+        let adjoins = |a: Date, b: Date| calendar.school_days(a.saturating_add(1.days()), b.saturating_sub(1.days())).is_empty();
+        while let Some(i) =
+            others.iter().position(|l| (l.to.0 < from && adjoins(l.to.0, from)) || (to < l.from.0 && adjoins(to, l.from.0)))
+        {
+            let l = others.swap_remove(i);
+            (from, to) = (from.min(l.from.0), to.max(l.to.0));
+        }
+        let days = calendar.school_days(from, to).len();
+        let needed = approver_of(days, p.leave_teacher_days, p.leave_dean_days);
+        let warned = self.store.warnings_of(&[child], asked).await?.into_iter().any(|w| w.days.0 <= to && asked <= w.days.1);
+        let needed = if warned && asked < self.clock.today() { needed.max(Approver::Dean) } else { needed };
+        Ok((needed, days))
     }
 
     /// Whether somebody grants what needs an approver: whoever stands above may too.
@@ -77,10 +96,14 @@ impl Office {
             let said = format!("止应在起之后;超过 {LONGEST} 天的请办理休学");
             return Err(OfficeError::field("to", said));
         }
-        let overlap =
-            self.store.granted_leaves(&[child], from.0).await?.into_iter().find(|l| l.from.0 <= to.0 && from.0 <= l.to.0);
-        if let Some(l) = overlap {
-            return Err(OfficeError::field("from", format!("已有一次请假:{} 至 {}", l.from.0, l.to.0)));
+        let today = self.clock.today();
+        let (earliest, latest) = (today.saturating_sub(LATE_DAYS.days()), today.saturating_add(i64::from(LONGEST).days()));
+        if from.0 < earliest || to.0 > latest {
+            return Err(OfficeError::field("from", format!("只能登记 {earliest} 至 {latest} 之间的假")));
+        }
+        let others = self.store.leaves_in(&[child], earliest, &[LeaveState::Asked, LeaveState::Granted]).await?;
+        if let Some(l) = others.iter().find(|l| l.from.0 <= to.0 && from.0 <= l.to.0) {
+            return Err(OfficeError::field("from", format!("已有一次请假:{} 至 {}({})", l.from.0, l.to.0, l.state.label())));
         }
         let detail = LeaveDetail {
             asked_for: text_of("asked_for", a.asked_for, MAX_LINE)?,
@@ -91,7 +114,7 @@ impl Office {
         if detail.reason.is_empty() {
             return Err(OfficeError::field("reason", "请写明事由"));
         }
-        let (needed, _) = self.approver(&class, from.0, to.0).await?;
+        let (needed, _) = self.approver(&class, child, (from.0, to.0), 0).await?;
         let at_once = Self::grants(actor, &class, needed);
         let state = if at_once { LeaveState::Granted } else { LeaveState::Asked };
         let leave = Leave {
@@ -133,9 +156,12 @@ impl Office {
             return Err(OfficeError::Conflict(format!("这次请假刚被处理过,现在是“{}”", l.state.label())));
         }
         let class = PlacePath::parse(&l.class).ok_or(OfficeError::NotFound)?;
-        let (needed, days) = self.approver(&class, l.from.0, l.to.0).await?;
+        let (needed, days) = self.approver(&class, l.child, (l.from.0, l.to.0), l.id).await?;
         if !Self::grants(actor, &class, needed) {
-            return Err(OfficeError::Input(format!("{days} 个上课日的假由{}批", needed.label())));
+            return Err(OfficeError::Input(format!(
+                "{days} 个上课日的假由{}批(连着的合在一起算,补请已预警的由年级组长或教务处批)",
+                needed.label()
+            )));
         }
         let answer = text_of("answer", answer, MAX_LINE)?;
         if !grant && answer.is_empty() {

@@ -10,6 +10,7 @@ use baoxue_domain::verdict::{VerdictGroup, VerdictKind};
 use baoxue_store::{ChildRow, LedgerQuery, MarkDetail, MarkRow, NewRegister, Order, Register};
 use jiff::ToSpan;
 use jiff::civil::Date;
+use sha2::{Digest, Sha256};
 
 use crate::app::office::{Office, OfficeError, Result};
 use crate::app::place::roll_over::reading_order;
@@ -45,6 +46,8 @@ pub struct Taking<'a> {
     pub base: i64,
     pub key: &'a str,
     pub phone_at: Option<i64>,
+    /// The offline device that took it.
+    pub device: Option<i64>,
     /// Whoever was not there.
     pub marks: BTreeMap<i64, (Mark, MarkDetail)>,
 }
@@ -59,6 +62,30 @@ pub struct Taken {
     pub disagreements: Vec<Disagreement>,
     /// It had come before.
     pub known: bool,
+}
+
+/// What people call a class inside its school: 三(1)班, or with its grade where that alone tells little.
+pub fn class_name(class: &PlacePath) -> String {
+    let below = class.as_str().strip_prefix(class.school().as_str()).unwrap_or("").trim_end_matches('/');
+    let last = below.rsplit('/').next().unwrap_or("");
+    let tells = last.chars().next().is_some_and(|c| "一二三四五六七八九".contains(c)) && last.chars().count() > 2;
+    match (last.is_empty(), tells) {
+        (true, _) => "(未写班级)".to_owned(),
+        (_, true) => last.to_owned(),
+        (_, false) => below.replace('/', " "),
+    }
+}
+
+/// The key of a correction that came under a key of before: sent again it is the same.
+fn digest_of_key(key: &str, digest: &str) -> String {
+    Sha256::digest(format!("{key}:{digest}").as_bytes()).iter().take(16).map(|b| format!("{b:02x}")).collect()
+}
+
+/// Of what was said: sent again it is the same, or something else.
+fn digest_of(t: &Taking<'_>) -> String {
+    let marks: Vec<String> = t.marks.iter().map(|(c, (m, d))| format!("{c}:{}:{}:{}", m.code(), d.note, d.symptom)).collect();
+    let said = format!("{}|{}|{}|{}", t.class, t.day, t.check, marks.join(";"));
+    Sha256::digest(said.as_bytes()).iter().take(16).map(|b| format!("{b:02x}")).collect()
 }
 
 /// Checks of a class on a day: what the county asks for, and boarders' own.
@@ -167,9 +194,24 @@ impl Office {
         if known.is_none() && !checks_on(&calendar, day, asked.max(3)).contains(&check) {
             return Err(OfficeError::field("day", format!("{day} {},没有{}", calendar.day(day).label(), check.label())));
         }
-        if known.is_some_and(|k| k.2 != actor.account) {
-            return Err(OfficeError::Input("这张点名册的编号已经用过,请刷新页面再点".into()));
+        let digest = digest_of(t);
+        // an answer that was lost, and then something else was chosen on the same page: a correction of what it made
+        let mut t = t.clone();
+        let next_key = digest_of_key(t.key, &digest);
+        let mut again = None;
+        if let Some(k) = &known {
+            let there = self.store.register(class.as_str(), day, check).await?.filter(|r| r.id == k.register);
+            if k.by != actor.account || there.is_none() {
+                return Err(OfficeError::Input("这张点名册的编号已经用过,请刷新页面再点".into()));
+            }
+            if k.digest == digest {
+                again = Some(k.version);
+            } else {
+                t.base = k.version;
+                t.key = &next_key;
+            }
         }
+        let t = &t;
         for (_, d) in t.marks.values() {
             if d.note.chars().count() > MAX_NOTE {
                 return Err(OfficeError::field("note", format!("备注不超过 {MAX_NOTE} 字")));
@@ -180,7 +222,7 @@ impl Office {
         }
         let expected = self.expected_in(&class).await?;
         for _ in 0..TRIES {
-            if let Some(taken) = self.write_roll(actor, (&class, &expected), t, (day, check), known.is_some()).await? {
+            if let Some(taken) = self.write_roll(actor, (&class, &expected), t, (day, check), &digest, again.is_some()).await? {
                 return Ok(taken);
             }
         }
@@ -225,15 +267,13 @@ impl Office {
         (class_path, expected): (&PlacePath, &BTreeSet<i64>),
         t: &Taking<'_>,
         (day, check): (Date, Check),
+        digest: &str,
         known: bool,
     ) -> Result<Option<Taken>> {
         let standing = self.store.register(class_path.as_str(), day, check).await?;
         if known || self.store.register_of_key(t.key).await?.is_some() {
             let Some(register) = standing else { return Err(OfficeError::NotFound) };
             let marks = self.store.marks_at(&register, register.version).await?;
-            // the first time it may have been written down, and no further
-            let touched: Vec<i64> = marks.iter().filter(|m| m.1.mark.is_unexplained()).map(|m| *m.0).collect();
-            self.assess_class(class_path, &touched).await?;
             return Ok(Some(Taken { register, marks, disagreements: Vec::new(), known: true }));
         }
         let mut pupils = expected.clone();
@@ -253,8 +293,16 @@ impl Office {
         let plain = |of: &BTreeMap<i64, MarkRow>| -> BTreeMap<i64, Mark> { of.iter().map(|(c, m)| (*c, m.mark)).collect() };
         let sent: BTreeMap<i64, Mark> = t.marks.iter().map(|(c, m)| (*c, m.0)).filter(|m| m.1 != Mark::Present).collect();
         let version = standing.as_ref().map_or(0, |r| r.version);
+        let last_by = match &standing {
+            Some(r) => self.store.versions_of(r).await?.pop().map(|v| v.1).unwrap_or_default(),
+            None => String::new(),
+        };
         let base = match (&standing, t.base) {
             (Some(r), b) if b == r.version => Some(plain(&before)),
+            // a phone that could not read what it had sent before corrects itself, and nobody else
+            (Some(r), b) if t.device.is_some() && self.store.makers_after(r, b).await?.iter().all(|m| *m == t.device) => {
+                Some(plain(&before))
+            }
             (Some(r), b) if b > 0 && b < r.version => Some(plain(&self.store.marks_at(r, b).await?)),
             _ => None,
         };
@@ -267,21 +315,44 @@ impl Office {
             let mark = merged.get(child).copied().unwrap_or(Mark::Present);
             let was = before.get(child);
             let doubtful = disagreements.iter().any(|d| d.child == *child) || (!answered && was.is_some_and(|w| w.doubtful));
-            let detail = match t.marks.get(child) {
+            let mut detail = match t.marks.get(child) {
                 Some((m, d)) if *m == mark && !d.is_empty() => d.clone(),
                 _ => was.filter(|w| w.mark == mark).map(|w| w.detail.clone()).unwrap_or_default(),
             };
+            if let Some(d) = disagreements.iter().find(|d| d.child == *child) {
+                // both are kept: whoever answers it knows who said what
+                detail.other = format!("{}:{},{}:{}", last_by, d.said.0.label(), actor.name, d.said.1.label());
+            } else if !doubtful {
+                detail.other.clear();
+            }
             let row = MarkRow { mark, doubtful, detail };
             let stood = was.cloned().unwrap_or(MarkRow { mark: Mark::Present, doubtful: false, detail: MarkDetail::default() });
             if row != stood {
                 rows.insert(*child, row);
             }
         }
+        // whoever is missing, or was said to be; of others nothing is to be warned, but what was warned of before
+        let was = |c: &i64| before.get(c).is_some_and(|m| m.mark.is_unexplained());
+        let touched: Vec<i64> = rows.iter().filter(|(c, m)| m.mark.is_unexplained() || was(c)).map(|r| *r.0).collect();
+        let open = self.warned_of(class_path, &pupils).await?;
+        let assessed = touched.is_empty() && open.is_empty();
         let at = self.now();
         let mut tx = self.store.begin().await?;
         let class = tx.roll_class(class_path.as_str()).await?;
         let listed = tx.roll_list(class, &pupils, at).await?;
-        let new = NewRegister { class, day, check, list: listed, key: t.key, by: actor.account, at, phone_at: t.phone_at };
+        let new = NewRegister {
+            class,
+            day,
+            check,
+            list: listed,
+            key: t.key,
+            by: actor.account,
+            at,
+            phone_at: t.phone_at,
+            device: t.device,
+            digest,
+            assessed,
+        };
         match &standing {
             None => {
                 let Some(id) = tx.add_register(&new).await? else { return Ok(None) };
@@ -295,12 +366,16 @@ impl Office {
             }
         }
         tx.commit_untold("a register's version says who took it when: it is its own record").await?;
-        self.tell_of_symptoms(class_path, day, &before, &rows).await?;
-        // whoever is missing, or was said to be; of others nothing is to be warned, but what was warned of before
-        let was = |c: &i64| before.get(c).is_some_and(|m| m.mark.is_unexplained());
-        let touched: Vec<i64> = rows.iter().filter(|(c, m)| m.mark.is_unexplained() || was(c)).map(|r| *r.0).collect();
-        self.assess_class(class_path, &touched).await?;
         let Some(register) = self.store.register(class_path.as_str(), day, check).await? else { return Ok(None) };
+        // the roll is taken, whatever becomes of the rest: what fails here is done by the job of the next minute
+        let mut done = self.tell_of_symptoms(class_path, day, &before, &rows).await;
+        if done.is_ok() && !assessed {
+            let children: BTreeSet<i64> = touched.into_iter().chain(open).collect();
+            done = self.assess_register(register.id, at, &children.into_iter().collect::<Vec<_>>()).await;
+        }
+        if let Err(e) = done {
+            tracing::warn!("点名已保存,研判稍后再做:{}", e.code());
+        }
         let marks = self.store.marks_at(&register, register.version).await?;
         Ok(Some(Taken { register, marks, disagreements, known: false }))
     }

@@ -5,7 +5,7 @@ use baoxue_domain::attendance::Level;
 use baoxue_domain::calendar::Workdays;
 use baoxue_domain::case::{ContactKind, codes, find, told};
 use baoxue_domain::task::TaskState;
-use baoxue_store::{ContactDetail, NewContact, NewEvent, NewTask, Subject, Warning, WarningFilter, random};
+use baoxue_store::{ContactDetail, NewContact, NewEvent, NewTask, Subject, Warning, random};
 
 use crate::app::case::opening::{MAX_LINE, MAX_TEXT, text_of};
 use crate::app::clock::moment;
@@ -66,8 +66,15 @@ impl Office {
         };
         let mut tx = self.store.begin().await?;
         let cases: Vec<i64> = w.case.into_iter().collect();
-        // the same record sent twice is one
-        let Some(contact) = tx.add_contact(&self.store, &new, &cases).await? else { return Ok(()) };
+        // the same record sent twice is one; another one under its key is not lost in silence
+        let Some(contact) = tx.add_contact(&self.store, &new, &cases).await? else {
+            drop(tx);
+            let there = self.store.contact_of_key(&key).await?;
+            if there.is_some_and(|t| t.0 == actor.account && t.2 == new.said()) && w.called_at.is_some() {
+                return Ok(());
+            }
+            return Err(OfficeError::Input("这张表已经登记过另一次联系;请刷新页面后重新填写".into()));
+        };
         tx.contact_of_warning(contact, w.id).await?;
         if !tx.handle_warning(&w, true, false, self.now()).await? {
             return Err(stale(&w));
@@ -112,11 +119,10 @@ impl Office {
         Ok(())
     }
 
-    /// Warnings of where one works that nobody has looked into; with `late` those of them over their deadline.
+    /// Warnings that wait for one's own unit itself; with `late` those of them over their deadline.
     pub async fn waiting_warnings(&self, actor: &Actor, late: bool) -> Result<i64> {
-        let Ok(j) = actor.jurisdiction(Action::HandleWarnings) else { return Ok(0) };
-        let overdue = late.then(|| self.now());
-        let open = WarningFilter { state: Some("open"), unchecked: true, overdue, ..WarningFilter::default() };
-        Ok(self.store.warnings(&open, &j, 0, 0).await?.1)
+        let Ok(places) = actor.places(Action::HandleWarnings) else { return Ok(0) };
+        let units: Vec<String> = places.iter().map(|p| p.to_string()).collect();
+        Ok(self.store.warnings_waiting(&units, late.then(|| self.now())).await?)
     }
 }

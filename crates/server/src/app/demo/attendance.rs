@@ -106,7 +106,16 @@ async fn take(office: &Office, actor: &Actor, list: &ClassList, day: Date, mark:
             .collect();
         let day = day.to_string();
         let key = format!("{:032x}", u128::from_be_bytes(baoxue_store::random()?));
-        let t = Taking { class: list.path.as_str(), day: &day, check: check.code(), base: 0, key: &key, phone_at: None, marks };
+        let t = Taking {
+            class: list.path.as_str(),
+            day: &day,
+            check: check.code(),
+            base: 0,
+            key: &key,
+            phone_at: None,
+            device: None,
+            marks,
+        };
         office.take_roll(actor, &t).await?;
         n += 1;
     }

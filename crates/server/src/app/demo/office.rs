@@ -114,7 +114,7 @@ pub async fn prepare(office: &Office, folder: &Path, many: Option<(usize, usize)
 async fn add_takers(office: &Office, [security, system]: [&Actor; 2], n: usize) -> anyhow::Result<()> {
     let schools = office.store.places_below("e/528801/", office.clock.today(), &["school"]).await?;
     for i in 0..n {
-        let login = format!("t{}", i + 1);
+        let login = format!("taker{}", i + 1);
         let own: Vec<(Role, PlacePath)> = schools.iter().skip(i).step_by(n).map(|s| (Role::Registrar, s.path.clone())).collect();
         if !own.is_empty() {
             office.add_person(Some(security), &login, "点名", &own).await?;

@@ -367,11 +367,17 @@ impl Office {
         for t in self.store.overdue_tasks(self.now()).await? {
             let detail = match t.subject {
                 Subject::Finding(_) => "逾期未答复,已提醒上级",
+                Subject::Warning(_) => "预警逾期未处理,已提醒学校",
                 _ => "逾期未办,已提醒上级",
             };
             let e = NewEvent::of_program("overdue", detail, self.now());
             let mut tx = self.store.begin().await?;
             if tx.escalate_task(&self.store, &t, &e).await? {
+                if let (Subject::Warning(_), Some(unit)) =
+                    (t.subject, PlacePath::parse(&t.unit_path).filter(|u| !u.is_government()))
+                {
+                    self.tell_leaders(&mut tx, &unit.school(), "有考勤预警逾期未处理,请看“预警”里的“逾期”").await?;
+                }
                 self.audit_program(&mut tx, t.subject, Some(&t.unit_path), Deed::EscalateFinding, detail).await?;
                 tx.commit().await?;
                 escalated += 1;

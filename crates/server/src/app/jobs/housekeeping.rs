@@ -72,6 +72,28 @@ impl Job for Assess {
     }
 }
 
+/// 校历变了: children below a place whose days since one are others now are assessed anew.
+#[derive(Serialize, Deserialize)]
+pub struct Reassess {
+    pub below: String,
+    pub since: jiff::civil::Date,
+}
+
+impl Job for Reassess {
+    const KIND: &'static str = "reassess";
+    const LANE: Lane = Lane::Long;
+    const STAGES: &'static [&'static str] = &["考勤重新研判"];
+
+    fn key(&self) -> String {
+        format!("{} {}", self.below, self.since)
+    }
+
+    async fn run(self, office: Office, _: Working) -> Result<()> {
+        let children = office.touched_by_days(&self).await?;
+        office.assess(&children).await
+    }
+}
+
 /// 清理: what ended, ran out or never was finished.
 #[derive(Serialize, Deserialize)]
 pub struct Sweep {}

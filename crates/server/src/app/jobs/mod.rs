@@ -1,7 +1,7 @@
 //! 后台任务 (jobs): what the program does besides answering pages. A job is a value that is written down with a kind, in a lane, perhaps for
 //! later; any process on the database does it, once. What a person asks for and what the program does by the clock are the same thing.
 
-mod housekeeping;
+pub mod housekeeping;
 mod worker;
 
 use std::future::Future;
@@ -176,11 +176,12 @@ fn kind<J: Job>() -> Kind {
 }
 
 /// All kinds of jobs.
-fn kinds() -> [Kind; 5] {
+fn kinds() -> [Kind; 6] {
     [
         kind::<Compare>(),
         kind::<housekeeping::Assess>(),
         kind::<housekeeping::Escalate>(),
+        kind::<housekeeping::Reassess>(),
         kind::<housekeeping::Reopen>(),
         kind::<housekeeping::Sweep>(),
     ]

@@ -2,14 +2,14 @@
 //! numbers of identity cards.
 
 use baoxue_domain::access::{Action, Actor, Deed, Jurisdiction};
-use baoxue_domain::attendance::Mark;
-use baoxue_domain::calendar::time_left;
+use baoxue_domain::attendance::{LeaveKind, Mark};
+use baoxue_domain::calendar::{Half, time_left};
 use baoxue_domain::case::{Code, ContactKind, Signed, codes};
-use baoxue_store::{CaseFile, CaseFilter, CaseOrder, ChildRow, Whose};
+use baoxue_store::{CaseFile, CaseFilter, CaseOrder, ChildRow, Leave, Whose};
 use jiff::ToSpan;
 use serde::Serialize;
 
-use crate::app::attendance::roll::{SYMPTOMS, checks_on};
+use crate::app::attendance::roll::{SYMPTOMS, checks_on, class_name};
 use crate::app::case::contact::SIGNERS;
 use crate::app::case::rules::{Relation, thresholds};
 use crate::app::case::work::next_step;
@@ -52,8 +52,8 @@ pub struct OfflineCase {
 pub struct OfflinePupil {
     pub id: i64,
     pub name: String,
-    /// On leave until; nothing where she is not.
-    pub leave: String,
+    /// Granted leaves: mark, first day and half (0 morning), last day and half.
+    pub leaves: Vec<(&'static str, String, i64, String, i64)>,
     pub watched: bool,
 }
 
@@ -102,11 +102,21 @@ pub struct OfflineData {
     pub cases: Vec<OfflineCase>,
     /// One's own classes, with what is to be taken in the days to come.
     pub classes: Vec<OfflineClass>,
+    pub classes_left_out: usize,
     /// Files of one's own that it does not keep, because there are too many.
     pub left_out: usize,
     pub choices: Choices,
     /// Records that wait for one's word.
     pub held: i64,
+}
+
+fn leave_of(l: &Leave) -> (&'static str, String, i64, String, i64) {
+    let half = |h: Half| i64::from(h == Half::Afternoon);
+    let mark = match l.kind {
+        LeaveKind::Sick => Mark::Sick,
+        LeaveKind::Personal => Mark::Leave,
+    };
+    (mark.code(), l.from.0.to_string(), half(l.from.1), l.to.0.to_string(), half(l.to.1))
 }
 
 fn pairs(list: &'static [Code]) -> Vec<(&'static str, &'static str)> {
@@ -120,9 +130,9 @@ impl Office {
             Ok(j) => self.offline_cases(actor, &j).await?,
             Err(_) => (Vec::new(), 0),
         };
-        let classes = match actor.jurisdiction(Action::TakeRoll) {
+        let (classes, classes_left_out) = match actor.jurisdiction(Action::TakeRoll) {
             Ok(j) => self.offline_classes(&j).await?,
-            Err(_) => Vec::new(),
+            Err(_) => (Vec::new(), 0),
         };
         let (cases, left_out) = cases;
         let said = format!("劝返档案 {} 份、班级 {} 个", cases.len(), classes.len());
@@ -134,6 +144,7 @@ impl Office {
             today: self.clock.today().to_string(),
             cases,
             classes,
+            classes_left_out,
             left_out,
             choices: Choices {
                 kinds: ContactKind::ALL.into_iter().map(|k| (k.code(), k.label())).collect(),
@@ -150,14 +161,16 @@ impl Office {
     }
 
     /// Classes of a jurisdiction, as far as one person teaches them: their pupils, and registers of the days around today.
-    async fn offline_classes(&self, j: &Jurisdiction) -> Result<Vec<OfflineClass>> {
+    async fn offline_classes(&self, j: &Jurisdiction) -> Result<(Vec<OfflineClass>, usize)> {
         let mut out = Vec::new();
+        let all = self.classes_of(j).await?;
+        let left_out = all.len().saturating_sub(MAX_CLASSES);
         let today = self.clock.today();
         let calendars = self.calendars().await?;
-        for class in self.classes_of(j).await?.into_iter().take(MAX_CLASSES) {
+        for class in all.into_iter().take(MAX_CLASSES) {
             let list = self.class_list(&class, j).await?;
             let ids: Vec<i64> = list.expected.iter().map(|c| c.id).collect();
-            let leaves = self.store.granted_leaves(&ids, today).await?;
+            let leaves = self.store.granted_leaves(&ids, today.saturating_sub(1.days())).await?;
             let watched = self.store.watched(&ids).await?;
             let asked = self.policy(class.county().as_ref()).await?.roll_checks;
             let calendar = calendars.of(&class);
@@ -186,22 +199,17 @@ impl Office {
             let pupil = |c: &ChildRow| OfflinePupil {
                 id: c.id,
                 name: c.profile.name.clone(),
-                leave: leaves
-                    .iter()
-                    .find(|l| l.child == c.id && l.from.0 <= today)
-                    .map(|l| l.to.0.to_string())
-                    .unwrap_or_default(),
+                leaves: leaves.iter().filter(|l| l.child == c.id).map(leave_of).collect(),
                 watched: watched.iter().any(|w| w.child == c.id),
             };
-            let name = class.as_str().trim_end_matches('/').rsplit('/').next().unwrap_or("").to_owned();
             out.push(OfflineClass {
                 path: class.to_string(),
-                name,
+                name: class_name(&class),
                 pupils: list.expected.iter().map(pupil).collect(),
                 registers,
             });
         }
-        Ok(out)
+        Ok((out, left_out))
     }
 
     async fn offline_cases(&self, actor: &Actor, j: &Jurisdiction) -> Result<(Vec<OfflineCase>, usize)> {

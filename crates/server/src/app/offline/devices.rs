@@ -1,6 +1,6 @@
 //! 离线设备 (devices): enrolled by whoever is logged in, heard of without a session, ended by their owner or from the office.
 
-use baoxue_domain::access::{Actor, Deed};
+use baoxue_domain::access::{Action, Actor, Deed};
 use baoxue_store::{NewDevice, OfflineDevice, OfflineKey, random};
 use ring::digest::{SHA256, digest};
 use ring::hmac;
@@ -90,6 +90,9 @@ impl Office {
             return Ok(Some("账号已停用;请县教育局看过再提交".into()));
         };
         let actor = self.store.actor(&account, self.clock.today()).await?;
+        if !actor.may(Action::WorkCase) && !actor.may(Action::TakeRoll) {
+            return Ok(Some("现在没有办理的权限;请本人或单位看过再提交".into()));
+        }
         let days = self.policy(actor.home()).await?.device_days;
         let late = d.renewed_at + days * DAY_MS < self.now();
         Ok(late.then(|| format!("“{}”超过 {days} 天没有登录过;请本人登录,看过再提交", d.name)))

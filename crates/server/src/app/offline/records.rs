@@ -208,6 +208,10 @@ impl Office {
                     Body::Contact(c) => Some(c.case),
                     Body::Register(_) => None,
                 },
+                place: match &body {
+                    Body::Contact(_) => None,
+                    Body::Register(b) => Some(b.class.as_str()),
+                },
                 body: &text,
                 at: self.now(),
                 parts: match &body {
@@ -276,7 +280,7 @@ impl Office {
         let mut marks = std::collections::BTreeMap::new();
         for (child, mark, note, symptom) in &b.marks {
             let mark = Mark::find(mark).ok_or_else(unreadable)?;
-            marks.insert(*child, (mark, MarkDetail { note: note.clone(), symptom: symptom.clone() }));
+            marks.insert(*child, (mark, MarkDetail { note: note.clone(), symptom: symptom.clone(), ..MarkDetail::default() }));
         }
         let t = Taking {
             class: &b.class,
@@ -285,6 +289,7 @@ impl Office {
             base: b.base,
             key: &r.key,
             phone_at: (b.made_at > 0).then_some(b.made_at),
+            device: Some(r.device),
             marks,
         };
         let taken = self.take_roll(actor, &t).await?;
@@ -374,6 +379,10 @@ impl Office {
         let mut all = self.store.held_records(actor.account, MAX_HELD).await?;
         if let Ok(j) = actor.jurisdiction(Action::DecideCase) {
             all.extend(self.store.held_records_about(&j, actor.account, MAX_HELD).await?);
+        }
+        // a class's roll waits for whoever may take it
+        if let Ok(j) = actor.jurisdiction(Action::TakeRoll) {
+            all.extend(self.store.held_rolls_about(&j, actor.account, MAX_HELD).await?);
         }
         Ok(all)
     }

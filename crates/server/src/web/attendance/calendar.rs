@@ -150,25 +150,31 @@ pub struct DayForm {
     name: String,
 }
 
+/// What was done, and whether warnings say so yet.
+fn said(what: &str, done: bool) -> String {
+    let then = if done { "受影响的预警已重新研判" } else { "受影响的预警正在重新研判,几分钟后再看" };
+    format!("{what};{then}")
+}
+
 pub async fn say(Visit { app, signed, .. }: Visit, Form(f): Form<DayForm>) -> Result<Response, PageError> {
     let s = Saying { kind: &f.kind, from: &f.from, to: &f.to, reason: &f.reason };
-    app.office.say_of_days(&signed.actor, &s).await?;
-    Ok(go("/calendar", "已写入校历;受影响的预警已重新研判"))
+    let done = app.office.say_of_days(&signed.actor, &s).await?;
+    Ok(go("/calendar", &said("已写入校历", done)))
 }
 
 pub async fn unsay(Visit { app, signed, .. }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
-    app.office.unsay_of_days(&signed.actor, id).await?;
-    Ok(go("/calendar", "已撤回;受影响的预警已重新研判"))
+    let done = app.office.unsay_of_days(&signed.actor, id).await?;
+    Ok(go("/calendar", &said("已撤回", done)))
 }
 
 pub async fn term(Visit { app, signed, .. }: Visit, Form(f): Form<DayForm>) -> Result<Response, PageError> {
-    app.office.set_term(&signed.actor, &f.name, &f.from, &f.to).await?;
-    Ok(go("/calendar", "已设置学期"))
+    let done = app.office.set_term(&signed.actor, &f.name, &f.from, &f.to).await?;
+    Ok(go("/calendar", &said("已设置学期", done)))
 }
 
 pub async fn end_term(Visit { app, signed, .. }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
-    app.office.end_term(&signed.actor, id).await?;
-    Ok(go("/calendar", "已删除学期"))
+    let done = app.office.end_term(&signed.actor, id).await?;
+    Ok(go("/calendar", &said("已删除学期", done)))
 }
 
 pub async fn holidays(Visit { app, signed, .. }: Visit, mut form: Multipart) -> Result<Response, PageError> {

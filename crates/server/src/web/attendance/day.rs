@@ -53,6 +53,8 @@ struct DayPage {
     month: String,
     /// The shown school is one's own: its week can be taken away.
     own: bool,
+    /// There are other schools.
+    several: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -138,6 +140,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<DayQuer
         checks: Check::ALL.into_iter().map(|c| (c.code(), c.label(), Some(c) == check)).collect(),
         total,
         rate,
+        several: schools.len() > 1,
         own: chosen.as_ref().is_some_and(|s| signed.actor.jurisdiction(Action::TakeRoll).is_ok_and(|j| j.covers(s))),
         school: chosen.map(|s| (names.get(&s).cloned().unwrap_or_default(), s)),
         left: lines.len().saturating_sub(MAX_LINES),

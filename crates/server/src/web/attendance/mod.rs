@@ -7,18 +7,12 @@ pub mod roll;
 pub mod warnings;
 
 use baoxue_domain::access::{Action, Actor, mask_name};
-use baoxue_domain::place::PlacePath;
 use baoxue_store::ChildRow;
+
+pub use crate::app::attendance::roll::class_name;
 
 /// A child's name as an actor reads it: whoever takes the roll of a class knows its pupils.
 pub fn name_for(actor: &Actor, c: &ChildRow) -> String {
     let own = c.school_path.as_deref().is_some_and(|p| actor.jurisdiction(Action::TakeRoll).is_ok_and(|j| j.covers(p)));
     if own { c.profile.name.clone() } else { mask_name(&c.profile.name) }
-}
-
-/// What people call a class inside its school: 三年级 三(1)班.
-pub fn class_name(class: &PlacePath) -> String {
-    let below = class.as_str().strip_prefix(class.school().as_str()).unwrap_or("");
-    let last = below.trim_end_matches('/').rsplit('/').next().unwrap_or("");
-    if last.is_empty() { "(未写班级)".to_owned() } else { last.to_owned() }
 }

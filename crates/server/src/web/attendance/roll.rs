@@ -7,7 +7,7 @@ use axum::Form;
 use axum::extract::Query;
 use axum::response::Response;
 use baoxue_domain::access::Action;
-use baoxue_domain::attendance::{Check, Mark};
+use baoxue_domain::attendance::{Check, Mark, covers, half_of};
 use baoxue_domain::place::PlacePath;
 use baoxue_store::{MarkDetail, random};
 use jiff::civil::Date;
@@ -140,6 +140,7 @@ struct Pupil {
     mark: &'static str,
     label: &'static str,
     doubtful: bool,
+    other: String,
     note: String,
     symptom: String,
     watched: bool,
@@ -221,7 +222,7 @@ pub async fn register(Visit { app, signed, headers }: Visit, Query(q): Query<Reg
         None => Vec::new(),
     };
     let pupil = |c: &baoxue_store::ChildRow| {
-        let leave = leaves.iter().find(|l| l.child == c.id && l.from.0 <= day && day <= l.to.0);
+        let leave = leaves.iter().find(|l| l.child == c.id && covers(l.from, l.to, day, half_of(check)));
         let row = carried.get(&c.id);
         let mark = row.map(|m| m.mark).or(leave.map(|l| match l.kind {
             baoxue_domain::attendance::LeaveKind::Sick => Mark::Sick,
@@ -235,6 +236,7 @@ pub async fn register(Visit { app, signed, headers }: Visit, Query(q): Query<Reg
             mark: mark.code(),
             label: mark.label(),
             doubtful: standing.is_some() && row.is_some_and(|m| m.doubtful),
+            other: row.map(|m| m.detail.other.clone()).unwrap_or_default(),
             note: row.map(|m| m.detail.note.clone()).unwrap_or_default(),
             symptom: row.map(|m| m.detail.symptom.clone()).unwrap_or_default(),
             watched: watched.iter().any(|w| w.child == c.id),
@@ -287,6 +289,7 @@ pub async fn take(Visit { app, signed, .. }: Visit, Form(form): Form<Vec<(String
         base: of("base").parse().unwrap_or(0),
         key: of("key"),
         phone_at: None,
+        device: None,
         marks,
     };
     let taken = app.office.take_roll(&signed.actor, &t).await?;

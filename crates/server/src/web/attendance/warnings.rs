@@ -5,7 +5,7 @@ use axum::Form;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use baoxue_domain::access::{Action, Actor};
-use baoxue_domain::attendance::{DayState, Level, Rule};
+use baoxue_domain::attendance::{DayState, Level, Rule, in_days};
 use baoxue_domain::calendar::time_left;
 use baoxue_domain::case::{ContactKind, codes};
 use baoxue_domain::place::PlacePath;
@@ -84,9 +84,13 @@ fn colour(l: Level) -> &'static str {
     }
 }
 
-/// Half days as people count: 2.5 天.
-fn in_days(halves: i64) -> String {
-    if halves % 2 == 0 { format!("{} 天", halves / 2) } else { format!("{}.5 天", halves / 2) }
+/// Which days, as people say it: a run from its first day, what adds up until its last.
+fn days_of(w: &Warning) -> String {
+    let n = in_days(u32::try_from(w.halves).unwrap_or(0));
+    match w.rule {
+        Rule::Consecutive | Rule::SentHome => format!("{} 起 {n}", w.days.0),
+        _ => format!("到 {} 为止 {n}", w.days.1),
+    }
 }
 
 fn state_of(w: &Warning) -> String {
@@ -96,6 +100,8 @@ fn state_of(w: &Warning) -> String {
             let fact = match fact.as_str() {
                 "excused" => "已请假",
                 "half-absent" => "当天到校",
+                "off-list" => "不在应到名单",
+                "lapsed" => "不再达到条件",
                 _ => "已到校",
             };
             format!("{day} {fact}")
@@ -121,7 +127,7 @@ async fn line(app: &App, actor: &Actor, w: Warning) -> Result<Option<Line>, Page
         level: w.level.label(),
         colour: colour(w.level),
         rule: w.rule.label(),
-        days: format!("{} 起 {}", w.days.0, in_days(w.halves)),
+        days: days_of(&w),
         state: state_of(&w),
         left: w.deadline_at.filter(|_| waits).map(|d| time_left(civil(d), now)).unwrap_or_default(),
         overdue: waits && w.deadline_at.is_some_and(|d| d < app.office.now()),
@@ -188,7 +194,7 @@ pub fn strip(days: &[(Date, DayState)]) -> Vec<StripDay> {
         DayState::Excused => "d-excused",
         DayState::HalfAbsent => "d-half",
         DayState::Absent | DayState::SentHome => "d-absent",
-        DayState::Unmarked | DayState::NoSchool => "d-unmarked",
+        DayState::Unmarked | DayState::NoSchool | DayState::OffList => "d-unmarked",
     };
     days.iter().map(|(d, s)| StripDay { day: d.day(), class: class(*s), words: format!("{d} {}", s.label()) }).collect()
 }
@@ -206,8 +212,7 @@ pub async fn attendance(
     let since = app.office.clock.today().saturating_sub(Span::new().days(KNOWN_DAYS));
     let days = app.office.attendance_of(c.id, since).await?;
     let warned = app.office.store.warnings_of(&[c.id], since).await?;
-    let said =
-        |w: &Warning| format!("{}预警 {}:{} 起 {},{}", w.level.label(), w.rule.label(), w.days.0, in_days(w.halves), state_of(w));
+    let said = |w: &Warning| format!("{}预警 {}:{},{}", w.level.label(), w.rule.label(), days_of(w), state_of(w));
     Ok((strip(&days), warned.iter().rev().map(|w| (w.id, said(w))).collect()))
 }
 

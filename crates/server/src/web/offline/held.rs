@@ -16,7 +16,7 @@ use crate::app::access::accounts::SignedIn;
 use crate::app::clock::civil;
 use crate::app::offline::records::{Body, ContactBody, HeldRecord, REGISTER, RegisterBody};
 use crate::web::App;
-use crate::web::attendance::class_name;
+use crate::web::attendance::{class_name, name_for};
 use crate::web::frame::error::PageError;
 use crate::web::frame::files::proof_file;
 use crate::web::frame::shell::{Shell, go, html, shell};
@@ -124,7 +124,7 @@ struct RollPage {
     day: String,
     check: &'static str,
     today: String,
-    marks: Vec<(i64, &'static str, String)>,
+    marks: Vec<(i64, String, &'static str, String)>,
 }
 
 /// A roll that waits.
@@ -135,6 +135,16 @@ async fn roll(
     record: baoxue_store::OfflineRecord,
     body: RegisterBody,
 ) -> Result<Response, PageError> {
+    let j = signed.actor.jurisdiction(Action::TakeRoll).ok();
+    let mut marks = Vec::new();
+    for (child, mark, note, _) in body.marks {
+        let known = match &j {
+            Some(j) => app.office.store.child(child, j).await?,
+            None => None,
+        };
+        let name = known.map_or_else(|| "(不在您的班级)".to_owned(), |c| name_for(&signed.actor, &c));
+        marks.push((child, name, Mark::find(&mark).map_or("", Mark::label), note));
+    }
     let page = RollPage {
         shell: shell(app, signed, headers, "手机记录", "/held").await?,
         id: record.id,
@@ -145,7 +155,7 @@ async fn roll(
         day: body.day,
         check: Check::find(&body.check).map_or("", Check::label),
         today: app.office.clock.today().to_string(),
-        marks: body.marks.into_iter().map(|m| (m.0, Mark::find(&m.1).map_or("", Mark::label), m.2)).collect(),
+        marks,
     };
     Ok(html(&page.shell, page.render()?))
 }

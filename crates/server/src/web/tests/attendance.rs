@@ -118,7 +118,7 @@ async fn three_days_of_nobody_knows_where() {
         let case = wednesday.get(&teacher, &format!("/warnings/{id}")).await.text();
         let case = case.split("href=\"/cases/").nth(1).unwrap().split('"').next().unwrap().to_owned();
         let page = wednesday.get(&wednesday.log_in("school1").await, &format!("/cases/{case}")).await;
-        page.says("红色预警:连续缺勤:2023-10-09 起连续 3 天").says("电话打不通").says("近两月出勤");
+        page.says("红色预警:连续缺勤:2023-10-09 起 3 天").says("电话打不通").says("近两月出勤");
         wednesday.get(&wednesday.log_in("school1").await, "/today").await.says("核实");
         wednesday.get(&teacher, &format!("/children/{missing}")).await.says("红色预警").says("2023-10-09 缺一天");
         wednesday.get(&county, "/warnings").await.says("蓝 1 次、黄 1 次、红 1 次,涉及 1 人");
@@ -279,7 +279,7 @@ async fn two_devices_on_one_register() {
         page.says("两人点的不一致");
         app.get(&teacher, "/roll").await.says("应到 11,实到 9,原因不明 1,两人点的不一致 2");
         // the same sent again is the same; a key is its maker's own
-        take(&app, &teacher, morning("2023-10-09", 0, 1), &[]).await.is(303);
+        take(&app, &teacher, morning("2023-10-09", 0, 1), &[(one, "unexplained")]).await.is(303);
         app.get(&teacher, "/roll").await.says("实到 9");
         take(&app, &school, morning("2023-10-09", 0, 1), &[]).await.is(422).says("编号已经用过");
         // whoever saw it answers
@@ -317,6 +317,159 @@ async fn two_devices_on_one_register() {
         ];
         app.post(&teacher, "/roll", &foreign).await.is(404);
         app.post(&app.log_in("village1").await, "/roll", &foreign).await.is(403);
+    }
+}
+
+/// Two at once on one register, with different marks, again and again: each child has one warning.
+#[tokio::test]
+async fn many_at_once_open_one_warning() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        let mut ids = Vec::new();
+        for i in [0, 4, 8, 12, 16] {
+            ids.push(number_of(&app, &county, i).await);
+        }
+        let (teacher, school) = (app.log_in("teacher1").await, app.log_in("school1").await);
+        let sent: Vec<Vec<(i64, &str)>> =
+            (0..8).map(|n| ids.iter().map(|c| (*c, if n % 2 == 0 { "unexplained" } else { "sent-home" })).collect()).collect();
+        let all = sent.iter().enumerate().map(|(n, marks)| {
+            let who = if n % 2 == 0 { &teacher } else { &school };
+            take(&app, who, morning("2023-10-08", 0, 100 + n as u32), marks)
+        });
+        for a in futures_util::future::join_all(all).await {
+            assert!([303, 409].contains(&a.status.as_u16()), "{}", a.text());
+        }
+        app.office.assess(&ids).await.unwrap();
+        let rows = app
+            .office
+            .store
+            .raw_all("SELECT child_id, rule, COUNT(*) FROM warning WHERE state <> 'withdrawn' GROUP BY child_id, rule HAVING COUNT(*) > 1", vec![])
+            .await
+            .unwrap();
+        assert_eq!(rows.len(), 0, "one child, one rule, one warning");
+        app.get(&school, "/warnings").await.says("共 <b>10</b> 条");
+    }
+}
+
+/// What a lost answer makes people do: the same key with something else is a correction, with the same it is nothing; a call is never lost in silence.
+#[tokio::test]
+async fn the_answer_is_lost() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        let (one, two) = (number_of(&app, &county, 0).await, number_of(&app, &county, 4).await);
+        let teacher = app.log_in("teacher1").await;
+        take(&app, &teacher, morning("2023-10-08", 0, 1), &[(one, "unexplained")]).await.is(303);
+        for _ in 0..2 {
+            take(&app, &teacher, morning("2023-10-08", 0, 1), &[(one, "sick"), (two, "unexplained")]).await.is(303);
+        }
+        let page = app
+            .get(
+                &teacher,
+                &format!("/roll/register?class={}&day=2023-10-08&check=morning", crate::web::frame::view::url_part(CLASS)),
+            )
+            .await;
+        page.says("第 2 版:teacher1");
+        assert!(!page.text().contains("第 3 版") && !page.text().contains("两人点的不一致"), "{}", page.text());
+        app.get(&teacher, "/warnings").await.says(&child(4).0).says("共 <b>1</b> 条");
+        // the key of one register is no other's
+        take(&app, &teacher, morning("2023-10-07", 0, 1), &[]).await.is(422).says("编号已经用过");
+        let id =
+            app.get(&teacher, "/warnings").await.text().split("/warnings/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let call = |words: &'static str| {
+            [("key", "0123456789abcdef0123456789abcdef"), ("kind", "phone"), ("outcome", "thinking"), ("words", words)]
+        };
+        app.post(&teacher, &format!("/warnings/{id}/call"), &call("第一次")).await.is(303);
+        app.post(&teacher, &format!("/warnings/{id}/call"), &call("第二次")).await.is(422).says("另一次联系");
+    }
+}
+
+/// A closure that was a typo is taken back: what it took away is there again. Six single days of leave are six days.
+#[tokio::test]
+async fn what_is_taken_back_comes_back() {
+    for app in apps().await {
+        app.compared().await;
+        let one = number_of(&app, &app.log_in("county").await, 0).await;
+        let (teacher, school) = (app.log_in("teacher1").await, app.log_in("school1").await);
+        take(&app, &teacher, morning("2023-10-08", 0, 1), &[(one, "unexplained")]).await.is(303);
+        app.get(&teacher, "/warnings").await.says("共 <b>1</b> 条");
+        let closed = [("kind", "closed"), ("from", "2023-10-07"), ("to", "2023-10-08"), ("reason", "填错了")];
+        app.post(
+            &school,
+            "/calendar/days",
+            &[&closed[..1], &[("from", "2023-01-01"), ("to", "2023-12-31"), ("reason", "填错了")]].concat(),
+        )
+        .await
+        .is(422)
+        .says("30 天以内");
+        app.post(&school, "/calendar/days", &closed).await.is(303);
+        app.get(&teacher, "/warnings").await.says("这里没有预警");
+        let id = app
+            .get(&school, "/calendar")
+            .await
+            .text()
+            .split("/calendar/days/")
+            .nth(1)
+            .unwrap()
+            .split('/')
+            .next()
+            .unwrap()
+            .to_owned();
+        app.post(&school, &format!("/calendar/days/{id}/withdrawal"), &[]).await.is(303);
+        app.get(&teacher, "/warnings").await.says("共 <b>1</b> 条");
+        // an absence that was warned of is not taken back by the class teacher alone
+        let leave = |from: &'static str| [("kind", "sick"), ("from", from), ("to", from), ("reason", "病")];
+        app.post(&teacher, &format!("/children/{one}/leave"), &leave("2023-10-08")).await.is(303);
+        app.get(&teacher, "/warnings").await.says("共 <b>1</b> 条");
+        app.get(&teacher, "/leaves?waiting=1").await.says("待批");
+        let other = number_of(&app, &app.log_in("county").await, 4).await;
+        app.post(&teacher, &format!("/children/{other}/leave"), &leave("2023-10-10")).await.is(303);
+        app.post(&teacher, &format!("/children/{other}/leave"), &leave("2023-10-11")).await.is(303);
+        let page = app.get(&teacher, "/leaves").await;
+        page.says("已准").says("待批");
+        app.post(&teacher, &format!("/children/{other}/leave"), &leave("2013-10-10")).await.is(422).says("只能登记");
+        app.post(&teacher, &format!("/children/{other}/leave"), &leave("2023-10-11")).await.is(422).says("待批");
+    }
+}
+
+/// Whoever leaves the list is waited for no longer; whoever goes to another class takes the warning along.
+#[tokio::test]
+async fn lists_change() {
+    for app in apps().await {
+        app.compared().await;
+        let (one, two) = {
+            let county = app.log_in("county").await;
+            (number_of(&app, &county, 0).await, number_of(&app, &county, 4).await)
+        };
+        let teacher = app.log_in("teacher1").await;
+        take(&app, &teacher, morning("2023-10-08", 0, 1), &[(one, "unexplained"), (two, "unexplained")]).await.is(303);
+        app.get(&teacher, "/warnings").await.says("共 <b>2</b> 条");
+        let other = CLASS.replace("三(1)班", "三(2)班");
+        app.office
+            .store
+            .raw_all(&format!("UPDATE child SET school_path = '{other}' WHERE id = {one} RETURNING id"), vec![])
+            .await
+            .unwrap();
+        app.office
+            .store
+            .raw_all(&format!("UPDATE child SET verdict = 'enrolled-not-present' WHERE id = {two} RETURNING id"), vec![])
+            .await
+            .unwrap();
+        take(&app, &teacher, morning("2023-10-09", 0, 2), &[]).await.is(303);
+        app.get(&teacher, "/warnings").await.says("这里没有预警");
+        app.get(&teacher, "/warnings?state=closed").await.says("不在应到名单");
+        let school = app.log_in("school1").await;
+        app.get(&school, "/warnings").await.says("三(2)班").says("共 <b>1</b> 条");
+        let form = [
+            ("class", other.as_str()),
+            ("day", "2023-10-09"),
+            ("check", "morning"),
+            ("base", "0"),
+            ("key", "000000000000000000000000000000ab"),
+        ];
+        app.post(&school, "/roll", &form).await.is(303);
+        app.get(&school, "/warnings").await.says("这里没有预警");
     }
 }
 
