@@ -159,6 +159,15 @@ fn register(r: &Row) -> Result<Register> {
     })
 }
 
+fn list_text(children: &BTreeSet<i64>) -> String {
+    children.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn list_digest(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(16).map(|b| format!("{b:02x}")).collect()
+}
+
 fn members(text: &str) -> Vec<i64> {
     text.split(',').filter_map(|n| n.parse().ok()).collect()
 }
@@ -315,13 +324,23 @@ impl Store {
         rows.iter().map(|r| Ok((r.int(0)?, r.text(1)?, check_of(r, 2)?))).collect()
     }
 
-    /// Who goes to a class by the registers: number and verdict.
-    pub async fn class_members(&self, class: &str) -> Result<Vec<(i64, String)>> {
+    /// Who goes to a class by the registers: number, verdict, and whether its file says that it has dropped out.
+    pub async fn class_members(&self, class: &str) -> Result<Vec<(i64, String, bool)>> {
         let mut c = Clause::new();
-        c.below("school_path", class);
-        let sql =
-            format!("SELECT id, verdict FROM child{} AND merged_into IS NULL AND gone_since_run IS NULL ORDER BY id", c.sql());
-        self.all(&sql, c.values).await?.iter().map(|r| Ok((r.int(0)?, r.text(1)?))).collect()
+        c.below("c.school_path", class);
+        let sql = format!(
+            "SELECT c.id, c.verdict, EXISTS (SELECT 1 FROM case_file k WHERE k.child_id = c.id AND k.confirmed = 1 AND k.state IN ('persuading', 'legal'))
+             FROM child c{} AND c.merged_into IS NULL AND c.gone_since_run IS NULL ORDER BY c.id",
+            c.sql()
+        );
+        let away = |r: &Row| Ok::<bool, StoreError>(r.int(2)? != 0);
+        self.all(&sql, c.values).await?.iter().map(|r| Ok((r.int(0)?, r.text(1)?, away(r)?))).collect()
+    }
+
+    /// The class of a path and a list of its children, where they are known.
+    pub async fn known_list(&self, class: &str, children: &BTreeSet<i64>) -> Result<Option<(i64, i64)>> {
+        let sql = "SELECT k.id, l.id FROM roll_class k JOIN roll_list l ON l.class_id = k.id WHERE k.path = $1 AND l.digest = $2 ORDER BY k.id DESC LIMIT 1";
+        self.one(sql, binds![class, list_digest(&list_text(children))]).await?.map(|r| Ok((r.int(0)?, r.int(1)?))).transpose()
     }
 
     /// Where children go to school: number and class.
@@ -392,13 +411,8 @@ impl Tx {
 
     /// The number of a list of children of a class, made where there is none.
     pub async fn roll_list(&mut self, class: i64, children: &BTreeSet<i64>, at: i64) -> Result<i64> {
-        let text = children.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-        let digest: String = ring::digest::digest(&ring::digest::SHA256, text.as_bytes())
-            .as_ref()
-            .iter()
-            .take(16)
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let text = list_text(children);
+        let digest = list_digest(&text);
         let sql = "SELECT id FROM roll_list WHERE class_id = $1 AND digest = $2";
         if let Some(r) = self.one(sql, binds![class, &digest]).await? {
             return r.int(0);
@@ -439,6 +453,10 @@ impl Tx {
 
     /// Writes marks of a version.
     pub async fn add_marks(&mut self, vault: &Vault, register: i64, version: i64, marks: &BTreeMap<i64, MarkRow>) -> Result<()> {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let mut rows = Vec::with_capacity(marks.len());
         for (child, m) in marks {
             let detail = match m.detail.is_empty() {
                 true => None,
@@ -447,9 +465,9 @@ impl Tx {
                     Some(vault.seal(&detail_place(register, *child), &plain)?)
                 }
             };
-            let sql = "INSERT INTO register_mark (register_id, child_id, version, mark, doubtful, detail) VALUES ($1, $2, $3, $4, $5, $6)";
-            self.run(sql, binds![register, *child, version, m.mark.number(), m.doubtful, detail]).await?;
+            rows.push(binds![register, *child, version, m.mark.number(), m.doubtful, detail]);
         }
+        self.insert_many("register_mark", &["register_id", "child_id", "version", "mark", "doubtful", "detail"], rows).await?;
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! 预警 (warnings): episodes of children, as the marks say them; who has one stands in its task.
 
+use std::collections::BTreeSet;
+
 use baoxue_domain::attendance::{DayState, Episode, Level, Rule, Standing};
 use jiff::civil::Date;
 
@@ -228,6 +230,24 @@ impl Store {
             c.sql()
         );
         self.all(&sql, c.values).await?.iter().map(|r| r.int(0)).collect()
+    }
+
+    /// Children of a class, or of these, of whom a warning is open or reaches into a day or later.
+    pub async fn warned_among(&self, class: &str, pupils: &BTreeSet<i64>, since: Date) -> Result<BTreeSet<i64>> {
+        let mut c = Clause::new();
+        let since = c.bind(since);
+        c.one_of("child_id", pupils.iter().copied());
+        let among = format!(
+            "SELECT child_id FROM warning{} AND state <> 'withdrawn' AND (state = 'open' OR last_day >= {since})",
+            c.sql()
+        );
+        let mut b = Clause::with(c.values);
+        b.below("class_path", class);
+        let sql = format!(
+            "{among} UNION SELECT child_id FROM warning{} AND state <> 'withdrawn' AND (state = 'open' OR last_day >= {since})",
+            b.sql()
+        );
+        self.all(&sql, b.values).await?.iter().map(|r| r.int(0)).collect()
     }
 
     /// How often each level was reached from a day to another in classes of a jurisdiction (触发次数), and by how many children (人数): blue, yellow, red;

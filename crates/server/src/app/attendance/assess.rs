@@ -46,7 +46,10 @@ pub fn rules_of(p: &Policy) -> Rules {
 
 /// Who was assessed today after the time of a check, in this process: not each minute anew.
 #[derive(Clone, Default)]
-pub struct SeenToday(Arc<Mutex<(Option<Date>, FxHashSet<(i64, i64)>)>>);
+pub struct SeenToday(Arc<Mutex<Seen>>);
+
+/// The day, and child and check.
+type Seen = (Option<Date>, FxHashSet<(i64, i64)>);
 
 impl SeenToday {
     /// Whether this is the first time today.
@@ -153,10 +156,7 @@ impl Office {
     /// Children of a class, and those of its list, of whom a warning is open or tells of days that may be corrected.
     pub(super) async fn warned_of(&self, class: &PlacePath, pupils: &BTreeSet<i64>) -> Result<BTreeSet<i64>> {
         let since = self.clock.today().saturating_sub(KNOWN_DAYS.days());
-        let mut out: BTreeSet<i64> = self.store.warned_children(class.as_str(), since).await?.into_iter().collect();
-        let pupils: Vec<i64> = pupils.iter().copied().collect();
-        out.extend(self.store.warnings_of(&pupils, since).await?.into_iter().map(|w| w.child));
-        Ok(out)
+        Ok(self.store.warned_among(class.as_str(), pupils, since).await?)
     }
 
     /// A register was taken: whoever is told of in it, and whoever is warned of, is assessed; then it is done with.
@@ -184,7 +184,7 @@ impl Office {
                     m
                 }
             };
-            let told = i64::from(check.number());
+            let told = check.number();
             // once after its time: what is excused or only half a day gives no warning, and need not be asked each minute
             if check.tells_of_school()
                 && i64::from(check.closes_at()) + wait <= minute

@@ -129,8 +129,7 @@ impl Office {
     /// Numbers of those who are expected in a class, as of now.
     async fn expected_in(&self, class: &PlacePath) -> Result<BTreeSet<i64>> {
         let found = self.store.class_members(class.as_str()).await?;
-        let away = self.store.confirmed_away(&found.iter().map(|m| m.0).collect::<Vec<_>>()).await?;
-        Ok(found.into_iter().filter(|(id, verdict)| not_expected(verdict, away.contains(id)).is_none()).map(|m| m.0).collect())
+        Ok(found.into_iter().filter(|(_, verdict, away)| not_expected(verdict, *away).is_none()).map(|m| m.0).collect())
     }
 
     /// Classes of which one takes or sees the roll, by school, in the order in which people read them.
@@ -221,10 +220,13 @@ impl Office {
             }
         }
         let expected = self.expected_in(&class).await?;
+        let mut again = again.is_some();
         for _ in 0..TRIES {
-            if let Some(taken) = self.write_roll(actor, (&class, &expected), t, (day, check), &digest, again.is_some()).await? {
+            if let Some(taken) = self.write_roll(actor, (&class, &expected), t, (day, check), &digest, again).await? {
                 return Ok(taken);
             }
+            // perhaps the same one, sent twice, has just been written
+            again = self.store.register_of_key(t.key).await?.is_some();
         }
         Err(OfficeError::Conflict("这个班正有多人同时点名,请再提交一次;点的都还在".into()))
     }
@@ -271,8 +273,9 @@ impl Office {
         known: bool,
     ) -> Result<Option<Taken>> {
         let standing = self.store.register(class_path.as_str(), day, check).await?;
-        if known || self.store.register_of_key(t.key).await?.is_some() {
-            let Some(register) = standing else { return Err(OfficeError::NotFound) };
+        if known {
+            // of two that came at once the other one has just written it
+            let Some(register) = standing else { return Ok(None) };
             let marks = self.store.marks_at(&register, register.version).await?;
             return Ok(Some(Taken { register, marks, disagreements: Vec::new(), known: true }));
         }
@@ -336,10 +339,16 @@ impl Office {
         let touched: Vec<i64> = rows.iter().filter(|(c, m)| m.mark.is_unexplained() || was(c)).map(|r| *r.0).collect();
         let open = self.warned_of(class_path, &pupils).await?;
         let assessed = touched.is_empty() && open.is_empty();
+        let listed = self.store.known_list(class_path.as_str(), &pupils).await?;
         let at = self.now();
         let mut tx = self.store.begin().await?;
-        let class = tx.roll_class(class_path.as_str()).await?;
-        let listed = tx.roll_list(class, &pupils, at).await?;
+        let (class, listed) = match listed {
+            Some(both) => both,
+            None => {
+                let class = tx.roll_class(class_path.as_str()).await?;
+                (class, tx.roll_list(class, &pupils, at).await?)
+            }
+        };
         let new = NewRegister {
             class,
             day,
@@ -353,20 +362,35 @@ impl Office {
             digest,
             assessed,
         };
-        match &standing {
+        let id = match &standing {
             None => {
                 let Some(id) = tx.add_register(&new).await? else { return Ok(None) };
-                tx.add_marks(self.store.vault(), id, 1, &rows).await?;
+                id
             }
             Some(r) => {
                 if !tx.add_register_version(r.id, r.version, &new).await? {
                     return Ok(None);
                 }
-                tx.add_marks(self.store.vault(), r.id, r.version + 1, &rows).await?;
+                r.id
             }
-        }
+        };
+        tx.add_marks(self.store.vault(), id, version + 1, &rows).await?;
         tx.commit_untold("a register's version says who took it when: it is its own record").await?;
-        let Some(register) = self.store.register(class_path.as_str(), day, check).await? else { return Ok(None) };
+        let register = Register {
+            id,
+            class: class_path.to_string(),
+            day,
+            check,
+            list: listed,
+            size: pupils.len() as i64,
+            version: version + 1,
+            taken_at: standing.as_ref().map_or(at, |r| r.taken_at),
+            taken_by: standing.as_ref().map_or_else(|| actor.name.clone(), |r| r.taken_by.clone()),
+            changed_at: at,
+        };
+        let mut marks = before.clone();
+        marks.extend(rows.iter().map(|(c, m)| (*c, m.clone())));
+        marks.retain(|_, m| m.mark != Mark::Present || m.doubtful);
         // the roll is taken, whatever becomes of the rest: what fails here is done by the job of the next minute
         let mut done = self.tell_of_symptoms(class_path, day, &before, &rows).await;
         if done.is_ok() && !assessed {
@@ -376,7 +400,6 @@ impl Office {
         if let Err(e) = done {
             tracing::warn!("点名已保存,研判稍后再做:{}", e.code());
         }
-        let marks = self.store.marks_at(&register, register.version).await?;
         Ok(Some(Taken { register, marks, disagreements, known: false }))
     }
 }
