@@ -5,7 +5,8 @@ export {};
 // the server writes the addresses in: another build is another worker
 const KEPT = "__KEPT__".split(" ");
 const NAME = `baoxue ${KEPT.join(" ")}`;
-/** For how long a page is waited for before the phone's own is shown. */
+/** Pages of which the phone has its own, and for how long they are waited for before it is shown; others may take their time (an export does). */
+const OWN = ["/", "/today", "/roll", "/cases", "/inbox"];
 const PATIENCE = 8_000;
 
 self.addEventListener("install", (e) => {
@@ -24,7 +25,9 @@ const shell = async (): Promise<Response> => (await caches.match("/offline")) ??
 
 /** A page of the site: from the network, or where there is none the phone's own. */
 async function page(request: Request): Promise<Response> {
-  const late = new Promise<Response | null>((done) => setTimeout(() => done(null), PATIENCE));
+  const late = new Promise<Response | null>((done) => {
+    if (OWN.includes(new URL(request.url).pathname)) setTimeout(() => done(null), PATIENCE);
+  });
   try {
     return (await Promise.race([fetch(request), late])) ?? (await shell());
   } catch {
