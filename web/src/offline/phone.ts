@@ -1,7 +1,7 @@
 // 离线办理:这一页没有信号也能打开
 import { button, el, when } from "./dom";
 import { dropStale, drop, endDrafts, hmacKey, keep, keepData, mac, people, readData, setPin, TRIES, unhex, unlock } from "./people";
-import { Outcome, send, sent, waiting } from "./queue";
+import { add, Outcome, send, sent, waiting } from "./queue";
 import type { SealKey } from "./seal";
 import type { Person } from "./store";
 import { allPresent, Class, forget, Marks, Register, remember, rollForm, stands } from "./roll";
@@ -332,6 +332,25 @@ async function list(): Promise<void> {
   el("p", {}, el("a", { href: "/" }, "联网的完整页面")));
 }
 
+/** 回访: one tap where the child is still in school. */
+function checkBox(k: Case): HTMLElement {
+  const note = el("input", { maxlength: "2000", placeholder: "从哪天起、现在哪里" });
+  const put = async (present: boolean): Promise<string> => {
+    await add(person!, "check", present ? "回访:在校" : "回访:不在校", () => ({
+      case: k.id, on: dayOf(), present, note: note.value.trim(), made_at: Date.now(),
+    }), [], `check:${k.id}`);
+    k.check = false;
+    return present ? "回访:在校" : "回访:不在校";
+  };
+  const gone = el("form", {}, el("label", {}, "现在的情况 ", note), el("button", { class: "btn", type: "submit" }, "记录不在校"));
+  gone.addEventListener("submit", (e) => {
+    e.preventDefault();
+    if (note.value.trim()) void recorded(put(false));
+  });
+  return el("section", { class: "box" }, el("h2", {}, "回访"), button("还在校", () => void recorded(put(true)), true),
+    el("details", {}, el("summary", {}, "不在校了"), gone));
+}
+
 async function file(id: number): Promise<void> {
   const k = data?.cases.find((c) => c.id === id);
   if (!k || !data || !person) return list();
@@ -347,6 +366,7 @@ async function file(id: number): Promise<void> {
     el("p", {}, el("span", { class: "tag" }, k.state), " ", el("span", { class: k.overdue ? "late" : "" }, k.left), ` 已劝返 ${k.attempts}`),
     el("dl", { class: "facts" }, fact("监护人", k.guardian), fact("住址", k.address), fact("学校", k.school), fact("上次联系", k.last)),
     k.phone && el("p", {}, el("a", { class: "btn", href: `tel:${k.phone}` }, `打电话 ${k.phone}`)),
+    k.check && checkBox(k),
     el("h2", {}, "记一次联系或家访"), form);
 }
 

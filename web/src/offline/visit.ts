@@ -9,7 +9,7 @@ import type { Person } from "./store";
 
 export interface Case {
   id: number; version: number; number: string; name: string; about: string; guardian: string; phone: string; address: string; school: string;
-  state: string; next: string; left: string; overdue: boolean; attempts: string; opened: string; last: string;
+  state: string; next: string; left: string; overdue: boolean; attempts: string; opened: string; last: string; check: boolean;
 }
 type Pairs = [string, string][];
 export interface Choices { kinds: Pairs; outcomes: Pairs; attitudes: Pairs; wishes: Pairs; signed: Pairs; signers: Pairs }

@@ -181,7 +181,7 @@ impl Store {
 
     /// What was recorded under a key.
     pub async fn register_of_key(&self, key: &str) -> Result<Option<RegisterKey>> {
-        let sql = "SELECT id, 1, taken_by, digest FROM register WHERE key = $1
+        let sql = "SELECT id, CAST(1 AS BIGINT), taken_by, digest FROM register WHERE key = $1
                    UNION ALL SELECT register_id, version, taken_by, digest FROM register_version WHERE key = $1";
         let of = |r: &Row| Ok(RegisterKey { register: r.int(0)?, version: r.int(1)?, by: r.int(2)?, digest: r.text(3)? });
         self.one(sql, binds![key]).await?.map(|r| of(&r)).transpose()
@@ -329,12 +329,11 @@ impl Store {
         let mut c = Clause::new();
         c.below("c.school_path", class);
         let sql = format!(
-            "SELECT c.id, c.verdict, EXISTS (SELECT 1 FROM case_file k WHERE k.child_id = c.id AND k.confirmed = 1 AND k.state IN ('persuading', 'legal'))
+            "SELECT c.id, c.verdict, (SELECT COUNT(*) FROM case_file k WHERE k.child_id = c.id AND k.confirmed = 1 AND k.state IN ('persuading', 'legal'))
              FROM child c{} AND c.merged_into IS NULL AND c.gone_since_run IS NULL ORDER BY c.id",
             c.sql()
         );
-        let away = |r: &Row| Ok::<bool, StoreError>(r.int(2)? != 0);
-        self.all(&sql, c.values).await?.iter().map(|r| Ok((r.int(0)?, r.text(1)?, away(r)?))).collect()
+        self.all(&sql, c.values).await?.iter().map(|r| Ok((r.int(0)?, r.text(1)?, r.int(2)? > 0))).collect()
     }
 
     /// The class of a path and a list of its children, where they are known.

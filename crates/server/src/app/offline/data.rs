@@ -4,15 +4,15 @@
 use baoxue_domain::access::{Action, Actor, Deed, Jurisdiction};
 use baoxue_domain::attendance::{LeaveKind, Mark};
 use baoxue_domain::calendar::{Half, time_left};
-use baoxue_domain::case::{Code, ContactKind, Signed, codes};
+use baoxue_domain::case::{CaseState, Code, ContactKind, Signed, codes};
 use baoxue_store::{CaseFile, CaseFilter, CaseOrder, ChildRow, Leave, Whose};
 use jiff::ToSpan;
 use serde::Serialize;
 
 use crate::app::attendance::roll::{SYMPTOMS, checks_on, class_name};
 use crate::app::case::contact::SIGNERS;
-use crate::app::case::rules::{Relation, thresholds};
-use crate::app::case::work::next_step;
+use crate::app::case::rules::{Relation, of_newest_return, thresholds};
+use crate::app::case::work::{EARLY_DAYS, next_step};
 use crate::app::clock::civil;
 use crate::app::office::{Office, Result};
 
@@ -45,6 +45,8 @@ pub struct OfflineCase {
     /// Earliest day of a record.
     pub opened: String,
     pub last: String,
+    /// A check after the return may be made.
+    pub check: bool,
 }
 
 /// A pupil of a class on a phone.
@@ -213,7 +215,7 @@ impl Office {
     }
 
     async fn offline_cases(&self, actor: &Actor, j: &Jurisdiction) -> Result<(Vec<OfflineCase>, usize)> {
-        let states = baoxue_domain::case::CaseState::ALL.into_iter().filter(|s| s.is_open()).collect();
+        let states = CaseState::ALL.into_iter().filter(|s| s.is_open()).collect();
         let filter = CaseFilter { states, order: CaseOrder::Due, ..CaseFilter::default() };
         let (found, _) = self.store.cases(&filter, Whose::Seen(j), LOOKED_AT, 0).await?;
         let mut own: Vec<CaseFile> = found.into_iter().filter(|k| Relation::of(actor, k).own).collect();
@@ -232,6 +234,10 @@ impl Office {
     async fn offline_case(&self, k: &CaseFile, c: &ChildRow) -> Result<OfflineCase> {
         let policy = self.policy(baoxue_domain::place::PlacePath::parse(&k.scope_path).as_ref()).await?;
         let wanted = thresholds(&policy, 0);
+        let checks = self.store.checks_of(k).await?;
+        let due = of_newest_return(&checks).iter().filter(|c| c.done_on.is_none()).map(|c| c.due).min();
+        let may_check = matches!(k.facts.state, CaseState::Returned | CaseState::FollowUp)
+            && due.is_some_and(|d| d.saturating_sub(EARLY_DAYS.days()) <= self.clock.today());
         let left = usize::from(k.facts.checks < u32::try_from(policy.check_days.len()).unwrap_or(0));
         let last = self.store.contacts_of(k).await?.pop();
         let words = |c: &baoxue_store::Contact| c.detail.words.chars().take(MAX_WORDS).collect::<String>();
@@ -253,6 +259,7 @@ impl Office {
             left: k.deadline_at.map(|d| time_left(civil(d), now)).unwrap_or_default(),
             overdue: k.deadline_at.is_some_and(|d| d < now_ms),
             attempts: format!("{} 次(家访 {} 次)", k.facts.attempts, k.facts.visits),
+            check: may_check,
             opened: k.opened_on.to_string(),
             last: last.map(|c| format!("{} {}:{}", c.on, c.kind.label(), words(&c))).unwrap_or_default(),
         })

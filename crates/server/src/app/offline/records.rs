@@ -21,6 +21,8 @@ use crate::app::office::{Office, OfficeError, Result};
 pub const FORM: u32 = 1;
 /// 联系家访
 pub const CONTACT: &str = "contact";
+/// 回访
+pub const CHECK: &str = "check";
 /// 点名
 pub const REGISTER: &str = "register";
 /// Characters of the key of a record.
@@ -84,9 +86,24 @@ pub struct RegisterBody {
     pub made_at: i64,
 }
 
+/// A check after a return, as a phone recorded it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CheckBody {
+    pub case: i64,
+    pub on: String,
+    /// 还在校
+    pub present: bool,
+    #[serde(default)]
+    pub note: String,
+    /// Epoch milliseconds by the phone's clock.
+    #[serde(default)]
+    pub made_at: i64,
+}
+
 /// What a record says.
 pub enum Body {
     Contact(Box<ContactBody>),
+    Check(CheckBody),
     Register(RegisterBody),
 }
 
@@ -94,6 +111,7 @@ impl Body {
     fn read(kind: &str, text: &[u8]) -> Result<Self> {
         match kind {
             CONTACT => Ok(Self::Contact(Box::new(ContactBody::read(text)?))),
+            CHECK => Ok(Self::Check(serde_json::from_slice(text).map_err(|_| unreadable())?)),
             REGISTER => {
                 let body: RegisterBody = serde_json::from_slice(text).map_err(|_| unreadable())?;
                 let few = body.marks.len() <= MAX_MARKS && body.class.len() <= MAX_PATH;
@@ -124,6 +142,15 @@ pub struct HeldRecord {
     pub record: OfflineRecord,
     pub body: Body,
     pub parts: Vec<OfflinePart>,
+}
+
+/// What a record is, in words.
+pub fn kind_label(kind: &str) -> &'static str {
+    match kind {
+        REGISTER => "点名",
+        CHECK => "回访",
+        _ => "联系(家访)",
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -187,7 +214,7 @@ impl Office {
         }
         let plain = self.opened(sealed, key).await?;
         let record: Sealed = serde_json::from_slice(&plain).map_err(|_| unreadable())?;
-        if record.v > FORM || ![CONTACT, REGISTER].contains(&record.kind.as_str()) {
+        if record.v > FORM || ![CONTACT, CHECK, REGISTER].contains(&record.kind.as_str()) {
             let said = "这条记录由更新的程序写成,服务器还不认识;请保留在手机里,等服务器升级后再上传";
             return Err(OfficeError::Asks { question: "newer", said: said.into() });
         }
@@ -206,17 +233,18 @@ impl Office {
                 digest: &digest,
                 case: match &body {
                     Body::Contact(c) => Some(c.case),
+                    Body::Check(c) => Some(c.case),
                     Body::Register(_) => None,
                 },
                 place: match &body {
-                    Body::Contact(_) => None,
+                    Body::Contact(_) | Body::Check(_) => None,
                     Body::Register(b) => Some(b.class.as_str()),
                 },
                 body: &text,
                 at: self.now(),
                 parts: match &body {
                     Body::Contact(c) => c.parts(),
-                    Body::Register(_) => Vec::new(),
+                    Body::Check(_) | Body::Register(_) => Vec::new(),
                 },
             };
             let mut tx = self.store.begin().await?;
@@ -259,7 +287,7 @@ impl Office {
         let mut tx = self.store.begin().await?;
         tx.hold_offline_record(self.store.vault(), &r.key, &refusal).await?;
         if r.said.is_empty() {
-            let what = if r.kind == REGISTER { "点名" } else { "联系(家访)" };
+            let what = kind_label(&r.kind);
             let said = format!("手机上传的一次{what}没有登记成,请在“手机记录”里处理");
             tx.tell(self.store.vault(), r.account, &said, self.now()).await?;
         }
@@ -272,7 +300,21 @@ impl Office {
         match body {
             Body::Contact(c) => self.register_contact(actor, r, c).await,
             Body::Register(b) => self.register_roll(actor, r, b).await,
+            Body::Check(b) => self.register_check(actor, r, b).await,
         }
+    }
+
+    /// A check after a return. One that was made on the same day stands already: it came before, or somebody else made it.
+    async fn register_check(&self, actor: &Actor, r: &OfflineRecord, b: &CheckBody) -> Result<bool> {
+        let seen = self.seen_case(actor, b.case, None).await?;
+        let made = seen.checks.iter().any(|c| c.done_on.as_deref() == Some(b.on.as_str()));
+        if !made || !b.present {
+            self.check_case(actor, b.case, seen.case.version, &b.on, b.present, &b.note).await?;
+        }
+        let mut tx = self.store.begin().await?;
+        tx.settle_offline_record(self.store.vault(), &r.key, DONE, actor.account, self.now()).await?;
+        tx.commit_untold("the check is told").await?;
+        Ok(false)
     }
 
     /// A roll; true where another device had said otherwise.
@@ -405,6 +447,15 @@ impl Office {
         let bytes = tokio::task::spawn_blocking(move || store.read_file(&stored)).await.map_err(|_| OfficeError::NotFound)??;
         self.note(actor, Deed::ViewProof, &format!("record:{id}"), "").await?;
         Ok((media, bytes))
+    }
+
+    /// 再提交 of a check: of another day, where the phone's clock was wrong.
+    pub async fn submit_held_check(&self, actor: &Actor, id: i64, day: &str) -> Result<()> {
+        let held = self.held_record(actor, id).await?;
+        let Body::Check(body) = held.body else { return Err(OfficeError::NotFound) };
+        let mended = CheckBody { on: if day.is_empty() { body.on.clone() } else { day.to_owned() }, ..body };
+        self.register_check(actor, &held.record, &mended).await?;
+        self.note(actor, Deed::SettleRecord, &format!("record:{id}"), "登记").await
     }
 
     /// 再提交 of a roll: of another day, where the phone's clock was wrong; its address.

@@ -55,6 +55,8 @@ struct DayPage {
     own: bool,
     /// There are other schools.
     several: bool,
+    /// 催办文字, for a group in which no robot speaks: schools and numbers, no child.
+    chase: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -125,6 +127,20 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<DayQuer
             rows.into_iter().map(line).collect()
         }
     };
+    let late: Vec<String> = schools
+        .iter()
+        .filter(|s| s.1.late > 0)
+        .map(|(p, s)| format!("{} {} 次", names.get(p).cloned().unwrap_or_default(), s.late))
+        .collect();
+    let chase = match late.is_empty() {
+        true => String::new(),
+        false => format!(
+            "{} 月 {} 日还没有点名:{}。请班主任现在补点,没有信号的用“离线办理”。",
+            day.month(),
+            day.day(),
+            late.join("、")
+        ),
+    };
     let rate = match total.expected {
         0 => String::new(),
         n => format!("{:.1}%", total.present as f64 * 100.0 / n as f64),
@@ -141,6 +157,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<DayQuer
         total,
         rate,
         several: schools.len() > 1,
+        chase,
         own: chosen.as_ref().is_some_and(|s| signed.actor.jurisdiction(Action::TakeRoll).is_ok_and(|j| j.covers(s))),
         school: chosen.map(|s| (names.get(&s).cloned().unwrap_or_default(), s)),
         left: lines.len().saturating_sub(MAX_LINES),

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::app::access::accounts::SignedIn;
 use crate::app::clock::civil;
-use crate::app::offline::records::{Body, ContactBody, HeldRecord, REGISTER, RegisterBody};
+use crate::app::offline::records::{Body, CheckBody, ContactBody, HeldRecord, RegisterBody, kind_label};
 use crate::web::App;
 use crate::web::attendance::{class_name, name_for};
 use crate::web::frame::error::PageError;
@@ -43,7 +43,7 @@ pub async fn list(Visit { app, signed, headers }: Visit) -> Result<Response, Pag
     let line = |r: baoxue_store::OfflineRecord| Line {
         id: r.id,
         by: if r.account == signed.actor.account { "本人".to_owned() } else { r.by },
-        what: if r.kind == REGISTER { "点名" } else { "联系" },
+        what: kind_label(&r.kind),
         said: r.said,
         received: when(r.received_at),
     };
@@ -81,6 +81,7 @@ pub async fn record(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) 
     let body = match body {
         Body::Contact(c) => *c,
         Body::Register(b) => return roll(&app, &signed, &headers, record, b).await,
+        Body::Check(b) => return check(&app, &signed, &headers, record, b).await,
     };
     let seen = app.office.seen_case(&signed.actor, body.case, None).await;
     let d = &body.detail;
@@ -125,6 +126,37 @@ struct RollPage {
     check: &'static str,
     today: String,
     marks: Vec<(i64, String, &'static str, String)>,
+    what: &'static str,
+    /// What it says, where nobody is named.
+    words: String,
+}
+
+/// A check that waits.
+async fn check(
+    app: &std::sync::Arc<App>,
+    signed: &SignedIn,
+    headers: &HeaderMap,
+    record: baoxue_store::OfflineRecord,
+    body: CheckBody,
+) -> Result<Response, PageError> {
+    let seen = app.office.seen_case(&signed.actor, body.case, None).await.ok();
+    let about = seen.map_or_else(|| "(看不到的档案)".to_owned(), |s| format!("{} {}", s.child.profile.name, s.case.label()));
+    let what = if body.present { "还在校".to_owned() } else { format!("不在校:{}", body.note) };
+    let page = RollPage {
+        shell: shell(app, signed, headers, "手机记录", "/held").await?,
+        id: record.id,
+        by: if record.account == signed.actor.account { "本人".to_owned() } else { record.by },
+        what: kind_label(&record.kind),
+        said: record.said,
+        received: when(record.received_at),
+        class: about,
+        day: body.on,
+        check: "",
+        today: app.office.clock.today().to_string(),
+        marks: Vec::new(),
+        words: what,
+    };
+    Ok(html(&page.shell, page.render()?))
 }
 
 /// A roll that waits.
@@ -155,7 +187,9 @@ async fn roll(
         day: body.day,
         check: Check::find(&body.check).map_or("", Check::label),
         today: app.office.clock.today().to_string(),
+        words: if marks.is_empty() { "全部到齐。".to_owned() } else { String::new() },
         marks,
+        what: kind_label(&record.kind),
     };
     Ok(html(&page.shell, page.render()?))
 }
@@ -184,6 +218,10 @@ pub async fn submit(
 ) -> Result<Response, PageError> {
     let sent = match app.office.held_record(&signed.actor, id).await?.body {
         Body::Contact(c) => *c,
+        Body::Check(_) => {
+            app.office.submit_held_check(&signed.actor, id, &f.on).await?;
+            return Ok(go("/held", "已登记"));
+        }
         Body::Register(_) => {
             app.office.submit_held_roll(&signed.actor, id, &f.on).await?;
             return Ok(go("/held", "已登记"));

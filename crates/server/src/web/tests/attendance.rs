@@ -82,7 +82,11 @@ async fn three_days_of_nobody_knows_where() {
         let county = late.log_in("county").await;
         let masked = baoxue_domain::access::mask_name(&child(0).0);
         late.get(&county, "/warnings").await.says(&masked);
-        late.get(&county, "/attendance?day=2023-10-09").await.says("原因不明 1").says("过时未点");
+        late.get(&county, "/attendance?day=2023-10-09")
+            .await
+            .says("原因不明 1")
+            .says("过时未点")
+            .says("10 月 9 日还没有点名:柳林小学 1 次、石桥小学 2 次");
         // called: one record, the teacher's hour is kept
         let id = late
             .get(&teacher, "/warnings")

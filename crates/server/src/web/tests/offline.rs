@@ -200,6 +200,44 @@ async fn what_is_refused_waits_for_its_author() {
     }
 }
 
+/// A check after the return, two weeks later, where there is no signal: one, however often it is sent.
+#[tokio::test]
+async fn a_check_without_signal() {
+    for app in apps().await {
+        app.compared().await;
+        let village = app.log_in("village1").await;
+        let case = reported(&app, &village, 22).await;
+        let version = async |app: &TestApp, who: &str| {
+            let page = app.get(who, &format!("/cases/{case}")).await.text();
+            page.split("name=\"version\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+        };
+        let v = version(&app, &village).await;
+        let back = [("on", "2023-10-09"), ("placement", "other-school"), ("school", "柳林小学"), ("version", v.as_str())];
+        app.post(&village, &format!("/cases/{case}/return"), &back).await.is(303);
+        let v = version(&app, &village).await;
+        app.post(&village, &format!("/cases/{case}/settlement"), &[("settled", "已编班"), ("version", v.as_str())]).await.is(303);
+        let phone = Phone::enrolled(&app, &village).await;
+        assert_eq!(parsed(app.get(&village, "/offline/data").await.is(200))["data"]["cases"][0]["check"], false);
+        let check =
+            |on: &str| json!({ "v": 1, "kind": "check", "body": { "case": case, "on": on, "present": true, "made_at": 1 } });
+        let early = parsed(phone.send(&app, OTHER, &check("2023-10-09")).await.is(200));
+        assert!(early["state"] == "held" && early["said"].as_str().unwrap().contains("2023-10-23"), "{early}");
+        let later = on(&app, date(2023, 10, 23));
+        let village = later.log_in("village1").await;
+        assert_eq!(parsed(later.get(&village, "/offline/data").await.is(200))["data"]["cases"][0]["check"], true);
+        for _ in 0..2 {
+            assert_eq!(parsed(phone.send(&later, KEY, &check("2023-10-23")).await.is(200))["state"], "done");
+        }
+        later.get(&village, &format!("/cases/{case}")).await.says("还有 3 次回访").says("2023-10-23 在校");
+        // what waited is of a day that has been: it says so, and can be put aside
+        let id = later.get(&village, "/held").await.text().split("/held/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        later.get(&village, &format!("/held/{id}")).await.says("本人的一次回访").says("还在校");
+        later.post(&village, &format!("/held/{id}/submission"), &[("on", "2023-10-23")]).await.is(303);
+        later.get(&village, &format!("/cases/{case}")).await.says("还有 3 次回访");
+        later.get(&village, "/held").await.says("没有待处理的");
+    }
+}
+
 /// A phone that was lost, its owner gone, a month without a log-in: nothing is taken on its word, nothing of it is lost.
 #[tokio::test]
 async fn a_lost_phone_is_ended_and_a_right_that_is_lost_is_none() {
