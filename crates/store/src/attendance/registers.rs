@@ -159,6 +159,9 @@ fn register(r: &Row) -> Result<Register> {
     })
 }
 
+/// Any number that nothing else locks.
+const CLASS_LOCK: i64 = 0x726f_6c6c;
+
 fn list_text(children: &BTreeSet<i64>) -> String {
     children.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
 }
@@ -399,9 +402,14 @@ impl Store {
 }
 
 impl Tx {
-    /// The number of a class, made where there is none.
+    /// The number of a class, made where there is none: of two who take its first roll at once one makes it.
     pub async fn roll_class(&mut self, path: &str) -> Result<i64> {
-        if let Some(r) = self.one("SELECT id FROM roll_class WHERE path = $1 ORDER BY id DESC LIMIT 1", binds![path]).await? {
+        let sql = "SELECT id FROM roll_class WHERE path = $1 ORDER BY id DESC LIMIT 1";
+        if let Some(r) = self.one(sql, binds![path]).await? {
+            return r.int(0);
+        }
+        self.lock(CLASS_LOCK).await?;
+        if let Some(r) = self.one(sql, binds![path]).await? {
             return r.int(0);
         }
         let row = self.one("INSERT INTO roll_class (path) VALUES ($1) RETURNING id", binds![path]).await?;
