@@ -341,7 +341,7 @@ impl Store {
 
     /// The class of a path and a list of its children, where they are known.
     pub async fn known_list(&self, class: &str, children: &BTreeSet<i64>) -> Result<Option<(i64, i64)>> {
-        let sql = "SELECT k.id, l.id FROM roll_class k JOIN roll_list l ON l.class_id = k.id WHERE k.path = $1 AND l.digest = $2 ORDER BY k.id DESC LIMIT 1";
+        let sql = "SELECT k.id, l.id FROM roll_class k JOIN roll_list l ON l.class_id = k.id WHERE k.id = (SELECT MAX(id) FROM roll_class WHERE path = $1) AND l.digest = $2";
         self.one(sql, binds![class, list_digest(&list_text(children))]).await?.map(|r| Ok((r.int(0)?, r.int(1)?))).transpose()
     }
 
