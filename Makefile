@@ -14,7 +14,7 @@ setup:
 
 # Styles and scripts, which the program embeds.
 web: web/dist/app.css
-web/dist/app.css: $(wildcard web/src/*) web/build.mjs web/package-lock.json | setup
+web/dist/app.css: $(wildcard web/src/*.* web/src/*/*) web/build.mjs web/package-lock.json | setup
 	cd web && npm ci --no-audit --no-fund --loglevel=error && npm run -s build
 
 build: setup web

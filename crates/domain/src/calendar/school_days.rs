@@ -1,5 +1,5 @@
 use jiff::ToSpan;
-use jiff::civil::{Date, Weekday, date};
+use jiff::civil::{Date, date};
 use serde::{Deserialize, Serialize};
 
 use super::Workdays;
@@ -253,11 +253,6 @@ impl SchoolCalendar {
         let next = day.saturating_add(1.day());
         self.day(day).is_school_day()
             && (self.workdays.holiday(next).is_some() || self.after(day).is_none_or(|a| day.saturating_add(3.days()) < a))
-    }
-
-    /// Which day of the week a school day stands for is its own: a made-up Saturday is a Saturday.
-    pub fn weekday(day: Date) -> Weekday {
-        day.weekday()
     }
 }
 

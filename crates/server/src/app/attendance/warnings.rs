@@ -5,7 +5,7 @@ use baoxue_domain::attendance::Level;
 use baoxue_domain::calendar::Workdays;
 use baoxue_domain::case::{ContactKind, codes, find, told};
 use baoxue_domain::task::TaskState;
-use baoxue_store::{ContactDetail, NewContact, NewEvent, NewTask, Subject, Warning, random};
+use baoxue_store::{CaseFile, ContactDetail, NewContact, NewEvent, NewTask, Subject, Warning, random};
 
 use crate::app::case::opening::{MAX_LINE, MAX_TEXT, text_of};
 use crate::app::clock::moment;
@@ -30,6 +30,13 @@ fn stale(w: &Warning) -> OfficeError {
 }
 
 impl Office {
+    /// The day on which a child whose file a warning opened was in class again, by the newest of its warnings.
+    pub async fn back_in_class(&self, k: &CaseFile) -> Result<Option<String>> {
+        let all = self.store.warnings_of(&[k.child], k.episode_from).await?;
+        let newest = all.into_iter().filter(|w| w.case == Some(k.id)).max_by_key(|w| w.days.1);
+        Ok(newest.and_then(|w| w.closed).filter(|c| c.1 == "present").map(|c| c.0))
+    }
+
     /// A warning that an actor may see.
     pub async fn seen_warning(&self, actor: &Actor, id: i64, action: Action) -> Result<Warning> {
         self.store.warning(id, &actor.jurisdiction(action)?).await?.ok_or(OfficeError::NotFound)

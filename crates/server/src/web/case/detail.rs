@@ -163,6 +163,8 @@ struct CasePage {
     /// The child's days before and after, and warnings of them.
     strip: Vec<StripDay>,
     warnings: Vec<(i64, String)>,
+    /// The day since which the roll has the child in class, while the file still looks for it.
+    seen_in_class: Option<String>,
     story: Vec<Happened>,
     proofs: Vec<ProofView>,
     findings: Vec<(i64, String)>,
@@ -467,9 +469,14 @@ pub async fn page(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) ->
         false => Vec::new(),
     };
     let (strip, warnings) = attendance(&app, actor, &s.child).await?;
+    let seen_in_class = match k.facts.state.is_away() {
+        true => office.back_in_class(k).await?,
+        false => None,
+    };
     let page = CasePage {
         strip,
         warnings,
+        seen_in_class,
         shell: shell(&app, &signed, &headers, "劝返档案", "/cases").await?,
         id,
         version: k.version,

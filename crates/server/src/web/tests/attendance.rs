@@ -88,17 +88,7 @@ async fn three_days_of_nobody_knows_where() {
             .says("过时未点")
             .says("10 月 9 日还没有点名:柳林小学 1 次、石桥小学 2 次");
         // called: one record, the teacher's hour is kept
-        let id = late
-            .get(&teacher, "/warnings")
-            .await
-            .text()
-            .split("/warnings/")
-            .nth(1)
-            .unwrap()
-            .split('"')
-            .next()
-            .unwrap()
-            .to_owned();
+        let id = late.get(&teacher, "/warnings").await.number_after("/warnings/");
         let call =
             [("key", "0123456789abcdef0123456789abcdef"), ("kind", "phone"), ("outcome", "not-met"), ("words", "电话打不通")];
         late.post(&teacher, &format!("/warnings/{id}/call"), &call).await.is(303);
@@ -136,7 +126,11 @@ async fn three_days_of_nobody_knows_where() {
         take(&thursday, &teacher, morning("2023-10-12", 0, 4), &[]).await.is(303);
         thursday.get(&teacher, &format!("/warnings/{id}")).await.says("已到校");
         thursday.get(&teacher, "/warnings").await.says("这里没有预警");
-        thursday.get(&thursday.log_in("school1").await, &format!("/cases/{case}")).await.says("孩子已到校");
+        thursday
+            .get(&thursday.log_in("school1").await, &format!("/cases/{case}"))
+            .await
+            .says("孩子已到校")
+            .says("点名显示 2023-10-12 孩子已到校");
         let class = crate::web::frame::view::url_part(CLASS);
         let file = thursday.get(&teacher, &format!("/attendance/month.xlsx?class={class}&month=2023-10")).await;
         let sheets = baoxue_documents::read::read("x.xlsx", file.is(200).bytes.clone()).unwrap();
@@ -246,17 +240,7 @@ async fn what_is_known_later() {
         app.get(&teacher, "/warnings").await.says("蓝色").says("1 天");
         app.get(&school, "/calendar?month=2023-10").await.says("暴雨停课").says("2023-10-10 不上课");
         app.get(&app.log_in("school2").await, "/calendar?month=2023-10").await.says("2023-10-10 上课");
-        let id = app
-            .get(&school, "/calendar")
-            .await
-            .text()
-            .split("/calendar/days/")
-            .nth(1)
-            .unwrap()
-            .split('/')
-            .next()
-            .unwrap()
-            .to_owned();
+        let id = app.get(&school, "/calendar").await.number_after("/calendar/days/");
         app.post(&app.log_in("school2").await, &format!("/calendar/days/{id}/withdrawal"), &[]).await.is(404);
         app.post(&school, &format!("/calendar/days/{id}/withdrawal"), &[]).await.is(303);
         app.get(&teacher, "/warnings").await.says("黄色");
@@ -379,8 +363,7 @@ async fn the_answer_is_lost() {
         app.get(&teacher, "/warnings").await.says(&child(4).0).says("共 <b>1</b> 条");
         // the key of one register is no other's
         take(&app, &teacher, morning("2023-10-07", 0, 1), &[]).await.is(422).says("编号已经用过");
-        let id =
-            app.get(&teacher, "/warnings").await.text().split("/warnings/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let id = app.get(&teacher, "/warnings").await.number_after("/warnings/");
         let call = |words: &'static str| {
             [("key", "0123456789abcdef0123456789abcdef"), ("kind", "phone"), ("outcome", "thinking"), ("words", words)]
         };
@@ -409,17 +392,7 @@ async fn what_is_taken_back_comes_back() {
         .says("30 天以内");
         app.post(&school, "/calendar/days", &closed).await.is(303);
         app.get(&teacher, "/warnings").await.says("这里没有预警");
-        let id = app
-            .get(&school, "/calendar")
-            .await
-            .text()
-            .split("/calendar/days/")
-            .nth(1)
-            .unwrap()
-            .split('/')
-            .next()
-            .unwrap()
-            .to_owned();
+        let id = app.get(&school, "/calendar").await.number_after("/calendar/days/");
         app.post(&school, &format!("/calendar/days/{id}/withdrawal"), &[]).await.is(303);
         app.get(&teacher, "/warnings").await.says("共 <b>1</b> 条");
         // an absence that was warned of is not taken back by the class teacher alone

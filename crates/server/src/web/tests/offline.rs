@@ -160,7 +160,7 @@ async fn what_is_refused_waits_for_its_author() {
         assert!(said["said"].as_str().unwrap().contains("还没有到"), "{said}");
         app.get(&village, "/today").await.says("手机上传后没有登记成的 1 条");
         app.get(&village, "/held").await.says("还没有到").says("本人记录的一次联系");
-        let id = app.get(&village, "/held").await.text().split("/held/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let id = app.get(&village, "/held").await.number_after("/held/");
         app.get(&village, &format!("/held/{id}")).await.says("爸爸说国庆后送来").says("2023-10-10");
         app.get(&app.log_in("school1").await, &format!("/held/{id}")).await.is(404);
         app.get(&county, &format!("/held/{id}")).await.says("village1记录的一次联系");
@@ -185,7 +185,7 @@ async fn what_is_refused_waits_for_its_author() {
         let said = parsed(phone.send(&app, OTHER, &visit(case, "2023-10-09", "邻居说人已不在")).await.is(200));
         assert_eq!(said["state"], "held", "{said}");
         phone.send_part(&app, OTHER, 0, PHOTO).await.is(200);
-        let id = app.get(&village, "/held").await.text().split("/held/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let id = app.get(&village, "/held").await.number_after("/held/");
         app.get(&village, &format!("/held/{id}")).await.says("邻居说人已不在").says("第 1 张").says("还有 3 张");
         app.get(&village, &format!("/held/{id}/parts/0")).await.is(200);
         app.post(&village, &format!("/held/{id}/putting-aside"), &[]).await.is(422).says("为什么");
@@ -230,7 +230,7 @@ async fn a_check_without_signal() {
         }
         later.get(&village, &format!("/cases/{case}")).await.says("还有 3 次回访").says("2023-10-23 在校");
         // what waited is of a day that has been: it says so, and can be put aside
-        let id = later.get(&village, "/held").await.text().split("/held/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let id = later.get(&village, "/held").await.number_after("/held/");
         later.get(&village, &format!("/held/{id}")).await.says("本人的一次回访").says("还在校");
         later.post(&village, &format!("/held/{id}/submission"), &[("on", "2023-10-23")]).await.is(303);
         later.get(&village, &format!("/cases/{case}")).await.says("还有 3 次回访");

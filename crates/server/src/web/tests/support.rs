@@ -75,6 +75,13 @@ impl Answer {
         self
     }
 
+    /// The number behind the first of these words: `/warnings/12`.
+    pub fn number_after(&self, what: &str) -> String {
+        let text = self.text();
+        let rest = text.split(what).skip(1).find(|r| r.starts_with(|c: char| c.is_ascii_digit()));
+        rest.unwrap_or_else(|| panic!("no {what}…: {text}")).chars().take_while(char::is_ascii_digit).collect()
+    }
+
     pub fn is(&self, status: u16) -> &Self {
         assert_eq!(self.status.as_u16(), status, "{} {}", self.location, self.text());
         self
