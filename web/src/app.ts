@@ -259,6 +259,20 @@ all<HTMLFormElement>("[data-auto-submit]").forEach((form) => {
   addEventListener("pageshow", () => fields().forEach((f) => (f.disabled = false)));
 });
 
+// 全选
+all<HTMLButtonElement>("[data-tick-all]").forEach((b) =>
+  b.addEventListener("click", () => {
+    const boxes = all<HTMLInputElement>("input[type=checkbox]", b.form!);
+    const tick = boxes.some((x) => !x.checked);
+    boxes.forEach((x) => (x.checked = tick));
+  }));
+
+// 正在报上来的数:页面看得见时每隔几秒换新的
+all<HTMLElement>("[data-reload]").forEach((p) =>
+  setInterval(() => {
+    if (document.visibilityState === "visible" && !getSelection()?.toString()) location.reload();
+  }, Number(p.dataset.reload) * 1000));
+
 // 拖放名册
 all<HTMLFormElement>("[data-drop]").forEach((form) => {
   const input = one<HTMLInputElement>("input[type=file]", form)!;

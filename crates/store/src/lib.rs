@@ -19,7 +19,10 @@ use std::path::{Path, PathBuf};
 
 pub use access::account::{Account, GrantRow, NewAccount, Session};
 pub use attendance::calendar::{ExceptionRow, TermRow};
+pub use attendance::duties::Duty;
+pub use attendance::learning::{Learning, LearningRow};
 pub use attendance::leaves::{Leave, LeaveDetail, Watched};
+pub use attendance::newcomers::{NewNewcomer, Newcomer, NewcomerDetail, NewcomerState};
 pub use attendance::registers::{MarkDetail, MarkRow, NewRegister, Register, RegisterCount, RegisterKey};
 pub use attendance::warnings::{Warning, WarningFilter};
 pub use case::asks::{AskDetail, CaseAsk};

@@ -4,7 +4,7 @@ import { dropStale, drop, endDrafts, hmacKey, keep, keepData, mac, people, readD
 import { add, Outcome, send, sent, waiting } from "./queue";
 import type { SealKey } from "./seal";
 import type { Person } from "./store";
-import { allPresent, Class, forget, Marks, Register, remember, rollForm, stands } from "./roll";
+import { allPresent, Class, expected, forget, Marks, Register, remember, rollForm, stands } from "./roll";
 import { Case, Choices, visitForm } from "./visit";
 
 interface Data {
@@ -287,7 +287,7 @@ function classCards(d: Data): HTMLElement[] {
     ...past.map((x) => el("option", { value: x, selected: x === rollDay }, x === dayOf() ? `${x} 今天` : x)));
   const cards = d.classes.flatMap((c) => c.registers.filter((r) => r.day === rollDay).map((r) => el("li", { class: "work" },
     el("a", { class: "card", href: `#roll:${d.classes.indexOf(c)}:${r.day}:${r.check}` }, el("b", {}, c.name), " ", el("span", { class: "tag" }, r.label),
-      el("small", {}, `${stands(c, r)} · 应到 ${c.pupils.length}`)),
+      el("small", {}, `${stands(c, r)} · 应到 ${expected(c, r).length}`)),
     r.version === 0 && !/已点/.test(stands(c, r)) && button("全到", () => void recorded(allPresent(person!, secret, c, r))))));
   const more = d.classes_left_out > 0 && el("p", { class: "hint" }, `另有 ${d.classes_left_out} 个班没有存进手机,请联网点名。`);
   return [el("h2", {}, "点名 ", select), ...(more ? [more] : []), cards.length ? el("ul", { class: "cards" }, ...cards) : el("p", { class: "empty" }, "这一天没有要点的名。")];
@@ -308,7 +308,7 @@ async function roll(at: string): Promise<void> {
   busy = true;
   const form = await rollForm(person, secret, c, r, data.choices, (label) => void recorded(Promise.resolve(label)));
   show(el("p", {}, el("a", { href: "#" }, "← 返回")),
-    el("h1", {}, c.name, " ", el("small", {}, `${r.day} ${r.label} · 应到 ${c.pupils.length}`)),
+    el("h1", {}, c.name, " ", el("small", {}, `${r.day} ${r.label} · 应到 ${expected(c, r).length}`)),
     r.day !== dayOf() && el("p", { class: "late" }, `▲ 补录 ${r.day} 的点名`),
     el("p", { class: "hint" }, "没到的点名字,再选原因;没点的都算到。"), form);
 }

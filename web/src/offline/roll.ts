@@ -8,13 +8,16 @@ type Pairs = [string, string][];
 /** A leave: mark, first day and half (0 morning), last day and half. */
 export type Leave = [string, string, number, string, number];
 export interface Pupil { id: number; name: string; leaves: Leave[]; watched: boolean }
-export interface Register { day: string; check: string; label: string; version: number; marks: [number, string][] }
+export interface Register { day: string; check: string; label: string; version: number; marks: [number, string][]; online?: boolean; only?: number[] }
 export interface Class { path: string; name: string; pupils: Pupil[]; registers: Register[] }
-export interface Marks { marks: Pairs; symptoms: Pairs }
+export interface Marks { marks: Pairs; symptoms: Pairs; whereabouts?: Pairs; online_marks?: string[] }
 
 /** What was said of a pupil who was not there. */
-interface Said { mark: string; note: string; symptom: string }
-const THERE = ["present", "late", "left-early"];
+interface Said { mark: string; note: string; symptom: string; whereabouts?: string }
+const THERE = ["present", "no-helper", "late", "left-early"];
+
+/** Whoever is expected at a check: in the evening those who board. */
+export const expected = (c: Class, r: Register): Pupil[] => (r.only ? c.pupils.filter((u) => r.only!.includes(u.id)) : c.pupils);
 
 /** A register of one class, day and check: what is recorded later takes the place of what was not sent yet. */
 const slotOf = (c: Class, r: Register): string => `register:${c.path}:${r.day}:${r.check}`;
@@ -35,7 +38,7 @@ async function standing(p: Person, secret: CryptoKey | null, c: Class, r: Regist
   for (const [id, mark] of r.marks) out.set(id, { mark, note: "", symptom: "" });
   if (r.version === 0) {
     for (const u of c.pupils) {
-      const leave = leaveAt(u, r);
+      const leave = r.only && !r.only.includes(u.id) ? undefined : leaveAt(u, r);
       if (leave) out.set(u.id, { mark: leave[0], note: "", symptom: "" });
     }
   }
@@ -71,6 +74,7 @@ async function save(p: Person, c: Class, r: Register, said: Map<number, Said>): 
   await add(p, "register", label, () => ({
     class: c.path, day: r.day, check: r.check, base: r.version, made_at: Date.now(),
     marks: marks.map(([id, s]) => [id, s.mark, s.note, s.symptom]),
+    whereabouts: marks.filter(([, s]) => s.whereabouts).map(([id, s]) => [id, s.whereabouts]),
   }), [], slotOf(c, r));
   told.set(slotOf(c, r), marks);
   await keepDraft(p, slotOf(c, r), { marks: JSON.stringify(marks) });
@@ -89,11 +93,13 @@ export async function rollForm(
   p: Person, secret: CryptoKey | null, c: Class, r: Register, m: Marks, done: (label: string) => void,
 ): Promise<HTMLFormElement> {
   const said = await standing(p, secret, c, r);
+  const pupils = expected(c, r);
+  const offered = m.marks.filter(([code]) => r.online || !m.online_marks?.includes(code));
   const submit = el("button", { class: "btn btn-primary", type: "submit" });
   const trouble = el("p", { class: "problem", role: "alert", hidden: true });
   const tell = () => {
     const away = [...said.values()].filter((s) => !THERE.includes(s.mark)).length;
-    submit.textContent = away ? `存下:${away} 人没到,其余 ${c.pupils.length - away} 人到` : `全到,存下(${c.pupils.length} 人)`;
+    submit.textContent = away ? `存下:${away} 人没到,其余 ${pupils.length - away} 人到` : `全到,存下(${pupils.length} 人)`;
   };
   const pupil = (u: Pupil): HTMLElement => {
     const now = () => said.get(u.id) ?? { mark: "present", note: "", symptom: "" };
@@ -109,15 +115,18 @@ export async function rollForm(
       filled = true;
       const note = el("input", { maxlength: "100", value: now().note });
       const symptom = el("select", {}, el("option", { value: "" }, "无"), ...m.symptoms.map(([code, t]) => el("option", { value: code, selected: code === now().symptom }, t)));
+      const where = r.check === "first-day" && m.whereabouts
+        ? el("select", {}, el("option", { value: "" }, "还不知道"), ...m.whereabouts.map(([code, t]) => el("option", { value: code, selected: code === now().whereabouts }, t)))
+        : null;
       const put = () => {
         const mark = box.querySelector<HTMLInputElement>("input[type=radio]:checked")?.value ?? "present";
         if (mark === "present") said.delete(u.id);
-        else said.set(u.id, { mark, note: note.value.trim(), symptom: symptom.value });
+        else said.set(u.id, { mark, note: note.value.trim(), symptom: symptom.value, whereabouts: where?.value || undefined });
         show();
         tell();
       };
-      const marks = choice(`mark-${u.id}`, u.name, m.marks, now().mark);
-      const body = el("div", {}, marks, field("备注", note), field("症状(病假)", symptom));
+      const marks = choice(`mark-${u.id}`, u.name, offered, now().mark);
+      const body = el("div", {}, marks, field("备注", note), field("症状(病假)", symptom), where && field("去向(没到的)", where));
       body.addEventListener("change", put);
       note.addEventListener("input", put);
       box.append(body);
@@ -147,7 +156,7 @@ export async function rollForm(
     });
     return el("li", {}, box);
   };
-  const form = el("form", {}, trouble, el("ul", { class: "pupils" }, ...c.pupils.map(pupil)), el("p", { class: "sticky" }, submit));
+  const form = el("form", {}, trouble, el("ul", { class: "pupils" }, ...pupils.map(pupil)), el("p", { class: "sticky" }, submit));
   tell();
   form.addEventListener("submit", async (e) => {
     e.preventDefault();

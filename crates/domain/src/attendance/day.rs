@@ -105,6 +105,27 @@ pub fn day_state(kind: DayKind, marks: &[Marked]) -> DayState {
     }
 }
 
+/// 夜间 (a night of a boarder): whether it was there at the evening roll or the return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Night {
+    /// 在校
+    There,
+    /// 请假
+    Excused,
+    /// 未归,原因不明
+    Missing,
+}
+
+/// What a boarder's night was; nothing where no roll tells of it. Of two rolls of one evening the later one counts.
+pub fn night_of(marks: &[Marked]) -> Option<Night> {
+    let last = marks.iter().filter(|m| !m.check.tells_of_school()).max_by_key(|m| m.check)?;
+    Some(match last.mark {
+        m if m.was_there() => Night::There,
+        m if m.is_unexplained() && !last.excused => Night::Missing,
+        _ => Night::Excused,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +134,7 @@ mod tests {
     fn how_checks_make_a_day() {
         use Check::{Afternoon, Evening, Morning, Noon};
         use DayState as S;
-        use Mark::{Late, Leave, LeftEarly, Present, SentHome, Sick, Unexplained};
+        use Mark::{Late, Leave, LeftEarly, NoDevice, NoNetwork, Present, SentHome, Sick, Unexplained};
         let m = |check, mark| Marked { check, mark, excused: false };
         let excused = |check, mark| Marked { check, mark, excused: true };
         let whole = DayKind::Whole;
@@ -138,10 +159,30 @@ mod tests {
             (whole, vec![m(Morning, Present), m(Evening, Unexplained)], S::Present),
             (whole, vec![m(Check::FirstDay, Unexplained), m(Morning, Present)], S::Present),
             (whole, vec![m(Morning, SentHome)], S::SentHome),
+            (DayKind::Online, vec![m(Morning, NoDevice)], S::Excused),
+            (DayKind::Online, vec![m(Morning, NoNetwork), m(Noon, Unexplained)], S::HalfAbsent),
             (DayKind::Half(Half::Morning), vec![m(Morning, Unexplained)], S::Absent),
             (DayKind::Online, vec![m(Morning, Unexplained)], S::Absent),
         ] {
             assert_eq!(day_state(kind, &marks), is, "{kind:?} {marks:?}");
+        }
+    }
+
+    #[test]
+    fn nights_of_boarders() {
+        use Check::{Evening, Morning, Return};
+        let m = |check, mark, excused| Marked { check, mark, excused };
+        for (marks, is) in [
+            (vec![], None),
+            (vec![m(Morning, Mark::Unexplained, false)], None),
+            (vec![m(Evening, Mark::Present, false)], Some(Night::There)),
+            (vec![m(Evening, Mark::Late, false)], Some(Night::There)),
+            (vec![m(Evening, Mark::Unexplained, false)], Some(Night::Missing)),
+            (vec![m(Evening, Mark::Unexplained, true)], Some(Night::Excused)),
+            (vec![m(Return, Mark::Sick, false)], Some(Night::Excused)),
+            (vec![m(Evening, Mark::Unexplained, false), m(Return, Mark::Present, false)], Some(Night::There)),
+        ] {
+            assert_eq!(night_of(&marks), is, "{marks:?}");
         }
     }
 }

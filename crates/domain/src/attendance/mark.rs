@@ -1,15 +1,23 @@
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::DayKind;
+
 /// 点名结果 (a mark), in the order in which it keeps a child in sight, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
     /// 到
     Present,
+    /// 线上教学日:参加了,家里没有人辅导
+    NoHelper,
     /// 病假
     Sick,
     /// 事假
     Leave,
+    /// 线上教学日:没有设备
+    NoDevice,
+    /// 线上教学日:没有网络
+    NoNetwork,
     /// 迟到
     Late,
     /// 早退
@@ -22,8 +30,28 @@ pub enum Mark {
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Present, Self::Sick, Self::Leave, Self::Late, Self::LeftEarly, Self::Unexplained, Self::SentHome];
+    pub const ALL: [Self; 10] = [
+        Self::Present,
+        Self::NoHelper,
+        Self::Sick,
+        Self::Leave,
+        Self::NoDevice,
+        Self::NoNetwork,
+        Self::Late,
+        Self::LeftEarly,
+        Self::Unexplained,
+        Self::SentHome,
+    ];
+
+    /// Those that a check of a day may give: who lacks device or network is asked where lessons are on line.
+    pub fn offered(day: DayKind) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|m| day == DayKind::Online || !m.lacks_means()).collect()
+    }
+
+    /// 没有设备、网络或辅导: the child cannot well take part in lessons on line, and is to be helped; it is not to blame.
+    pub fn lacks_means(self) -> bool {
+        matches!(self, Self::NoDevice | Self::NoNetwork | Self::NoHelper)
+    }
 
     /// Stable code.
     pub fn code(self) -> &'static str {
@@ -31,6 +59,9 @@ impl Mark {
             Self::Present => "present",
             Self::Sick => "sick",
             Self::Leave => "leave",
+            Self::NoHelper => "no-helper",
+            Self::NoDevice => "no-device",
+            Self::NoNetwork => "no-network",
             Self::Late => "late",
             Self::LeftEarly => "left-early",
             Self::Unexplained => "unexplained",
@@ -40,7 +71,18 @@ impl Mark {
 
     /// As the database keeps it: one byte a pupil counts over a year.
     pub fn number(self) -> i64 {
-        self as i64
+        match self {
+            Self::Present => 0,
+            Self::Sick => 1,
+            Self::Leave => 2,
+            Self::Late => 3,
+            Self::LeftEarly => 4,
+            Self::Unexplained => 5,
+            Self::SentHome => 6,
+            Self::NoDevice => 7,
+            Self::NoNetwork => 8,
+            Self::NoHelper => 9,
+        }
     }
 
     /// By its number.
@@ -59,6 +101,9 @@ impl Mark {
             Self::Present => "到",
             Self::Sick => "病假",
             Self::Leave => "事假",
+            Self::NoHelper => "无人辅导",
+            Self::NoDevice => "无设备",
+            Self::NoNetwork => "无网络",
             Self::Late => "迟到",
             Self::LeftEarly => "早退",
             Self::Unexplained => "未到(原因不明)",
@@ -72,6 +117,9 @@ impl Mark {
             Self::Present => "√",
             Self::Sick => "△",
             Self::Leave => "○",
+            Self::NoHelper => "辅",
+            Self::NoDevice => "设",
+            Self::NoNetwork => "网",
             Self::Late => "迟",
             Self::LeftEarly => "早",
             Self::Unexplained => "×",
@@ -81,7 +129,7 @@ impl Mark {
 
     /// Whether the child was there.
     pub fn was_there(self) -> bool {
-        matches!(self, Self::Present | Self::Late | Self::LeftEarly)
+        matches!(self, Self::Present | Self::NoHelper | Self::Late | Self::LeftEarly)
     }
 
     /// Whether the child was away, and nobody can say why; or sent away by the school itself.
@@ -136,7 +184,7 @@ impl Check {
         }
     }
 
-    /// Whether it tells of school: evenings are boarders' own, and nobody says yet who boards.
+    /// Whether it tells of school; the others tell of a boarder's night.
     pub fn tells_of_school(self) -> bool {
         !matches!(self, Self::Evening | Self::Return)
     }

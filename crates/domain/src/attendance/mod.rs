@@ -7,8 +7,8 @@ mod mark;
 mod register;
 mod warning;
 
-pub use day::{DayState, Marked, day_state, half_of, in_days};
+pub use day::{DayState, Marked, Night, day_state, half_of, in_days, night_of};
 pub use leave::{Approver, LeaveKind, LeaveState, approver_of, covers};
 pub use mark::{Check, Mark, checks_of};
 pub use register::{Disagreement, merge};
-pub use warning::{Change, Episode, Level, Rule, Rules, Standing, episodes, reconcile};
+pub use warning::{Change, Episode, Level, Rule, Rules, Seen, Standing, episodes, reconcile};

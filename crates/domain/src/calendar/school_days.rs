@@ -221,6 +221,12 @@ impl SchoolCalendar {
         kind
     }
 
+    /// 开学第一天: the first school day of a term.
+    pub fn begins_term(&self, day: Date) -> bool {
+        self.day(day).is_school_day()
+            && self.term(day).is_some_and(|t| t.from == day || self.before(day).is_none_or(|b| b < t.from))
+    }
+
     /// Whether a kind of exception holds on a day.
     pub fn is(&self, kind: ExceptionKind, day: Date) -> bool {
         self.exceptions.iter().any(|e| e.kind == kind && e.from <= day && day <= e.to)
@@ -324,6 +330,9 @@ mod tests {
             assert_eq!(c.is_return_evening(d(day)), back, "{day}");
         }
         assert_eq!(c.school_days(d("2023-09-27"), d("2023-10-09")).len(), 5);
+        let begins: Vec<Date> =
+            c.school_days(d("2023-08-25"), d("2024-03-10")).into_iter().filter(|x| c.begins_term(*x)).collect();
+        assert_eq!(begins, [d("2023-09-01"), d("2024-03-01")]);
         // a county that set its terms has no others
         let own = Term { name: "2023 秋季学期".into(), from: d("2023-09-04"), to: d("2024-01-12") };
         let set = SchoolCalendar::new(Workdays::national(), vec![own], Vec::new());

@@ -214,6 +214,8 @@ policy! {
         "控辍保学通行做法", "连续几个上课日原因不明未到校的,发黄色预警";
     red_days: i64, "red-days", "红色预警:连续缺勤(上课日)", "3", Bounds::Number(2, 20), ManageSettings,
         "控辍保学通行做法:三天未到校", "连续几个上课日原因不明未到校的,发红色预警并立案劝返";
+    first_day_days: i64, "first-day-days", "开学未到立案(第几个上课日)", "3", Bounds::Number(1, 10), ManageSettings,
+        "本系统默认:开学第三个上课日仍未到", "开学第一天没到、原因不明的,当天发黄色预警由学校核查;到第几个上课日仍没到的,发红色预警并立案";
     cumulative_days: i64, "cumulative-days", "累计缺勤预警(30 天内天数)", "5", Bounds::Number(2, 20), ManageSettings,
         "本系统默认", "三十天内原因不明缺勤累计几天的,发黄色预警";
     least_rate: i64, "least-rate", "出勤率预警(%)", "85", Bounds::Number(50, 100), ManageSettings,

@@ -19,6 +19,9 @@ pub struct MarkDetail {
     /// 症状
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub symptom: String,
+    /// 去向, of whoever did not come on the first day
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub whereabouts: String,
     /// Who said what, where two disagree.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub other: String,
@@ -27,7 +30,7 @@ pub struct MarkDetail {
 impl MarkDetail {
     /// Whether there is nothing to keep.
     pub fn is_empty(&self) -> bool {
-        self.note.is_empty() && self.symptom.is_empty() && self.other.is_empty()
+        self.note.is_empty() && self.symptom.is_empty() && self.whereabouts.is_empty() && self.other.is_empty()
     }
 }
 
@@ -243,13 +246,7 @@ impl Store {
         let mut out = BTreeMap::new();
         for row in self.all(sql, binds![r.id, version]).await? {
             let child = row.int(0)?;
-            let detail = match row.opt_bytes(3)? {
-                Some(sealed) => {
-                    let plain = self.vault.open(&detail_place(r.id, child), &sealed)?;
-                    serde_json::from_slice(&plain).map_err(|_| StoreError::Damaged)?
-                }
-                None => MarkDetail::default(),
-            };
+            let detail = self.detail_of(r.id, child, row.opt_bytes(3)?)?;
             out.insert(child, MarkRow { mark: mark_of(&row, 1)?, doubtful: row.int(2)? == 1, detail });
         }
         out.retain(|_, m| m.mark != Mark::Present || m.doubtful);
@@ -384,6 +381,72 @@ impl Store {
             last.doubtful += if r.opt_int(4)? == Some(1) { r.int(5)? } else { 0 };
         }
         Ok(out)
+    }
+
+    /// Registers of school checks by day, of the classes of a jurisdiction: day, how many were taken, expected in them.
+    pub async fn taken_by_day(&self, j: &Jurisdiction, from: Date, to: Date) -> Result<Vec<(Date, i64, i64)>> {
+        let mut c = Clause::new();
+        c.inside(j, &[], &["k.path"]);
+        let (from, to) = (c.bind(from), c.bind(to));
+        let sql = format!(
+            "SELECT r.day, COUNT(*), CAST(SUM(l.size) AS BIGINT) FROM register r JOIN roll_class k ON k.id = r.class_id JOIN roll_list l ON l.id = r.list_id{}
+             AND r.day >= {from} AND r.day <= {to} AND r.part NOT IN ({}, {}) GROUP BY r.day ORDER BY r.day",
+            c.sql(),
+            Check::Evening.number(),
+            Check::Return.number()
+        );
+        self.all(&sql, c.values).await?.iter().map(|r| Ok((day_of(r, 0)?, r.int(1)?, r.int(2)?))).collect()
+    }
+
+    /// Marks of school checks by day, of the classes of a jurisdiction: day, mark, how many.
+    pub async fn marked_by_day(&self, j: &Jurisdiction, from: Date, to: Date) -> Result<Vec<(Date, Mark, i64)>> {
+        let mut c = Clause::new();
+        c.inside(j, &[], &["k.path"]);
+        let (from, to) = (c.bind(from), c.bind(to));
+        let sql = format!(
+            "SELECT r.day, m.mark, COUNT(*) FROM register r JOIN roll_class k ON k.id = r.class_id JOIN register_mark m ON m.register_id = r.id{}
+             AND r.day >= {from} AND r.day <= {to} AND r.part NOT IN ({}, {}) AND m.mark <> 0
+             AND m.version = (SELECT MAX(n.version) FROM register_mark n WHERE n.register_id = m.register_id AND n.child_id = m.child_id)
+             GROUP BY r.day, m.mark ORDER BY r.day",
+            c.sql(),
+            Check::Evening.number(),
+            Check::Return.number()
+        );
+        self.all(&sql, c.values).await?.iter().map(|r| Ok((day_of(r, 0)?, mark_of(r, 1)?, r.int(2)?))).collect()
+    }
+
+    /// Whoever was not there at checks of a day, of all classes of a jurisdiction: child, class, check, what.
+    pub async fn marks_on(
+        &self,
+        j: &Jurisdiction,
+        day: Date,
+        check: Option<Check>,
+    ) -> Result<Vec<(i64, String, Check, MarkRow)>> {
+        let mut c = Clause::new();
+        c.equal("r.day", day);
+        if let Some(check) = check {
+            c.equal("r.part", check.number());
+        }
+        c.inside(j, &[], &["k.path"]);
+        let sql = format!(
+            "SELECT m.child_id, k.path, r.part, m.mark, m.doubtful, m.detail, r.id FROM register r JOIN roll_class k ON k.id = r.class_id JOIN register_mark m ON m.register_id = r.id{}
+             AND m.mark <> 0 AND m.version = (SELECT MAX(n.version) FROM register_mark n WHERE n.register_id = m.register_id AND n.child_id = m.child_id)
+             ORDER BY k.path, r.part, m.child_id",
+            c.sql()
+        );
+        let mut out = Vec::new();
+        for r in self.all(&sql, c.values).await? {
+            let (child, register) = (r.int(0)?, r.int(6)?);
+            let detail = self.detail_of(register, child, r.opt_bytes(5)?)?;
+            out.push((child, r.text(1)?, check_of(&r, 2)?, MarkRow { mark: mark_of(&r, 3)?, doubtful: r.int(4)? == 1, detail }));
+        }
+        Ok(out)
+    }
+
+    fn detail_of(&self, register: i64, child: i64, sealed: Option<Vec<u8>>) -> Result<MarkDetail> {
+        let Some(sealed) = sealed else { return Ok(MarkDetail::default()) };
+        let plain = self.vault.open(&detail_place(register, child), &sealed)?;
+        serde_json::from_slice(&plain).map_err(|_| StoreError::Damaged)
     }
 
     /// Of these children those whose file says that they have dropped out: nobody expects them in class.

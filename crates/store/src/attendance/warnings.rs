@@ -121,12 +121,12 @@ fn warning(r: &Row) -> Result<Warning> {
 /// Code of the fact that closed a warning: what adds up over many days lapses.
 fn fact(e: &Episode) -> Option<&'static str> {
     let (_, state) = e.closed?;
-    Some(match (e.rule, state) {
-        (_, DayState::OffList) => "off-list",
-        (Rule::Consecutive | Rule::SentHome, DayState::Excused) => "excused",
-        (Rule::Consecutive | Rule::SentHome, DayState::HalfAbsent) => "half-absent",
-        (Rule::Consecutive | Rule::SentHome, _) => "present",
-        _ => "lapsed",
+    Some(match state {
+        DayState::OffList => "off-list",
+        _ if !e.rule.ends_when_seen() => "lapsed",
+        DayState::Excused => "excused",
+        DayState::HalfAbsent => "half-absent",
+        _ => "present",
     })
 }
 
@@ -302,11 +302,8 @@ impl Tx {
     /// Of two who assess a child at once one waits, and sees what the other has done: whether a warning stands already that this one would double.
     pub async fn warning_stands(&mut self, child: i64, e: &Episode) -> Result<bool> {
         self.run("UPDATE child SET verdict = verdict WHERE id = $1", binds![child]).await?;
-        let overlap = if e.rule == Rule::Consecutive {
-            "first_day <= $4 AND last_day >= $3"
-        } else {
-            "first_day = $3 AND last_day >= $3 AND $4 >= $3"
-        };
+        let overlap =
+            if e.rule.is_run() { "first_day <= $4 AND last_day >= $3" } else { "first_day = $3 AND last_day >= $3 AND $4 >= $3" };
         let sql =
             format!("SELECT 1 FROM warning WHERE child_id = $1 AND rule = $2 AND state <> 'withdrawn' AND {overlap} LIMIT 1");
         Ok(self.one(&sql, binds![child, e.rule.code(), e.first, e.last]).await?.is_some())

@@ -13,7 +13,7 @@ use crate::ground::error::{Result, StoreError};
 use crate::{EnvelopeReader, EnvelopeWriter, Row, Store, Value, binds};
 
 /// All tables, those first to which others refer.
-const TABLES: [&str; 61] = [
+const TABLES: [&str; 65] = [
     "account",
     "account_request",
     "account_notice",
@@ -67,6 +67,10 @@ const TABLES: [&str; 61] = [
     "warning",
     "contact_warning",
     "watch",
+    "boarder",
+    "newcomer",
+    "roll_duty",
+    "learning_record",
     "offline_key",
     "offline_device",
     "offline_record",

@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (9, include_str!("../../migrations/0009_case.sql")),
     (10, include_str!("../../migrations/0010_offline.sql")),
     (11, include_str!("../../migrations/0011_attendance.sql")),
+    (12, include_str!("../../migrations/0012_school_days.sql")),
 ];
 
 /// Any number that nothing else locks.

@@ -25,6 +25,7 @@ pub enum OnRelocation {
 
 /// Table, column, what a merge does.
 const CHILDREN: &[(&str, &str, OnMerge)] = &[
+    ("boarder", "child_id", OnMerge::Follow),
     ("case_file", "child_id", OnMerge::Follow),
     ("case_file", "origin_child_id", OnMerge::Stay),
     ("child", "merged_into", OnMerge::Stay),
@@ -40,6 +41,7 @@ const CHILDREN: &[(&str, &str, OnMerge)] = &[
     ("finding", "child_id", OnMerge::Follow),
     ("leave_of_absence", "child_id", OnMerge::Follow),
     ("ledger_entry", "child_id", OnMerge::Stay),
+    ("newcomer", "child_id", OnMerge::Follow),
     ("register_mark", "child_id", OnMerge::Stay),
     ("review_pair", "left_child", OnMerge::Follow),
     ("review_pair", "right_child", OnMerge::Follow),
@@ -53,6 +55,7 @@ const CHILDREN: &[(&str, &str, OnMerge)] = &[
 const PLACES: &[(&str, &str, OnRelocation)] = &[
     ("audit", "place_path", OnRelocation::Stay),
     ("batch", "scope_path", OnRelocation::Stay),
+    ("boarder", "class_path", OnRelocation::Follow),
     ("case_ask", "target_path", OnRelocation::Follow),
     ("case_ask", "unit_path", OnRelocation::Follow),
     ("case_file", "asking_path", OnRelocation::Follow),
@@ -76,12 +79,15 @@ const PLACES: &[(&str, &str, OnRelocation)] = &[
     ("establishment", "unit_path", OnRelocation::Follow),
     ("event", "unit_path", OnRelocation::Stay),
     ("heading", "scope_path", OnRelocation::Stay),
+    ("learning_record", "class_path", OnRelocation::Follow),
     ("leave_of_absence", "class_path", OnRelocation::Follow),
+    ("newcomer", "class_path", OnRelocation::Follow),
     ("offline_record", "place_path", OnRelocation::Stay),
     ("place", "path", OnRelocation::Own),
     ("place", "town_path", OnRelocation::Own),
     ("role_grant", "path", OnRelocation::Own),
     ("roll_class", "path", OnRelocation::Follow),
+    ("roll_duty", "class_path", OnRelocation::Follow),
     ("roll_over", "scope_path", OnRelocation::Stay),
     ("run", "scope_path", OnRelocation::Stay),
     ("day_exception", "scope_path", OnRelocation::Follow),

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use baoxue_domain::access::{Deed, Jurisdiction, Role};
 use baoxue_domain::attendance::{
-    Change, Check, DayState, Episode, Level, Mark, Marked, Rule, Rules, covers, day_state, episodes, half_of, in_days, reconcile,
+    Change, Check, DayState, Episode, Level, Mark, Marked, Night, Rule, Rules, Seen, covers, day_state, episodes, half_of,
+    in_days, night_of, reconcile,
 };
 use baoxue_domain::calendar::{SchoolCalendar, Workdays};
 use baoxue_domain::place::PlacePath;
@@ -39,6 +40,7 @@ pub fn rules_of(p: &Policy) -> Rules {
     Rules {
         yellow_days: n(p.yellow_days),
         red_days: n(p.red_days.max(p.yellow_days)),
+        first_day_days: n(p.first_day_days),
         cumulative_days: n(p.cumulative_days),
         least_rate: n(p.least_rate),
     }
@@ -46,10 +48,10 @@ pub fn rules_of(p: &Policy) -> Rules {
 
 /// Who was assessed today after the time of a check, in this process: not each minute anew.
 #[derive(Clone, Default)]
-pub struct SeenToday(Arc<Mutex<Seen>>);
+pub struct SeenToday(Arc<Mutex<DaySeen>>);
 
 /// The day, and child and check.
-type Seen = (Option<Date>, FxHashSet<(i64, i64)>);
+type DaySeen = (Option<Date>, FxHashSet<(i64, i64)>);
 
 impl SeenToday {
     /// Whether this is the first time today.
@@ -63,7 +65,7 @@ impl SeenToday {
 }
 
 /// What is known of children who are assessed together.
-struct Known {
+pub(super) struct Known {
     registers: FxHashMap<String, Vec<Register>>,
     lists: FxHashMap<i64, Vec<i64>>,
     marks: FxHashMap<i64, Vec<(Date, Check, Mark)>>,
@@ -72,12 +74,14 @@ struct Known {
     /// Numbers under which a child was known.
     former: FxHashMap<i64, Vec<i64>>,
     leaves: FxHashMap<i64, Vec<Leave>>,
+    /// From when to when a child boards.
+    boards: FxHashMap<i64, Vec<(Date, Option<Date>)>>,
     warnings: FxHashMap<i64, Vec<Warning>>,
 }
 
 impl Known {
-    /// Days of a child, in order, as far as anything is known of them.
-    fn days(&self, child: i64, class: &str, calendar: &SchoolCalendar) -> Vec<(Date, DayState)> {
+    /// Marks of a child by day and check, whoever was there included; and the days on which its class took the roll without it.
+    pub(super) fn marks(&self, child: i64, class: &str) -> (BTreeMap<Date, BTreeMap<Check, Mark>>, BTreeSet<Date>) {
         let mut by_day: BTreeMap<Date, BTreeMap<Check, Mark>> = BTreeMap::new();
         let former = self.former.get(&child);
         let is = |id: &i64| *id == child || former.is_some_and(|f| f.contains(id));
@@ -85,25 +89,40 @@ impl Known {
         for r in self.classes.get(&child).into_iter().flatten().filter_map(|c| self.registers.get(c)).flatten() {
             if self.lists.get(&r.list).is_some_and(|l| l.iter().any(is)) {
                 by_day.entry(r.day).or_default().insert(r.check, Mark::Present);
-            } else if r.class == class {
+            } else if r.class == class && r.check.tells_of_school() {
                 off_list.insert(r.day);
             }
         }
         for (day, check, mark) in self.marks.get(&child).into_iter().flatten() {
             by_day.entry(*day).or_default().insert(*check, *mark);
         }
+        (by_day, off_list)
+    }
+
+    /// Days and evenings of a child, in order, as far as anything is known of them.
+    pub(super) fn seen(&self, child: i64, class: &str, calendar: &SchoolCalendar) -> Seen {
+        let (by_day, off_list) = self.marks(child, class);
         let leaves = self.leaves.get(&child);
         let excused = |day: Date, check: Check| leaves.into_iter().flatten().any(|l| covers(l.from, l.to, day, half_of(check)));
-        let state = |(day, checks): (Date, BTreeMap<Check, Mark>)| {
+        let boards = |day: Date| {
+            let mut spans = self.boards.get(&child).into_iter().flatten();
+            spans.any(|(from, to)| *from <= day && to.is_none_or(|t| day < t))
+        };
+        let mut out: BTreeMap<Date, DayState> = BTreeMap::new();
+        let mut nights: Vec<(Date, Night)> = Vec::new();
+        for (day, checks) in by_day {
             let marks: Vec<Marked> =
                 checks.into_iter().map(|(check, mark)| Marked { check, mark, excused: excused(day, check) }).collect();
-            (day, day_state(calendar.day(day), &marks))
-        };
-        let mut out: BTreeMap<Date, DayState> = by_day.into_iter().map(state).collect();
+            // an evening roll alone says nothing of school
+            if marks.iter().any(|m| m.check.tells_of_school()) {
+                out.insert(day, day_state(calendar.day(day), &marks));
+            }
+            nights.extend(night_of(&marks).filter(|_| boards(day)).map(|n| (day, n)));
+        }
         for day in off_list {
             out.entry(day).or_insert(DayState::OffList);
         }
-        out.into_iter().collect()
+        Seen { days: out.into_iter().collect(), nights, together: BTreeSet::new() }
     }
 }
 
@@ -115,7 +134,7 @@ impl Office {
         let Some(path) = PlacePath::parse(class) else { return Ok(Vec::new()) };
         let calendar = self.calendars().await?.of(&path);
         let known = self.known_of(&[child], &classes, since).await?;
-        let mut said: BTreeMap<Date, DayState> = known.days(child, class, &calendar).into_iter().collect();
+        let mut said: BTreeMap<Date, DayState> = known.seen(child, class, &calendar).days.into_iter().collect();
         if let Some(first) = said.keys().next().copied() {
             for day in calendar.school_days(first, self.clock.today()) {
                 said.entry(day).or_insert(DayState::Unmarked);
@@ -124,7 +143,7 @@ impl Office {
         Ok(said.into_iter().filter(|d| !matches!(d.1, DayState::NoSchool | DayState::OffList)).collect())
     }
 
-    async fn known_of(&self, children: &[i64], classes: &FxHashMap<i64, String>, since: Date) -> Result<Known> {
+    pub(super) async fn known_of(&self, children: &[i64], classes: &FxHashMap<i64, String>, since: Date) -> Result<Known> {
         let today = self.clock.today();
         let mut of: FxHashMap<i64, BTreeSet<String>> = classes.iter().map(|(c, p)| (*c, BTreeSet::from([p.clone()]))).collect();
         let mut marks: FxHashMap<i64, Vec<_>> = FxHashMap::default();
@@ -150,7 +169,11 @@ impl Office {
         for w in self.store.warnings_of(children, since).await? {
             warnings.entry(w.child).or_default().push(w);
         }
-        Ok(Known { registers, lists, marks, classes: of, former, leaves, warnings })
+        let mut boards: FxHashMap<i64, Vec<_>> = FxHashMap::default();
+        for (child, from, to) in self.store.boarding_of(children).await? {
+            boards.entry(child).or_default().push((from, to));
+        }
+        Ok(Known { registers, lists, marks, classes: of, former, leaves, boards, warnings })
     }
 
     /// Children of a class, and those of its list, of whom a warning is open or tells of days that may be corrected.
@@ -215,7 +238,11 @@ impl Office {
         let calendars = self.calendars().await?;
         let known_since = self.clock.today().saturating_sub(KNOWN_DAYS.days());
         let mut made: FxHashMap<String, (SchoolCalendar, Policy)> = FxHashMap::default();
-        for some in children.chunks(AT_ONCE) {
+        // what one child's days are says something of whoever lives with it
+        let mut all: BTreeSet<i64> = children.iter().copied().collect();
+        all.extend(self.store.living_together(children).await?.into_values().flatten());
+        let all: Vec<i64> = all.into_iter().collect();
+        for some in all.chunks(AT_ONCE) {
             let mut waiting: Vec<i64> = some.to_vec();
             // of two who assess a child at once one is first, and the other one looks again
             for _ in 0..TRIES {
@@ -242,6 +269,7 @@ impl Office {
         let first = warned.iter().filter(|w| w.is_open()).map(|w| w.days.0).min();
         let since = first.map_or(known_since, |f| f.min(known_since));
         let known = self.known_of(some, &classes, since).await?;
+        let mut together = self.missing_together(some, &classes, (&known, since), (calendars, made)).await?;
         let mut again = Vec::new();
         for child in some {
             let standing: Vec<Warning> = known.warnings.get(child).cloned().unwrap_or_default();
@@ -252,18 +280,17 @@ impl Office {
                 }
                 continue;
             };
-            if !made.contains_key(class) {
-                let policy = self.policy(path.county().as_ref()).await?;
-                made.insert(class.clone(), (calendars.of(&path), policy));
-            }
+            self.know_class(class, calendars, made).await?;
             let Some((calendar, policy)) = made.get(class) else { continue };
             for w in standing.iter().filter(|w| w.is_open() && w.class != *class) {
                 let mut tx = self.store.begin().await?;
                 tx.move_warning(w, class).await?;
                 tx.commit_untold("the child's class tells").await?;
             }
-            let days = self.without_grace(known.days(*child, class, calendar), &known, *child, policy);
-            let all = episodes(&days, calendar, &rules_of(policy));
+            let mut seen = known.seen(*child, class, calendar);
+            seen.days = self.without_grace(seen.days, &known, *child, policy);
+            seen.together = together.remove(child).unwrap_or_default();
+            let all = episodes(&seen, calendar, &rules_of(policy));
             let stands: Vec<_> = standing.iter().map(Warning::standing).collect();
             for change in reconcile(&stands, &all, since) {
                 if !self.change(*child, &path, &standing, change, policy).await? {
@@ -273,6 +300,54 @@ impl Office {
             }
         }
         Ok(again)
+    }
+
+    /// What holds for a class, read once.
+    async fn know_class(
+        &self,
+        class: &str,
+        calendars: &Calendars,
+        made: &mut FxHashMap<String, (SchoolCalendar, Policy)>,
+    ) -> Result<()> {
+        if let (false, Some(path)) = (made.contains_key(class), PlacePath::parse(class)) {
+            let policy = self.policy(path.county().as_ref()).await?;
+            made.insert(class.to_owned(), (calendars.of(&path), policy));
+        }
+        Ok(())
+    }
+
+    /// Days on which somebody of a child's household was missing a whole day, of children who were missing themselves.
+    async fn missing_together(
+        &self,
+        some: &[i64],
+        classes: &FxHashMap<i64, String>,
+        (known, since): (&Known, Date),
+        (calendars, made): (&Calendars, &mut FxHashMap<String, (SchoolCalendar, Policy)>),
+    ) -> Result<BTreeMap<i64, BTreeSet<Date>>> {
+        let missed: Vec<i64> = some
+            .iter()
+            .copied()
+            .filter(|c| known.marks.get(c).is_some_and(|all| all.iter().any(|m| m.2.is_unexplained())))
+            .collect();
+        let families = self.store.living_together(&missed).await?;
+        let others: Vec<i64> = families.values().flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        if others.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut of = self.store.classes_of_children(&others).await?;
+        of.extend(others.iter().filter_map(|c| Some((*c, classes.get(c)?.clone()))));
+        let theirs = self.known_of(&others, &of, since).await?;
+        let mut days: BTreeMap<i64, BTreeSet<Date>> = BTreeMap::new();
+        for other in &others {
+            let Some(class) = of.get(other) else { continue };
+            self.know_class(class, calendars, made).await?;
+            let Some((calendar, policy)) = made.get(class) else { continue };
+            let all = self.without_grace(theirs.seen(*other, class, calendar).days, &theirs, *other, policy);
+            let whole = |d: &&(Date, DayState)| matches!(d.1, DayState::Absent | DayState::SentHome);
+            days.insert(*other, all.iter().filter(whole).map(|d| d.0).collect());
+        }
+        let of_family = |others: BTreeSet<i64>| others.iter().filter_map(|o| days.get(o)).flatten().copied().collect();
+        Ok(families.into_iter().map(|(child, others)| (child, of_family(others))).collect())
     }
 
     /// A warning of a child who is in no class any more.
@@ -369,17 +444,17 @@ impl Office {
         let subject = Subject::Warning(id);
         let days = in_days(e.halves);
         let what = match e.rule {
-            Rule::Consecutive => format!("连续缺勤:{} 起 {days}", e.first),
-            Rule::SentHome => format!("被学校停课、劝回:{} 起 {days}", e.first),
+            Rule::Night => format!("寄宿生夜间未归:{} 起 {} 晚", e.first, e.halves / 2),
+            rule if rule.ends_when_seen() => format!("{}:{} 起 {days}", rule.label(), e.first),
             rule => format!("{}:到 {} 为止 {days}", rule.label(), e.last),
         };
         if let Some((day, state)) = e.closed {
-            let how = match (e.rule, state) {
-                (_, DayState::OffList) => "不在应到名单",
-                (Rule::Consecutive | Rule::SentHome, DayState::Excused) => "已请假",
-                (Rule::Consecutive | Rule::SentHome, DayState::HalfAbsent) => "当天到校(缺半天)",
-                (Rule::Consecutive | Rule::SentHome, _) => "孩子已到校",
-                _ => "不再达到条件",
+            let how = match state {
+                DayState::OffList => "不在应到名单",
+                _ if !e.rule.ends_when_seen() => "不再达到条件",
+                DayState::Excused => "已请假",
+                DayState::HalfAbsent => "当天到校(缺半天)",
+                _ => "孩子已到校",
             };
             if before.is_some_and(|w| !w.is_open()) {
                 // it was over before: only its days are told better now

@@ -29,6 +29,16 @@ const TRIES: usize = 6;
 pub const SYMPTOMS: [(&str, &str); 6] =
     [("fever", "发热"), ("rash", "皮疹"), ("diarrhoea", "腹泻"), ("vomiting", "呕吐"), ("jaundice", "黄疸"), ("other", "其他")];
 
+/// 去向, of whoever did not come on the first day of a term. 开学第一天返校情况统计表
+pub const WHEREABOUTS: [(&str, &str); 6] = [
+    ("transferring", "转学在办"),
+    ("late-back", "延期返程"),
+    ("suspending", "休学在办"),
+    ("lost", "联系不上"),
+    ("unwilling", "不愿来"),
+    ("other", "其他"),
+];
+
 /// 应到 (who is expected), and who is not, with the reason.
 pub struct ClassList {
     pub path: PlacePath,
@@ -83,7 +93,14 @@ fn digest_of_key(key: &str, digest: &str) -> String {
 
 /// Of what was said: sent again it is the same, or something else.
 fn digest_of(t: &Taking<'_>) -> String {
-    let marks: Vec<String> = t.marks.iter().map(|(c, (m, d))| format!("{c}:{}:{}:{}", m.code(), d.note, d.symptom)).collect();
+    let marks: Vec<String> = t
+        .marks
+        .iter()
+        .map(|(c, (m, d))| match d.whereabouts.as_str() {
+            "" => format!("{c}:{}:{}:{}", m.code(), d.note, d.symptom),
+            w => format!("{c}:{}:{}:{}:{w}", m.code(), d.note, d.symptom),
+        })
+        .collect();
     let said = format!("{}|{}|{}|{}", t.class, t.day, t.check, marks.join(";"));
     Sha256::digest(said.as_bytes()).iter().take(16).map(|b| format!("{b:02x}")).collect()
 }
@@ -93,7 +110,7 @@ pub fn checks_on(calendar: &SchoolCalendar, day: Date, asked: i64) -> Vec<Check>
     let kind = calendar.day(day);
     let mut out = Vec::new();
     if kind.is_school_day() {
-        if calendar.term(day).is_some_and(|t| t.from == day || calendar.before(day).is_none_or(|b| b < t.from)) {
+        if calendar.begins_term(day) {
             out.push(Check::FirstDay);
         }
         let half = |c: &&Check| match kind {
@@ -115,6 +132,11 @@ pub fn checks_on(calendar: &SchoolCalendar, day: Date, asked: i64) -> Vec<Check>
     out
 }
 
+/// Whether a child of a verdict is expected in its class.
+pub(super) fn is_expected(verdict: &str) -> bool {
+    not_expected(verdict, false).is_none()
+}
+
 /// Why a child of a class's registers is not expected there; nothing where it is.
 fn not_expected(verdict: &str, away: bool) -> Option<&'static str> {
     match VerdictKind::find(verdict) {
@@ -126,10 +148,36 @@ fn not_expected(verdict: &str, away: bool) -> Option<&'static str> {
 }
 
 impl Office {
-    /// Numbers of those who are expected in a class, as of now.
-    async fn expected_in(&self, class: &PlacePath) -> Result<BTreeSet<i64>> {
+    /// Numbers of those who are expected in a class at a check, as of now: in the evening boarders, as far as it is known who boards.
+    async fn expected_in(&self, class: &PlacePath, (day, check): (Date, Check)) -> Result<BTreeSet<i64>> {
         let found = self.store.class_members(class.as_str()).await?;
-        Ok(found.into_iter().filter(|(_, verdict, away)| not_expected(verdict, *away).is_none()).map(|m| m.0).collect())
+        let all: BTreeSet<i64> =
+            found.into_iter().filter(|(_, verdict, away)| not_expected(verdict, *away).is_none()).map(|m| m.0).collect();
+        if check.tells_of_school() {
+            return Ok(all);
+        }
+        let boarders = self.store.boarders_among(&all.iter().copied().collect::<Vec<_>>(), day).await?;
+        Ok(if boarders.is_empty() { all } else { boarders })
+    }
+
+    /// The list of a class at a check; whether it is of boarders alone.
+    pub async fn check_list(
+        &self,
+        class: &PlacePath,
+        j: &Jurisdiction,
+        (day, check): (Date, Check),
+    ) -> Result<(ClassList, bool)> {
+        let mut list = self.class_list(class, j).await?;
+        if check.tells_of_school() {
+            return Ok((list, false));
+        }
+        let ids: Vec<i64> = list.expected.iter().map(|c| c.id).collect();
+        let boarders = self.store.boarders_among(&ids, day).await?;
+        if boarders.is_empty() {
+            return Ok((list, false));
+        }
+        list.expected.retain(|c| boarders.contains(&c.id));
+        Ok((list, true))
     }
 
     /// Classes of which one takes or sees the roll, by school, in the order in which people read them.
@@ -218,8 +266,11 @@ impl Office {
             if !d.symptom.is_empty() && !SYMPTOMS.iter().any(|s| s.0 == d.symptom) {
                 return Err(OfficeError::field("symptom", "请从列表中选择症状"));
             }
+            if !d.whereabouts.is_empty() && !WHEREABOUTS.iter().any(|w| w.0 == d.whereabouts) {
+                return Err(OfficeError::field("whereabouts", "请从列表中选择去向"));
+            }
         }
-        let expected = self.expected_in(&class).await?;
+        let expected = self.expected_in(&class, (day, check)).await?;
         let mut again = again.is_some();
         for _ in 0..TRIES {
             if let Some(taken) = self.write_roll(actor, (&class, &expected), t, (day, check), &digest, again).await? {

@@ -3,13 +3,14 @@
 
 use baoxue_domain::access::{Action, Actor, Deed, Jurisdiction};
 use baoxue_domain::attendance::{LeaveKind, Mark};
-use baoxue_domain::calendar::{Half, time_left};
+use baoxue_domain::calendar::{DayKind, Half, time_left};
 use baoxue_domain::case::{CaseState, Code, ContactKind, Signed, codes};
 use baoxue_store::{CaseFile, CaseFilter, CaseOrder, ChildRow, Leave, Whose};
 use jiff::ToSpan;
+use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::app::attendance::roll::{SYMPTOMS, checks_on, class_name};
+use crate::app::attendance::roll::{SYMPTOMS, WHEREABOUTS, checks_on, class_name};
 use crate::app::case::contact::SIGNERS;
 use crate::app::case::rules::{Relation, of_newest_return, thresholds};
 use crate::app::case::work::{EARLY_DAYS, next_step};
@@ -69,6 +70,11 @@ pub struct OfflineRegister {
     pub version: i64,
     /// Whoever was not there.
     pub marks: Vec<(i64, &'static str)>,
+    /// Lessons are on line that day: a mark may be that a child lacks the means.
+    pub online: bool,
+    /// In the evening: those who board, as far as that is known; else everybody of the class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only: Option<Vec<i64>>,
 }
 
 /// A class on a phone.
@@ -91,6 +97,9 @@ pub struct Choices {
     pub signers: Vec<(&'static str, &'static str)>,
     pub marks: Vec<(&'static str, &'static str)>,
     pub symptoms: Vec<(&'static str, &'static str)>,
+    pub whereabouts: Vec<(&'static str, &'static str)>,
+    /// Codes of marks of days on line.
+    pub online_marks: Vec<&'static str>,
 }
 
 /// Everything that a phone keeps to read.
@@ -157,6 +166,8 @@ impl Office {
                 signers: SIGNERS.to_vec(),
                 marks: Mark::ALL.into_iter().map(|m| (m.code(), m.label())).collect(),
                 symptoms: SYMPTOMS.to_vec(),
+                whereabouts: WHEREABOUTS.to_vec(),
+                online_marks: Mark::ALL.into_iter().filter(|m| m.lacks_means()).map(Mark::code).collect(),
             },
             held: self.store.held_count(actor.account).await?,
         })
@@ -176,10 +187,13 @@ impl Office {
             let watched = self.store.watched(&ids).await?;
             let asked = self.policy(class.county().as_ref()).await?.roll_checks;
             let calendar = calendars.of(&class);
+            let boards = self.store.boarding_of(&ids).await?;
             let mut registers = Vec::new();
             // yesterday's that is missing, today's, and those of a week without signal
             for n in -1..AHEAD_DAYS {
                 let day = today.saturating_add(n.days());
+                let on = |b: &&(i64, Date, Option<Date>)| b.1 <= day && b.2.is_none_or(|t| day < t);
+                let boarders: Vec<i64> = boards.iter().filter(on).map(|b| b.0).collect();
                 for check in checks_on(&calendar, day, asked) {
                     let standing = if n <= 0 { self.store.register(class.as_str(), day, check).await? } else { None };
                     let marks = match &standing {
@@ -195,6 +209,8 @@ impl Office {
                         label: check.label(),
                         version,
                         marks,
+                        online: calendar.day(day) == DayKind::Online,
+                        only: (!check.tells_of_school() && !boarders.is_empty()).then(|| boarders.clone()),
                     });
                 }
             }

@@ -81,6 +81,9 @@ pub struct RegisterBody {
     /// Whoever was not there: number, mark, note, symptom.
     #[serde(default)]
     pub marks: Vec<(i64, String, String, String)>,
+    /// 去向, on the first day of a term: number, code.
+    #[serde(default)]
+    pub whereabouts: Vec<(i64, String)>,
     /// Epoch milliseconds by the phone's clock.
     #[serde(default)]
     pub made_at: i64,
@@ -114,7 +117,7 @@ impl Body {
             CHECK => Ok(Self::Check(serde_json::from_slice(text).map_err(|_| unreadable())?)),
             REGISTER => {
                 let body: RegisterBody = serde_json::from_slice(text).map_err(|_| unreadable())?;
-                let few = body.marks.len() <= MAX_MARKS && body.class.len() <= MAX_PATH;
+                let few = body.marks.len() <= MAX_MARKS && body.whereabouts.len() <= MAX_MARKS && body.class.len() <= MAX_PATH;
                 if few { Ok(Self::Register(body)) } else { Err(unreadable()) }
             }
             _ => Err(unreadable()),
@@ -322,7 +325,9 @@ impl Office {
         let mut marks = std::collections::BTreeMap::new();
         for (child, mark, note, symptom) in &b.marks {
             let mark = Mark::find(mark).ok_or_else(unreadable)?;
-            marks.insert(*child, (mark, MarkDetail { note: note.clone(), symptom: symptom.clone(), ..MarkDetail::default() }));
+            let whereabouts = b.whereabouts.iter().find(|w| w.0 == *child).map(|w| w.1.clone()).unwrap_or_default();
+            let detail = MarkDetail { note: note.clone(), symptom: symptom.clone(), whereabouts, ..MarkDetail::default() };
+            marks.insert(*child, (mark, detail));
         }
         let t = Taking {
             class: &b.class,

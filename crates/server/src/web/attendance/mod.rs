@@ -1,8 +1,12 @@
 //! 考勤预警 (attendance): the roll of a class, a day of many, a month of one, leave, warnings, the calendar.
 
 pub mod calendar;
+pub mod class;
 pub mod day;
+pub mod first_day;
+pub mod heat;
 pub mod leaves;
+pub mod online;
 pub mod roll;
 pub mod warnings;
 

@@ -9,13 +9,14 @@ use axum::response::Response;
 use baoxue_domain::access::Action;
 use baoxue_domain::attendance::{Check, Mark, covers, half_of};
 use baoxue_domain::place::PlacePath;
-use baoxue_store::{MarkDetail, random};
+use baoxue_store::{Duty, MarkDetail, random};
 use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::class_name;
+use crate::app::attendance::class::on_duty;
 use crate::app::attendance::overview::ClassDay;
-use crate::app::attendance::roll::{LATE_DAYS, MAX_CLASSES, SYMPTOMS, Taking, checks_on};
+use crate::app::attendance::roll::{LATE_DAYS, MAX_CLASSES, SYMPTOMS, Taking, WHEREABOUTS, checks_on};
 use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
@@ -31,6 +32,8 @@ struct Line {
     says: String,
     taken: bool,
     late: bool,
+    /// 值班: who takes it, where that was arranged; whether it is oneself.
+    duty: Option<(String, bool)>,
 }
 
 /// A school's classes, where somebody has those of several.
@@ -70,7 +73,7 @@ fn address(class: &str, day: Date, check: Check) -> String {
     format!("/roll/register?class={}&day={day}&check={}", url_part(class), check.code())
 }
 
-fn line(d: &ClassDay, day: Date) -> Line {
+fn line(d: &ClassDay, day: Date, duties: &[Duty], own: i64) -> Line {
     let says = match &d.count {
         None if d.late => "还没有点名".to_owned(),
         None => "待点名".to_owned(),
@@ -94,6 +97,7 @@ fn line(d: &ClassDay, day: Date) -> Line {
         says,
         taken: d.count.is_some(),
         late: d.late,
+        duty: on_duty(duties, d.class.as_str(), d.check, day).map(|x| (x.name.clone(), x.account == own)),
     }
 }
 
@@ -107,13 +111,15 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<RollQue
     };
     let left = all.len().saturating_sub(MAX_CLASSES);
     let mut schools: Vec<(String, School)> = Vec::new();
+    let mut duties: BTreeMap<String, Vec<Duty>> = BTreeMap::new();
     for d in all.iter().take(MAX_CLASSES) {
         let school = d.class.school().to_string();
         if schools.last().is_none_or(|s| s.0 != school) {
+            duties.insert(school.clone(), app.office.store.duties(&school).await?);
             schools.push((school, School { name: String::new(), lines: Vec::new() }));
         }
         if let Some(s) = schools.last_mut() {
-            s.1.lines.push(line(d, day));
+            s.1.lines.push(line(d, day, duties.get(&s.0).map_or(&[][..], Vec::as_slice), signed.actor.account));
         }
     }
     let paths: Vec<&str> = schools.iter().map(|s| s.0.as_str()).collect();
@@ -143,6 +149,7 @@ struct Pupil {
     other: String,
     note: String,
     symptom: String,
+    whereabouts: String,
     watched: bool,
     leave: String,
 }
@@ -166,6 +173,11 @@ struct RegisterPage {
     others: Vec<(String, &'static str)>,
     marks: Vec<(&'static str, &'static str)>,
     symptoms: [(&'static str, &'static str); 6],
+    /// On the first day of a term: where those are who did not come.
+    whereabouts: Vec<(&'static str, &'static str)>,
+    /// In the evening: only boarders are expected, or it is not known who boards.
+    boarders: Option<bool>,
+    first_day: bool,
     /// Version, who, when.
     versions: Vec<(i64, String, String)>,
     size: String,
@@ -199,7 +211,7 @@ pub async fn register(Visit { app, signed, headers }: Visit, Query(q): Query<Reg
     if standing.is_some() && !checks.contains(&check) {
         checks.push(check);
     }
-    let list = office.class_list(&class, &j).await?;
+    let (list, of_boarders) = office.check_list(&class, &j, (day, check)).await?;
     let ids: Vec<i64> = list.expected.iter().map(|c| c.id).collect();
     let watched = office.store.watched(&ids).await?;
     let leaves = office.store.granted_leaves(&ids, day).await?;
@@ -239,6 +251,7 @@ pub async fn register(Visit { app, signed, headers }: Visit, Query(q): Query<Reg
             other: row.map(|m| m.detail.other.clone()).unwrap_or_default(),
             note: row.map(|m| m.detail.note.clone()).unwrap_or_default(),
             symptom: row.map(|m| m.detail.symptom.clone()).unwrap_or_default(),
+            whereabouts: row.map(|m| m.detail.whereabouts.clone()).unwrap_or_default(),
             watched: watched.iter().any(|w| w.child == c.id),
             leave: leave.map(|l| format!("{} 至 {}", l.kind.label(), l.to.0)).unwrap_or_default(),
         }
@@ -256,8 +269,11 @@ pub async fn register(Visit { app, signed, headers }: Visit, Query(q): Query<Reg
         key: new_key()?,
         pupils: list.expected.iter().map(pupil).collect(),
         others: list.others.iter().map(|(c, r)| (c.profile.name.clone(), *r)).collect(),
-        marks: Mark::ALL.into_iter().map(|m| (m.code(), m.label())).collect(),
+        marks: Mark::offered(calendar.day(day)).into_iter().map(|m| (m.code(), m.label())).collect(),
         symptoms: SYMPTOMS,
+        whereabouts: if check == Check::FirstDay { WHEREABOUTS.to_vec() } else { Vec::new() },
+        boarders: (!check.tells_of_school()).then_some(of_boarders),
+        first_day: check == Check::FirstDay,
         versions: versions.into_iter().map(|(v, by, at)| (v, by, when(at))).collect(),
         size: number(list.expected.len() as i64),
         month: format!("/attendance/month?class={}&month={:04}-{:02}", url_part(class.as_str()), day.year(), day.month()),
@@ -279,6 +295,7 @@ pub async fn take(Visit { app, signed, .. }: Visit, Form(form): Form<Vec<(String
             "mark" => entry.0 = Mark::find(value).ok_or_else(|| OfficeError::Input("请从列表中选择点名结果".into()))?,
             "note" => value.trim().clone_into(&mut entry.1.note),
             "symptom" => value.clone_into(&mut entry.1.symptom),
+            "whereabouts" => value.clone_into(&mut entry.1.whereabouts),
             _ => {}
         }
     }

@@ -88,7 +88,8 @@ fn colour(l: Level) -> &'static str {
 fn days_of(w: &Warning) -> String {
     let n = in_days(u32::try_from(w.halves).unwrap_or(0));
     match w.rule {
-        Rule::Consecutive | Rule::SentHome => format!("{} 起 {n}", w.days.0),
+        Rule::Night => format!("{} 起 {} 晚", w.days.0, w.halves / 2),
+        rule if rule.ends_when_seen() => format!("{} 起 {n}", w.days.0),
         _ => format!("到 {} 为止 {n}", w.days.1),
     }
 }
