@@ -5,6 +5,7 @@ pub mod calendar;
 pub mod class;
 pub mod first_day;
 pub mod heat;
+pub mod import;
 pub mod leave;
 pub mod newcomers;
 pub mod online;

@@ -5,6 +5,7 @@ pub mod class;
 pub mod day;
 pub mod first_day;
 pub mod heat;
+pub mod import;
 pub mod leaves;
 pub mod online;
 pub mod roll;

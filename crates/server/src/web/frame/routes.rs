@@ -68,6 +68,8 @@ const UPLOAD_BYTES: usize = 512 << 20;
 /// Bytes of a sealed record and of a sealed photo of a phone.
 const RECORD_BYTES: usize = 64 << 10;
 const PART_BYTES: usize = 2 << 20;
+/// Bytes of a spreadsheet of attendance, with what a form puts around it.
+const IMPORT_BYTES: usize = crate::app::attendance::import::MAX_FILE + (64 << 10);
 /// Bytes of an answer with its photos.
 const ANSWER_BYTES: usize = 64 << 20;
 
@@ -239,6 +241,8 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/newcomers", May(A::TakeRoll), attendance::first_day::add_newcomer)
         .post("/newcomers/{id}/withdrawal", May(A::TakeRoll), attendance::first_day::withdraw_newcomer)
         .post("/newcomers/roster", May(A::ImportRosters), attendance::first_day::to_roster)
+        .get("/roll/import", May(A::TakeRoll), attendance::import::page)
+        .upload("/roll/import", May(A::TakeRoll), IMPORT_BYTES, attendance::import::take)
         .get("/roll/class", May(A::TakeRoll), attendance::class::page)
         .post("/roll/class/boarders", May(A::TakeRoll), attendance::class::boarders)
         .post("/roll/class/duties", May(A::TakeRoll), attendance::class::duty)

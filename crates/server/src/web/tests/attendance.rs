@@ -515,3 +515,330 @@ async fn watched_and_on_leave() {
         assert!(app.office.own_class(&officer, CLASS, baoxue_domain::access::Action::TakeRoll).is_err());
     }
 }
+
+/// The first day of the term: reported class by class, who is missing is looked into the same hour, and on the third school day has a file; a child
+/// whom no list knew is on the county's next roster.
+#[tokio::test]
+async fn the_first_day_of_a_term() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        let (gone, late, ill) =
+            (number_of(&app, &county, 0).await, number_of(&app, &county, 4).await, number_of(&app, &county, 8).await);
+        let term = [("name", "2023 秋季学期"), ("from", "2023-10-09"), ("to", "2024-01-20")];
+        app.post(&county, "/calendar/terms", &term).await.is(303);
+        let first = date(2023, 10, 9);
+        let morning_of = at(&app, first, 8, 20);
+        let teacher = morning_of.log_in("teacher1").await;
+        let address = format!("/roll/register?class={}&day=2023-10-09&check=first-day", crate::web::frame::view::url_part(CLASS));
+        morning_of.get(&teacher, &address).await.says("开学报到").says("转学在办").says("名单上没有的孩子来了");
+        morning_of.get(&teacher, "/first-day").await.says("1 个班,已报 <b>0</b>").says("未报 1 个");
+        let form = [
+            ("class", CLASS),
+            ("day", "2023-10-09"),
+            ("check", "first-day"),
+            ("base", "0"),
+            ("key", "000000000000000000000000000000f1"),
+            (&*format!("mark-{gone}"), "unexplained"),
+            (&*format!("whereabouts-{gone}"), "lost"),
+            (&*format!("mark-{late}"), "unexplained"),
+            (&*format!("mark-{ill}"), "sick"),
+        ]
+        .map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let pairs: Vec<(&str, &str)> = form.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let wrong: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (*n, if *v == "lost" { "mars" } else { *v })).collect();
+        morning_of.post(&teacher, "/roll", &wrong).await.is(422).says("从列表中选择去向");
+        morning_of.post(&teacher, "/roll", &pairs).await.is(303);
+        morning_of
+            .get(&teacher, "/first-day")
+            .await
+            .says("已报 <b>1</b>")
+            .says("应到 11,实到 <b>8</b>(返校率 72.7%)")
+            .says("未到 <b>3</b>")
+            .says("联系不上")
+            .says("去向未报")
+            .says("病假");
+        // the county sees it come in, with masked names
+        let page = morning_of.get(&morning_of.log_in("county").await, "/first-day").await;
+        page.says("4 个班,已报 <b>1</b>").says(&baoxue_domain::access::mask_name(&child(0).0));
+        assert!(!page.text().contains(&child(0).0));
+        morning_of.get(&morning_of.log_in("school2").await, "/first-day").await.says("已报的班没有未到的孩子");
+        // an hour later: yellow, with the school
+        let hour_later = at(&app, first, 10, 1);
+        hour_later.office.assess_missing().await.unwrap();
+        let teacher = hour_later.log_in("teacher1").await;
+        hour_later.get(&teacher, "/warnings").await.says("共 <b>2</b> 条").says("黄色").says("开学未到");
+        hour_later.get(&teacher, "/first-day").await.says("黄色预警");
+        assert_eq!(count(&hour_later, &hour_later.log_in("county").await, SUSPECTED).await, "5", "no file yet");
+        // one comes on the second day; the other one is gone on the third
+        let second = on(&app, date(2023, 10, 10));
+        take(&second, &second.log_in("teacher1").await, morning("2023-10-10", 0, 0xf2), &[(gone, "unexplained")]).await.is(303);
+        let third = on(&app, date(2023, 10, 11));
+        let teacher = third.log_in("teacher1").await;
+        third.get(&teacher, "/first-day").await.says("2023-10-10 已到校");
+        take(&third, &teacher, morning("2023-10-11", 0, 0xf3), &[(gone, "unexplained")]).await.is(303);
+        let page = third.get(&teacher, "/first-day?day=2023-10-09").await;
+        page.says("红色预警").says("劝返档案");
+        let county = third.log_in("county").await;
+        assert_eq!(count(&third, &county, SUSPECTED).await, "6");
+        assert_eq!(third.office.store.unsound_cases().await.unwrap(), [0i64; 0]);
+        let file = third.get(&teacher, "/first-day.xlsx?day=2023-10-09").await;
+        let sheets = baoxue_documents::read::read("x.xlsx", file.is(200).bytes.clone()).unwrap();
+        let words = |i: usize| -> String {
+            (0..sheets[i].height())
+                .flat_map(|r| sheets[i].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+                .join("|")
+        };
+        assert!(words(0).contains("|11|8|72.7%|0|0|1|0|0|1|0|0|1|0"), "{}", words(0));
+        assert!(words(1).contains(&child(0).0) && words(1).contains("联系不上"), "{}", words(1));
+        // the county takes the sums, and no names
+        let file = third.get(&county, "/first-day.xlsx?day=2023-10-09").await;
+        assert_eq!(baoxue_documents::read::read("x.xlsx", file.is(200).bytes.clone()).unwrap().len(), 1);
+    }
+}
+
+/// Who came though no list knew it: whoever is known elsewhere is said to the county; the others are in school without a record after the next comparison.
+#[tokio::test]
+async fn whoever_came_though_no_list_knew_it() {
+    for app in apps().await {
+        app.compared().await;
+        let teacher = app.log_in("teacher1").await;
+        let page = format!("/newcomers?class={}&day=2023-10-09", crate::web::frame::view::url_part(CLASS));
+        app.get(&teacher, &page).await.says("三(1)班").says("没有名单外到校的孩子");
+        let new_id = baoxue_domain::person::NationalId::complete("52880120140506091").unwrap().to_string();
+        let form = |key: &'static str, name: &'static str, id: String| {
+            vec![
+                ("class".to_owned(), CLASS.to_owned()),
+                ("day".to_owned(), "2023-10-09".to_owned()),
+                ("key".to_owned(), key.repeat(32)),
+                ("name".to_owned(), name.to_owned()),
+                ("national_id".to_owned(), id),
+                ("from".to_owned(), "外县转来".to_owned()),
+            ]
+        };
+        let send = async |who: &str, form: Vec<(String, String)>| {
+            let pairs: Vec<(&str, &str)> = form.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            app.post(who, "/newcomers", &pairs).await
+        };
+        send(&teacher, form("1", "丁", new_id.clone())).await.is(422).says("请填写姓名");
+        send(&teacher, form("1", "丁一一", "528801201405060911".into())).await.is(422).says("证件号不对");
+        send(&teacher, form("1", "丁一一", String::new())).await.is(422).says("请填写出生日期");
+        send(&teacher, form("1", &*Box::leak(child(0).0.into_boxed_str()), child(0).2)).await.is(422).says("就在本班名单上");
+        send(&teacher, form("1", "丁一一", new_id.clone())).await.is(303);
+        send(&teacher, form("1", "丁一一", new_id.clone())).await.is(303);
+        // child 20 is on no school's register: it has been looked for since the comparison
+        send(&teacher, form("2", &*Box::leak(child(20).0.into_boxed_str()), child(20).2)).await.is(303);
+        let list = app.get(&teacher, "/newcomers").await;
+        list.says("丁一一").says("在校待建学籍").says("县内已有记录");
+        assert_eq!(list.text().matches("在校待建学籍</span>").count(), 1, "sent twice is one");
+        app.get(&app.log_in("school2").await, "/newcomers").await.says("没有名单外到校的孩子");
+        let county = app.log_in("county").await;
+        app.get(&county, "/").await.says("一名县内已有记录的孩子在别处到校");
+        let seen = app.get(&county, "/newcomers").await;
+        seen.says("把 1 名待建学籍的孩子做成在校名册");
+        assert!(!seen.text().contains("丁一一"));
+        let to = app.post(&county, "/newcomers/roster", &[]).await.is(303).location.clone();
+        let batch = to.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+        let mode = format!("mode:{batch}");
+        app.post(&county, "/rosters/loading", &[("ids", &batch), (&mode, "add"), ("confirmed", "1")]).await.is(303);
+        app.compared_by("county").await;
+        app.get(&county, &format!("/search?q={new_id}")).await.says("在校待建学籍");
+        app.get(&teacher, "/newcomers").await.says("已做成名册,待比对");
+        app.post(&county, "/newcomers/roster", &[]).await.is(422).says("没有待建学籍的名单外学生");
+    }
+}
+
+/// The evening roll of a class is of those who board; who is not back is said at once, and over when the child is seen.
+#[tokio::test]
+async fn nights_of_boarders() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        let (one, two, day_pupil) =
+            (number_of(&app, &county, 0).await, number_of(&app, &county, 4).await, number_of(&app, &county, 8).await);
+        let school = app.log_in("school1").await;
+        let boarding = [("kind", "boarding"), ("from", "2023-10-01"), ("to", "2024-01-20"), ("reason", "寄宿")];
+        app.post(&school, "/calendar/days", &boarding).await.is(303);
+        let teacher = app.log_in("teacher1").await;
+        let evening = format!("/roll/register?class={}&day=2023-10-09&check=evening", crate::web::frame::view::url_part(CLASS));
+        app.get(&teacher, &evening).await.says("还没有登记住校生").says("应到 11");
+        let settings = format!("/roll/class?class={}", crate::web::frame::view::url_part(CLASS));
+        app.get(&teacher, &settings).await.says("住校生 <small>0 人").says(&child(0).0);
+        let ids = [one.to_string(), two.to_string()];
+        app.post(&teacher, "/roll/class/boarders", &[("class", CLASS), ("boards", &ids[0]), ("boards", &ids[1])]).await.is(303);
+        app.post(&teacher, "/roll/class/boarders", &[("class", CLASS), ("boards", "999999")]).await.is(422).says("名单有变动");
+        app.get(&teacher, &settings).await.says("住校生 <small>2 人");
+        app.get(&teacher, &evening).await.says("只点住校生").says("应到 2");
+        let night = Roll { day: "2023-10-09", check: "evening", base: 0, key: 1 };
+        take(&app, &teacher, night, &[(one, "unexplained"), (day_pupil, "unexplained")]).await.is(303);
+        app.get(&teacher, &evening).await.says("应到 2");
+        app.get(&teacher, "/warnings")
+            .await
+            .says("寄宿生夜间未归")
+            .says("2023-10-09 起 1 晚")
+            .says("共 <b>1</b> 条")
+            .says("黄色");
+        // at school in the morning: over
+        let tuesday = on(&app, date(2023, 10, 10));
+        let teacher = tuesday.log_in("teacher1").await;
+        take(&tuesday, &teacher, morning("2023-10-10", 0, 2), &[]).await.is(303);
+        tuesday.get(&teacher, "/warnings").await.says("这里没有预警");
+        tuesday.get(&teacher, "/warnings?state=closed").await.says("寄宿生夜间未归").says("已到校");
+        // who boards no more is not looked for in the evening
+        tuesday.post(&teacher, "/roll/class/boarders", &[("class", CLASS), ("boards", &ids[1])]).await.is(303);
+        let evening = evening.replace("10-09", "10-10");
+        tuesday.get(&teacher, &evening).await.says("应到 1");
+        // duties stand beside the check
+        let account = actor_of(&tuesday.office, "school1").await.account.to_string();
+        let duty = [("class", CLASS), ("check", "evening"), ("weekday", "2"), ("account", account.as_str())];
+        tuesday.post(&teacher, "/roll/class/duties", &duty).await.is(303);
+        tuesday.get(&teacher, "/roll?day=2023-10-10").await.says("值班:school1");
+        tuesday.get(&tuesday.log_in("school1").await, "/roll?day=2023-10-10").await.says("值班:<b>您</b>");
+        assert!(!tuesday.get(&teacher, "/roll?day=2023-10-09").await.text().contains("值班"), "only on Tuesdays");
+        let foreign = [("class", CLASS), ("check", "evening"), ("weekday", "2"), ("account", "1")];
+        tuesday.post(&teacher, "/roll/class/duties", &foreign).await.is(422).says("先由学校管理员授予代课");
+        let id = tuesday.get(&teacher, &settings).await.number_after("/roll/class/duties/");
+        tuesday.post(&teacher, &format!("/roll/class/duties/{id}/end"), &[("class", CLASS)]).await.is(303);
+        assert!(!tuesday.get(&teacher, "/roll?day=2023-10-10").await.text().contains("值班"));
+    }
+}
+
+/// Two of one household missing on one day: both are warned of at once, in whatever order it becomes known; and not when one is put right.
+#[tokio::test]
+async fn brothers_and_sisters() {
+    for app in apps().await {
+        let [household, students, roll] = super::support::rosters();
+        let one_phone = household.1.replace("12800000006", "12800000004");
+        app.loaded("county", &[(household.0, one_phone), students, roll]).await;
+        let county = app.log_in("county").await;
+        app.compared_by("county").await;
+        let (one, two) = (number_of(&app, &county, 4).await, number_of(&app, &county, 6).await);
+        let school = app.log_in("school1").await;
+        let other = CLASS.replace("三(1)班", "三(2)班");
+        take(&app, &school, morning("2023-10-08", 0, 1), &[(one, "unexplained")]).await.is(303);
+        app.get(&school, "/warnings").await.says("共 <b>1</b> 条").says("蓝色");
+        let mark = format!("mark-{two}");
+        let key = key(2);
+        let mut form = vec![
+            ("class", other.as_str()),
+            ("day", "2023-10-08"),
+            ("check", "morning"),
+            ("base", "0"),
+            ("key", key.as_str()),
+            (mark.as_str(), "unexplained"),
+        ];
+        app.post(&school, "/roll", &form).await.is(303);
+        app.get(&school, "/warnings").await.says("共 <b>4</b> 条").says("同户孩子同日缺勤").says("黄色");
+        // the second one had been there: both are taken back
+        form[3].1 = "1";
+        form[4].1 = "000000000000000000000000000000e2";
+        form[5].1 = "late";
+        app.post(&school, "/roll", &form).await.is(303);
+        let page = app.get(&school, "/warnings").await;
+        page.says("共 <b>1</b> 条");
+        assert!(!page.text().contains("data-label=\"规则\">同户孩子同日缺勤"), "{}", page.text());
+    }
+}
+
+/// A day on line: who lacks a device is helped, not warned of, until a later day on line says that it is solved.
+#[tokio::test]
+async fn a_day_on_line() {
+    for app in apps().await {
+        app.compared().await;
+        let county = app.log_in("county").await;
+        let (device, alone, missing) =
+            (number_of(&app, &county, 0).await, number_of(&app, &county, 4).await, number_of(&app, &county, 8).await);
+        let teacher = app.log_in("teacher1").await;
+        app.get(&teacher, "/attendance/online").await.says("没有线上教学的班级");
+        let register = format!("/roll/register?class={}&day=2023-10-09&check=morning", crate::web::frame::view::url_part(CLASS));
+        assert!(!app.get(&teacher, &register).await.text().contains("无设备"));
+        let teaching = [("class", CLASS), ("day", "2023-10-09"), ("taught", "语文第 5 课;数学练习")];
+        app.post(&teacher, "/attendance/online", &teaching).await.is(422).says("不是线上教学日");
+        let school = app.log_in("school1").await;
+        let days = [("kind", "online"), ("from", "2023-10-09"), ("to", "2023-10-10"), ("reason", "暴雪")];
+        app.post(&school, "/calendar/days", &days).await.is(303);
+        app.get(&teacher, &register).await.says("无设备").says("无人辅导");
+        let marks = [(device, "no-device"), (alone, "no-helper"), (missing, "unexplained")];
+        take(&app, &teacher, morning("2023-10-09", 0, 1), &marks).await.is(303);
+        app.post(&teacher, "/attendance/online", &teaching).await.is(303);
+        let page = app.get(&teacher, "/attendance/online").await;
+        page.says("应参加 <b>11</b>,参加 <b>9</b>").says("未参加(原因不明)1").says("无设备 1,无网络 0,无人辅导 1");
+        page.says("语文第 5 课").says(&child(0).0).says("待解决");
+        app.get(&county, "/attendance/online").await.says(&baoxue_domain::access::mask_name(&child(0).0));
+        at(&app, date(2023, 10, 9), 11, 0).office.assess_missing().await.unwrap();
+        let warned = app.get(&teacher, "/warnings").await;
+        warned.says("共 <b>1</b> 条").says(&child(8).0);
+        assert!(!warned.text().contains(&child(0).0), "no device is nobody's fault");
+        let tuesday = on(&app, date(2023, 10, 10));
+        let teacher = tuesday.log_in("teacher1").await;
+        take(&tuesday, &teacher, morning("2023-10-10", 0, 2), &[(alone, "no-helper")]).await.is(303);
+        tuesday.get(&teacher, "/attendance/online?day=2023-10-09").await.says("2023-10-10 已解决").says("待解决");
+        let file = tuesday.get(&teacher, "/attendance/online.xlsx?day=2023-10-09").await;
+        let sheets = baoxue_documents::read::read("x.xlsx", file.is(200).bytes.clone()).unwrap();
+        let words = |i: usize| -> String {
+            (0..sheets[i].height())
+                .flat_map(|r| sheets[i].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+                .join("|")
+        };
+        assert!(words(0).contains("三(1)班|11|9|0|1|1|0|1|语文第 5 课;数学练习"), "{}", words(0));
+        assert!(
+            words(1).contains(&format!("三(1)班|{}|", child(0).0)) && words(1).contains("无设备||2023-10-10"),
+            "{}",
+            words(1)
+        );
+        // day by day: the same sums, of the class, the school and the county
+        let calendar = tuesday.get(&teacher, "/attendance/calendar").await;
+        calendar.says("2023-10-09 出勤率 81.8%(应到 11,实到 9,原因不明 1)").says("2023-10-10 出勤率 100.0%");
+        let county = tuesday.log_in("county").await;
+        tuesday.get(&county, "/attendance/calendar?place=e/528801/2152000001/").await.says("出勤率 81.8%");
+        tuesday.get(&county, "/attendance/calendar?place=e/528801/2152000002/").await.says("这段时间没有点过名");
+        tuesday.get(&tuesday.log_in("school2").await, "/attendance/calendar?place=e/528801/2152000001/").await.is(404);
+    }
+}
+
+/// A spreadsheet of who was away is taken as rolls, once; what is not understood is said row by row, and then nothing is taken. Our own sheet of a
+/// month is read back.
+#[tokio::test]
+async fn attendance_from_a_spreadsheet() {
+    for app in apps().await {
+        app.compared().await;
+        let teacher = app.log_in("teacher1").await;
+        let (one, two) = (child(0).0, child(4).0);
+        let send = async |name: &str, bytes: &[u8]| app.upload(&teacher, "/roll/import", &[("file", Some(name), bytes)]).await;
+        app.get(&teacher, "/roll/import").await.says("缺勤名单").says("点名册");
+        let wrong = format!(
+            "日期,时段,班级,姓名,情况\n2023-10-08,晨检,三(1)班,{one},飞走了\n2023-10-08,,三(9)班,{one},病假\n2023-10-14,,,{two},旷课\n"
+        );
+        let page = send("缺勤.csv", wrong.as_bytes()).await;
+        page.says("有 3 处没看懂,一行也没有存").says("第 2 行").says("“飞走了”没看懂").says("不是您能点名的班");
+        let early = "日期,班级,姓名,情况\n2023-10-14,三(1)班,,全到\n2023-10-07,三(1)班,没有这个人,病假\n";
+        send("缺勤.csv", early.as_bytes()).await.says("名单上没有“没有这个人”").says("只能导入今天和 30 天以内的");
+        app.get(&teacher, "/roll?day=2023-10-08").await.says("还没有点名");
+        let right = format!(
+            "日期,班级,姓名,情况,备注\n2023-10-07,三(1)班,,全到,\n2023-10-08,三(1)班,{one},旷课,没说原因\n2023/10/8,三(1)班,{two},病假,发烧\n"
+        );
+        send("缺勤.csv", right.as_bytes()).await.says("已读入点名 2 次").says("未到 2 人次");
+        app.get(&teacher, "/roll?day=2023-10-08").await.says("应到 11,实到 9,原因不明 1");
+        app.get(&teacher, "/roll?day=2023-10-07").await.says("应到 11,实到 11");
+        // warned of as if it had been taken on the page, and not again by the same file
+        app.get(&teacher, "/warnings").await.says("共 <b>1</b> 条").says(&one);
+        send("缺勤.csv", right.as_bytes()).await.says("其中 2 次先前已读入");
+        // what somebody took otherwise is flagged, and neither is lost
+        let other = right.replace("旷课,没说原因", "病假,");
+        send("缺勤2.csv", other.as_bytes()).await.says("有 1 人次与另一次点名不一致");
+        app.get(&teacher, "/warnings").await.says("共 <b>1</b> 条");
+        // the month that this program prints
+        let class = crate::web::frame::view::url_part(CLASS);
+        let file = app.get(&teacher, &format!("/attendance/month.xlsx?class={class}&month=2023-10")).await.is(200).bytes.clone();
+        let page = send("点名册.xlsx", &file).await;
+        page.says("已读入点名 2 次").says("未到 2 人次");
+        assert!(!page.text().contains("不一致"), "{}", page.text());
+        // another class's is not one's own
+        let foreign = "日期,班级,姓名,情况\n2023-10-08,三(2)班,,全到\n";
+        send("缺勤.csv", foreign.as_bytes()).await.says("不是您能点名的班");
+        send("空.csv", b"").await.is(422);
+        send("x.csv", "a,b\n1,2\n".as_bytes()).await.says("没有找到表头");
+    }
+}

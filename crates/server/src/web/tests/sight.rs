@@ -104,6 +104,8 @@ async fn a_crawl_as_every_role_finds_no_foreign_child() {
         super::cases::proved(&app, &village, reported).await;
         super::offline::held(&app, &village, reported).await;
         super::attendance::warned(&app).await;
+        let online = [("kind", "online"), ("from", "2023-10-09"), ("to", "2023-10-09"), ("reason", "暴雪")];
+        app.post(&county, "/calendar/days", &online).await.is(303);
         let by_place: Vec<(i64, String, bool)> = {
             let j = baoxue_domain::access::Jurisdiction::of([baoxue_domain::place::PlacePath::parse("g/52/").unwrap()].iter());
             let all = app
