@@ -205,12 +205,14 @@ fn month_head(cells: &[String]) -> Option<(usize, Vec<(usize, i8, Check)>)> {
 
 /// `…三(1)班 2023 年 10 月点名册`: the year and month of a title.
 fn month_in(text: &str) -> Option<(i16, i8)> {
-    let (before, after) = text.split_once('年')?;
-    let year: String =
-        before.trim_end().chars().rev().take_while(char::is_ascii_digit).collect::<String>().chars().rev().collect();
-    let month: String = after.trim_start().chars().take_while(char::is_ascii_digit).collect();
-    after.trim_start().strip_prefix(month.as_str())?.trim_start().starts_with('月').then_some(())?;
-    Some((year.parse().ok()?, month.parse().ok()?))
+    let digits = |t: &str| -> String { t.chars().take_while(char::is_ascii_digit).collect() };
+    text.match_indices('年').find_map(|(i, _)| {
+        let (before, after) = (text[..i].trim_end(), text[i + '年'.len_utf8()..].trim_start());
+        let year = before.get(before.len().checked_sub(4)?..)?.parse().ok()?;
+        let month = digits(after);
+        after[month.len()..].trim_start().starts_with('月').then_some(())?;
+        Some((year, month.parse().ok()?))
+    })
 }
 
 impl Said {
@@ -458,7 +460,7 @@ mod tests {
         assert_eq!((name, days), (1, vec![(2, 1, Check::Morning), (3, 1, Check::Noon), (4, 2, Check::Morning)]));
         assert!(month_head(&cells("姓名|性别|班级")).is_none());
         for (text, is) in [
-            ("青禾县 柳林小学 三(1)班 2023 年 10 月点名册", Some((2023, 10))),
+            ("青禾县 › 柳林小学 › 三年级 › 三(1)班 2023 年 10 月点名册", Some((2023, 10))),
             ("2023年9月", Some((2023, 9))),
             ("2023 年度", None),
             ("三年级", None),
