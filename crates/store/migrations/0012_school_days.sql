@@ -62,3 +62,6 @@ CREATE TABLE learning_record (
   recorded_by BIGINT NOT NULL
 );
 CREATE INDEX learning_record_class ON learning_record (class_path, day);
+
+-- under which numbers a child was known before
+CREATE INDEX child_merged_into ON child (merged_into) WHERE merged_into IS NOT NULL;

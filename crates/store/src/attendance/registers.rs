@@ -125,8 +125,7 @@ pub struct RegisterCount {
     pub doubtful: i64,
 }
 
-const REGISTER: &str = "r.id, k.path, r.day, r.part, r.list_id, l.size, r.version, r.taken_at, a.name, r.changed_at
-                        FROM register r JOIN roll_class k ON k.id = r.class_id JOIN roll_list l ON l.id = r.list_id LEFT JOIN account a ON a.id = r.taken_by";
+const COLUMNS: &str = "r.id, k.path, r.day, r.part, r.list_id, l.size, r.version, r.taken_at, a.name, r.changed_at";
 
 fn detail_place(register: i64, child: i64) -> String {
     format!("register:{register}:{child}")
@@ -181,7 +180,11 @@ fn members(text: &str) -> Vec<i64> {
 impl Store {
     /// A register, as it stands now.
     pub async fn register(&self, class: &str, day: Date, check: Check) -> Result<Option<Register>> {
-        let sql = format!("SELECT {REGISTER} WHERE k.path = $1 AND r.day = $2 AND r.part = $3 ORDER BY r.class_id DESC LIMIT 1");
+        // by its class and not by its day, on which all classes have registers: SQLite takes the tables of a CROSS JOIN in their order
+        let sql = format!(
+            "SELECT {COLUMNS} FROM roll_class k CROSS JOIN register r JOIN roll_list l ON l.id = r.list_id LEFT JOIN account a ON a.id = r.taken_by
+             WHERE k.path = $1 AND r.class_id = k.id AND r.day = $2 AND r.part = $3 ORDER BY r.class_id DESC LIMIT 1"
+        );
         self.one(&sql, binds![class, day, check.number()]).await?.map(|r| register(&r)).transpose()
     }
 
@@ -234,7 +237,11 @@ impl Store {
             let mut c = Clause::new();
             c.one_of("k.path", some.iter());
             let (from, to) = (c.bind(from), c.bind(to));
-            let sql = format!("SELECT {REGISTER}{} AND r.day >= {from} AND r.day <= {to} ORDER BY r.day, r.part", c.sql());
+            let sql = format!(
+                "SELECT {COLUMNS} FROM register r JOIN roll_class k ON k.id = r.class_id JOIN roll_list l ON l.id = r.list_id LEFT JOIN account a ON a.id = r.taken_by{}
+                 AND r.day >= {from} AND r.day <= {to} ORDER BY r.day, r.part",
+                c.sql()
+            );
             out.extend(self.all(&sql, c.values).await?.iter().map(register).collect::<Result<Vec<_>>>()?);
         }
         Ok(out)
@@ -293,23 +300,33 @@ impl Store {
 
     /// Newest marks of children since a day: child, day, check, mark, and the class of the register. What was marked under a number that was merged away counts for the child that
     /// stays; whoever was there has no row.
-    pub async fn marks_of_children(&self, children: &[i64], from: Date) -> Result<Vec<(i64, Date, Check, Mark, String)>> {
+    pub async fn marks_of_children(
+        &self,
+        children: &[i64],
+        former: &[(i64, i64)],
+        from: Date,
+    ) -> Result<Vec<(i64, Date, Check, Mark, String)>> {
         let mut out = Vec::new();
-        for some in children.chunks(1_000) {
+        let now: FxHashMap<i64, i64> = former.iter().copied().collect();
+        let all: Vec<i64> = children.iter().copied().chain(former.iter().map(|f| f.0)).collect();
+        for some in all.chunks(1_000) {
             let mut c = Clause::new();
-            c.one_of("COALESCE(c.merged_into, c.id)", some.iter().copied());
+            c.one_of("m.child_id", some.iter().copied());
             let from = c.bind(from);
+            // from the children to their registers, and not from all registers since a day
             let sql = format!(
-                "SELECT COALESCE(c.merged_into, c.id), r.day, r.part, m.mark, k.path FROM child c JOIN register_mark m ON m.child_id = c.id
-                   JOIN register r ON r.id = m.register_id JOIN roll_class k ON k.id = r.class_id{}
-                   AND r.day >= {from} AND m.version = (SELECT MAX(n.version) FROM register_mark n WHERE n.register_id = m.register_id AND n.child_id = m.child_id)
+                "SELECT m.child_id, r.day, r.part, m.mark, k.path FROM register_mark m CROSS JOIN register r CROSS JOIN roll_class k{}
+                   AND r.id = m.register_id AND k.id = r.class_id AND r.day >= {from} AND m.version = (SELECT MAX(n.version) FROM register_mark n WHERE n.register_id = m.register_id AND n.child_id = m.child_id)
                  ORDER BY r.day, r.part",
                 c.sql()
             );
             for r in self.all(&sql, c.values).await? {
-                out.push((r.int(0)?, day_of(&r, 1)?, check_of(&r, 2)?, mark_of(&r, 3)?, r.text(4)?));
+                let child = r.int(0)?;
+                let child = now.get(&child).copied().unwrap_or(child);
+                out.push((child, day_of(&r, 1)?, check_of(&r, 2)?, mark_of(&r, 3)?, r.text(4)?));
             }
         }
+        out.sort_by_key(|m| (m.1, m.2.number()));
         Ok(out)
     }
 

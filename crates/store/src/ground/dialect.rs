@@ -15,7 +15,7 @@ use crate::common::audit::Told;
 use crate::ground::error::{Result, StoreError};
 
 /// Connections that read while one writes; an office has few people at once.
-const READERS: u32 = 8;
+const READERS: u32 = 4;
 /// Connections to PostgreSQL of one process.
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection or for SQLite's writer before it says that the database is busy.

@@ -147,7 +147,8 @@ impl Office {
         let today = self.clock.today();
         let mut of: FxHashMap<i64, BTreeSet<String>> = classes.iter().map(|(c, p)| (*c, BTreeSet::from([p.clone()]))).collect();
         let mut marks: FxHashMap<i64, Vec<_>> = FxHashMap::default();
-        for (child, day, check, mark, class) in self.store.marks_of_children(children, since).await? {
+        let former_numbers = self.store.former_numbers(children).await?;
+        for (child, day, check, mark, class) in self.store.marks_of_children(children, &former_numbers, since).await? {
             marks.entry(child).or_default().push((day, check, mark));
             of.entry(child).or_default().insert(class);
         }
@@ -158,7 +159,7 @@ impl Office {
         }
         let lists = self.store.roll_lists(registers.values().flatten().map(|r| r.list)).await?;
         let mut former: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
-        for (old, child) in self.store.former_numbers(children).await? {
+        for (old, child) in former_numbers {
             former.entry(child).or_default().push(old);
         }
         let mut leaves: FxHashMap<i64, Vec<Leave>> = FxHashMap::default();

@@ -140,7 +140,7 @@ impl Office {
         }
         let classes = self.classes_of(j).await?;
         let mut towns: BTreeMap<String, Option<String>> = BTreeMap::new();
-        let counties: BTreeSet<String> = classes.iter().filter_map(|c| Some(c.county()?.education_prefix()?)).collect();
+        let counties: BTreeSet<String> = classes.iter().filter_map(|c| c.county()?.education_prefix()).collect();
         for county in counties {
             for p in self.store.places_below(&county, self.clock.today(), &["school"]).await? {
                 towns.insert(p.path.to_string(), p.town_path.map(|t| t.to_string()));
@@ -193,7 +193,7 @@ impl Office {
     }
 
     /// Since when children are there, of those seen since a day.
-    async fn first_seen(&self, children: &[i64], day: Date) -> Result<BTreeMap<i64, Date>> {
+    pub(super) async fn first_seen(&self, children: &[i64], day: Date) -> Result<BTreeMap<i64, Date>> {
         let classes = self.store.classes_of_children(children).await?;
         let known = self.known_of(children, &classes, day).await?;
         let calendars = self.calendars().await?;

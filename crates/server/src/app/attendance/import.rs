@@ -95,10 +95,14 @@ pub struct Problem {
     pub said: String,
 }
 
+/// A class, day and check; and who was what.
+type Slot = (String, Date, Check);
+type Marks = BTreeMap<i64, (Mark, MarkDetail)>;
+
 /// What a file says.
 #[derive(Debug, Default)]
 struct Said {
-    registers: BTreeMap<(String, Date, Check), BTreeMap<i64, (Mark, MarkDetail)>>,
+    registers: BTreeMap<Slot, Marks>,
     problems: Vec<Problem>,
     rows: usize,
 }
@@ -189,8 +193,11 @@ fn head_of(cells: &[String]) -> Option<BTreeMap<Column, usize>> {
     [Column::Day, Column::Mark].iter().all(|c| out.contains_key(c)).then_some(out)
 }
 
+/// The column of names, and of each check: column, day of the month, check.
+type MonthHead = (usize, Vec<(usize, i8, Check)>);
+
 /// The days of a sheet of a month, where a row is its head: column, day of the month, check.
-fn month_head(cells: &[String]) -> Option<(usize, Vec<(usize, i8, Check)>)> {
+fn month_head(cells: &[String]) -> Option<MonthHead> {
     let name = cells.iter().position(|c| c == "姓名")?;
     let mut days = Vec::new();
     for (i, cell) in cells.iter().enumerate() {
@@ -268,7 +275,7 @@ impl Said {
     }
 
     /// A sheet of a month: a row a pupil, a column a check; a column in which nothing stands was not taken.
-    fn read_month(&mut self, sheet: &Sheet, at: usize, head: &(usize, Vec<(usize, i8, Check)>), classes: &Classes) {
+    fn read_month(&mut self, sheet: &Sheet, at: usize, head: &MonthHead, classes: &Classes) {
         let title: Vec<String> = (0..at).flat_map(|r| texts(sheet, r)).filter(|t| !t.is_empty()).collect();
         let Some((year, month)) = title.iter().find_map(|t| month_in(t)) else {
             return self.problem(sheet, 0, "标题里没有年月;请写成“三(1)班 2023 年 10 月点名册”");

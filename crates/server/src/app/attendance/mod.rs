@@ -10,5 +10,6 @@ pub mod leave;
 pub mod newcomers;
 pub mod online;
 pub mod overview;
+pub mod papers;
 pub mod roll;
 pub mod warnings;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
-use baoxue_domain::access::{Action, Deed};
+use baoxue_domain::access::{Action, Deed, Jurisdiction};
 use baoxue_domain::attendance::{Check, Mark};
 use baoxue_domain::place::PlacePath;
 use jiff::Span;
@@ -279,13 +279,30 @@ pub struct WeekQuery {
     day: String,
 }
 
+/// A school all of whose rolls one takes.
+fn own_school(path: &str, j: &Jurisdiction) -> Result<PlacePath, OfficeError> {
+    let school = PlacePath::parse(path).filter(|p| !p.is_government() && p.depth() == 2 && j.covers(p.as_str()));
+    school.ok_or(OfficeError::NotFound)
+}
+
+/// 晨(午)检记录表, 因病缺课登记 of a school's day, for its own people.
+pub async fn health(Visit { app, signed, .. }: Visit, Query(q): Query<WeekQuery>) -> Result<Response, PageError> {
+    let office = &app.office;
+    let j = signed.actor.jurisdiction(Action::TakeRoll)?;
+    let school = own_school(&q.school, &j)?;
+    let today = office.clock.today();
+    let day = q.day.parse::<Date>().ok().filter(|d| *d <= today && *d >= today.saturating_sub(Span::new().days(BACK_DAYS)));
+    let bytes = office.health_sheets(&school, &j, day.unwrap_or(today)).await?;
+    let name = format!("晨午检、因病缺课 {}.xlsx", day.unwrap_or(today));
+    office.note(&signed.actor, Deed::Export, "因病缺课登记", &name).await?;
+    Ok(file(&name, XLSX, bytes))
+}
+
 /// 周报: a school's week as Excel, for its own people.
 pub async fn week(Visit { app, signed, .. }: Visit, Query(q): Query<WeekQuery>) -> Result<Response, PageError> {
     let office = &app.office;
     let j = signed.actor.jurisdiction(Action::TakeRoll)?;
-    let school = PlacePath::parse(&q.school)
-        .filter(|p| !p.is_government() && p.depth() == 2 && j.covers(p.as_str()))
-        .ok_or(OfficeError::NotFound)?;
+    let school = own_school(&q.school, &j)?;
     let today = office.clock.today();
     let day = q.day.parse::<Date>().ok().filter(|d| *d <= today && *d >= today.saturating_sub(Span::new().days(BACK_DAYS)));
     let bytes = office.week_sheets(&school, &j, day.unwrap_or(today)).await?;

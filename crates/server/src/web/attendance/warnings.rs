@@ -21,6 +21,7 @@ use crate::app::clock::civil;
 use crate::app::office::OfficeError;
 use crate::web::App;
 use crate::web::frame::error::PageError;
+use crate::web::frame::files::{DOCX, file};
 use crate::web::frame::list::{self, Address, Pager};
 use crate::web::frame::shell::{Shell, go, html, shell};
 use crate::web::frame::view::when;
@@ -278,6 +279,12 @@ pub async fn one(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) -> 
         line,
     };
     Ok(html(&page.shell, page.render()?))
+}
+
+/// 书面报告 as Word, for the school that takes the child's roll.
+pub async fn report(Visit { app, signed, .. }: Visit, Path(id): Path<i64>) -> Result<Response, PageError> {
+    let (name, bytes) = app.office.absence_report(&signed.actor, id).await?;
+    Ok(file(&name, DOCX, bytes))
 }
 
 fn line_class(c: &baoxue_store::ChildRow) -> String {

@@ -6,11 +6,8 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::web::frame::error::PageError;
-use crate::web::frame::files::{ReasonForm, file};
+use crate::web::frame::files::{DOCX, ReasonForm, file};
 use crate::web::frame::visit::Visit;
-
-/// Word's own type.
-const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 
 #[derive(Deserialize)]
 pub struct Of {

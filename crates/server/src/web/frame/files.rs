@@ -11,6 +11,8 @@ use crate::web::frame::view::url_part;
 
 /// Excel's own type.
 pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+/// Word's own type.
+pub const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 /// For what full lists are taken away; another reason can be written.
 pub const REASONS: [&str; 5] = ["制作台账或报表", "上报上级", "交乡镇或学校核实", "核对名册", "领导或上级要求"];
 

@@ -11,6 +11,14 @@ use crate::web::tests::support::served;
 const CLASS: &str = "e/528801/2152000001/三年级/三(1)班/";
 const SUSPECTED: &str = "/ledgers/suspected";
 
+/// What a Word file says, read back.
+fn docx_words(bytes: &[u8]) -> String {
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut zip.by_name("word/document.xml").unwrap(), &mut text).unwrap();
+    text.split('<').filter_map(|p| p.split_once('>')).map(|p| p.1).collect()
+}
+
 fn key(n: u32) -> String {
     format!("{n:032x}")
 }
@@ -119,6 +127,15 @@ async fn three_days_of_nobody_knows_where() {
         assert_eq!(wednesday.office.store.unsound_cases().await.unwrap(), [0i64; 0]);
         // told: the class teacher
         wednesday.get(&teacher, "/").await.says("红色预警");
+        // the report for the central school says who was told what when
+        let report = wednesday.get(&teacher, &format!("/warnings/{id}/report.docx")).await.is(200).bytes.clone();
+        let words = docx_words(&report);
+        for word in
+            ["学生缺勤 48 小时以上情况报告", &child(0).0, "2023-10-09", "电话打不通", "还没有核查,请补记", "红色(连续缺勤)"]
+        {
+            assert!(words.contains(word), "{word}: {words}");
+        }
+        wednesday.get(&wednesday.log_in("school2").await, &format!("/warnings/{id}/report.docx")).await.is(404);
 
         // back: the warning closes by that, and the file is told
         let thursday = on(&app, date(2023, 10, 12));
@@ -479,6 +496,16 @@ async fn alike_symptoms() {
         assert_eq!(page.text().matches("人呕吐").count(), 1, "told once");
         // whoever is ill is excused
         app.get(&teacher, "/warnings").await.says("这里没有预警");
+        let school = app.log_in("school1").await;
+        let file = app.get(&school, "/attendance/health.xlsx?school=e/528801/2152000001/&day=2023-10-09").await;
+        let sheets = baoxue_documents::read::read("x.xlsx", file.is(200).bytes.clone()).unwrap();
+        let words = |i: usize| -> String {
+            let row = |r| sheets[i].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>().join("|");
+            (0..sheets[i].height()).map(row).collect::<Vec<_>>().join("\n")
+        };
+        assert!(words(0).contains("三(1)班|晨检|11|7|4|4|4"), "{}", words(0));
+        assert!(words(1).contains(&child(12).0) && words(1).contains("呕吐"), "{}", words(1));
+        app.get(&app.log_in("school2").await, "/attendance/health.xlsx?school=e/528801/2152000001/").await.is(404);
     }
 }
 
