@@ -86,7 +86,10 @@ impl Office {
         if !tx.handle_warning(&w, true, false, self.now()).await? {
             return Err(stale(&w));
         }
-        let said = format!("{} {}:{}", today, kind.label(), told(&codes().outcome, c.outcome, true));
+        let mut said = format!("{} {}:{}", today, kind.label(), told(&codes().outcome, c.outcome, true));
+        if !detail.words.is_empty() {
+            said += &format!(",{}", detail.words);
+        }
         tx.add_event(&self.store, Subject::Warning(id), &NewEvent::by("call", &said, actor.account, self.now()), None).await?;
         // called in time: now it is to be looked into
         if w.is_open()
