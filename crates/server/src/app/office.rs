@@ -8,7 +8,7 @@ use baoxue_store::{NewAudit, Store, StoreError, Tx};
 use thiserror::Error;
 
 use super::access::throttle::Throttle;
-use super::attendance::assess::SeenToday;
+use super::attendance::assess::{SeenToday, ToAssess};
 use super::attendance::calendar::CalendarCache;
 use super::clock::Clock;
 use super::installation::settings::Kept;
@@ -30,6 +30,7 @@ pub struct Office {
     pub(in crate::app) settings: Kept,
     pub(in crate::app) calendar_cache: CalendarCache,
     pub(in crate::app) seen_today: SeenToday,
+    pub(in crate::app) to_assess: ToAssess,
     pub(in crate::app) throttle: Throttle,
 }
 
@@ -130,6 +131,7 @@ impl Office {
             settings: Kept::default(),
             calendar_cache: CalendarCache::default(),
             seen_today: SeenToday::default(),
+            to_assess: ToAssess::default(),
             throttle: Throttle::default(),
         }
     }

@@ -143,8 +143,12 @@ impl Store {
 
     /// Grants, ended ones included; of one account or of all.
     pub async fn grants(&self, account: Option<i64>) -> Result<Vec<GrantRow>> {
-        let sql = "SELECT id, account_id, role, path, valid_from, valid_to FROM role_grant WHERE account_id = $1 OR $1 IS NULL ORDER BY id";
-        let rows = self.all(sql, binds![account]).await?;
+        const GRANT: &str = "SELECT id, account_id, role, path, valid_from, valid_to FROM role_grant";
+        // every request asks for one account's: that must go by its index
+        let rows = match account {
+            Some(a) => self.all(&format!("{GRANT} WHERE account_id = $1 ORDER BY id"), binds![a]).await?,
+            None => self.all(&format!("{GRANT} ORDER BY id"), vec![]).await?,
+        };
         let mut out = Vec::new();
         for r in rows {
             // a role that this version no longer has grants nothing

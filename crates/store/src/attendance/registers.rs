@@ -196,6 +196,26 @@ impl Store {
         self.one(sql, binds![key]).await?.map(|r| of(&r)).transpose()
     }
 
+    /// Where a roll begins: the register that stands, and what was recorded under its key.
+    pub async fn roll_begins(
+        &self,
+        class: &str,
+        (day, check): (Date, Check),
+        key: &str,
+    ) -> Result<(Option<Register>, Option<RegisterKey>)> {
+        let sql = format!(
+            "SELECT {COLUMNS}, (SELECT COUNT(*) FROM register x WHERE x.key = $4) + (SELECT COUNT(*) FROM register_version v WHERE v.key = $4)
+             FROM (SELECT CAST(1 AS BIGINT) AS one) o LEFT JOIN roll_class k ON k.id = (SELECT MAX(id) FROM roll_class WHERE path = $1)
+             LEFT JOIN register r ON r.class_id = k.id AND r.day = $2 AND r.part = $3
+             LEFT JOIN roll_list l ON l.id = r.list_id LEFT JOIN account a ON a.id = r.taken_by"
+        );
+        let Some(row) = self.one(&sql, binds![class, day, check.number(), key]).await? else { return Ok((None, None)) };
+        let standing = if row.opt_int(0)?.is_some() { Some(register(&row)?) } else { None };
+        // a key that came before is rare, and asked for by itself
+        let known = if row.int(10)? > 0 { self.register_of_key(key).await? } else { None };
+        Ok((standing, known))
+    }
+
     /// Which offline device made each version of a register after one; nothing for a computer.
     pub async fn makers_after(&self, r: &Register, version: i64) -> Result<Vec<Option<i64>>> {
         let sql = "SELECT 1, device_id FROM register WHERE id = $1 AND $2 < 1

@@ -17,6 +17,7 @@ use baoxue_store::{Leave, NewEvent, NewTask, Register, Subject, Tx, Warning};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use rustc_hash::{FxHashMap, FxHashSet};
+use tokio::sync::oneshot;
 
 use super::calendar::Calendars;
 use crate::app::clock::moment;
@@ -33,6 +34,8 @@ const TRIES: usize = 4;
 const UNASSESSED_AT_ONCE: i64 = 2_000;
 /// Children that are assessed at a time.
 const AT_ONCE: usize = 500;
+/// Children whose warnings are changed in one transaction: others who write wait for it.
+const CHANGED_AT_ONCE: usize = 100;
 
 /// Thresholds of a county's policy.
 pub fn rules_of(p: &Policy) -> Rules {
@@ -62,6 +65,51 @@ impl SeenToday {
         }
         seen.1.insert(what)
     }
+}
+
+/// A register whose warnings are to be made what it says.
+struct Waiting {
+    register: i64,
+    changed_at: i64,
+    children: Vec<i64>,
+    done: oneshot::Sender<()>,
+}
+
+/// Registers that wait to be assessed in this process: whoever has the turn takes all that wait.
+#[derive(Clone, Default)]
+pub struct ToAssess {
+    waiting: Arc<Mutex<Vec<Waiting>>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl ToAssess {
+    fn push(&self, w: Waiting) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(w);
+    }
+
+    fn take(&self) -> Vec<Waiting> {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What is to be done about the warnings of a child.
+struct Todo {
+    child: i64,
+    /// Her class now; of whoever is in none any more, that of the warning.
+    class: PlacePath,
+    /// Some of her open warnings stand in another class.
+    moved: bool,
+    standing: Vec<Warning>,
+    changes: Vec<Change>,
+}
+
+/// What became of a change.
+enum Changed {
+    Told,
+    /// One more day of what everybody knows.
+    Silently,
+    /// Somebody else assessed the child meanwhile.
+    Elsewhere,
 }
 
 /// What is known of children who are assessed together.
@@ -183,13 +231,28 @@ impl Office {
         Ok(self.store.warned_among(class.as_str(), pupils, since).await?)
     }
 
-    /// A register was taken: whoever is told of in it, and whoever is warned of, is assessed; then it is done with.
-    pub(super) async fn assess_register(&self, register: i64, changed_at: i64, children: &[i64]) -> Result<()> {
-        self.assess(children).await?;
-        let mut tx = self.store.begin().await?;
-        tx.register_assessed(register, changed_at).await?;
-        tx.commit_untold("warnings are told themselves").await?;
-        Ok(())
+    /// A register was taken: whoever is told of in it, and whoever is warned of, is assessed; then it is done with. Of many who take registers at
+    /// once one does it for all who wait; true: it is done.
+    pub(super) async fn assess_register(&self, register: i64, changed_at: i64, children: Vec<i64>) -> Result<bool> {
+        let (done, told) = oneshot::channel();
+        self.to_assess.push(Waiting { register, changed_at, children, done });
+        let turn = self.to_assess.turn.lock().await;
+        let waiting = self.to_assess.take();
+        if !waiting.is_empty() {
+            let all: BTreeSet<i64> = waiting.iter().flat_map(|w| w.children.iter().copied()).collect();
+            self.assess(&all.into_iter().collect::<Vec<_>>()).await?;
+            let mut tx = self.store.begin().await?;
+            for w in &waiting {
+                tx.register_assessed(w.register, w.changed_at).await?;
+            }
+            tx.commit_untold("warnings are told themselves").await?;
+            for w in waiting {
+                let _ = w.done.send(());
+            }
+        }
+        drop(turn);
+        // whoever did it for this one may have been cut short: then the job of the next minute does
+        Ok(told.await.is_ok())
     }
 
     /// 到时间的: children who are missing today, of whom nobody has said why since the check closed; and registers whose assessment was cut short.
@@ -226,7 +289,7 @@ impl Office {
                 children.extend(self.warned_of(&path, &BTreeSet::new()).await?);
             }
             n += children.len();
-            self.assess_register(register, at, &children.into_iter().collect::<Vec<_>>()).await?;
+            self.assess_register(register, at, children.into_iter().collect()).await?;
         }
         Ok(n)
     }
@@ -271,33 +334,63 @@ impl Office {
         let since = first.map_or(known_since, |f| f.min(known_since));
         let known = self.known_of(some, &classes, since).await?;
         let mut together = self.missing_together(some, &classes, (&known, since), (calendars, made)).await?;
-        let mut again = Vec::new();
+        let mut todo: Vec<Todo> = Vec::new();
         for child in some {
             let standing: Vec<Warning> = known.warnings.get(child).cloned().unwrap_or_default();
             let Some((class, path)) = classes.get(child).and_then(|c| Some((c, PlacePath::parse(c)?))) else {
                 // in no class any more: nothing is left to wait for
-                for w in standing.iter().filter(|w| w.is_open()) {
-                    self.leave_list(w).await?;
+                for w in standing.into_iter().filter(Warning::is_open) {
+                    self.know_class(&w.class, calendars, made).await?;
+                    let Some(class) = PlacePath::parse(&w.class) else { continue };
+                    let changes = vec![self.leaves_list(&w)];
+                    todo.push(Todo { child: *child, class, moved: false, standing: vec![w], changes });
                 }
                 continue;
             };
             self.know_class(class, calendars, made).await?;
             let Some((calendar, policy)) = made.get(class) else { continue };
-            for w in standing.iter().filter(|w| w.is_open() && w.class != *class) {
-                let mut tx = self.store.begin().await?;
-                tx.move_warning(w, class).await?;
-                tx.commit_untold("the child's class tells").await?;
-            }
+            let moved = standing.iter().any(|w| w.is_open() && w.class != *class);
             let mut seen = known.seen(*child, class, calendar);
             seen.days = self.without_grace(seen.days, &known, *child, policy);
             seen.together = together.remove(child).unwrap_or_default();
             let all = episodes(&seen, calendar, &rules_of(policy));
             let stands: Vec<_> = standing.iter().map(Warning::standing).collect();
-            for change in reconcile(&stands, &all, since) {
-                if !self.change(*child, &path, &standing, change, policy).await? {
-                    again.push(*child);
-                    break;
+            let changes = reconcile(&stands, &all, since);
+            if moved || !changes.is_empty() {
+                todo.push(Todo { child: *child, class: path, moved, standing, changes });
+            }
+        }
+        self.change_all(todo, made).await
+    }
+
+    /// Writes down what became of the warnings of many in one transaction; gives those whom somebody else assessed meanwhile.
+    async fn change_all(&self, todo: Vec<Todo>, made: &FxHashMap<String, (SchoolCalendar, Policy)>) -> Result<Vec<i64>> {
+        let mut again = Vec::new();
+        for some in todo.chunks(CHANGED_AT_ONCE) {
+            let mut tx = self.store.begin().await?;
+            let mut told = false;
+            'children: for t in some {
+                let Some((_, policy)) = made.get(t.class.as_str()) else { continue };
+                if t.moved {
+                    for w in t.standing.iter().filter(|w| w.is_open() && w.class != t.class.as_str()) {
+                        tx.move_warning(w, t.class.as_str()).await?;
+                    }
                 }
+                for change in &t.changes {
+                    match self.change(&mut tx, t, change, policy).await? {
+                        Changed::Told => told = true,
+                        Changed::Silently => {}
+                        // of this child nothing has been written since
+                        Changed::Elsewhere => {
+                            again.push(t.child);
+                            continue 'children;
+                        }
+                    }
+                }
+            }
+            match told {
+                true => tx.commit().await?,
+                false => tx.commit_untold("one more day of what everybody knows, or the child's class tells").await?,
             }
         }
         Ok(again)
@@ -351,8 +444,8 @@ impl Office {
         Ok(families.into_iter().map(|(child, others)| (child, of_family(others))).collect())
     }
 
-    /// A warning of a child who is in no class any more.
-    async fn leave_list(&self, w: &Warning) -> Result<()> {
+    /// What becomes of a warning of a child who is in no class any more.
+    fn leaves_list(&self, w: &Warning) -> Change {
         let today = self.clock.today();
         let e = Episode {
             rule: w.rule,
@@ -363,10 +456,7 @@ impl Office {
             halves: u32::try_from(w.halves).unwrap_or(0),
             closed: Some((today, DayState::OffList)),
         };
-        let Some(class) = PlacePath::parse(&w.class) else { return Ok(()) };
-        let policy = self.policy(class.county().as_ref()).await?;
-        self.change(w.child, &class, std::slice::from_ref(w), Change::Continue(w.id, e), &policy).await?;
-        Ok(())
+        Change::Continue(w.id, e)
     }
 
     /// Of today whoever is missing is not warned of until the time to call the family is over.
@@ -383,50 +473,47 @@ impl Office {
         days.into_iter().filter(|d| !waits(d)).collect()
     }
 
-    async fn change(&self, child: i64, class: &PlacePath, standing: &[Warning], change: Change, policy: &Policy) -> Result<bool> {
+    async fn change(&self, tx: &mut Tx, of: &Todo, change: &Change, policy: &Policy) -> Result<Changed> {
         let now = self.now();
-        let mut tx = self.store.begin().await?;
+        let (child, class, standing) = (of.child, &of.class, &of.standing);
         let (subject, said) = match change {
             Change::Open(e) => {
-                if tx.warning_stands(child, &e).await? {
-                    return Ok(false);
+                if tx.warning_stands(child, e).await? {
+                    return Ok(Changed::Elsewhere);
                 }
-                let id = tx.open_warning(child, class.as_str(), &e, now).await?;
-                let said = self.rise(&mut tx, id, child, class, None, &e, policy).await?;
+                let id = tx.open_warning(child, class.as_str(), e, now).await?;
+                let said = self.rise(tx, id, child, class, None, e, policy).await?;
                 (Subject::Warning(id), said)
             }
             Change::Continue(id, e) => {
-                let Some(w) = standing.iter().find(|w| w.id == id) else { return Ok(true) };
-                if !tx.continue_warning(w, &e, now).await? {
-                    return Ok(false);
+                let Some(w) = standing.iter().find(|w| w.id == *id) else { return Ok(Changed::Silently) };
+                if !tx.continue_warning(w, e, now).await? {
+                    return Ok(Changed::Elsewhere);
                 }
                 let risen = w.level != e.level || w.is_open() != e.closed.is_none();
-                let said = self.rise(&mut tx, id, child, class, Some(w), &e, policy).await?;
+                let said = self.rise(tx, *id, child, class, Some(w), e, policy).await?;
                 if !risen {
-                    // one more day of what everybody knows
-                    tx.commit_untold("its level was told").await?;
-                    return Ok(true);
+                    return Ok(Changed::Silently);
                 }
-                (Subject::Warning(id), said)
+                (Subject::Warning(*id), said)
             }
             Change::Withdraw(id) => {
-                let Some(w) = standing.iter().find(|w| w.id == id) else { return Ok(true) };
+                let Some(w) = standing.iter().find(|w| w.id == *id) else { return Ok(Changed::Silently) };
                 if !tx.withdraw_warning(w, now).await? {
-                    return Ok(false);
+                    return Ok(Changed::Elsewhere);
                 }
                 let said = format!("撤销{}预警:更正后的点名、请假或校历里没有这次缺勤", w.level.label());
-                tx.add_event(&self.store, Subject::Warning(id), &NewEvent::of_program("withdraw", &said, now), None).await?;
-                tx.put_task(Subject::Warning(id), None).await?;
-                self.tell_case(&mut tx, w, &said).await?;
+                tx.add_event(&self.store, Subject::Warning(*id), &NewEvent::of_program("withdraw", &said, now), None).await?;
+                tx.put_task(Subject::Warning(*id), None).await?;
+                self.tell_case(tx, w, &said).await?;
                 if w.level > Level::Blue {
-                    self.tell_school(&mut tx, class, &said).await?;
+                    self.tell_school(tx, class, &said).await?;
                 }
-                (Subject::Warning(id), said)
+                (Subject::Warning(*id), said)
             }
         };
-        self.audit_program(&mut tx, subject, Some(class.as_str()), Deed::Warn, &said).await?;
-        tx.commit().await?;
-        Ok(true)
+        self.audit_program(tx, subject, Some(class.as_str()), Deed::Warn, &said).await?;
+        Ok(Changed::Told)
     }
 
     /// A warning rose, fell, closed or is open again: event, task, whoever is to know; what is red is in the child's file.

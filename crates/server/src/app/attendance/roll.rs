@@ -237,7 +237,7 @@ impl Office {
         }
         let calendar = self.calendars().await?.of(&class);
         let asked = self.policy_then(class.county().as_ref(), day, i64::MAX).await?.roll_checks;
-        let known = self.store.register_of_key(t.key).await?;
+        let (first, known) = self.store.roll_begins(class.as_str(), (day, check), t.key).await?;
         if known.is_none() && !checks_on(&calendar, day, asked.max(3)).contains(&check) {
             return Err(OfficeError::field("day", format!("{day} {},没有{}", calendar.day(day).label(), check.label())));
         }
@@ -247,7 +247,7 @@ impl Office {
         let next_key = digest_of_key(t.key, &digest);
         let mut again = None;
         if let Some(k) = &known {
-            let there = self.store.register(class.as_str(), day, check).await?.filter(|r| r.id == k.register);
+            let there = first.as_ref().filter(|r| r.id == k.register);
             if k.by != actor.account || there.is_none() {
                 return Err(OfficeError::Input("这张点名册的编号已经用过,请刷新页面再点".into()));
             }
@@ -272,10 +272,13 @@ impl Office {
         }
         let expected = self.expected_in(&class, (day, check)).await?;
         let mut again = again.is_some();
+        let mut standing = first;
         for _ in 0..TRIES {
-            if let Some(taken) = self.write_roll(actor, (&class, &expected), t, (day, check), &digest, again).await? {
+            let of = (&class, &expected, standing);
+            if let Some(taken) = self.write_roll(actor, of, t, (day, check), &digest, again).await? {
                 return Ok(taken);
             }
+            standing = self.store.register(class.as_str(), day, check).await?;
             // perhaps the same one, sent twice, has just been written
             again = self.store.register_of_key(t.key).await?.is_some();
         }
@@ -290,6 +293,9 @@ impl Office {
         before: &BTreeMap<i64, MarkRow>,
         rows: &BTreeMap<i64, MarkRow>,
     ) -> Result<()> {
+        if rows.values().all(|m| m.detail.symptom.is_empty()) {
+            return Ok(());
+        }
         let most =
             usize::try_from(self.policy_then(class.county().as_ref(), day, i64::MAX).await?.alike_sick).unwrap_or(usize::MAX);
         let mut after = before.clone();
@@ -317,13 +323,12 @@ impl Office {
     async fn write_roll(
         &self,
         actor: &Actor,
-        (class_path, expected): (&PlacePath, &BTreeSet<i64>),
+        (class_path, expected, standing): (&PlacePath, &BTreeSet<i64>, Option<Register>),
         t: &Taking<'_>,
         (day, check): (Date, Check),
         digest: &str,
         known: bool,
     ) -> Result<Option<Taken>> {
-        let standing = self.store.register(class_path.as_str(), day, check).await?;
         if known {
             // of two that came at once the other one has just written it
             let Some(register) = standing else { return Ok(None) };
@@ -446,7 +451,7 @@ impl Office {
         let mut done = self.tell_of_symptoms(class_path, day, &before, &rows).await;
         if done.is_ok() && !assessed {
             let children: BTreeSet<i64> = touched.into_iter().chain(open).collect();
-            done = self.assess_register(register.id, at, &children.into_iter().collect::<Vec<_>>()).await;
+            done = self.assess_register(register.id, at, children.into_iter().collect()).await.map(|_| ());
         }
         if let Err(e) = done {
             tracing::warn!("点名已保存,研判稍后再做:{}", e.code());
