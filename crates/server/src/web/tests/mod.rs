@@ -12,4 +12,5 @@ mod offline;
 mod rosters;
 mod sight;
 mod support;
+mod sweep;
 mod year;
