@@ -28,6 +28,8 @@ const CACHE_KIB: u32 = 32 << 10;
 const ROWS_A_STATEMENT: usize = 400;
 /// Memory in which PostgreSQL sorts an index, MB.
 const SORTING_MB: u32 = 512;
+/// Rows up to which PostgreSQL gets them by INSERT.
+const FEW_ROWS: usize = 64;
 /// Bytes handed to COPY at a time.
 const COPY_BYTES: usize = 1 << 20;
 
@@ -476,11 +478,22 @@ impl Tx {
         Ok(back)
     }
 
-    /// Puts many rows into a table: COPY on PostgreSQL, rows by the hundred on SQLite.
+    /// Puts rows into a table: many by COPY on PostgreSQL, and by the hundred on SQLite.
     pub(crate) async fn insert_many(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<u64> {
         let mut n = 0;
         self.wrote |= !rows.is_empty();
         match &mut self.inner {
+            // COPY sends little pieces and waits for each to be heard of, 40 ms: for a few rows that is all of the time
+            Inner::Postgres(_) if rows.len() <= FEW_ROWS => {
+                let mut left = rows;
+                while !left.is_empty() {
+                    // few different statements, which the database has planned before
+                    let rest = left.split_off(1 << left.len().ilog2());
+                    n += left.len() as u64;
+                    self.insert_rows(table, columns, left).await?;
+                    left = rest;
+                }
+            }
             Inner::Postgres(tx) => {
                 let mut copy = tx.copy_in_raw(&format!("COPY {table} ({}) FROM STDIN", columns.join(","))).await?;
                 let mut text: Vec<u8> = Vec::with_capacity(COPY_BYTES + (1 << 16));
@@ -505,22 +518,24 @@ impl Tx {
                         break;
                     }
                     n += part.len() as u64;
-                    let mut sql = format!("INSERT INTO {table} ({}) VALUES ", columns.join(","));
-                    for i in 0..part.len() {
-                        sql.push_str(if i == 0 { "(" } else { ",(" });
-                        for c in 0..columns.len() {
-                            if c > 0 {
-                                sql.push(',');
-                            }
-                            sql.push('?');
-                        }
-                        sql.push(')');
-                    }
-                    self.run(&sql, part.into_iter().flatten().collect()).await?;
+                    self.insert_rows(table, columns, part).await?;
                 }
             }
         }
         Ok(n)
+    }
+
+    /// Puts rows into a table by one statement.
+    async fn insert_rows(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<()> {
+        let mut sql = format!("INSERT INTO {table} ({}) VALUES ", columns.join(","));
+        for i in 0..rows.len() {
+            let bound: Vec<String> = (1..=columns.len()).map(|c| format!("${}", i * columns.len() + c)).collect();
+            sql.push_str(if i == 0 { "(" } else { ",(" });
+            sql.push_str(&bound.join(","));
+            sql.push(')');
+        }
+        self.run(&sql, rows.into_iter().flatten().collect()).await?;
+        Ok(())
     }
 
     /// Makes everything since the beginning true at once, and tells the log of it. A change of which nobody tells the log is a mistake of the
