@@ -65,3 +65,6 @@ CREATE INDEX learning_record_class ON learning_record (class_path, day);
 
 -- under which numbers a child was known before
 CREATE INDEX child_merged_into ON child (merged_into) WHERE merged_into IS NOT NULL;
+
+-- a unit's papers by their numbers
+CREATE INDEX case_paper_number ON case_paper (unit_path, kind, number);

@@ -42,6 +42,8 @@ pub struct PaperKind {
     pub code: String,
     /// Statutory title.
     pub label: String,
+    /// 文号 of it: the word after the unit's own.
+    pub mark: String,
     /// Who issues it.
     pub issuer: Issuer,
     /// The law it rests on.

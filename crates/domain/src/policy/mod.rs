@@ -194,6 +194,8 @@ policy! {
         "控辍保学通行做法:疑似辍学 48 小时内核实", "交办后学校、村(社区)几个工作日内答复";
     case_mark: String, "case-mark", "劝返档案编号字头", "控辍", Bounds::Words(12), ManageSettings,
         "本县习惯", "劝返档案编号的字头,例如“青控辍”,编号即“青控辍-2023-00137”";
+    paper_mark: String, "paper-mark", "依法文书文号字头", "教", Bounds::Words(12), ManageSettings,
+        "本县习惯", "县教育局依法文书文号的字头,例如“青教”,文号即“青教责〔2023〕1号”;乡镇、学校、村用单位名称";
     case_attempts: i64, "case-attempts", "依法控辍前的劝返次数", "4", Bounds::Number(1, 20), ManageSettings,
         "控辍保学通行做法", "劝返至少几次仍不返校的,才可以转入依法控辍";
     case_visits: i64, "case-visits", "其中上门家访次数", "2", Bounds::Number(0, 20), ManageSettings,

@@ -48,6 +48,8 @@ pub struct CasePaper {
     pub service: Option<String>,
     /// In words.
     pub detail: PaperDetail,
+    /// 作废: it keeps its number, and counts for nothing.
+    pub void: bool,
 }
 
 /// A paper to write down.
@@ -82,8 +84,8 @@ fn place(case: i64) -> String {
 impl Store {
     /// Papers of a case, the oldest first.
     pub async fn papers_of(&self, k: &CaseFile) -> Result<Vec<CasePaper>> {
-        let sql = "SELECT id, kind, number, issued_on, unit_path, due_on, served_on, service, detail FROM case_paper
-                   WHERE case_id = $1 AND void_at IS NULL ORDER BY id";
+        let sql = "SELECT id, kind, number, issued_on, unit_path, due_on, served_on, service, detail, void_at FROM case_paper
+                   WHERE case_id = $1 ORDER BY id";
         let row = |r: &Row| {
             let issued = r.text(3)?;
             let sealed = self.vault.open(&place(k.id), &r.bytes(8)?)?;
@@ -97,6 +99,7 @@ impl Store {
                 served_on: r.opt_text(6)?,
                 service: r.opt_text(7)?,
                 detail: serde_json::from_slice(&sealed).map_err(|_| StoreError::Damaged)?,
+                void: r.opt_int(9)?.is_some(),
             })
         };
         self.all(sql, binds![k.id]).await?.iter().map(row).collect()
@@ -104,6 +107,18 @@ impl Store {
 }
 
 impl Tx {
+    /// Whether a unit has issued a paper of a kind under a number before.
+    pub async fn paper_number_used(&mut self, unit: &str, kind: &str, number: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM case_paper WHERE unit_path = $1 AND kind = $2 AND number = $3 LIMIT 1";
+        Ok(self.one(sql, binds![unit, kind, number]).await?.is_some())
+    }
+
+    /// Makes a paper void; false: it was served, or is void already.
+    pub async fn void_paper(&mut self, case: i64, paper: i64, at: i64) -> Result<bool> {
+        let sql = "UPDATE case_paper SET void_at = $1 WHERE id = $2 AND case_id = $3 AND void_at IS NULL AND served_on IS NULL";
+        Ok(self.run(sql, binds![at, paper, case]).await? == 1)
+    }
+
     /// Writes a paper down and gives its number in the database.
     pub async fn add_paper(&mut self, store: &Store, case: i64, new: &NewPaper<'_>) -> Result<i64> {
         let sql = "INSERT INTO case_paper (case_id, kind, number, issued_on, unit_path, due_on, served_on, service, detail, recorded_at, recorded_by)

@@ -76,10 +76,7 @@ impl Office {
         {
             return Err(OfficeError::field("kind", format!("《{}》在转入依法控辍以后制发", kind.label)));
         }
-        let number = text_of("number", i.number, MAX_LINE)?;
-        if number.is_empty() {
-            return Err(OfficeError::field("number", "请填写文号,例如 青教责〔2023〕12号"));
-        }
+        let typed = text_of("number", i.number, MAX_LINE)?;
         let issued = day_of("issued_on", i.issued_on)?.ok_or_else(|| OfficeError::field("issued_on", "请填写签发日期"))?;
         check_day(issued, s.case.opened_on, self.clock.today()).map_err(|e| OfficeError::field("issued_on", e.to_string()))?;
         let served = self.served(i.served_on, i.service, issued)?;
@@ -94,6 +91,22 @@ impl Office {
         if detail.recipient.is_empty() {
             return Err(OfficeError::field("recipient", "请填写受送达人(父母或者其他监护人),一人一份"));
         }
+        let head = self.number_head(&unit, &kind.mark).await?;
+        let mut tx = self.store.begin().await?;
+        // taken in the transaction that saves the paper: two clerks at once get neither one number nor a gap
+        let number = match typed.is_empty() {
+            true => loop {
+                let n = tx.next_number(unit.as_str(), &format!("paper:{}", kind.code), i64::from(issued.year())).await?;
+                let number = format!("{head}〔{}〕{n}号", issued.year());
+                if !tx.paper_number_used(unit.as_str(), &kind.code, &number).await? {
+                    break number;
+                }
+            },
+            false if tx.paper_number_used(unit.as_str(), &kind.code, &typed).await? => {
+                return Err(OfficeError::field("number", format!("文号“{typed}”本单位已经用过;空着就由系统编下一个")));
+            }
+            false => typed,
+        };
         let new = NewPaper {
             kind: &kind.code,
             number: &number,
@@ -108,10 +121,44 @@ impl Office {
         };
         let said = format!("《{}》{number},{issued} 签发", kind.label);
         let e = NewEvent::by(CaseStep::Paper.code(), &said, actor.account, self.now());
-        let mut tx = self.store.begin().await?;
         tx.add_paper(&self.store, id, &new).await?;
         self.take_on(&mut tx, &s, CaseStep::Paper, &e, self.clock.today()).await?;
         self.audit(&mut tx, actor, Deed::StepCase, &format!("case:{id}"), &kind.label).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// What a unit's numbers of a kind begin with: 青教责, 柳林镇责.
+    async fn number_head(&self, unit: &PlacePath, mark: &str) -> Result<String> {
+        let own = match unit.is_government() && unit.depth() == COUNTY {
+            true => self.policy(Some(unit)).await?.paper_mark,
+            false => self.store.place_names(&[unit.as_str()]).await?.remove(unit.as_str()).unwrap_or_default(),
+        };
+        Ok(format!("{own}{mark}"))
+    }
+
+    /// 作废: a paper that was not served counts for nothing; its number stays with it.
+    pub async fn void_paper(&self, actor: &Actor, id: i64, of: i64, why: &str) -> Result<()> {
+        let s = self.seen_case(actor, id, None).await?;
+        s.relation.ask_record()?;
+        let known = self.store.papers_of(&s.case).await?.into_iter().find(|p| p.id == of).ok_or(OfficeError::NotFound)?;
+        let unit = PlacePath::parse(&known.unit_path).ok_or(OfficeError::NotFound)?;
+        if self.issuing_unit(actor, &s)? != unit {
+            return Err(OfficeError::Input("文书由制发单位作废".into()));
+        }
+        let why = text_of("why", why, MAX_LINE)?;
+        if why.is_empty() {
+            return Err(OfficeError::field("why", "请写明作废的原因"));
+        }
+        let label = paper(&known.kind).map_or("", |p| p.label.as_str());
+        let said = format!("《{label}》{} 作废:{why}", known.number);
+        let e = NewEvent::by(CaseStep::Paper.code(), &said, actor.account, self.now());
+        let mut tx = self.store.begin().await?;
+        if !tx.void_paper(id, of, self.now()).await? {
+            return Err(OfficeError::Conflict("这份文书已经送达或作废;已送达的不能作废,请另行制发".into()));
+        }
+        self.take_on(&mut tx, &s, CaseStep::Paper, &e, self.clock.today()).await?;
+        self.audit(&mut tx, actor, Deed::StepCase, &format!("case:{id}"), "文书作废").await?;
         tx.commit().await?;
         Ok(())
     }
@@ -130,7 +177,8 @@ impl Office {
     pub async fn serve_paper(&self, actor: &Actor, id: i64, of: i64, on: &str, how: &str, d: &PaperDetail) -> Result<()> {
         let s = self.seen_case(actor, id, None).await?;
         s.relation.ask_record()?;
-        let known = self.store.papers_of(&s.case).await?.into_iter().find(|p| p.id == of).ok_or(OfficeError::NotFound)?;
+        let known =
+            self.store.papers_of(&s.case).await?.into_iter().find(|p| p.id == of && !p.void).ok_or(OfficeError::NotFound)?;
         let served = self.served(on, how, known.issued_on)?;
         let d = detail_of(d)?;
         let keep = |new: String, old: String| if new.is_empty() { old } else { new };

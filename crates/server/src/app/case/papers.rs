@@ -199,7 +199,7 @@ pub fn available(k: &CaseFile, papers: &[CasePaper]) -> Vec<Available> {
             When::Closed if k.facts.state == CaseState::Closed => out.push(plain()),
             When::Returned | When::Closed => {}
             When::Legal | When::LegalAll => {
-                for p in papers.iter().filter(|p| l.kind == When::LegalAll || p.kind == l.code) {
+                for p in papers.iter().filter(|p| !p.void && (l.kind == When::LegalAll || p.kind == l.code)) {
                     let of = paper(&p.kind).map(|k| k.label.as_str()).unwrap_or_default();
                     let label = if l.kind == When::LegalAll {
                         format!("{}({of} {})", l.label, p.number)
@@ -307,7 +307,7 @@ impl Office {
         let lists = FxHashMap::from_iter([
             ("attempts", contacts.iter().enumerate().map(|(n, c)| attempt(n, c)).collect()),
             ("visits", visits.iter().enumerate().map(|(n, c)| attempt(n, c)).collect()),
-            ("papers", papers.iter().map(|p| legal(p, "")).collect()),
+            ("papers", papers.iter().filter(|p| !p.void).map(|p| legal(p, "")).collect()),
             ("follow_ups", checks.iter().enumerate().map(follow).collect::<Vec<Values>>()),
         ]);
         Ok(Told { values, lists })

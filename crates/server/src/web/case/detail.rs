@@ -69,6 +69,7 @@ pub struct PaperView {
     pub recipient: String,
     pub result: String,
     pub basis: String,
+    pub void: bool,
 }
 
 /// A child of the same household, with its open file where it has one.
@@ -396,6 +397,7 @@ fn paper_views(papers: Vec<baoxue_store::CasePaper>) -> Vec<PaperView> {
             id: p.id,
             label: kind.map(|k| k.label.clone()).unwrap_or_default(),
             basis: kind.map(|k| k.basis_on(p.issued_on).to_owned()).unwrap_or_default(),
+            void: p.void,
             number: p.number,
             issued: p.issued_on.to_string(),
             due: p.due_on.unwrap_or_default(),

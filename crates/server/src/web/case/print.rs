@@ -146,7 +146,7 @@ async fn printed(Visit { app, signed, headers }: Visit, id: i64, reason: Option<
             .into_iter()
             .map(|p| PaperRow {
                 label: paper(&p.kind).map(|p| p.label.clone()).unwrap_or_default(),
-                number: p.number,
+                number: if p.void { format!("{}(作废)", p.number) } else { p.number },
                 served: p.served_on.unwrap_or_default(),
                 result: p.detail.result,
             })

@@ -379,6 +379,21 @@ pub async fn paper(
     Ok(back(id, "已登记文书"))
 }
 
+#[derive(Deserialize)]
+pub struct VoidForm {
+    #[serde(default)]
+    why: String,
+}
+
+pub async fn void(
+    Visit { app, signed, .. }: Visit,
+    Path((id, of)): Path<(i64, i64)>,
+    Form(f): Form<VoidForm>,
+) -> Result<Response, PageError> {
+    app.office.void_paper(&signed.actor, id, of, &f.why).await?;
+    Ok(back(id, "已作废,文号保留"))
+}
+
 pub async fn serve(
     Visit { app, signed, .. }: Visit,
     Path((id, of)): Path<(i64, i64)>,

@@ -223,6 +223,7 @@ pub fn all(app: &Arc<App>) -> Routes {
         .post("/cases/{id}/description", May(A::WorkCase), case::steps::describe)
         .post("/cases/{id}/papers", May(A::WorkCase), case::steps::paper)
         .post("/cases/{id}/papers/{paper}", May(A::WorkCase), case::steps::serve)
+        .post("/cases/{id}/papers/{paper}/void", May(A::WorkCase), case::steps::void)
         // 考勤预警
         .get("/roll", May(A::TakeRoll), attendance::roll::page)
         .get("/roll/register", May(A::TakeRoll), attendance::roll::register)

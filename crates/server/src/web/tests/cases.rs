@@ -605,3 +605,52 @@ async fn a_file_names_the_ledger_on_which_its_child_stands() {
         app.get(&county, "/cases").await.says(">未确认</span>");
     }
 }
+
+/// Numbers of legal papers run per unit, kind and year, without gaps or repeats under two clerks at once; a void one keeps its number.
+#[tokio::test]
+async fn numbers_of_papers() {
+    for app in apps().await {
+        app.compared().await;
+        let (county, village) = (app.log_in("county").await, app.log_in("village1").await);
+        let (one, two) = (reported(&app, &village, 20).await, reported(&app, &village, 22).await);
+        let urge = |number: &'static str| {
+            [("kind", "urge"), ("number", number), ("issued_on", "2023-10-09"), ("recipient", "家长某"), ("due_on", "2023-10-20")]
+        };
+        for _ in 0..4 {
+            let form = urge("");
+            let (a, b) = tokio::join!(act(&app, &county, one, "papers", &form), act(&app, &county, two, "papers", &form));
+            a.is(303);
+            b.is(303);
+        }
+        let numbers = async |case: i64| -> Vec<u32> {
+            let page = app.get(&county, &format!("/cases/{case}")).await.text();
+            let list = page.split("<h2>依法文书</h2>").nth(1).unwrap().to_owned();
+            list.split("教劝〔2023〕").skip(1).filter_map(|p| p.split('号').next()?.parse().ok()).collect()
+        };
+        let mut all = [numbers(one).await, numbers(two).await].concat();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all, (1..=8).collect::<Vec<u32>>());
+        // another unit, and another kind, have numbers of their own
+        act(&app, &village, one, "papers", &urge("")).await.is(303);
+        app.get(&village, &format!("/cases/{one}")).await.says("上坝村劝〔2023〕1号");
+        // a number that somebody typed is not given again
+        act(&app, &county, one, "papers", &urge("教劝〔2023〕9号")).await.is(303);
+        act(&app, &county, two, "papers", &urge("教劝〔2023〕9号")).await.is(422).says("本单位已经用过");
+        act(&app, &county, two, "papers", &urge("")).await.is(303);
+        assert_eq!(numbers(two).await.into_iter().max(), Some(10));
+        // void: only by whoever issued it, only what was not served; the number stays, and the Word file is gone
+        let id = app.get(&county, &format!("/cases/{one}")).await.number_after(&format!("/cases/{one}/papers/"));
+        app.get(&county, &format!("/cases/{one}/word/urge?of={id}")).await.is(200);
+        let void = format!("/cases/{one}/papers/{id}/void");
+        app.post(&village, &void, &[("why", "写错")]).await.is(422).says("由制发单位作废");
+        app.post(&county, &void, &[("why", "")]).await.is(422).says("写明作废的原因");
+        app.post(&county, &void, &[("why", "姓名写错")]).await.is(303);
+        app.post(&county, &void, &[("why", "姓名写错")]).await.is(409);
+        app.get(&county, &format!("/cases/{one}")).await.says("作废</span>").says("姓名写错");
+        app.get(&county, &format!("/cases/{one}/word/urge?of={id}")).await.is(404);
+        act(&app, &county, one, "papers", &urge("")).await.is(303);
+        assert_eq!(numbers(one).await.into_iter().max(), Some(11), "no number twice");
+        sound(&app).await;
+    }
+}
