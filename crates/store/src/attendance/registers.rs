@@ -361,16 +361,36 @@ impl Store {
         rows.iter().map(|r| Ok((r.int(0)?, r.text(1)?, check_of(r, 2)?))).collect()
     }
 
-    /// Who goes to a class by the registers: number, verdict, and whether its file says that it has dropped out.
-    pub async fn class_members(&self, class: &str) -> Result<Vec<(i64, String, bool)>> {
+    /// Who goes to a class by the registers: number, verdict, and whether its file says that it has dropped out; and children of it, or of its warnings,
+    /// of whom a warning is open or reaches into a day or later. One question: every roll asks it.
+    pub async fn class_members(&self, class: &str, since: Date) -> Result<(Vec<(i64, String, bool)>, BTreeSet<i64>)> {
         let mut c = Clause::new();
+        let since = c.bind(since);
         c.below("c.school_path", class);
-        let sql = format!(
-            "SELECT c.id, c.verdict, (SELECT COUNT(*) FROM case_file k WHERE k.child_id = c.id AND k.confirmed = 1 AND k.state IN ('persuading', 'legal'))
-             FROM child c{} AND c.merged_into IS NULL AND c.gone_since_run IS NULL ORDER BY c.id",
+        let stands = format!("w.state <> 'withdrawn' AND (w.state = 'open' OR w.last_day >= {since})");
+        let members = format!(
+            "SELECT c.id, c.verdict, (SELECT COUNT(*) FROM case_file k WHERE k.child_id = c.id AND k.confirmed = 1 AND k.state IN ('persuading', 'legal')),
+               (SELECT COUNT(*) FROM warning w WHERE w.child_id = c.id AND {stands})
+             FROM child c{} AND c.merged_into IS NULL AND c.gone_since_run IS NULL",
             c.sql()
         );
-        self.all(&sql, c.values).await?.iter().map(|r| Ok((r.int(0)?, r.text(1)?, r.int(2)? > 0))).collect()
+        let mut w = Clause::with(c.values);
+        w.below("w.class_path", class);
+        let sql = format!(
+            "{members} UNION ALL SELECT w.child_id, '', CAST(0 AS BIGINT), CAST(1 AS BIGINT) FROM warning w{} AND {stands} ORDER BY 1",
+            w.sql()
+        );
+        let (mut members, mut warned) = (Vec::new(), BTreeSet::new());
+        for r in self.all(&sql, w.values).await? {
+            let (child, verdict) = (r.int(0)?, r.text(1)?);
+            if r.int(3)? > 0 {
+                warned.insert(child);
+            }
+            if !verdict.is_empty() {
+                members.push((child, verdict, r.int(2)? > 0));
+            }
+        }
+        Ok((members, warned))
     }
 
     /// The class of a path and a list of its children, where they are known.

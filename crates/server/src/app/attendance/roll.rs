@@ -12,6 +12,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
+use super::assess::KNOWN_DAYS;
 use crate::app::office::{Office, OfficeError, Result};
 use crate::app::place::roll_over::reading_order;
 
@@ -60,6 +61,12 @@ pub struct Taking<'a> {
     pub device: Option<i64>,
     /// Whoever was not there.
     pub marks: BTreeMap<i64, (Mark, MarkDetail)>,
+}
+
+/// Who is expected at a check, and of whom of the class a warning is open or tells of days that may be corrected.
+struct Expected {
+    pupils: BTreeSet<i64>,
+    warned: BTreeSet<i64>,
 }
 
 /// What became of it.
@@ -149,15 +156,16 @@ fn not_expected(verdict: &str, away: bool) -> Option<&'static str> {
 
 impl Office {
     /// Numbers of those who are expected in a class at a check, as of now: in the evening boarders, as far as it is known who boards.
-    async fn expected_in(&self, class: &PlacePath, (day, check): (Date, Check)) -> Result<BTreeSet<i64>> {
-        let found = self.store.class_members(class.as_str()).await?;
+    async fn expected_in(&self, class: &PlacePath, (day, check): (Date, Check)) -> Result<Expected> {
+        let since = self.clock.today().saturating_sub(KNOWN_DAYS.days());
+        let (found, warned) = self.store.class_members(class.as_str(), since).await?;
         let all: BTreeSet<i64> =
             found.into_iter().filter(|(_, verdict, away)| not_expected(verdict, *away).is_none()).map(|m| m.0).collect();
         if check.tells_of_school() {
-            return Ok(all);
+            return Ok(Expected { pupils: all, warned });
         }
         let boarders = self.store.boarders_among(&all.iter().copied().collect::<Vec<_>>(), day).await?;
-        Ok(if boarders.is_empty() { all } else { boarders })
+        Ok(Expected { pupils: if boarders.is_empty() { all } else { boarders }, warned })
     }
 
     /// The list of a class at a check; whether it is of boarders alone.
@@ -323,7 +331,7 @@ impl Office {
     async fn write_roll(
         &self,
         actor: &Actor,
-        (class_path, expected, standing): (&PlacePath, &BTreeSet<i64>, Option<Register>),
+        (class_path, expected, standing): (&PlacePath, &Expected, Option<Register>),
         t: &Taking<'_>,
         (day, check): (Date, Check),
         digest: &str,
@@ -335,7 +343,7 @@ impl Office {
             let marks = self.store.marks_at(&register, register.version).await?;
             return Ok(Some(Taken { register, marks, disagreements: Vec::new(), known: true }));
         }
-        let mut pupils = expected.clone();
+        let mut pupils = expected.pupils.clone();
         let before = match &standing {
             Some(r) => {
                 // of a past day those are expected who were
@@ -393,7 +401,10 @@ impl Office {
         // whoever is missing, or was said to be; of others nothing is to be warned, but what was warned of before
         let was = |c: &i64| before.get(c).is_some_and(|m| m.mark.is_unexplained());
         let touched: Vec<i64> = rows.iter().filter(|(c, m)| m.mark.is_unexplained() || was(c)).map(|r| *r.0).collect();
-        let open = self.warned_of(class_path, &pupils).await?;
+        let open = match pupils == expected.pupils {
+            true => expected.warned.clone(),
+            false => self.warned_of(class_path, &pupils).await?,
+        };
         let assessed = touched.is_empty() && open.is_empty();
         let listed = self.store.known_list(class_path.as_str(), &pupils).await?;
         let at = self.now();
