@@ -24,6 +24,12 @@ pub fn default_terms(year: i16) -> Vec<Term> {
     ]
 }
 
+/// Whether one of the default terms holds on a day: they begin and end alike every year.
+fn default_terms_hold(day: Date) -> bool {
+    let at = (day.month(), day.day());
+    ((3, 1)..=(7, 10)).contains(&at) || at >= (9, 1) || at <= (1, 20)
+}
+
 /// 半天
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Half {
@@ -199,9 +205,17 @@ impl SchoolCalendar {
         around.iter().find(holds).cloned()
     }
 
+    /// Whether a term holds on a day; asked of every day of every child.
+    fn is_in_term(&self, day: Date) -> bool {
+        if self.terms.is_empty() {
+            return default_terms_hold(day);
+        }
+        self.term(day).is_some()
+    }
+
     /// What a day is.
     pub fn day(&self, day: Date) -> DayKind {
-        let taught = self.term(day).is_some();
+        let taught = self.is_in_term(day);
         let mut kind = if taught && self.workdays.is_workday(day) { DayKind::Whole } else { DayKind::Off };
         for e in self.exceptions.iter().filter(|e| e.from <= day && day <= e.to) {
             let n = e.from.until(day).map(|s| s.get_days()).unwrap_or(0);
@@ -309,6 +323,14 @@ mod tests {
             (&[(ElevenThree, "2023-09-25", "2023-12-31")], "2023-10-02", Off),
         ] {
             assert_eq!(calendar(exceptions).day(day.parse().unwrap()), kind, "{day} {exceptions:?}");
+        }
+    }
+
+    #[test]
+    fn default_terms_are_what_they_are() {
+        let c = calendar(&[]);
+        for day in date(2023, 1, 1).series(1.day()).take(1_200) {
+            assert_eq!(default_terms_hold(day), c.term(day).is_some(), "{day}");
         }
     }
 

@@ -267,6 +267,25 @@ impl Store {
         Ok(out)
     }
 
+    /// Which rolls of classes were taken from a day to another, and of which list: class, day, check, list.
+    pub async fn taken_of(&self, classes: &[String], from: Date, to: Date) -> Result<Vec<(String, Date, Check, i64)>> {
+        let mut out = Vec::new();
+        for some in classes.chunks(500) {
+            let mut c = Clause::new();
+            c.one_of("k.path", some.iter());
+            let (from, to) = (c.bind(from), c.bind(to));
+            // from the classes to their registers
+            let sql = format!(
+                "SELECT k.path, r.day, r.part, r.list_id FROM roll_class k CROSS JOIN register r{} AND r.class_id = k.id AND r.day >= {from} AND r.day <= {to}",
+                c.sql()
+            );
+            for r in self.all(&sql, c.values).await? {
+                out.push((r.text(0)?, day_of(&r, 1)?, check_of(&r, 2)?, r.int(3)?));
+            }
+        }
+        Ok(out)
+    }
+
     /// Who was not there, as of a version of a register.
     pub async fn marks_at(&self, r: &Register, version: i64) -> Result<BTreeMap<i64, MarkRow>> {
         let sql = "SELECT child_id, mark, doubtful, detail FROM register_mark WHERE register_id = $1 AND version <= $2 ORDER BY version";

@@ -299,14 +299,20 @@ impl Tx {
         row.map_or(Ok(0), |r| r.int(0))
     }
 
-    /// Of two who assess a child at once one waits, and sees what the other has done: whether a warning stands already that this one would double.
-    pub async fn warning_stands(&mut self, child: i64, e: &Episode) -> Result<bool> {
-        self.run("UPDATE child SET verdict = verdict WHERE id = $1", binds![child]).await?;
-        let overlap =
-            if e.rule.is_run() { "first_day <= $4 AND last_day >= $3" } else { "first_day = $3 AND last_day >= $3 AND $4 >= $3" };
-        let sql =
-            format!("SELECT 1 FROM warning WHERE child_id = $1 AND rule = $2 AND state <> 'withdrawn' AND {overlap} LIMIT 1");
-        Ok(self.one(&sql, binds![child, e.rule.code(), e.first, e.last]).await?.is_some())
+    /// Of two who assess a child at once one waits, and sees what the other has done: warnings that stand already, of these children.
+    pub async fn standing_warnings(&mut self, children: &[i64]) -> Result<Vec<(i64, Rule, Date, Date)>> {
+        self.lock_rows("child", children).await?;
+        let mut c = Clause::new();
+        c.one_of("child_id", children.iter().copied());
+        let sql = format!("SELECT child_id, rule, first_day, last_day FROM warning{} AND state <> 'withdrawn'", c.sql());
+        let day = |t: String| t.parse::<Date>().map_err(|_| StoreError::unreadable("warning.day", &t));
+        let mut out = Vec::new();
+        for r in self.all(&sql, c.values).await? {
+            // a rule that this version no longer has doubles nothing
+            let Some(rule) = Rule::find(&r.text(1)?) else { continue };
+            out.push((r.int(0)?, rule, day(r.text(2)?)?, day(r.text(3)?)?));
+        }
+        Ok(out)
     }
 
     /// The child goes to another class now: its warning, and what waits with the former class, go along.

@@ -257,6 +257,14 @@ impl Tx {
         self.one(sql, values).await?.map_or(Ok(0), |r| r.int(0))
     }
 
+    /// The same of what nobody reads in this transaction: written with others at its end.
+    pub fn add_event_later(&mut self, store: &Store, subject: Subject, e: &NewEvent<'_>) -> Result<()> {
+        const COLUMNS: &[&str] = &["subject_kind", "subject_id", "kind", "at", "account_id", "detail", "policy_version"];
+        let detail = store.vault().seal_text(&subject.place(), e.detail)?;
+        self.insert_later("event", COLUMNS, binds![subject.kind(), subject.id(), e.kind, e.at, e.by, detail, e.policy]);
+        Ok(())
+    }
+
     /// Keeps a stored file on record and gives its number.
     pub async fn add_file(&mut self, store: &Store, f: &NewFile<'_>) -> Result<i64> {
         let sql = "INSERT INTO file (stored, digest, media_type, bytes, name, added_at, added_by) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";

@@ -142,6 +142,13 @@ impl Tx {
         Ok(())
     }
 
+    /// Puts a new subject with a unit, at the end of the transaction.
+    pub fn put_first_task(&mut self, subject: Subject, new: &NewTask<'_>) {
+        const COLUMNS: &[&str] = &["subject_kind", "subject_id", "unit_path", "lead", "state", "deadline_at", "escalated"];
+        let values = binds![subject.kind(), subject.id(), new.unit, new.lead, new.state.code(), new.deadline, 0i64];
+        self.insert_later("task", COLUMNS, values);
+    }
+
     /// Reminds a unit of all that it owes for whom the jurisdiction answers, and says of how many.
     pub async fn remind_unit(&mut self, store: &Store, unit: &str, j: &Jurisdiction, e: &NewEvent<'_>) -> Result<usize> {
         let sight = store.sight(j).await?;

@@ -345,6 +345,8 @@ pub struct Tx {
     pub(crate) told: Vec<Told>,
     /// Whether it changed anything.
     wrote: bool,
+    /// Rows that nobody reads before the end, written together then: table, columns, values.
+    later: Vec<(&'static str, &'static [&'static str], Vec<Value>)>,
 }
 
 enum Inner {
@@ -356,7 +358,7 @@ enum Inner {
 
 impl From<Inner> for Tx {
     fn from(inner: Inner) -> Self {
-        Self { inner, told: Vec::new(), wrote: false }
+        Self { inner, told: Vec::new(), wrote: false, later: Vec::new() }
     }
 }
 
@@ -555,7 +557,36 @@ impl Tx {
         self.end().await
     }
 
+    /// Puts a row into a table at the end of the transaction, with the others of that table.
+    pub(crate) fn insert_later(&mut self, table: &'static str, columns: &'static [&'static str], values: Vec<Value>) {
+        self.wrote = true;
+        self.later.push((table, columns, values));
+    }
+
+    /// Of two who change what hangs on the same rows one waits. SQLite has one writer anyway.
+    pub(crate) async fn lock_rows(&mut self, table: &str, ids: &[i64]) -> Result<()> {
+        if let (Inner::Postgres(_), false) = (&self.inner, ids.is_empty()) {
+            let mut c = crate::Clause::new();
+            c.one_of("id", ids.iter().copied());
+            self.all(&format!("SELECT id FROM {table}{} ORDER BY id FOR UPDATE", c.sql()), c.values).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_later(&mut self) -> Result<()> {
+        let mut left = std::mem::take(&mut self.later);
+        while let Some((table, columns, _)) = left.first() {
+            let (table, columns) = (*table, *columns);
+            let (these, others) = left.into_iter().partition(|l| l.0 == table && l.1 == columns);
+            left = others;
+            let these: Vec<(&str, &[&str], Vec<Value>)> = these;
+            self.insert_many(table, columns, these.into_iter().map(|l| l.2).collect()).await?;
+        }
+        Ok(())
+    }
+
     async fn end(mut self) -> Result<()> {
+        self.write_later().await?;
         self.write_log().await?;
         match self.inner {
             Inner::Sqlite(tx) => tx.commit().await?,

@@ -13,7 +13,7 @@ use baoxue_domain::calendar::{SchoolCalendar, Workdays};
 use baoxue_domain::place::PlacePath;
 use baoxue_domain::policy::Policy;
 use baoxue_domain::task::TaskState;
-use baoxue_store::{Leave, NewEvent, NewTask, Register, Subject, Tx, Warning};
+use baoxue_store::{Leave, NewEvent, NewTask, Subject, Tx, Warning};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -103,6 +103,9 @@ struct Todo {
     changes: Vec<Change>,
 }
 
+/// A warning that stands: whose, by which rule, from when to when.
+type Stands = (i64, Rule, Date, Date);
+
 /// What became of a change.
 enum Changed {
     Told,
@@ -114,7 +117,8 @@ enum Changed {
 
 /// What is known of children who are assessed together.
 pub(super) struct Known {
-    registers: FxHashMap<String, Vec<Register>>,
+    /// Rolls of a class that were taken: day, check, list.
+    registers: FxHashMap<String, Vec<(Date, Check, i64)>>,
     lists: FxHashMap<i64, Vec<i64>>,
     marks: FxHashMap<i64, Vec<(Date, Check, Mark)>>,
     /// Classes of a child, the former ones of which marks tell too.
@@ -134,11 +138,13 @@ impl Known {
         let former = self.former.get(&child);
         let is = |id: &i64| *id == child || former.is_some_and(|f| f.contains(id));
         let mut off_list: BTreeSet<Date> = BTreeSet::new();
-        for r in self.classes.get(&child).into_iter().flatten().filter_map(|c| self.registers.get(c)).flatten() {
-            if self.lists.get(&r.list).is_some_and(|l| l.iter().any(is)) {
-                by_day.entry(r.day).or_default().insert(r.check, Mark::Present);
-            } else if r.class == class && r.check.tells_of_school() {
-                off_list.insert(r.day);
+        for c in self.classes.get(&child).into_iter().flatten() {
+            for (day, check, list) in self.registers.get(c).into_iter().flatten() {
+                if self.lists.get(list).is_some_and(|l| l.iter().any(is)) {
+                    by_day.entry(*day).or_default().insert(*check, Mark::Present);
+                } else if c == class && check.tells_of_school() {
+                    off_list.insert(*day);
+                }
             }
         }
         for (day, check, mark) in self.marks.get(&child).into_iter().flatten() {
@@ -201,11 +207,11 @@ impl Office {
             of.entry(child).or_default().insert(class);
         }
         let paths: Vec<String> = of.values().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        let mut registers: FxHashMap<String, Vec<Register>> = FxHashMap::default();
-        for r in self.store.registers_of(&paths, since, today).await? {
-            registers.entry(r.class.clone()).or_default().push(r);
+        let mut registers: FxHashMap<String, Vec<_>> = FxHashMap::default();
+        for (class, day, check, list) in self.store.taken_of(&paths, since, today).await? {
+            registers.entry(class).or_default().push((day, check, list));
         }
-        let lists = self.store.roll_lists(registers.values().flatten().map(|r| r.list)).await?;
+        let lists = self.store.roll_lists(registers.values().flatten().map(|r| r.2)).await?;
         let mut former: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
         for (old, child) in former_numbers {
             former.entry(child).or_default().push(old);
@@ -369,6 +375,8 @@ impl Office {
         for some in todo.chunks(CHANGED_AT_ONCE) {
             let mut tx = self.store.begin().await?;
             let mut told = false;
+            let children: Vec<i64> = some.iter().map(|t| t.child).collect();
+            let stand = tx.standing_warnings(&children).await?;
             'children: for t in some {
                 let Some((_, policy)) = made.get(t.class.as_str()) else { continue };
                 if t.moved {
@@ -377,7 +385,7 @@ impl Office {
                     }
                 }
                 for change in &t.changes {
-                    match self.change(&mut tx, t, change, policy).await? {
+                    match self.change(&mut tx, t, change, (policy, &stand)).await? {
                         Changed::Told => told = true,
                         Changed::Silently => {}
                         // of this child nothing has been written since
@@ -473,12 +481,16 @@ impl Office {
         days.into_iter().filter(|d| !waits(d)).collect()
     }
 
-    async fn change(&self, tx: &mut Tx, of: &Todo, change: &Change, policy: &Policy) -> Result<Changed> {
+    async fn change(&self, tx: &mut Tx, of: &Todo, change: &Change, (policy, stand): (&Policy, &[Stands])) -> Result<Changed> {
         let now = self.now();
         let (child, class, standing) = (of.child, &of.class, &of.standing);
         let (subject, said) = match change {
             Change::Open(e) => {
-                if tx.warning_stands(child, e).await? {
+                let doubles = |s: &Stands| {
+                    let overlaps = s.2 <= e.last && e.first <= s.3;
+                    s.0 == child && s.1 == e.rule && overlaps && (e.rule.is_run() || s.2 == e.first)
+                };
+                if stand.iter().any(doubles) {
                     return Ok(Changed::Elsewhere);
                 }
                 let id = tx.open_warning(child, class.as_str(), e, now).await?;
@@ -562,13 +574,11 @@ impl Office {
             Some(l) if l > e.level => ("lower", format!("{}预警降为{}:{what}", l.label(), e.level.label())),
             _ => ("warn", format!("{}预警:{what}", e.level.label())),
         };
-        tx.add_event(
+        tx.add_event_later(
             &self.store,
             subject,
             &NewEvent { policy: Some(policy.version), ..NewEvent::of_program(kind, &said, now) },
-            None,
-        )
-        .await?;
+        )?;
         let school = class.school();
         // sent home by the school itself: whoever stands over the school
         let county = class.county();
@@ -583,7 +593,10 @@ impl Office {
             _ => moment(Workdays::national().deadline(self.clock.today(), CHECK_DAYS)),
         };
         let task = NewTask { unit, lead: None, state: TaskState::Waiting, deadline: Some(deadline) };
-        tx.put_task(subject, Some(&task)).await?;
+        match before {
+            None => tx.put_first_task(subject, &task),
+            Some(_) => tx.put_task(subject, Some(&task)).await?,
+        }
         if e.level > Level::Blue {
             self.tell_school(tx, class, &said).await?;
         }
