@@ -37,7 +37,7 @@ async fn two_processes_may_start_at_once() {
 async fn of_release_2(s: &Store) {
     let mut tx = s.begin().await.unwrap();
     for statement in [
-        "DROP TABLE boarder; DROP TABLE newcomer; DROP TABLE roll_duty; DROP TABLE learning_record",
+        "DROP INDEX child_merged_into; DROP TABLE boarder; DROP TABLE newcomer; DROP TABLE roll_duty; DROP TABLE learning_record",
         "DROP TABLE contact_warning; DROP TABLE warning; DROP TABLE watch; DROP TABLE leave_of_absence; DROP TABLE register_mark; DROP TABLE register_version",
         "DROP TABLE register; DROP TABLE roll_list; DROP TABLE roll_class; DROP TABLE day_exception; DROP TABLE school_term; DROP TABLE holiday",
         "DROP TABLE offline_part; DROP TABLE offline_record; DROP TABLE offline_key; DROP TABLE offline_device",

@@ -16,6 +16,8 @@ use crate::app::office::Office;
 
 /// School days in a row that a child is missing, and how many children are: 32 times blue, of which twelve become yellow, and three red.
 const MISSING: [(usize, usize); 3] = [(1, 20), (2, 9), (3, 3)];
+/// Of so many pupils one comes back later than the first day, and says so.
+const LATE_BACK: i64 = 301;
 /// Of so many pupils one is ill on a day.
 const ILL: usize = 70;
 
@@ -54,34 +56,36 @@ pub async fn prepare(office: &Office, school: &PlacePath, takes: &Actor, officer
     let mut n = 0;
     for (i, day) in days.iter().enumerate() {
         let morning = at(office, *day, 8, 40);
+        let mark = |child: i64| {
+            let missing = plan.get(&child).is_some_and(|r| r.contains(&i));
+            let ill = !plan.contains_key(&child) && (child as usize * 31 + i * 17) % ILL == 0;
+            match () {
+                () if missing => Mark::Unexplained,
+                () if ill => Mark::Sick,
+                () if i == 0 && child % LATE_BACK == 0 => Mark::Leave,
+                () => Mark::Present,
+            }
+        };
         for list in &lists {
-            n += take(&morning, takes, list, *day, |child| {
-                let missing = plan.get(&child).is_some_and(|r| r.contains(&i));
-                let ill = !plan.contains_key(&child) && (child as usize * 31 + i * 17) % ILL == 0;
-                if missing {
-                    Mark::Unexplained
-                } else if ill {
-                    Mark::Sick
-                } else {
-                    Mark::Present
-                }
-            })
-            .await?;
+            if i == 0 {
+                n += report(&morning, takes, list, *day, mark).await?;
+            }
+            n += take(&morning, takes, list, *day, mark).await?;
         }
         handle(office, takes, &j, *day).await?;
     }
-    // the other schools of the county took yesterday's
-    if let Some(yesterday) = days.last() {
+    // the other schools of the county reported the first day, and took yesterday's
+    if let (Some(first), Some(yesterday)) = (days.first(), days.last()) {
         let county = officer.jurisdiction(Action::ViewAttendance).map_err(|e| anyhow::anyhow!("{e}"))?;
         let morning = at(office, *yesterday, 8, 40);
         for class in office.classes_of(&county).await?.into_iter().filter(|c| c.school() != *school) {
+            let list = office.class_list(&class, &county).await?;
+            let sick = |child: i64| if child % 89 == 0 { Mark::Sick } else { Mark::Present };
+            let first_of = |child: i64| if child % LATE_BACK == 0 { Mark::Leave } else { sick(child) };
+            n += report(&at(office, *first, 8, 40), &teacher_of(&class), &list, *first, first_of).await?;
             // one in forty forgot
             if class.as_str().bytes().map(usize::from).sum::<usize>() % 40 != 0 {
-                let list = office.class_list(&class, &county).await?;
-                n += take(&morning, &teacher_of(&class), &list, *yesterday, |child| {
-                    if child % 89 == 0 { Mark::Sick } else { Mark::Present }
-                })
-                .await?;
+                n += take(&morning, &teacher_of(&class), &list, *yesterday, sick).await?;
             }
         }
     }
@@ -94,16 +98,37 @@ fn teacher_of(class: &PlacePath) -> Actor {
     Actor { account: 0, login: "示范".into(), name: "示范".into(), grants, within: None }
 }
 
+/// 开学报到: who came on the first day; some are on their way back.
+async fn report(
+    office: &Office,
+    actor: &Actor,
+    list: &ClassList,
+    day: Date,
+    mark: impl Fn(i64) -> Mark,
+) -> anyhow::Result<usize> {
+    let of = |child: i64| {
+        let mark = mark(child);
+        let whereabouts = if mark == Mark::Leave { "late-back".into() } else { String::new() };
+        (mark, MarkDetail { whereabouts, ..MarkDetail::default() })
+    };
+    write(office, actor, list, (day, Check::FirstDay), of).await
+}
+
 async fn take(office: &Office, actor: &Actor, list: &ClassList, day: Date, mark: impl Fn(i64) -> Mark) -> anyhow::Result<usize> {
+    write(office, actor, list, (day, Check::Morning), |child| (mark(child), MarkDetail::default())).await
+}
+
+async fn write(
+    office: &Office,
+    actor: &Actor,
+    list: &ClassList,
+    (day, only): (Date, Check),
+    mark: impl Fn(i64) -> (Mark, MarkDetail),
+) -> anyhow::Result<usize> {
     let calendar = office.calendars().await?.of(&list.path);
     let mut n = 0;
-    for check in checks_on(&calendar, day, 1).into_iter().filter(|c| *c == Check::Morning) {
-        let marks = list
-            .expected
-            .iter()
-            .map(|c| (c.id, (mark(c.id), MarkDetail::default())))
-            .filter(|m| m.1.0 != Mark::Present)
-            .collect();
+    for check in checks_on(&calendar, day, 1).into_iter().filter(|c| *c == only) {
+        let marks = list.expected.iter().map(|c| (c.id, mark(c.id))).filter(|m| m.1.0 != Mark::Present).collect();
         let day = day.to_string();
         let key = format!("{:032x}", u128::from_be_bytes(baoxue_store::random()?));
         let t = Taking {
