@@ -240,9 +240,14 @@ impl Office {
     /// A register was taken: whoever is told of in it, and whoever is warned of, is assessed; then it is done with. Of many who take registers at
     /// once one does it for all who wait; true: it is done.
     pub(super) async fn assess_register(&self, register: i64, changed_at: i64, children: Vec<i64>) -> Result<bool> {
-        let (done, told) = oneshot::channel();
+        let (done, mut told) = oneshot::channel();
         self.to_assess.push(Waiting { register, changed_at, children, done });
-        let turn = self.to_assess.turn.lock().await;
+        // whoever is done with waits for no turn: a turn that each of many only looks at would cost more than the work
+        let turn = tokio::select! {
+            biased;
+            r = &mut told => return Ok(r.is_ok()),
+            turn = self.to_assess.turn.lock() => turn,
+        };
         let waiting = self.to_assess.take();
         if !waiting.is_empty() {
             let all: BTreeSet<i64> = waiting.iter().flat_map(|w| w.children.iter().copied()).collect();
