@@ -1,13 +1,11 @@
 //! Measured, not asserted: one school day of a province's worth of pupils, from database to saved warnings. `make bench-rollcall` runs it.
 
-use std::time::Instant;
-
 use baoxue_store::{Profile, Store, binds};
 use jiff::ToSpan;
 use jiff::civil::date;
 
 use super::support::{TestApp, apps};
-use crate::app::clock::Clock;
+use crate::app::clock::{Clock, Stopwatch};
 use crate::web::tests::support::served;
 
 /// Pupils of a class, and checks of a day.
@@ -126,7 +124,7 @@ async fn a_day_of_a_million() {
         let mut all: Vec<String> =
             calendar.school_days(last.saturating_sub(80.days()), last).iter().map(ToString::to_string).collect();
         all.drain(..all.len().saturating_sub(usize::try_from(days).unwrap()));
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         fill(&app, pupils, &all).await;
         let database = format!("{:?}", app.office.store.dialect());
         println!(
@@ -147,7 +145,7 @@ async fn a_day_of_a_million() {
         if matches!(app.office.store.dialect(), baoxue_store::Dialect::Postgres) {
             run(&app.office.store, "ANALYZE").await;
         }
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let n = at(last, 11).office.assess_missing().await.unwrap();
         let seconds = begun.elapsed().as_secs_f64();
         let count = |sql: &'static str| async { app.office.store.raw_one(sql, vec![]).await.unwrap().unwrap().int(0).unwrap() };
@@ -158,7 +156,7 @@ async fn a_day_of_a_million() {
             count("SELECT COUNT(*) FROM case_file").await,
             count("SELECT COUNT(*) FROM audit").await
         );
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         at(last, 11).office.assess_missing().await.unwrap();
         println!("{database}: the next minute, with nothing new: {:.2} s", begun.elapsed().as_secs_f64());
     }
