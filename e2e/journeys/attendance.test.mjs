@@ -50,3 +50,49 @@ test("a school's term gives 47 warnings by the rules; a mark that is put right t
   await page.goto(`${place.base}/attendance/month?class=${encodeURIComponent(new URLSearchParams(classes[0].split("?")[1]).get("class"))}&month=2023-09`);
   assert.deepEqual(await look(page), []);
 });
+
+test("the first day, boarders, a newcomer and a spreadsheet on a teacher's phone; the county sees the sums come in", async () => {
+  const page = await place.as("laoshi", { width: 360, height: 740 });
+  await page.goto(`${place.base}/first-day`);
+  assert.match(await page.textContent("main"), /1 个班,已报 1\s+个/);
+  assert.deepEqual(await look(page), []);
+  await page.goto(`${place.base}/roll`);
+  const register = await page.locator("a.card").first().getAttribute("href");
+  await page.goto(`${place.base}${register}`);
+  // who boards: all of them by one tap
+  await page.click("a:has-text('住校生、点名值班')");
+  await page.click("[data-tick-all]");
+  await page.click("button:has-text('登记住校生')");
+  await page.waitForSelector("text=已登记:住校");
+  assert.equal(await page.locator("input[name=boards]:not(:checked)").count(), 0);
+  assert.deepEqual(await look(page), []);
+  // a child whom no list knew
+  await page.goto(`${place.base}${register}`);
+  await page.click("a:has-text('名单上没有的孩子来了')");
+  await page.fill("[name=name]", "温新来");
+  await page.selectOption("[name=sex]", "女");
+  await page.fill("[name=birth_date]", "2014-06-01");
+  assert.deepEqual(await look(page), []);
+  await page.click("button:has-text('登记')");
+  await page.waitForSelector("td:has-text('温新来')");
+  assert.deepEqual(await look(page), []);
+  // what was noted on paper, by a spreadsheet of one line
+  await page.goto(`${place.base}/roll/import`);
+  await page.setInputFiles("[name=file]", { name: "缺勤.csv", mimeType: "text/csv", buffer: Buffer.from("日期,情况\n2023-10-07,飞走了\n") });
+  await page.click("button:has-text('读入')");
+  await page.waitForSelector("text=一行也没有存");
+  assert.deepEqual(await look(page), []);
+  await page.goto(`${place.base}/attendance/calendar`);
+  assert.ok(await page.locator("td.h-5, td.h-4").count() > 5, "a term in colours");
+  assert.deepEqual(await look(page), []);
+
+  const county = await place.as("xian");
+  await county.goto(`${place.base}/newcomers`);
+  await county.waitForSelector("text=把 1 名待建学籍的孩子做成在校名册");
+  assert.ok(!(await county.textContent("main")).includes("温新来"), "the bureau reads masked names");
+  assert.deepEqual(await look(county), []);
+  for (const path of ["/first-day", "/attendance/calendar"]) {
+    await county.goto(`${place.base}${path}`);
+    assert.deepEqual(await look(county), [], path);
+  }
+});

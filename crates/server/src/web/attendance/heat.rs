@@ -78,11 +78,17 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<HeatQue
     let j = if q.place.is_empty() { whole.clone() } else { office.narrowed(&whole, &q.place).await? };
     let today = office.clock.today();
     let last = q.to.parse::<Date>().ok().filter(|d| *d <= today).unwrap_or(today);
-    let monday = last.saturating_sub(i64::from(last.weekday().to_monday_zero_offset()).days());
-    let from = monday.saturating_sub((7 * (WEEKS - 1)).days());
+    let classes = office.classes_of(&whole).await?;
+    let calendar = match classes.iter().find(|c| j.covers(c.as_str())) {
+        Some(c) => office.calendars().await?.of(c),
+        None => Default::default(),
+    };
+    let monday_of = |d: Date| d.saturating_sub(i64::from(d.weekday().to_monday_zero_offset()).days());
+    let earliest = monday_of(last).saturating_sub((7 * (WEEKS - 1)).days());
+    // of a term that runs from its first week on
+    let from = calendar.term(last).map_or(earliest, |t| monday_of(t.from).max(earliest));
     let days = office.heat(&j, from, last).await?;
     // places to choose: towns and schools that one sees; of one school its classes
-    let classes = office.classes_of(&whole).await?;
     let mut paths: BTreeMap<String, String> = BTreeMap::new();
     for c in &classes {
         paths.insert(c.school().to_string(), String::new());
@@ -110,10 +116,6 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<HeatQue
     for c in classes.iter().filter(|c| one_school || of_one.as_deref() == Some(c.school().as_str())) {
         paths.insert(c.to_string(), format!("  {}", class_name(c)));
     }
-    let calendar = match classes.iter().find(|c| j.covers(c.as_str())) {
-        Some(c) => office.calendars().await?.of(c),
-        None => Default::default(),
-    };
     let cell = |day: Date| {
         let of = days.get(&day);
         let words = match of {
@@ -134,7 +136,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<HeatQue
         shell: shell(&app, &signed, &headers, "出勤日历", "/attendance").await?,
         name: paths.get(&q.place).map(|n| n.trim().to_owned()).unwrap_or_default(),
         places: paths.iter().take(MAX_PLACES).map(|(p, n)| (p.clone(), n.clone(), chosen(p))).collect(),
-        weeks: (0..WEEKS).map(week).collect(),
+        weeks: (0..WEEKS).filter(|n| from.saturating_add((7 * n).days()) <= last).map(week).collect(),
         rows: days.iter().rev().map(|(d, h)| (d.to_string(), *h, rate(h))).collect(),
         before: format!("/attendance/calendar?place={}&to={}", url_part(&q.place), from.saturating_sub(1.days())),
         after: (last < today).then(|| format!("/attendance/calendar?place={}", url_part(&q.place))),
