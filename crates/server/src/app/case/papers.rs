@@ -10,10 +10,14 @@ use baoxue_store::{AskDetail, CaseFile, CasePaper, Contact};
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
+use super::listing::CaseList;
 use super::rules::{county_of, of_newest_return};
 use super::work::Seen;
 use crate::app::clock::civil;
 use crate::app::office::{Office, OfficeError, Result};
+
+/// Cases whose papers one zip holds: a town's.
+const CASES_OF_ZIP: usize = 200;
 
 /// What is filled in: name, words.
 type Values = FxHashMap<&'static str, String>;
@@ -345,19 +349,57 @@ impl Office {
     pub async fn papers_of_case(&self, actor: &Actor, id: i64, reason: &str) -> Result<(String, Vec<u8>)> {
         let s = self.seen_case(actor, id, None).await?;
         s.relation.ask_record()?;
-        let papers = self.store.papers_of(&s.case).await?;
-        let told = self.told_of_case(&s, true, true).await?;
-        let mut files = Vec::new();
-        for (n, a) in available(&s.case, &papers).iter().enumerate() {
-            let name: String = a.label.chars().map(|c| if "/\\:*?\"<>|".contains(c) { '_' } else { c }).collect();
-            files.push((format!("{:02}-{name}.docx", n + 1), self.written(&s, &told, a, &papers).await?));
-        }
+        let files = self.all_papers(&s).await?;
         let said = format!("全部文书 {} 份,完整信息,原因:{reason}", files.len());
         self.note(actor, Deed::Print, &format!("case:{id}"), &said).await?;
-        let refs: Vec<(&str, &[u8])> = files.iter().map(|(n, b)| (n.as_str(), b.as_slice())).collect();
-        let bytes = pack(&refs).map_err(|e| OfficeError::Input(format!("文书打包出错:{e}")))?;
-        Ok((format!("{}-全部文书.zip", s.case.label()), bytes))
+        Ok((format!("{}-全部文书.zip", s.case.label()), zipped(&files)?))
     }
+
+    /// All papers of a list of cases in one zip, a folder a case: those of a town, for its archive. Cases in which one only looks are left out.
+    pub async fn papers_of_cases(&self, actor: &Actor, of: &CaseList, reason: &str) -> Result<Vec<u8>> {
+        let found = self.listed_cases(actor, of).await?;
+        if found.len() > CASES_OF_ZIP {
+            let said = format!("名单有 {} 份档案,一次最多打包 {CASES_OF_ZIP} 份;请按乡镇、学校或状态筛选", found.len());
+            return Err(OfficeError::Input(said));
+        }
+        let (mut files, mut cases) = (Vec::new(), 0);
+        for k in &found {
+            let s = self.seen_case(actor, k.id, None).await?;
+            if s.relation.ask_record().is_err() {
+                continue;
+            }
+            cases += 1;
+            let folder = file_name(&s.case.label());
+            files.extend(self.all_papers(&s).await?.into_iter().map(|(name, bytes)| (format!("{folder}/{name}"), bytes)));
+        }
+        if files.is_empty() {
+            return Err(OfficeError::Input("名单里没有本单位办理的档案".into()));
+        }
+        let said = format!("{}:{cases} 份档案的文书 {} 份,完整信息,原因:{reason}", of.said(), files.len());
+        self.note(actor, Deed::Print, "劝返档案", &said).await?;
+        zipped(&files)
+    }
+
+    /// The papers that a case has now, each with the name of its file.
+    async fn all_papers(&self, s: &Seen) -> Result<Vec<(String, Vec<u8>)>> {
+        let papers = self.store.papers_of(&s.case).await?;
+        let told = self.told_of_case(s, true, true).await?;
+        let mut files = Vec::new();
+        for (n, a) in available(&s.case, &papers).iter().enumerate() {
+            files.push((format!("{:02}-{}.docx", n + 1, file_name(&a.label)), self.written(s, &told, a, &papers).await?));
+        }
+        Ok(files)
+    }
+}
+
+/// A name as every system takes it.
+fn file_name(label: &str) -> String {
+    label.chars().map(|c| if "/\\:*?\"<>|".contains(c) { '_' } else { c }).collect()
+}
+
+fn zipped(files: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
+    let refs: Vec<(&str, &[u8])> = files.iter().map(|(n, b)| (n.as_str(), b.as_slice())).collect();
+    pack(&refs).map_err(|e| OfficeError::Input(format!("文书打包出错:{e}")))
 }
 
 #[cfg(test)]

@@ -218,6 +218,8 @@ struct Cases {
     pager: Pager,
     may_assign: bool,
     may_export: bool,
+    /// Papers are for whoever works on files.
+    may_work: bool,
     reasons: [&'static str; 5],
 }
 
@@ -265,6 +267,7 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(a): Query<CasesAd
         pager,
         may_assign: actor.may(Action::DecideCase),
         may_export: actor.may(Action::Export),
+        may_work: actor.may(Action::WorkCase),
         reasons: REASONS,
         at,
         address: a,
@@ -295,6 +298,18 @@ async fn exported(app: &App, actor: &Actor, a: &CasesAddress, reason: Option<&st
     let bytes = app.office.export_cases(actor, &of, reason).await?;
     let masked = if reason.is_some() { "" } else { "-隐名" };
     Ok(file(&format!("劝返复学名单({})-{}{masked}.xlsx", of.said(), app.office.clock.today()), XLSX, bytes))
+}
+
+/// All papers of what is chosen as Word files, for a reason.
+pub async fn papers(
+    Visit { app, signed, .. }: Visit,
+    Query(a): Query<CasesAddress>,
+    Form(form): Form<ReasonForm>,
+) -> Result<Response, PageError> {
+    let reason = app.office.reason_of(&form.text())?;
+    let (of, _) = asked(&app, &signed.actor, &a).await?;
+    let bytes = app.office.papers_of_cases(&signed.actor, &of, &reason).await?;
+    Ok(file(&format!("劝返文书({})-{}.zip", of.said(), app.office.clock.today()), "application/zip", bytes))
 }
 
 /// `ids` are the ticked ones; the unit as it was picked, or as it was written.

@@ -197,6 +197,7 @@ pub fn all(app: &Arc<App>) -> Routes {
         .get("/case-board.xlsx", May(A::Export), case::board::export)
         .get("/cases", May(A::ViewCases), case::list::page)
         .get("/cases/export.xlsx", May(A::Export), case::list::export)
+        .post("/cases/papers.zip", May(A::WorkCase), case::list::papers)
         .post("/cases/export.xlsx", May(A::Export), case::list::export_full)
         .post("/cases/assignment", May(A::DecideCase), case::list::assign)
         .get("/children/{id}/report", May(A::WorkCase), case::report::page)

@@ -232,6 +232,16 @@ async fn a_confirmed_dropout_has_an_owner_at_once_and_always() {
         if let Ok(folder) = std::env::var("BAOXUE_KEEP_PAPERS") {
             std::fs::write(format!("{folder}/legal.zip"), &zip.bytes).unwrap();
         }
+        // those of a whole list, a folder a case; who only looks gets none
+        let town = "/cases/papers.zip?unit=g/52/5288/528801/528801100/528801100201/";
+        let list = app.post(&county, town, &[("reason", "上报上级")]).await.is(200).bytes.clone();
+        let mut names: Vec<String> =
+            zip::ZipArchive::new(std::io::Cursor::new(list)).unwrap().file_names().map(|n| n.unwrap().into_owned()).collect();
+        names.sort();
+        assert!(names.len() > 5 && names.iter().all(|n| n.contains('/')), "{names:?}");
+        assert!(names.iter().any(|n| n.contains("责令送被监护人接受义务教育通知书 青教责〔2023〕1号")), "{names:?}");
+        app.post(&county, "/cases/papers.zip?state=closed", &[("reason", "上报上级")]).await.is(422).says("没有本单位办理的档案");
+        app.post(&county, town, &[("reason", "")]).await.is(422);
         let word = app.get(&village, &format!("/cases/{case}/word/service?of=1")).await;
         word.is(200);
         app.get(&village, &format!("/cases/{case}/word/service?of=9")).await.is(404);
