@@ -66,14 +66,16 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<LeavesQ
     let today = office.clock.today();
     let only_waiting = q.waiting == "1";
     let mut lines = Vec::new();
-    for l in office.store.leaves(&j, today.saturating_sub(Span::new().days(BACK_DAYS)), only_waiting, SHOWN).await? {
-        let Some(c) = office.store.child(l.child, &j).await? else { continue };
+    let leaves = office.store.leaves(&j, today.saturating_sub(Span::new().days(BACK_DAYS)), only_waiting, SHOWN).await?;
+    let children = office.store.children_by_number(&leaves.iter().map(|l| l.child).collect::<Vec<_>>(), &j).await?;
+    for l in leaves {
+        let Some(c) = children.iter().find(|c| c.id == l.child) else { continue };
         let own = signed.actor.jurisdiction(Action::TakeRoll).is_ok_and(|j| j.covers(&l.class));
         lines.push(Line {
             id: l.id,
             version: l.version,
             child: l.child,
-            name: name_for(&signed.actor, &c),
+            name: name_for(&signed.actor, c),
             class: baoxue_domain::place::PlacePath::parse(&l.class).map(|p| class_name(&p)).unwrap_or_default(),
             kind: l.kind.label(),
             span: span(&l),

@@ -114,16 +114,14 @@ fn state_of(w: &Warning) -> String {
     }
 }
 
-async fn line(app: &App, actor: &Actor, w: Warning) -> Result<Option<Line>, PageError> {
-    let j = actor.jurisdiction(Action::ViewAttendance)?;
-    let Some(c) = app.office.store.child(w.child, &j).await? else { return Ok(None) };
+fn line(app: &App, actor: &Actor, w: Warning, c: &baoxue_store::ChildRow) -> Result<Line, OfficeError> {
     let class = PlacePath::parse(&w.class).ok_or(OfficeError::NotFound)?;
     let now = app.office.clock.now();
     let waits = w.is_open() && w.checked_at.is_none();
-    Ok(Some(Line {
+    Ok(Line {
         id: w.id,
         child: w.child,
-        name: name_for(actor, &c),
+        name: name_for(actor, c),
         school: c.profile.school.clone(),
         class: class_name(&class),
         level: w.level.label(),
@@ -134,7 +132,7 @@ async fn line(app: &App, actor: &Actor, w: Warning) -> Result<Option<Line>, Page
         left: w.deadline_at.filter(|_| waits).map(|d| time_left(civil(d), now)).unwrap_or_default(),
         overdue: waits && w.deadline_at.is_some_and(|d| d < app.office.now()),
         case: w.case,
-    }))
+    })
 }
 
 pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<WarningsQuery>) -> Result<Response, PageError> {
@@ -157,9 +155,13 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<Warning
     let total = office.store.warnings(&filter, &j, 0, 0).await?.1;
     let pager = Pager::new(list::page(q.page), size, total, at.clone());
     let (found, _) = office.store.warnings(&filter, &j, size, pager.offset(size)).await?;
+    let ids: Vec<i64> = found.iter().map(|w| w.child).collect();
+    let children = office.store.children_by_number(&ids, &j).await?;
     let mut lines = Vec::new();
     for w in found {
-        lines.extend(line(&app, &signed.actor, w).await?);
+        if let Some(c) = children.iter().find(|c| c.id == w.child) {
+            lines.push(line(&app, &signed.actor, w, c)?);
+        }
     }
     let today = office.clock.today();
     let home = signed.actor.home().cloned();
@@ -256,7 +258,7 @@ pub async fn one(Visit { app, signed, headers }: Visit, Path(id): Path<i64>) -> 
     let key: [u8; 16] = random().map_err(OfficeError::from)?;
     let version = w.version;
     let (open, checked) = (w.is_open(), w.checked_at.is_some());
-    let Some(line) = line(&app, &signed.actor, w).await? else { return Err(OfficeError::NotFound.into()) };
+    let line = line(&app, &signed.actor, w, &child)?;
     let page = WarningPage {
         shell: shell(&app, &signed, &headers, "预警", "/warnings").await?,
         version,
