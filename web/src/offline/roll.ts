@@ -94,7 +94,7 @@ export async function rollForm(
 ): Promise<HTMLFormElement> {
   const said = await standing(p, secret, c, r);
   const pupils = expected(c, r);
-  const offered = m.marks.filter(([code]) => r.online || !m.online_marks?.includes(code));
+  const offered = m.marks.filter(([code]) => r.online || !m.online_marks?.includes(code) || [...said.values()].some((s) => s.mark === code));
   const submit = el("button", { class: "btn btn-primary", type: "submit" });
   const trouble = el("p", { class: "problem", role: "alert", hidden: true });
   const tell = () => {

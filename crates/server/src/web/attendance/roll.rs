@@ -269,7 +269,12 @@ pub async fn register(Visit { app, signed, headers }: Visit, Query(q): Query<Reg
         key: new_key()?,
         pupils: list.expected.iter().map(pupil).collect(),
         others: list.others.iter().map(|(c, r)| (c.profile.name.clone(), *r)).collect(),
-        marks: Mark::offered(calendar.day(day)).into_iter().map(|m| (m.code(), m.label())).collect(),
+        // what was chosen on a day on line stays to be seen, whatever the calendar says since
+        marks: Mark::ALL
+            .into_iter()
+            .filter(|m| Mark::offered(calendar.day(day)).contains(m) || carried.values().any(|c| c.mark == *m))
+            .map(|m| (m.code(), m.label()))
+            .collect(),
         symptoms: SYMPTOMS,
         whereabouts: if check == Check::FirstDay { WHEREABOUTS.to_vec() } else { Vec::new() },
         boarders: (!check.tells_of_school()).then_some(of_boarders),

@@ -815,6 +815,13 @@ async fn a_day_on_line() {
             "{}",
             words(1)
         );
+        // the day is taken out of the calendar: what was chosen stays to be seen, and is saved as it is
+        let school = tuesday.log_in("school1").await;
+        let id = tuesday.get(&school, "/calendar?month=2023-10").await.number_after("/calendar/days/");
+        tuesday.post(&school, &format!("/calendar/days/{id}/withdrawal"), &[]).await.is(303);
+        let page = tuesday.get(&teacher, &register).await;
+        page.says(&format!("name=\"mark-{device}\" value=\"no-device\" checked"));
+        tuesday.post(&school, "/calendar/days", &days).await.is(303);
         // day by day: the same sums, of the class, the school and the county
         let calendar = tuesday.get(&teacher, "/attendance/calendar").await;
         calendar.says("2023-10-09 出勤率 81.8%(应到 11,实到 9,原因不明 1)").says("2023-10-10 出勤率 100.0%");
