@@ -9,3 +9,5 @@ databases=${DATABASES:-sqlite postgres}
 [[ $databases != *postgres* ]] || BAOXUE_PG_FSYNC=on "$here/../../tests/with-postgres.sh" node "$here/bench.mjs" "$baoxue" postgres
 # one school day of a million pupils, from database to saved warnings, on both databases
 BAOXUE_PG_FSYNC=on "$here/../../tests/with-postgres.sh" cargo test --release --locked -q -p baoxue --lib -- --ignored a_day_of_a_million --nocapture
+# a year of a county: what its registers take
+PUPILS=60000 DAYS=195 BAOXUE_PG_FSYNC=on "$here/../../tests/with-postgres.sh" cargo test --release --locked -q -p baoxue --lib -- --ignored a_day_of_a_million --nocapture

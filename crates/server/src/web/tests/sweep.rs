@@ -122,7 +122,7 @@ async fn a_day_of_a_million() {
         let calendar =
             app.office.calendars().await.unwrap().of(&baoxue_domain::place::PlacePath::parse("e/528801/2152000001/").unwrap());
         let mut all: Vec<String> =
-            calendar.school_days(last.saturating_sub(80.days()), last).iter().map(ToString::to_string).collect();
+            calendar.school_days(last.saturating_sub((days * 2 + 20).days()), last).iter().map(ToString::to_string).collect();
         all.drain(..all.len().saturating_sub(usize::try_from(days).unwrap()));
         let begun = Stopwatch::start();
         fill(&app, pupils, &all).await;
@@ -133,6 +133,16 @@ async fn a_day_of_a_million() {
             all.len() as i64 * CHECKS * pupils / CLASS,
             begun.elapsed().as_secs_f64()
         );
+        let sql = match app.office.store.dialect() {
+            baoxue_store::Dialect::Sqlite => {
+                "SELECT SUM(pgsize) FROM dbstat WHERE name LIKE '%register%' OR name LIKE 'roll_%' OR name LIKE 'sqlite_autoindex_roll%'"
+            }
+            baoxue_store::Dialect::Postgres => {
+                "SELECT CAST(SUM(pg_total_relation_size(oid)) AS BIGINT) FROM pg_class WHERE relname IN ('register', 'register_mark', 'register_version', 'roll_list', 'roll_class')"
+            }
+        };
+        let bytes = app.office.store.raw_one(sql, vec![]).await.unwrap().unwrap().int(0).unwrap();
+        println!("{database}: registers, their marks and lists with keys and indexes: {} MB", bytes >> 20);
         let at = |day: jiff::civil::Date, hour: i8| {
             let mut office = app.office.clone();
             office.clock = Clock::starting_at(day.at(hour, 30, 0, 0));
