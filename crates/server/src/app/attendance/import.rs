@@ -117,6 +117,8 @@ pub struct Imported {
     pub away: usize,
     /// Pupils of whom another roll said otherwise.
     pub disagreements: usize,
+    /// Who was named and stands on no list of that roll: class, day, name. Nothing was written of them.
+    pub off_list: Vec<String>,
     /// Nothing was taken, because of these.
     pub problems: Vec<Problem>,
     /// More of them than are named.
@@ -428,6 +430,13 @@ impl Office {
             out.known += usize::from(taken.known);
             out.away += t.marks.values().filter(|m| !m.0.was_there()).count();
             out.disagreements += taken.disagreements.len();
+            for child in t.marks.keys().filter(|c| !taken.known && !taken.marks.contains_key(c)) {
+                let list = classes.lists.iter().find(|l| l.path.as_str() == t.class);
+                let mut pupils = list.into_iter().flat_map(|l| l.expected.iter().chain(l.others.iter().map(|o| &o.0)));
+                let name = pupils.find(|c| c.id == *child).map_or("", |c| c.profile.name.as_str());
+                let class = list.map(|l| class_name(&l.path)).unwrap_or_default();
+                out.off_list.push(format!("{class} {} {} {name}", t.day, check.label()));
+            }
         }
         let told = format!("{name}:点名 {} 次,其中先前已导入 {} 次", out.registers, out.known);
         self.note(actor, Deed::TakeRoll, "导入考勤", &told).await?;

@@ -10,6 +10,7 @@ use baoxue_domain::roster::{Field, SourceKind};
 use baoxue_store::{NewEvent, NewNewcomer, Newcomer, NewcomerDetail, NewcomerState, Subject};
 use jiff::ToSpan;
 use jiff::civil::Date;
+use sha2::{Digest, Sha256};
 
 use super::first_day::MAX_NEWCOMERS;
 use super::roll::{LATE_DAYS, class_name};
@@ -92,10 +93,13 @@ impl Office {
         if known.as_ref().is_some_and(|c| c.school_path.as_deref() == Some(class.as_str())) {
             return Err(OfficeError::field("national_id", "这名孩子就在本班名单上,请直接点名"));
         }
+        // sent twice is one; another child on the same page is another one
+        let said = format!("{}|{class}|{day}|{}|{}|{}", a.key, detail.name, detail.birth_date, detail.national_id);
+        let key: String = Sha256::digest(said.as_bytes()).iter().take(16).map(|b| format!("{b:02x}")).collect();
         let row = NewNewcomer {
             class: class.as_str(),
             day,
-            key: a.key,
+            key: &key,
             detail: &detail,
             child: known.as_ref().map(|c| c.id),
             at: self.now(),
@@ -104,7 +108,6 @@ impl Office {
         let mut tx = self.store.begin().await?;
         let state = if known.is_some() { NewcomerState::Known } else { NewcomerState::Waiting };
         if tx.add_newcomer(self.store.vault(), &row).await?.is_none() {
-            // sent twice
             return Ok(state);
         }
         let here = class_name(&class);

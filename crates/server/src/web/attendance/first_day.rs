@@ -84,11 +84,6 @@ async fn day_meant(office: &Office, j: &Jurisdiction, text: &str) -> Result<Opti
     }
 }
 
-/// `name` under a key, made where there is none; the key says under what its lines are put together.
-fn add_to(lines: &mut BTreeMap<String, FirstSums>, key: &str, c: &crate::app::attendance::first_day::FirstClass) {
-    lines.entry(key.to_owned()).or_default().add(c);
-}
-
 pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<FirstDayQuery>) -> Result<Response, PageError> {
     let (office, actor) = (&app.office, &signed.actor);
     let whole = actor.jurisdiction(Action::ViewAttendance)?;
@@ -99,12 +94,13 @@ pub async fn page(Visit { app, signed, headers }: Visit, Query(q): Query<FirstDa
         None => Vec::new(),
     };
     let mut total = FirstSums::default();
-    let (mut towns, mut schools, mut rows) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    type Lines = BTreeMap<String, FirstSums>;
+    let (mut towns, mut schools, mut rows) = (Lines::new(), Lines::new(), Lines::new());
     for c in &classes {
         total.add(c);
-        add_to(&mut towns, c.town.as_deref().unwrap_or(""), c);
-        add_to(&mut schools, c.class.school().as_str(), c);
-        add_to(&mut rows, c.class.as_str(), c);
+        towns.entry(c.town.clone().unwrap_or_default()).or_default().add(c);
+        schools.entry(c.class.school().to_string()).or_default().add(c);
+        rows.entry(c.class.to_string()).or_default().add(c);
     }
     let (unit, lines) = match (towns.len() > 1, schools.len() > 1) {
         (true, _) => ("乡镇(中心校)", towns),

@@ -654,6 +654,14 @@ async fn whoever_came_though_no_list_knew_it() {
         send(&teacher, form("1", &*Box::leak(child(0).0.into_boxed_str()), child(0).2)).await.is(422).says("就在本班名单上");
         send(&teacher, form("1", "丁一一", new_id.clone())).await.is(303);
         send(&teacher, form("1", "丁一一", new_id.clone())).await.is(303);
+        // another child from the page that was sent: not lost
+        let mut sister = form("1", "丁二二", String::new());
+        sister.extend([("birth_date".to_owned(), "2014-05-06".to_owned()), ("sex".to_owned(), "女".to_owned())]);
+        send(&teacher, sister).await.is(303);
+        app.get(&teacher, "/newcomers").await.says("丁二二");
+        let id = app.get(&teacher, "/newcomers").await.text();
+        let id = id.split("丁二二").nth(1).unwrap().split("/newcomers/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+        app.post(&teacher, &format!("/newcomers/{id}/withdrawal"), &[]).await.is(303);
         // child 20 is on no school's register: it has been looked for since the comparison
         send(&teacher, form("2", &*Box::leak(child(20).0.into_boxed_str()), child(20).2)).await.is(303);
         let list = app.get(&teacher, "/newcomers").await;
@@ -869,6 +877,11 @@ async fn attendance_from_a_spreadsheet() {
         let page = send("点名册.xlsx", &file).await;
         page.says("已读入点名 2 次").says("未到 2 人次");
         assert!(!page.text().contains("不一致"), "{}", page.text());
+        // child 30 is enrolled and not in school: nobody expects it, and the file is told so
+        let school = app.log_in("school1").await;
+        let off = format!("日期,班级,姓名,情况\n2023-10-09,三(2)班,{},旷课\n", child(30).0);
+        let page = app.upload(&school, "/roll/import", &[("file", Some("缺勤3.csv"), off.as_bytes())]).await;
+        page.says("有 1 人次不在那次点名的应到名单上").says(&format!("三(2)班 2023-10-09 晨检 {}", child(30).0));
         // another class's is not one's own
         let foreign = "日期,班级,姓名,情况\n2023-10-08,三(2)班,,全到\n";
         send("缺勤.csv", foreign.as_bytes()).await.says("不是您能点名的班");
