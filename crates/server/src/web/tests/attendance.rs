@@ -19,6 +19,13 @@ fn docx_words(bytes: &[u8]) -> String {
     text.split('<').filter_map(|p| p.split_once('>')).map(|p| p.1).collect()
 }
 
+/// What a sheet of a spreadsheet says, a line a row.
+fn sheet_words(file: &Answer, sheet: usize) -> String {
+    let sheets = baoxue_documents::read::read("x.xlsx", file.is(200).bytes.clone()).unwrap();
+    let row = |r| sheets[sheet].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>().join("|");
+    (0..sheets[sheet].height()).map(row).collect::<Vec<_>>().join("\n")
+}
+
 fn key(n: u32) -> String {
     format!("{n:032x}")
 }
@@ -498,11 +505,7 @@ async fn alike_symptoms() {
         app.get(&teacher, "/warnings").await.says("这里没有预警");
         let school = app.log_in("school1").await;
         let file = app.get(&school, "/attendance/health.xlsx?school=e/528801/2152000001/&day=2023-10-09").await;
-        let sheets = baoxue_documents::read::read("x.xlsx", file.is(200).bytes.clone()).unwrap();
-        let words = |i: usize| -> String {
-            let row = |r| sheets[i].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>().join("|");
-            (0..sheets[i].height()).map(row).collect::<Vec<_>>().join("\n")
-        };
+        let words = |i: usize| sheet_words(&file, i);
         assert!(words(0).contains("三(1)班|晨检|11|7|4|4|4"), "{}", words(0));
         assert!(words(1).contains(&child(12).0) && words(1).contains("呕吐"), "{}", words(1));
         app.get(&app.log_in("school2").await, "/attendance/health.xlsx?school=e/528801/2152000001/").await.is(404);
@@ -610,13 +613,7 @@ async fn the_first_day_of_a_term() {
         assert_eq!(count(&third, &county, SUSPECTED).await, "6");
         assert_eq!(third.office.store.unsound_cases().await.unwrap(), [0i64; 0]);
         let file = third.get(&teacher, "/first-day.xlsx?day=2023-10-09").await;
-        let sheets = baoxue_documents::read::read("x.xlsx", file.is(200).bytes.clone()).unwrap();
-        let words = |i: usize| -> String {
-            (0..sheets[i].height())
-                .flat_map(|r| sheets[i].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>())
-                .collect::<Vec<_>>()
-                .join("|")
-        };
+        let words = |i: usize| sheet_words(&file, i);
         assert!(words(0).contains("|11|8|72.7%|0|0|1|0|0|1|0|0|1|0"), "{}", words(0));
         assert!(words(1).contains(&child(0).0) && words(1).contains("联系不上"), "{}", words(1));
         // the county takes the sums, and no names
@@ -810,13 +807,7 @@ async fn a_day_on_line() {
         take(&tuesday, &teacher, morning("2023-10-10", 0, 2), &[(alone, "no-helper")]).await.is(303);
         tuesday.get(&teacher, "/attendance/online?day=2023-10-09").await.says("2023-10-10 已解决").says("待解决");
         let file = tuesday.get(&teacher, "/attendance/online.xlsx?day=2023-10-09").await;
-        let sheets = baoxue_documents::read::read("x.xlsx", file.is(200).bytes.clone()).unwrap();
-        let words = |i: usize| -> String {
-            (0..sheets[i].height())
-                .flat_map(|r| sheets[i].row(r).map(|c| c.text.to_owned()).collect::<Vec<_>>())
-                .collect::<Vec<_>>()
-                .join("|")
-        };
+        let words = |i: usize| sheet_words(&file, i);
         assert!(words(0).contains("三(1)班|11|9|0|1|1|0|1|语文第 5 课;数学练习"), "{}", words(0));
         assert!(
             words(1).contains(&format!("三(1)班|{}|", child(0).0)) && words(1).contains("无设备||2023-10-10"),
